@@ -1,0 +1,97 @@
+"""What the server behind a client can do, asked of the server itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+Topology = Literal["standalone", "replica set", "sharded"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Abilities:
+    """Facts about a deployment; a feature is a fact of its own, never a version to compare."""
+
+    version: str
+    """As the server spells it: ``6.0.27``."""
+    feature_compatibility: str | None
+    """``featureCompatibilityVersion``; None where the privilege is missing or mongos answers."""
+    topology: Topology
+    set_name: str | None
+    members: tuple[str, ...]
+    """``host:port`` of the members of a replica set or of the server asked, sorted."""
+    transactions: bool
+    """Replica sets and sharded clusters; a standalone server answers code 20."""
+    snapshot_reads: bool
+    """``readConcern: snapshot`` outside a transaction (5.0+, not on a standalone server)."""
+    validator_errinfo: bool
+    """Whether a refused write says which rule refused it (5.0+)."""
+    prepare_unique: bool
+    """Whether collMod can convert an index to unique (6.0+)."""
+    time_series: bool
+    clustered_collections: bool
+    read_only: bool
+    """Whether the server asked accepts no writes."""
+
+    @property
+    def version_tuple(self) -> tuple[int, ...]:
+        return tuple(int(part) for part in self.version.split("-")[0].split("."))
+
+
+def read_abilities(client: MongoClient[Any]) -> Abilities:
+    """Ask the server: ``hello``, ``buildInfo`` and, where allowed, ``getParameter``.
+
+    What a server can do follows its wire version and its feature compatibility version, whichever
+    is less: an upgraded server whose feature compatibility still lags keeps the older abilities.
+
+    Raises PyMongo's errors when the server cannot be reached.
+    """
+    admin = client.admin
+    hello: dict[str, Any] = admin.command("hello")
+    version: str = admin.command("buildInfo")["version"]
+    feature_compatibility = _feature_compatibility(client)
+    topology = _topology(hello)
+    release = _release(feature_compatibility or version)
+    replicated = topology != "standalone"
+    return Abilities(
+        version=version,
+        feature_compatibility=feature_compatibility,
+        topology=topology,
+        set_name=hello.get("setName"),
+        members=tuple(sorted(hello.get("hosts", []) or [_address(client)])),
+        transactions=replicated and "logicalSessionTimeoutMinutes" in hello,
+        snapshot_reads=replicated and release >= (5, 0),
+        validator_errinfo=release >= (5, 0),
+        prepare_unique=release >= (6, 0),
+        time_series=release >= (5, 0),
+        clustered_collections=release >= (5, 3),
+        read_only=bool(hello.get("readOnly")) or not hello.get("isWritablePrimary", False),
+    )
+
+
+def _topology(hello: dict[str, Any]) -> Topology:
+    if hello.get("msg") == "isdbgrid":
+        return "sharded"
+    return "replica set" if "setName" in hello else "standalone"
+
+
+def _feature_compatibility(client: MongoClient[Any]) -> str | None:
+    try:
+        answer = client.admin.command("getParameter", 1, featureCompatibilityVersion=1)
+    except OperationFailure:
+        return None
+    version: str | None = answer.get("featureCompatibilityVersion", {}).get("version")
+    return version
+
+
+def _release(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
+
+
+def _address(client: MongoClient[Any]) -> str:
+    address = client.address
+    return f"{address[0]}:{address[1]}" if address else ""

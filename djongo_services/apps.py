@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class DjongoServicesConfig(AppConfig):
+    name = "djongo_services"
+    verbose_name = _("MongoDB services")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from djongo_services import checks  # noqa: F401  (registers the system checks)

@@ -1,0 +1,105 @@
+"""System checks: the settings always, the servers when ``check --database`` asks for it.
+
+============================  =====================================================
+``djongo_services.E001``      no MongoDB connection is configured
+``djongo_services.E002``      the setting DJONGO_SERVICES is wrong
+``djongo_services.W003``      a server cannot be reached (tag ``database``)
+``djongo_services.W004``      a server is too old (tag ``database``)
+``djongo_services.W005``      a server is standalone: no transactions (tag ``database``)
+============================  =====================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from pymongo.errors import PyMongoError
+
+from djongo_services.conf import SETTING, settings
+from djongo_services.connections import Connection, connections
+
+OLDEST_SERVER = (4, 4)
+"""What PyMongo 4.18+ talks to."""
+
+EXAMPLE = (
+    f'{SETTING} = {{"CONNECTIONS": {{"default": '
+    f'{{"HOST": "mongodb://localhost:27017", "NAME": "mydatabase"}}}}}}'
+)
+
+
+@checks.register(checks.Tags.compatibility)
+def check_settings(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    try:
+        configured = settings.connections
+        for alias in configured:
+            connections[alias].database_name  # noqa: B018  (raises when the alias is unusable)
+    except ImproperlyConfigured as error:
+        return [checks.Error(str(error), obj=SETTING, id="djongo_services.E002")]
+    if configured:
+        return []
+    return [
+        checks.Error(
+            "No MongoDB connection is configured.",
+            hint=f"Write {EXAMPLE} into your settings, or use django_mongodb_backend in DATABASES.",
+            obj=SETTING,
+            id="djongo_services.E001",
+        )
+    ]
+
+
+@checks.register(checks.Tags.database)
+def check_servers(
+    app_configs: Sequence[AppConfig] | None = None,
+    databases: Sequence[str] | None = None,
+    **kwargs: Any,
+) -> list[checks.CheckMessage]:
+    """Ask the servers of the connections whose alias, or shared DATABASES alias, was named."""
+    try:
+        asked = [
+            connections[alias]
+            for alias, configured in settings.connections.items()
+            if {alias, configured.database} & set(databases or ())
+        ]
+    except ImproperlyConfigured:
+        return []  # check_settings has said it.
+    return [message for connection in asked for message in _check_server(connection)]
+
+
+def _check_server(connection: Connection) -> list[checks.CheckMessage]:
+    try:
+        abilities = connection.abilities
+    except (PyMongoError, ImproperlyConfigured) as error:
+        return [
+            checks.Warning(
+                f"The MongoDB server of the connection {connection.alias!r} "
+                f"({connection.address}) cannot be reached: {str(error).partition(',')[0]}.",
+                hint="Start the server, or correct HOST; for development: manage.py mongod.",
+                id="djongo_services.W003",
+            )
+        ]
+    found: list[checks.CheckMessage] = []
+    if abilities.version_tuple < OLDEST_SERVER:
+        found.append(
+            checks.Warning(
+                f"The MongoDB server of the connection {connection.alias!r} is version "
+                f"{abilities.version}; PyMongo needs 4.4 or later.",
+                hint="Upgrade the server.",
+                id="djongo_services.W004",
+            )
+        )
+    if not abilities.transactions:
+        found.append(
+            checks.Warning(
+                f"The MongoDB server of the connection {connection.alias!r} is standalone: "
+                f"it has no transactions.",
+                hint="Start it as a replica set of one member: mongod --replSet rs0.",
+                id="djongo_services.W005",
+            )
+        )
+    return found

@@ -1,0 +1,129 @@
+"""The settings dict ``DJONGO_SERVICES``: typed, read live, checked.
+
+Every property reads Django's settings when it is asked, so ``override_settings`` works and nothing
+is cached. An unknown key or a value of the wrong type raises
+:class:`~django.core.exceptions.ImproperlyConfigured` with the setting's full name;
+``manage.py check`` reports the same sentences as ``djongo_services.E002``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+SETTING = "DJONGO_SERVICES"
+_SERVICES = ("CONNECTIONS",)
+_CONNECTION_KEYS = ("DATABASE", "HOST", "NAME", "PORT", "USER", "PASSWORD", "OPTIONS")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectionSettings:
+    """One entry of ``CONNECTIONS``: either ``database`` or a server of its own."""
+
+    alias: str
+    database: str | None = None
+    """The ``DATABASES`` alias of django-mongodb-backend whose client is shared."""
+    host: str | None = None
+    """A host name or a ``mongodb://`` URI."""
+    name: str = ""
+    """The MongoDB database."""
+    port: int | None = None
+    user: str = ""
+    password: str = field(default="", repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Keyword arguments of ``MongoClient``; they may hold secrets, so they are never shown."""
+
+
+class Settings:
+    """``DJONGO_SERVICES``, one property per service."""
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        value = getattr(django_settings, SETTING, {})
+        if not isinstance(value, Mapping):
+            raise ImproperlyConfigured(f"{SETTING} must be a dict, not {type(value).__name__}.")
+        _refuse_unknown(SETTING, value, _SERVICES)
+        return value
+
+    @property
+    def connections(self) -> dict[str, ConnectionSettings]:
+        """By alias, in the order of the setting.
+
+        Without ``CONNECTIONS``, every ``DATABASES`` alias of django-mongodb-backend (or of a
+        subclass of its engine) is a connection of the same name.
+        """
+        raw = self.raw
+        if "CONNECTIONS" not in raw:
+            return {
+                alias: ConnectionSettings(alias=alias, database=alias)
+                for alias in mongodb_database_aliases()
+            }
+        entries = raw["CONNECTIONS"]
+        if not isinstance(entries, Mapping):
+            raise ImproperlyConfigured(f'{SETTING}["CONNECTIONS"] must be a dict of aliases.')
+        return {alias: _connection(alias, entry) for alias, entry in entries.items()}
+
+
+def mongodb_database_aliases() -> list[str]:
+    """The ``DATABASES`` aliases whose vendor is ``mongodb``, without connecting to them."""
+    from django.db import connections
+
+    return [alias for alias in connections if connections[alias].vendor == "mongodb"]
+
+
+def _connection(alias: str, entry: Any) -> ConnectionSettings:
+    where = f'{SETTING}["CONNECTIONS"]["{alias}"]'
+    if not isinstance(entry, Mapping):
+        raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
+    _refuse_unknown(where, entry, _CONNECTION_KEYS)
+    if "DATABASE" in entry:
+        if others := sorted(set(entry) - {"DATABASE"}):
+            raise ImproperlyConfigured(
+                f"{where} shares the client of a DATABASES alias, so {', '.join(others)} "
+                f"would have no effect; remove DATABASE or the rest."
+            )
+        return ConnectionSettings(alias=alias, database=_text(where, entry, "DATABASE"))
+    if not entry.get("NAME"):
+        raise ImproperlyConfigured(f'{where} needs "NAME", the MongoDB database to use.')
+    options = entry.get("OPTIONS") or {}
+    if not isinstance(options, Mapping):
+        raise ImproperlyConfigured(f'{where}["OPTIONS"] must be a dict of MongoClient arguments.')
+    return ConnectionSettings(
+        alias=alias,
+        host=_text(where, entry, "HOST") or None,
+        name=_text(where, entry, "NAME"),
+        port=_port(where, entry.get("PORT")),
+        user=_text(where, entry, "USER"),
+        password=_text(where, entry, "PASSWORD"),
+        options=dict(options),
+    )
+
+
+def _text(where: str, entry: Mapping[str, Any], key: str) -> str:
+    value = entry.get(key) or ""
+    if not isinstance(value, str):
+        raise ImproperlyConfigured(f'{where}["{key}"] must be a string.')
+    return value
+
+
+def _port(where: str, value: Any) -> int | None:
+    if value in (None, ""):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ImproperlyConfigured(f'{where}["PORT"] must be a number, not {value!r}.') from None
+
+
+def _refuse_unknown(where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    if unknown := [key for key in given if key not in known]:
+        raise ImproperlyConfigured(
+            f"{where} has the unknown key {unknown[0]!r}; known keys are {', '.join(known)}."
+        )
+
+
+settings = Settings()

@@ -1,0 +1,258 @@
+"""One door to MongoDB: ``connections["default"].database``.
+
+Clients are lazy, one per process and alias, shared by all threads (PyMongo's clients are
+thread-safe pools), and made anew in a forked child. A connection that names a ``DATABASES`` alias
+uses the backend's own client, so that both see the same sessions and transactions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.utils.connection import ConnectionDoesNotExist
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+from pymongo.driver_info import DriverInfo
+from pymongo.errors import ConfigurationError
+from pymongo.uri_parser import parse_uri
+
+from djongo_services import __version__
+from djongo_services.abilities import Abilities, read_abilities
+from djongo_services.conf import SETTING, ConnectionSettings, settings
+
+Document = dict[str, Any]
+
+DEFAULT_ALIAS = "default"
+
+
+class Connection:
+    """The client, the database and the server's abilities of one alias."""
+
+    def __init__(self, configured: ConnectionSettings) -> None:
+        self.alias = configured.alias
+        self.settings = configured
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._client: MongoClient[Document] | None = None
+        self._async_clients: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, AsyncMongoClient[Document]
+        ] = weakref.WeakKeyDictionary()
+        self._abilities: tuple[Any, Abilities] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.alias!r}>"
+
+    @property
+    def client(self) -> MongoClient[Document]:
+        """The process's client; nothing is sent before its first operation.
+
+        Raises ImproperlyConfigured when the options are not MongoClient's.
+        """
+        if self.settings.database is not None:
+            wrapper = _backend_wrapper(self.settings)
+            wrapper.ensure_connection()
+            shared: MongoClient[Document] = wrapper.connection
+            return shared
+        self._renew_after_fork()
+        with self._lock:
+            if self._client is None:
+                self._client = self._make(MongoClient)
+            return self._client
+
+    @property
+    def database(self) -> Database[Document]:
+        return self.client[self.database_name]
+
+    @property
+    def database_name(self) -> str:
+        if self.settings.database is None:
+            return self.settings.name
+        name: str = _backend_wrapper(self.settings).settings_dict["NAME"]
+        return name
+
+    @property
+    def async_client(self) -> AsyncMongoClient[Document]:
+        """The client of the running event loop; raises RuntimeError outside of one.
+
+        The loop keeps it; it is closed with :meth:`aclose` or when the loop is collected.
+        """
+        loop = asyncio.get_running_loop()
+        self._renew_after_fork()
+        with self._lock:
+            client = self._async_clients.get(loop)
+            if client is None:
+                client = self._async_clients[loop] = self._make(AsyncMongoClient)
+            return client
+
+    @property
+    def async_database(self) -> AsyncDatabase[Document]:
+        return self.async_client[self.database_name]
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the server can do: asked once per topology, and again when that changes.
+
+        Raises PyMongo's errors when the server cannot be reached.
+        """
+        client = self.client
+        if self._abilities is None or self._abilities[0] != _topology_key(client):
+            found = read_abilities(client)
+            self._abilities = (_topology_key(client), found)
+        return self._abilities[1]
+
+    @property
+    def address(self) -> str:
+        """Where the server is, without user and password: ``db1:27017,db2:27017/archive``."""
+        nodes = _nodes(self.settings)
+        return f"{','.join(f'{host}:{port}' for host, port in nodes)}/{self.database_name}"
+
+    def close(self) -> None:
+        """Close what this connection opened itself; the backend's client is the backend's."""
+        with self._lock:
+            client, self._client = self._client, None
+            self._abilities = None
+        if client is not None:
+            client.close()
+
+    async def aclose(self) -> None:
+        """Close the running loop's async client."""
+        with self._lock:
+            client = self._async_clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.close()
+
+    def _renew_after_fork(self) -> None:
+        # A forked child shares its parent's sockets, and perhaps a lock that another thread of
+        # the parent held; neither may be touched, so both are left behind unclosed.
+        if self._pid != os.getpid():
+            self._lock = threading.Lock()
+            self._client = None
+            self._async_clients = weakref.WeakKeyDictionary()
+            self._abilities = None
+            self._pid = os.getpid()
+
+    def _make(self, client_class: type[Any]) -> Any:
+        try:
+            return client_class(**_client_arguments(self.settings))
+        except (ConfigurationError, TypeError, ValueError) as error:
+            raise ImproperlyConfigured(
+                f"The connection {self.alias!r} has settings that MongoClient refuses: {error}"
+            ) from error
+
+
+class ConnectionHandler:
+    """``connections[alias]``, built from the settings when first asked for."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, Connection] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, alias: str) -> Connection:
+        connection = self._connections.get(alias)
+        if connection is not None:
+            return connection
+        with self._lock:
+            if alias not in self._connections:
+                self._connections[alias] = Connection(self._configured(alias))
+            return self._connections[alias]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(settings.connections)
+
+    def __contains__(self, alias: object) -> bool:
+        return alias in settings.connections
+
+    def all(self) -> list[Connection]:
+        return [self[alias] for alias in self]
+
+    def close_all(self) -> None:
+        """Close every client made here and forget the settings they were made from."""
+        with self._lock:
+            opened, self._connections = list(self._connections.values()), {}
+        for connection in opened:
+            connection.close()
+
+    def _configured(self, alias: str) -> ConnectionSettings:
+        known = settings.connections
+        try:
+            return known[alias]
+        except KeyError:
+            names = ", ".join(repr(name) for name in known) or "none"
+            raise ConnectionDoesNotExist(
+                f'The MongoDB connection {alias!r} is not in {SETTING}["CONNECTIONS"]; '
+                f"configured: {names}."
+            ) from None
+
+
+connections = ConnectionHandler()
+
+
+def _forget_on_changed_settings(*, setting: str, **kwargs: Any) -> None:
+    if setting in (SETTING, "DATABASES"):
+        connections.close_all()
+
+
+setting_changed.connect(_forget_on_changed_settings)
+
+
+def _client_arguments(configured: ConnectionSettings) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "host": configured.host,
+        "port": configured.port,
+        "username": configured.user or None,
+        "password": configured.password or None,
+    }
+    given = {key: value for key, value in arguments.items() if value is not None}
+    driver = DriverInfo("djongo_services", __version__)
+    return {"tz_aware": True, "driver": driver, **given, **configured.options}
+
+
+def _backend_wrapper(configured: ConnectionSettings) -> Any:
+    """The DatabaseWrapper of the shared alias in this thread."""
+    from django.db import connections as databases
+
+    assert configured.database is not None
+    try:
+        wrapper = databases[configured.database]
+    except ConnectionDoesNotExist:
+        raise ImproperlyConfigured(
+            f"The connection {configured.alias!r} shares DATABASES[{configured.database!r}], "
+            f"which does not exist."
+        ) from None
+    if wrapper.vendor != "mongodb":
+        raise ImproperlyConfigured(
+            f"The connection {configured.alias!r} shares DATABASES[{configured.database!r}], "
+            f"whose engine is {wrapper.vendor}, not MongoDB; give it HOST and NAME of its own."
+        )
+    return wrapper
+
+
+def _nodes(configured: ConnectionSettings) -> list[tuple[str, int]]:
+    host, port = configured.host, configured.port
+    if configured.database is not None:
+        shared = _backend_wrapper(configured).settings_dict
+        host, port = shared.get("HOST") or None, int(shared.get("PORT") or 0) or None
+    if host and "://" in host:
+        if host.startswith("mongodb+srv://"):
+            # The members of a seed list are known only to DNS; the name itself says enough.
+            return [(host.removeprefix("mongodb+srv://").split("@")[-1].split("/")[0], 27017)]
+        nodes: list[tuple[str, int]] = parse_uri(host, warn=False)["nodelist"]
+        return nodes
+    return [(host or "localhost", port or 27017)]
+
+
+def _topology_key(client: MongoClient[Document]) -> Any:
+    """Changes when servers join, leave, restart or change roles."""
+    description = client.topology_description
+    return frozenset(
+        (address, server.server_type, server.max_wire_version)
+        for address, server in description.server_descriptions().items()
+    )

@@ -1,0 +1,28 @@
+"""What the services raise; each class's docstring is its default message."""
+
+from __future__ import annotations
+
+import inspect
+
+
+class DjongoServicesError(Exception):
+    """The operation failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.cleandoc(type(self).__doc__ or "").partition("\n")[0])
+
+
+class ServerUnavailable(DjongoServicesError):
+    """The MongoDB server cannot be reached."""
+
+
+class PermissionMissing(DjongoServicesError):
+    """The database user lacks a privilege."""
+
+
+class CollectionNotFound(DjongoServicesError):
+    """There is no such collection."""
+
+
+class EmbeddedServerError(DjongoServicesError):
+    """The embedded server cannot be started."""

@@ -1,0 +1,218 @@
+"""What a database *is*: its collections, their options, validators and indexes, as plain values.
+
+:func:`djongo_services.introspection.read_catalog` fills these in; nothing here talks to a server.
+A value that the user's privileges do not reach is ``None``, and :attr:`Collection.unavailable`
+says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from djongo_services.abilities import Abilities
+
+Direction = int | float | str
+"""1, -1, or the name of a special index type: ``text``, ``2dsphere``, ``2d``, ``hashed``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unavailable:
+    """Something that could not be read."""
+
+    what: str
+    """``indexes``, ``statistics``, ``usage``, ``builds``."""
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validator:
+    query: Mapping[str, Any]
+    """The validator document as stored: a query, usually ``{"$jsonSchema": {...}}``."""
+    level: Literal["off", "moderate", "strict"] = "strict"
+    action: Literal["error", "warn"] = "error"
+
+    @property
+    def json_schema(self) -> Mapping[str, Any] | None:
+        """The top-level ``$jsonSchema``, if there is one."""
+        schema: Mapping[str, Any] | None = self.query.get("$jsonSchema")
+        return schema
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexUsage:
+    """How often one member has used an index since it started (``$indexStats``).
+
+    The counts live in each member's memory: zero on one host says nothing of the others, and
+    TTL deletions are not counted.
+    """
+
+    host: str
+    operations: int
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexBuild:
+    """Progress of an index that is still being built; None where ``currentOp`` does not tell."""
+
+    done: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    name: str
+    keys: tuple[tuple[str, Direction], ...]
+    """In order; the fields of a text index by name (from its weights), each with ``"text"``."""
+    definition: Mapping[str, Any]
+    """The document of ``listIndexes`` as the server returned it, ``key``, ``name``, ``v`` included."""
+    multikey: bool | None = None
+    """Whether an array was indexed; None when the server did not tell."""
+    size: int | None = None
+    """Bytes on disk."""
+    usage: tuple[IndexUsage, ...] | None = None
+    build: IndexBuild | None = None
+    """Set while the index is being built."""
+
+    @property
+    def unique(self) -> bool:
+        """True for ``_id_`` and a clustered index too, which the server does not mark."""
+        return bool(self.definition.get("unique")) or self.is_id or self.clustered
+
+    @property
+    def is_id(self) -> bool:
+        return tuple(self.definition.get("key", {})) == ("_id",) and self.name == "_id_"
+
+    @property
+    def sparse(self) -> bool:
+        return bool(self.definition.get("sparse"))
+
+    @property
+    def hidden(self) -> bool:
+        return bool(self.definition.get("hidden"))
+
+    @property
+    def clustered(self) -> bool:
+        return bool(self.definition.get("clustered"))
+
+    @property
+    def prepare_unique(self) -> bool:
+        """Set half-way through a conversion to unique (MongoDB 6.0+): duplicates are refused."""
+        return bool(self.definition.get("prepareUnique"))
+
+    @property
+    def partial_filter(self) -> Mapping[str, Any] | None:
+        value: Mapping[str, Any] | None = self.definition.get("partialFilterExpression")
+        return value
+
+    @property
+    def expire_after_seconds(self) -> int | float | None:
+        value: int | float | None = self.definition.get("expireAfterSeconds")
+        return value
+
+    @property
+    def collation(self) -> Mapping[str, Any] | None:
+        value: Mapping[str, Any] | None = self.definition.get("collation")
+        return value
+
+    @property
+    def weights(self) -> Mapping[str, int] | None:
+        """Of a text index: field to weight."""
+        value: Mapping[str, int] | None = self.definition.get("weights")
+        return value
+
+    @property
+    def wildcard_projection(self) -> Mapping[str, Any] | None:
+        value: Mapping[str, Any] | None = self.definition.get("wildcardProjection")
+        return value
+
+    @property
+    def type(self) -> str:
+        """``regular``, ``compound``, ``text``, ``2dsphere``, ``2d``, ``hashed``, ``wildcard``, ``clustered``."""
+        if self.clustered:
+            return "clustered"
+        for name, direction in self.keys:
+            if isinstance(direction, str):
+                return direction
+            if name == "$**" or name.endswith(".$**"):
+                return "wildcard"
+        return "compound" if len(self.keys) > 1 else "regular"
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The marks that Compass shows beside an index, in a fixed order."""
+        marks = {
+            "unique": self.unique,
+            "sparse": self.sparse,
+            "partial": self.partial_filter is not None,
+            "TTL": self.expire_after_seconds is not None,
+            "collation": self.collation is not None,
+            "hidden": self.hidden,
+            "multikey": bool(self.multikey),
+            "prepareUnique": self.prepare_unique,
+            "building": self.build is not None,
+        }
+        return tuple(mark for mark, is_set in marks.items() if is_set)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statistics:
+    """Of ``$collStats``; bytes, and documents by the server's own metadata count."""
+
+    count: int
+    size: int
+    """Uncompressed bytes of the documents."""
+    storage_size: int
+    index_size: int
+
+    @property
+    def average_size(self) -> float | None:
+        return self.size / self.count if self.count else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collection:
+    name: str
+    type: Literal["collection", "view", "timeseries"] = "collection"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """As ``listCollections`` returns them, without the validator's three."""
+    uuid: UUID | None = None
+    validator: Validator | None = None
+    indexes: tuple[Index, ...] = ()
+    statistics: Statistics | None = None
+    """None for a view, and where the privilege is missing."""
+    unavailable: tuple[Unavailable, ...] = ()
+
+    @property
+    def capped(self) -> bool:
+        return bool(self.options.get("capped"))
+
+    @property
+    def clustered(self) -> bool:
+        return "clusteredIndex" in self.options
+
+    @property
+    def view_on(self) -> str | None:
+        """The collection or view that a view reads."""
+        source: str | None = self.options.get("viewOn") if self.type == "view" else None
+        return source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Catalog:
+    database: str
+    server: Abilities
+    collections: tuple[Collection, ...]
+    """By name, without the system's."""
+    system_collections: tuple[Collection, ...] = ()
+    """``system.*``, among them the buckets of time-series collections."""
+
+    def __getitem__(self, name: str) -> Collection:
+        for collection in self.collections + self.system_collections:
+            if collection.name == name:
+                return collection
+        raise KeyError(name)

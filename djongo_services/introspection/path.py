@@ -1,0 +1,68 @@
+"""Paths into documents, exact where a dotted string is not.
+
+A path is a tuple of steps: the name of a field, :data:`ELEMENT` (any element of an array) or
+:data:`KEY` (any key of a map, an object whose keys are data).
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import Final, Literal, TypeAlias
+
+
+class Step(enum.Enum):
+    """The two steps that stand for many."""
+
+    ELEMENT = "[]"
+    KEY = "<key>"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+ELEMENT: Final = Step.ELEMENT
+KEY: Final = Step.KEY
+
+Path: TypeAlias = tuple[str | Literal[Step.ELEMENT, Step.KEY], ...]
+
+_SPECIAL = re.compile(r"[\\.]|\[\]|^<key>$")
+
+
+def render_path(path: Path) -> str:
+    r"""``("tags", ELEMENT, "a.b", KEY)`` as ``tags[].a\.b.<key>``.
+
+    A backslash precedes a dot, a backslash, ``[]`` or ``<key>`` that belongs to a name, and an
+    empty name is ``\e``, so two paths never share one text.
+    """
+    text = ""
+    for step in path:
+        match step:
+            case Step.ELEMENT:
+                text += "[]"
+            case Step.KEY:
+                text += ".<key>" if text else "<key>"
+            case name:
+                name = _SPECIAL.sub(lambda match: "\\" + match.group(), name) or "\\e"
+                text += f".{name}" if text else name
+    return text
+
+
+def query_path(path: Path) -> str | None:
+    """The dotted path under which a query, an index or a projection finds it.
+
+    Elements of arrays are implied, as in MongoDB's own dot notation. None where no dotted path
+    reaches it: below a map, or where a name is empty, holds a dot or begins with a dollar.
+    """
+    names: list[str] = []
+    for step in path:
+        match step:
+            case Step.ELEMENT:
+                continue
+            case Step.KEY:
+                return None
+            case name:
+                if not name or "." in name or name.startswith("$"):
+                    return None
+                names.append(name)
+    return ".".join(names)

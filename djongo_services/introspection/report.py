@@ -1,0 +1,236 @@
+"""What inspection found, as plain values: one report object that every renderer reads.
+
+Nothing here computes or prints beyond looking things up; :mod:`djongo_services.introspection.profiling`
+fills it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from djongo_services.abilities import Abilities
+from djongo_services.introspection.catalog import Collection
+from djongo_services.introspection.path import Path, render_path
+
+Depth = Literal["sample", "complete", "exact"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TypeCount:
+    count: int
+    probability: float
+    """``count`` divided by :attr:`Field.parents`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArrayLengths:
+    """Lengths of the arrays at a path."""
+
+    minimum: int
+    maximum: int
+    mean: float
+    histogram: Mapping[int, int]
+    """Arrays per length class; a class is named by its upper bound: 0, 1, 2, 4, 8, 16, ..."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MapKeys:
+    """Of an object whose keys are data."""
+
+    format: str
+    """``objectId``, ``uuid``, ``date``, ``number``, ``locale``, ``hash``, ``identifier`` or ``mixed``."""
+    distinct: int
+    """Distinct keys seen, up to the bound that profiling keeps."""
+    distinct_is_bound: bool = False
+    """Whether there were more than could be counted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValueSummary:
+    """What the values at a path are like; only when values were asked for."""
+
+    minimum: Any = None
+    maximum: Any = None
+    """By BSON order, of the most frequent type that has an order; None if there is none."""
+    shortest: int | None = None
+    longest: int | None = None
+    """Length of strings in characters, of binary values in bytes."""
+    distinct: int | None = None
+    distinct_is_bound: bool = False
+    """Whether ``distinct`` is only what was counted before the bound."""
+    enum: tuple[tuple[Any, int], ...] = ()
+    """Every value with its count, most frequent first, where there are few; else empty."""
+    formats: Mapping[str, float] = field(default_factory=dict)
+    """``email``, ``url``, ``uuid``, ``date``, ``datetime``, ``objectId``, ``number``, ``slug``, ``ip``
+    to the share of strings that have it; formats below 0.5 are left out."""
+    boolean_like: bool = False
+    """At most two values, and they read as yes and no: 0/1, "Y"/"N", "true"/"false", ..."""
+    exact: bool = False
+    """Whether every document was looked at, or only the sample."""
+
+    @property
+    def constant(self) -> bool:
+        return self.distinct == 1 and not self.distinct_is_bound
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """Everything known of one path.
+
+    ``parents`` is what the probabilities refer to: for a field of the document the number of
+    documents, for ``a.b`` the number of objects at ``a``, for ``tags[]`` the number of elements of
+    all arrays at ``tags``, for ``by_day.<key>`` the number of keys of all maps at ``by_day``.
+    """
+
+    path: Path
+    parents: int
+    types: Mapping[str, TypeCount]
+    """By refined BSON type name (:mod:`djongo_services.bson_types`), most frequent first."""
+    lengths: ArrayLengths | None = None
+    map: MapKeys | None = None
+    values: ValueSummary | None = None
+    children: tuple[Field, ...] = ()
+    """Fields of embedded documents by first appearance, then elements, or the keys of a map."""
+
+    @property
+    def name(self) -> str:
+        """The path as text: ``a.b``, ``tags[]``, ``by_day.<key>``."""
+        return render_path(self.path)
+
+    @property
+    def present(self) -> int:
+        return sum(found.count for found in self.types.values())
+
+    @property
+    def missing(self) -> int:
+        return self.parents - self.present
+
+    @property
+    def null(self) -> int:
+        found = self.types.get("null")
+        return found.count if found else 0
+
+    @property
+    def probability(self) -> float:
+        """Share of the parents that have the field, null or not."""
+        return self.present / self.parents if self.parents else 0.0
+
+    def walk(self) -> Iterator[Field]:
+        """This field and all below it, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coverage:
+    """How much of the collection stands behind a profile."""
+
+    requested: Depth
+    reached: Depth
+    """Less than requested when the work was stopped; :attr:`stopped` says why."""
+    documents: int
+    """In the collection: the server's metadata count, or the exact count at depth ``exact``."""
+    examined: int
+    """Documents whose shape was looked at on this side: the sample and the violators fetched."""
+    proven: bool = False
+    """Whether the server confirmed that no document has a path or type besides these."""
+    rounds: int = 0
+    """Queries for documents that the closed schema did not know."""
+    margin: float | None = None
+    """Half-width of the 95 % interval of a probability estimated from the sample (worst case
+    p = 0.5, with the finite population correction); None when counts are exact."""
+    seconds: float = 0.0
+    stopped: str | None = None
+    """One sentence when the result is partial."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """The shape of a collection's documents."""
+
+    collection: str
+    fields: tuple[Field, ...]
+    """Top-level fields by first appearance, ``_id`` first."""
+    coverage: Coverage
+
+    def walk(self) -> Iterator[Field]:
+        """Every field at every depth, parents first."""
+        for top in self.fields:
+            yield from top.walk()
+
+    def __getitem__(self, name: str) -> Field:
+        """The field whose rendered path is ``name``; KeyError if there is none."""
+        for found in self.walk():
+            if found.name == name:
+                return found
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """Values at a path that are keys of another collection."""
+
+    path: Path
+    target: str
+    """The collection referred to."""
+    target_path: str = "_id"
+    kind: Literal["value", "dbRef"] = "value"
+    many: bool = False
+    """Whether the path runs through an array."""
+    unique: bool = False
+    """Whether a unique index covers the path alone: at most one document refers to each target."""
+    checked: int = 0
+    """Distinct non-null values that were looked up."""
+    found: int = 0
+    complete: bool = False
+    """Whether every value was looked up, or only those of the sample."""
+
+    @property
+    def confidence(self) -> float:
+        return self.found / self.checked if self.checked else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Warning:
+    """Something that people act on."""
+
+    code: str
+    """Stable: ``mixed-types``, ``near-missing``, ``unbounded-array``, ``deep-nesting``,
+    ``number-as-string``, ``date-as-string``, ``index-without-data``, ``redundant-index``,
+    ``reference-without-index``, ``dangling-reference``, ``validator-violations``, ``unreadable``."""
+    message: str
+    """One sentence that names the field or index."""
+    path: str | None = None
+    """Rendered path, or the name of an index for warnings about one."""
+    count: int | None = None
+    """Documents concerned, where known."""
+    examples: tuple[Any, ...] = ()
+    """``_id`` values, a handful; only when values were asked for or a validator refuses them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CollectionReport:
+    collection: Collection
+    profile: Profile | None = None
+    """None where documents cannot be read; a warning ``unreadable`` says why."""
+    references: tuple[Reference, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    server: Abilities
+    database: str
+    collections: tuple[CollectionReport, ...]
+    """By name."""
+    stopped: str | None = None
+    """One sentence when the inspection ended early."""
+
+    def __getitem__(self, name: str) -> CollectionReport:
+        for report in self.collections:
+            if report.collection.name == name:
+                return report
+        raise KeyError(name)
