@@ -69,7 +69,7 @@ class Index:
     keys: tuple[tuple[str, Direction], ...]
     """In order; the fields of a text index by name (from its weights), each with ``"text"``."""
     definition: Mapping[str, Any]
-    """The document of ``listIndexes`` as the server returned it, ``key``, ``name``, ``v`` included."""
+    """The document of ``listIndexes`` as returned: ``key``, ``name`` and ``v`` included."""
     multikey: bool | None = None
     """Whether an array was indexed; None when the server did not tell."""
     size: int | None = None
@@ -132,7 +132,8 @@ class Index:
 
     @property
     def type(self) -> str:
-        """``regular``, ``compound``, ``text``, ``2dsphere``, ``2d``, ``hashed``, ``wildcard``, ``clustered``."""
+        """``regular``, ``compound``, ``text``, ``2dsphere``, ``2d``, ``hashed``, ``wildcard`` or
+        ``clustered``."""
         if self.clustered:
             return "clustered"
         for name, direction in self.keys:

@@ -1,7 +1,7 @@
 """What inspection found, as plain values: one report object that every renderer reads.
 
-Nothing here computes or prints beyond looking things up; :mod:`djongo_services.introspection.profiling`
-fills it in.
+Nothing here computes or prints beyond looking things up;
+:mod:`djongo_services.introspection.profiling` fills it in.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class MapKeys:
     """Of an object whose keys are data."""
 
     format: str
-    """``objectId``, ``uuid``, ``date``, ``number``, ``locale``, ``hash``, ``identifier`` or ``mixed``."""
+    """``objectId``, ``uuid``, ``date``, ``number``, ``locale``, ``hash``, ``identifier`` or
+    ``mixed``."""
     distinct: int
     """Distinct keys seen, up to the bound that profiling keeps."""
     distinct_is_bound: bool = False
@@ -63,8 +64,8 @@ class ValueSummary:
     enum: tuple[tuple[Any, int], ...] = ()
     """Every value with its count, most frequent first, where there are few; else empty."""
     formats: Mapping[str, float] = field(default_factory=dict)
-    """``email``, ``url``, ``uuid``, ``date``, ``datetime``, ``objectId``, ``number``, ``slug``, ``ip``
-    to the share of strings that have it; formats below 0.5 are left out."""
+    """``email``, ``url``, ``uuid``, ``date``, ``datetime``, ``objectId``, ``number``, ``slug``
+    or ``ip`` to the share of strings that have it; formats below 0.5 are left out."""
     boolean_like: bool = False
     """At most two values, and they read as yes and no: 0/1, "Y"/"N", "true"/"false", ..."""
     exact: bool = False
@@ -200,7 +201,8 @@ class Warning:
     code: str
     """Stable: ``mixed-types``, ``near-missing``, ``unbounded-array``, ``deep-nesting``,
     ``number-as-string``, ``date-as-string``, ``index-without-data``, ``redundant-index``,
-    ``reference-without-index``, ``dangling-reference``, ``validator-violations``, ``unreadable``."""
+    ``reference-without-index``, ``dangling-reference``, ``validator-violations`` or
+    ``unreadable``."""
     message: str
     """One sentence that names the field or index."""
     path: str | None = None
