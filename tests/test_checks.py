@@ -1,0 +1,71 @@
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from djongo_services.connections import connections
+
+
+def ours(**options):
+    return [found for found in run_checks(**options) if found.id.startswith("djongo_services")]
+
+
+def test_a_right_setting_passes():
+    assert ours() == []
+
+
+def test_no_connection_at_all():
+    with override_settings(DJONGO_SERVICES={"CONNECTIONS": {}}):
+        (found,) = ours()
+    assert found.id == "djongo_services.E001"
+    assert "DJONGO_SERVICES = " in found.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ({"NONSENSE": 1}, "unknown key 'NONSENSE'"),
+        ({"CONNECTIONS": {"a": {"DATABASE": "gone"}}}, "DATABASES['gone'], which does not exist"),
+    ],
+)
+def test_a_wrong_setting(value, sentence):
+    with override_settings(DJONGO_SERVICES=value):
+        (found,) = ours()
+    assert found.id == "djongo_services.E002"
+    assert sentence in found.msg
+
+
+def test_an_alias_that_is_no_mongodb():
+    with override_settings(DJONGO_SERVICES={"CONNECTIONS": {"a": {"DATABASE": "sql"}}}):
+        (found,) = ours()
+    assert found.id == "djongo_services.E002"
+    assert "DATABASES['sql'], whose engine is sqlite, not MongoDB" in found.msg
+
+
+@pytest.mark.django_db
+class TestServers:
+    def test_are_asked_only_with_the_database_tag(self, settings):
+        settings.DJONGO_SERVICES = unreachable()
+        assert ours() == []
+
+    def test_unreachable(self, settings):
+        settings.DJONGO_SERVICES = unreachable()
+        (found,) = ours(databases=["away"])
+        assert found.id == "djongo_services.W003"
+        assert "'away' (127.0.0.1:9/x) cannot be reached" in found.msg
+        assert "secret" not in found.msg
+        connections.close_all()
+
+    def test_a_good_one(self):
+        assert ours(databases=["default"]) == []
+
+
+def unreachable():
+    return {
+        "CONNECTIONS": {
+            "away": {
+                "HOST": "mongodb://ann:secret@127.0.0.1:9",
+                "NAME": "x",
+                "OPTIONS": {"serverSelectionTimeoutMS": 50},
+            }
+        }
+    }
