@@ -1,0 +1,224 @@
+"""What all our commands share: the connection, where output goes, errors and exit codes."""
+
+from __future__ import annotations
+
+import enum
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+from django.utils.connection import ConnectionDoesNotExist
+from pymongo.errors import PyMongoError
+
+from djongo_services.connections import DEFAULT_ALIAS, Connection, connections
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.introspection.progress import ProgressHook
+from djongo_services.introspection.rendering.printable import printable
+from djongo_services.management.interruption import INTERRUPTED
+from djongo_services.management.output_file import check_writable, write_aside
+from djongo_services.management.progress_line import progress_line
+from djongo_services.management.sentences import (
+    address_of,
+    describe_error,
+    unknown_connection,
+    without_secrets,
+)
+
+PIPED_WIDTH = 100
+"""Columns of a report that goes to a file or a pipe."""
+
+
+class ExitCode(enum.IntEnum):
+    FINE = 0
+    DIFFERS = 1
+    """With ``--check`` alone, by ``sys.exit``; a CommandError never has it."""
+    TROUBLE = 2
+    LOCKED = 3
+    INTERRUPTED = INTERRUPTED
+
+
+class ServiceParser(CommandParser):
+    """A wrong argument is one line and exit code 2, from a shell and from ``call_command``."""
+
+    def error(self, message: str) -> NoReturn:
+        if getattr(self, "called_from_command_line", None):
+            self.exit(ExitCode.TROUBLE, f"CommandError: {message} (see {self.prog} --help)\n")
+        raise CommandError(message, returncode=ExitCode.TROUBLE)
+
+
+class ServiceCommand(BaseCommand):
+    """A command on one MongoDB connection.
+
+    Subclasses name their ``formats`` (the first is the default), extend ``add_arguments`` and
+    implement ``handle``: :meth:`connect` first, the work inside :meth:`describing_errors`, then
+    :meth:`deliver`. Results alone go to stdout; notices, progress and prompts to stderr.
+    """
+
+    formats: ClassVar[Sequence[str]]
+    requires_system_checks = []
+    """None: whoever asks what a database is should not have to repair the project first, and what
+    concerns the connection is said when it is used."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        # Django names its parser class in the middle of a method that also adds its options;
+        # changing the class of the result keeps those Django's.
+        parser.__class__ = ServiceParser
+        return parser
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--database",
+            metavar="ALIAS",
+            default=DEFAULT_ALIAS,
+            help="The MongoDB connection, an alias of the settings (default: %(default)s).",
+        )
+        parser.add_argument(
+            "--format",
+            choices=self.formats,
+            default=self.formats[0],
+            help="What to write (default: %(default)s).",
+        )
+        parser.add_argument(
+            "--output",
+            metavar="FILE",
+            type=Path,
+            help="Write to a file instead of stdout; it is replaced as a whole or not touched.",
+        )
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        try:
+            super().run_from_argv(argv)
+        except KeyboardInterrupt:
+            self.notice("Interrupted.")
+            sys.exit(ExitCode.INTERRUPTED)
+        finally:
+            connections.close_all()
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        if os.environ.get("NO_COLOR") and not options.get("force_color"):
+            options["no_color"] = True
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            if error.returncode == ExitCode.DIFFERS:  # Django's default
+                error.returncode = ExitCode.TROUBLE
+            raise
+        except (DjongoServicesError, ImproperlyConfigured) as error:
+            raise CommandError(printable(str(error)), returncode=ExitCode.TROUBLE) from error
+
+    def connect(self, alias: str, *, verbosity: int = 1) -> Connection:
+        """The connection of an alias, after its server has answered.
+
+        Says beforehand where it connects and how long that may take. Raises CommandError when the
+        alias is unknown, the server cannot be reached, or it refuses the credentials.
+        """
+        try:
+            connection = connections[alias]
+        except ConnectionDoesNotExist as error:
+            raise CommandError(unknown_connection(error), returncode=ExitCode.TROUBLE) from None
+        with self.describing_errors(connection):
+            seconds = connection.client.options.server_selection_timeout
+            if verbosity:
+                self.notice(f"Connecting to {address_of(connection)}, for at most {seconds:g} s.")
+            connection.abilities  # noqa: B018  (the first operation, which connects)
+        return connection
+
+    @contextmanager
+    def describing_errors(self, connection: Connection) -> Iterator[None]:
+        """Turn what the driver, the services and the settings raise into one sentence."""
+        try:
+            yield
+        except DatabaseError as error:  # the backend wraps PyMongo's errors in Django's
+            if not isinstance(error.__cause__, PyMongoError):
+                raise
+            raise _trouble(describe_error(error.__cause__, connection)) from error
+        except (PyMongoError, ImproperlyConfigured) as error:
+            raise _trouble(describe_error(error, connection)) from error
+        except DjongoServicesError as error:
+            raise _trouble(without_secrets(printable(str(error)), connection)) from error
+
+    def check_output(self, output: Path | None) -> None:
+        """Raise CommandError now if ``deliver`` could not write there later."""
+        if output is not None:
+            try:
+                check_writable(output)
+            except OSError as error:
+                raise _trouble(_not_writable(output, error)) from error
+
+    def deliver(self, text: str, *, output: Path | None, machine: bool, verbosity: int = 1) -> None:
+        """Write the result to the file asked for, else to stdout.
+
+        ``machine`` text is UTF-8 whatever the locale is. A reader who closes the pipe early
+        (``| head``) is no error.
+        """
+        text = text if text.endswith("\n") else f"{text}\n"
+        if output is None:
+            self._write_stdout(text, machine=machine)
+            return
+        data = text.encode("utf-8", "backslashreplace")
+        try:
+            write_aside(output, data)
+        except OSError as error:
+            raise _trouble(_not_writable(output, error)) from error
+        if verbosity:
+            self.notice(f"Wrote {output} ({len(data):,} bytes).")
+
+    def notice(self, text: str) -> None:
+        """A line for people, on stderr."""
+        self.stderr.write(text, lambda unstyled: unstyled)
+
+    def wants_color(self, options: dict[str, Any]) -> bool:
+        """Whether the result may be coloured: asked for, or on a terminal and not refused."""
+        if options.get("force_color"):
+            return True
+        if options.get("no_color") or options.get("output") is not None:
+            return False
+        return self.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+    def width(self, options: dict[str, Any]) -> int:
+        """Columns for the result: the terminal's, or a fixed number elsewhere."""
+        if options.get("output") is None and self.stdout.isatty():
+            return shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
+        return PIPED_WIDTH
+
+    @contextmanager
+    def progress(self, options: dict[str, Any]) -> Iterator[ProgressHook | None]:
+        """A hook that draws a line on stderr, or None where nobody would see it."""
+        is_seen = self.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        if not is_seen or not options.get("verbosity", 1):
+            yield None
+            return
+        with progress_line(sys.stderr, color=not options.get("no_color")) as hook:
+            yield hook
+
+    def _write_stdout(self, text: str, *, machine: bool) -> None:
+        raw = getattr(self.stdout, "buffer", None)
+        if raw is None:
+            self.stdout.write(text)
+            return
+        encoding = None if machine else getattr(sys.stdout, "encoding", None)
+        errors = "backslashreplace" if machine else "replace"
+        try:
+            self.stdout.flush()
+            raw.write(text.encode(encoding or "utf-8", errors))
+            raw.flush()
+        except BrokenPipeError:
+            # The interpreter flushes stdout once more at its end; let that go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _trouble(sentence: str) -> CommandError:
+    return CommandError(sentence, returncode=ExitCode.TROUBLE)
+
+
+def _not_writable(output: Path, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"Cannot write {str(output)!r}: {reason}; give --output a file in a writable folder."

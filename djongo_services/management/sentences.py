@@ -1,0 +1,115 @@
+"""What went wrong with a connection, as one sentence that names it and the next step.
+
+Addresses appear, user names and passwords never do.
+"""
+
+from __future__ import annotations
+
+import re
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.connection import ConnectionDoesNotExist
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from djongo_services.checks import EXAMPLE
+from djongo_services.conf import settings
+from djongo_services.connections import Connection
+from djongo_services.introspection.rendering.printable import printable
+
+AUTHENTICATION_FAILED = frozenset({18, 8000})
+"""AuthenticationFailed, and AtlasError, under which Atlas answers wrong credentials."""
+
+
+def unknown_connection(error: ConnectionDoesNotExist) -> str:
+    if any(True for _ in settings.connections):
+        return str(error)
+    return f"No MongoDB connection is configured; write {EXAMPLE} into your settings."
+
+
+def address_of(connection: Connection) -> str:
+    """``'archive' (db1:27017/archive)``, or the alias alone where HOST makes no sense."""
+    try:
+        return f"{connection.alias!r} ({printable(connection.address)})"
+    except (PyMongoError, ImproperlyConfigured, ValueError):
+        return repr(connection.alias)
+
+
+def describe_error(error: Exception, connection: Connection) -> str:
+    """The sentence for an error of PyMongo's, or of the settings, met on a connection."""
+    where = address_of(connection)
+    reason = without_secrets(_reason(error), connection)
+    match error:
+        case ServerSelectionTimeoutError():
+            return (
+                f"The MongoDB server of the connection {where} cannot be reached: {reason}. "
+                f"Start the server, or correct HOST in the settings."
+            )
+        case OperationFailure(code=code) if code in AUTHENTICATION_FAILED:
+            return (
+                f"The MongoDB server of the connection {where} refused the user name or the "
+                f"password; correct USER and PASSWORD, or authSource, in the settings."
+            )
+        case OperationFailure(code=13):
+            return (
+                f"The user of the connection {where} lacks a privilege: {reason}. "
+                f"Grant it, or use a connection of another user."
+            )
+        case ExecutionTimeout():
+            return (
+                f"The MongoDB server of the connection {where} ended an operation that took "
+                f"too long: {reason}."
+            )
+        case OperationFailure(code=code):
+            number = "" if code is None else f" (code {code})"
+            return f"The MongoDB server of the connection {where} answered: {reason}{number}."
+        case AutoReconnect():
+            return (
+                f"The connection {where} was lost: {reason}. "
+                f"Run the command again when the server is back."
+            )
+        case ConfigurationError():
+            return f"The connection {where} has settings that PyMongo refuses: {reason}."
+        case ImproperlyConfigured():
+            return f"{reason}."
+        case _:
+            return f"The connection {where} failed: {reason}."
+
+
+def without_secrets(text: str, connection: Connection) -> str:
+    """``text`` with every password of the connection replaced by three asterisks.
+
+    PyMongo quotes pieces of a malformed URI in its errors (``Port must be an integer ...: 'pa'``
+    for ``mongodb://user:pa/ss@host``), so the pieces are looked for too.
+    """
+    for secret in _secrets(connection):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+    return text
+
+
+def _secrets(connection: Connection) -> list[str]:
+    """Longest first, so that a piece never hides the whole."""
+    configured = connection.settings
+    found = {configured.password, str(configured.options.get("password") or "")}
+    host = configured.host or ""
+    if "://" in host and "@" in host:
+        credentials = host.partition("://")[2].rpartition("@")[0]
+        password = credentials.partition(":")[2]
+        found |= {credentials, password, *re.split(r"[:/@?#\[\]]", password)}
+    return sorted(filter(None, found), key=len, reverse=True)
+
+
+def _reason(error: Exception) -> str:
+    """The error's own words on one line, without PyMongo's dump of its topology."""
+    text = str(error)
+    if isinstance(error, OperationFailure):
+        text = str((error.details or {}).get("errmsg") or text)
+    text = re.split(r", Timeout: |, full error: ", text)[0]
+    text = re.sub(r" \(configured timeouts: [^)]*\)", "", text)
+    return printable(text).rstrip(". ")
