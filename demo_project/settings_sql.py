@@ -1,0 +1,32 @@
+"""Project kind B: Django's data is in SQLite; the archive in MongoDB is reached with PyMongo."""
+
+from demo_project.place import VAR, mongodb_name, mongodb_uri
+from demo_project.settings_base import *  # noqa: F403
+from demo_project.settings_base import MONGODB_OPTIONS
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_extensions",
+    "djongo_services",
+]
+ROOT_URLCONF = "demo_project.urls_sql"
+
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR / "demo.sqlite3"},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+DJONGO_SERVICES = {
+    "CONNECTIONS": {
+        "default": {
+            "HOST": mongodb_uri(),
+            "NAME": mongodb_name(),
+            "OPTIONS": MONGODB_OPTIONS,
+        }
+    }
+}
