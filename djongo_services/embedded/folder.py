@@ -1,0 +1,74 @@
+"""Where an embedded server keeps its files.
+
+``<folder>/member0/data`` and ``<folder>/member0/mongod.log`` for each member, and
+``<folder>/lock`` with the process id of the program that uses it.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from pathlib import Path
+
+from djongo_services.exceptions import EmbeddedServerError
+
+MINIMUM_FREE = 400 * 1024 * 1024
+"""Bytes that a new member needs: 300 MB of journal and the first data files."""
+
+
+def make_temporary_folder() -> Path:
+    """A private folder for the links, logs and, when nothing is kept, the data."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="djongo-services-mongod-"))
+    except OSError as error:
+        raise EmbeddedServerError(_sentence(Path(tempfile.gettempdir()), error)) from error
+
+
+def prepare_folder(folder: Path, members: int) -> list[Path]:
+    """Make the members' folders and return them.
+
+    Raises EmbeddedServerError when the folder cannot be written, its disk is full, or it belongs
+    to a server with another number of members.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "lock").touch(mode=0o600)
+        present = len(list(folder.glob("member*")))
+        _refuse_other_size(folder, present, members)
+        _refuse_full_disk(folder, members - present)
+        places = [folder / f"member{number}" for number in range(members)]
+        for place in places:
+            place.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedServerError(_sentence(folder, error)) from error
+    return places
+
+
+def _refuse_other_size(folder: Path, present: int, members: int) -> None:
+    if present not in (0, members):
+        raise EmbeddedServerError(
+            f"The folder {folder} holds a server with {present} "
+            f"member{'' if present == 1 else 's'}, not {members}; "
+            f"start it with members={present} or choose another folder."
+        )
+
+
+def _refuse_full_disk(folder: Path, new_members: int) -> None:
+    needed = MINIMUM_FREE * max(0, new_members)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise EmbeddedServerError(
+            f"The disk of {folder} has {free >> 20} MB free and the server needs "
+            f"{needed >> 20} MB; free some space or choose another folder."
+        )
+
+
+def _sentence(folder: Path, error: OSError) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"The disk of {folder} is full; free some space or choose another folder."
+        case errno.ENOTDIR | errno.EEXIST:
+            return f"{error.filename or folder} is not a folder; choose another one."
+    reason = (error.strerror or str(error)).lower()
+    return f"The folder {folder} is not writable ({reason}); choose another one."

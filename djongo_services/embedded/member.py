@@ -1,0 +1,155 @@
+"""One mongod of an embedded server."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from djongo_services.embedded.addresses import HOST, free_port, is_free
+from djongo_services.embedded.binary import Binary
+from djongo_services.embedded.diagnosis import Cause, Diagnosis, diagnose
+from djongo_services.embedded.keeping import KeeperProcess
+from djongo_services.exceptions import EmbeddedServerError
+
+_LISTENING = b'"id":23016'
+"""The log entry "Waiting for connections"."""
+_POLL_SECONDS = 0.01
+_PORT_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launch:
+    """What a member is started with, the same at every restart."""
+
+    binary: Binary
+    folder: Path
+    """Holds ``data/`` and ``mongod.log``."""
+    options: Sequence[str]
+    """mongod's command line, without port, folder and log."""
+    seconds: float
+    """How long the start may take."""
+
+
+class Member:
+    """A mongod with its port, process id and log, and the ways to disturb it."""
+
+    def __init__(self, number: int, launch: Launch, keeper: KeeperProcess, port: int | None):
+        self.number = number
+        self.host = HOST
+        self.port = port or 0
+        """0 until it is started when it is ours to choose."""
+        self.pid = 0
+        self.log = launch.folder / "mongod.log"
+        """One JSON object a line; restarts append."""
+        self._chosen = port is None
+        self._launch = launch
+        self._keeper = keeper
+        self._offset = 0
+
+    def __repr__(self) -> str:
+        return f"<Member {self.number} of {self.address}, process {self.pid}>"
+
+    @property
+    def address(self) -> str:
+        """``host:port``, as in the replica set's configuration."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        """The data files."""
+        return self._launch.folder / "data"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process exists (a paused one does)."""
+        return self.pid != 0 and self._keeper.wait(self.number) is None
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash does; returns when the process is gone."""
+        self._keeper.signal(self.number, signal.SIGKILL)
+        self._keeper.wait(self.number, self._launch.seconds)
+
+    def restart(self) -> None:
+        """Start it again on its port and data, after :meth:`kill` or while it runs.
+
+        Returns when it is PRIMARY or SECONDARY. Raises EmbeddedServerError.
+        """
+        from djongo_services.embedded.replica_set import wait_until_healthy
+
+        self.kill()
+        self.spawn()
+        self.wait_until_listening()
+        wait_until_healthy(self.address, self._launch.seconds)
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers."""
+        self._keeper.signal(self.number, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT after :meth:`pause`."""
+        self._keeper.signal(self.number, signal.SIGCONT)
+
+    def spawn(self) -> None:
+        """Start the process, before :meth:`wait_until_listening`. Raises EmbeddedServerError."""
+        if self._chosen and self.port == 0:
+            self.port = free_port()
+        elif not is_free(self.port):
+            raise EmbeddedServerError(
+                f"Port {self.port} is in use by another program; "
+                f"choose another port or leave it out."
+            )
+        self.data.mkdir(exist_ok=True)
+        self._offset = self.log.stat().st_size if self.log.exists() else 0
+        command = [
+            str(self._launch.binary.path),
+            *("--port", str(self.port)),
+            *("--dbpath", str(self.data)),
+            *("--logpath", str(self.log), "--logappend"),
+            *self._launch.options,
+        ]
+        environment = self._launch.binary.environment
+        self.pid = self._keeper.spawn(self.number, command, environment, self._output)
+
+    def wait_until_listening(self) -> None:
+        """Raises EmbeddedServerError with the reason when the process ends or takes too long."""
+        for attempt in range(_PORT_ATTEMPTS):
+            failure = self._listen()
+            if failure is None:
+                return
+            again = failure.cause is Cause.PORT_IN_USE and self._chosen
+            if not again or attempt == _PORT_ATTEMPTS - 1:
+                raise EmbeddedServerError(failure.sentence)
+            # Somebody was faster than us; this port was ours to choose.
+            self.port = 0
+            self.spawn()
+
+    def _listen(self) -> Diagnosis | None:
+        deadline = time.monotonic() + self._launch.seconds
+        while time.monotonic() < deadline:
+            if self._log_has(_LISTENING):
+                return None
+            if self._keeper.wait(self.number) is not None:
+                return diagnose(
+                    self.log, self._offset, self._output, folder=self.data, port=self.port
+                )
+            time.sleep(_POLL_SECONDS)
+        return Diagnosis(
+            cause=Cause.OTHER,
+            sentence=f"mongod did not listen within {self._launch.seconds:g} s; "
+            f"its log is {self.log}.",
+        )
+
+    def _log_has(self, entry: bytes) -> bool:
+        try:
+            with self.log.open("rb") as log:
+                log.seek(self._offset)
+                return entry in log.read()
+        except FileNotFoundError:
+            return False
+
+    @property
+    def _output(self) -> Path:
+        return self._launch.folder / "mongod.out"

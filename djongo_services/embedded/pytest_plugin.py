@@ -1,0 +1,129 @@
+"""pytest fixtures that give a real MongoDB; nothing is imported or started before it is used.
+
+======================= ============================================================
+``mongodb_server``      the session's server: one member, test commands enabled
+``mongodb_servers``     ``mongodb_servers("4.4")``: a running server of that version
+``replica_set``         three members
+======================= ============================================================
+
+All live for the session and are shared by its tests: use a database of your own in each test.
+
+``--mongodb-version`` (or ``mongodb_version`` in the ini file) chooses the version of
+``mongodb_server`` and ``replica_set``. With ``mongodb_uri_variable = NAME`` in the ini file,
+``mongodb_server`` is started before pytest-django reads the settings, and the environment
+variable NAME holds its URI; a variable that is set already is respected and nothing is started.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from djongo_services.embedded.server import MongoServer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("djongo_services")
+    group.addoption(
+        "--mongodb-version",
+        metavar="VERSION",
+        help="version of the embedded MongoDB server, such as 6.0 (default: the first found)",
+    )
+    parser.addini("mongodb_version", "the default of --mongodb-version", default="")
+    parser.addini(
+        "mongodb_uri_variable",
+        "environment variable that gets the URI of mongodb_server before Django is set up",
+        default="",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """A wrapper, because these run before pytest-django's own hook loads the settings."""
+    variable = early_config.getini("mongodb_uri_variable")
+    if variable and not os.environ.get(variable):
+        from djongo_services.exceptions import EmbeddedServerError
+
+        try:
+            os.environ[variable] = _servers(early_config).main().uri
+        except EmbeddedServerError as error:
+            raise pytest.UsageError(str(error)) from error
+        early_config.add_cleanup(lambda: os.environ.__delitem__(variable))
+    return (yield)
+
+
+@pytest.fixture(scope="session")
+def mongodb_server(pytestconfig: pytest.Config) -> MongoServer:
+    """The session's server: one member, test commands enabled."""
+    return _or_fail(_servers(pytestconfig).main)
+
+
+@pytest.fixture(scope="session")
+def mongodb_servers(pytestconfig: pytest.Config) -> Callable[[str], MongoServer]:
+    """A function from a version, such as "4.4", to a running server: one member each."""
+    servers = _servers(pytestconfig)
+    return lambda version: _or_fail(lambda: servers.of_version(version))
+
+
+@pytest.fixture(scope="session")
+def replica_set(pytestconfig: pytest.Config) -> MongoServer:
+    """Three members, test commands enabled; a test that disturbs one must restore it."""
+    return _or_fail(_servers(pytestconfig).replica_set)
+
+
+class _Servers:
+    """The servers of one test session, started when first asked for."""
+
+    def __init__(self, version: str | None) -> None:
+        self._version = version
+        self._running: dict[str, MongoServer] = {}
+
+    def main(self) -> MongoServer:
+        return self._get("main", 1, self._version)
+
+    def replica_set(self) -> MongoServer:
+        return self._get("replica set", 3, self._version)
+
+    def of_version(self, version: str) -> MongoServer:
+        from djongo_services.embedded.binary import matches
+
+        main = self._running.get("main")
+        if main is not None and matches(main.version, version):
+            return main
+        return self._get(version, 1, version)
+
+    def stop(self) -> None:
+        while self._running:
+            self._running.popitem()[1].stop()
+
+    def _get(self, key: str, members: int, version: str | None) -> MongoServer:
+        from djongo_services.embedded.server import MongoServer
+
+        if key not in self._running:
+            server = MongoServer(members, version=version, test_commands=True)
+            self._running[key] = server.start()
+        return self._running[key]
+
+
+_SERVERS = pytest.StashKey[_Servers]()
+
+
+def _servers(config: pytest.Config) -> _Servers:
+    if _SERVERS not in config.stash:
+        version = config.known_args_namespace.mongodb_version or config.getini("mongodb_version")
+        config.stash[_SERVERS] = servers = _Servers(version or None)
+        config.add_cleanup(servers.stop)
+    return config.stash[_SERVERS]
+
+
+def _or_fail(start: Callable[[], MongoServer]) -> MongoServer:
+    from djongo_services.exceptions import EmbeddedServerError
+
+    try:
+        return start()
+    except EmbeddedServerError as error:
+        pytest.fail(str(error), pytrace=False)

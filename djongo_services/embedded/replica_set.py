@@ -1,0 +1,149 @@
+"""Makes running mongods one replica set, and waits until it takes majority writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from djongo_services.embedded.addresses import REPLICA_SET
+from djongo_services.exceptions import EmbeddedServerError
+
+_POLL_SECONDS = 0.01
+_ALREADY_INITIALIZED = 23
+_NOT_YET_INITIALIZED = 94
+_HEALTHY = frozenset({"PRIMARY", "SECONDARY"})
+
+Client = MongoClient[dict[str, Any]]
+
+
+def form_replica_set(addresses: Sequence[str], seconds: float) -> None:
+    """Make the servers at ``addresses`` ("host:port") the members of one replica set.
+
+    Empty servers are initiated. Servers that hold a configuration of other addresses (their
+    folders were started on other ports) get the new ones by a forced reconfiguration, which keeps
+    their data. Returns when :func:`wait_until_ready` does. Raises EmbeddedServerError.
+    """
+    deadline = time.monotonic() + seconds
+    with ExitStack() as stack:
+        clients = [stack.enter_context(direct_client(address)) for address in addresses]
+        _configure(clients[0], addresses, deadline)
+        _wait(clients, deadline)
+
+
+def wait_until_ready(addresses: Sequence[str], seconds: float) -> None:
+    """Until all are PRIMARY or SECONDARY and a majority has acknowledged a write.
+
+    Raises EmbeddedServerError after ``seconds``.
+    """
+    with ExitStack() as stack:
+        clients = [stack.enter_context(direct_client(address)) for address in addresses]
+        _wait(clients, time.monotonic() + seconds)
+
+
+def wait_until_healthy(address: str, seconds: float) -> None:
+    """Until this member is PRIMARY or SECONDARY. Raises EmbeddedServerError after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    state = "not reached"
+    with direct_client(address) as client:
+        while time.monotonic() < deadline:
+            with suppress(PyMongoError):
+                state = _state(client)
+            if state in _HEALTHY:
+                return
+            time.sleep(_POLL_SECONDS)
+    raise EmbeddedServerError(_not_ready(f"the member {address} is {state}"))
+
+
+def direct_client(address: str) -> Client:
+    """A client of this one member, whatever its state."""
+    return MongoClient(
+        address, directConnection=True, serverSelectionTimeoutMS=2_000, connectTimeoutMS=2_000
+    )
+
+
+def _configure(client: Client, addresses: Sequence[str], deadline: float) -> None:
+    while True:
+        try:
+            current = client.admin.command("replSetGetConfig")["config"]
+        except OperationFailure as error:
+            if error.code != _NOT_YET_INITIALIZED:
+                raise EmbeddedServerError(_not_ready(str(error))) from error
+            if _initiate(client, addresses):
+                return
+        else:
+            if [member["host"] for member in current["members"]] != list(addresses):
+                _reconfigure(client, current, addresses)
+            return
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(_not_ready("its configuration cannot be read"))
+        time.sleep(_POLL_SECONDS)
+
+
+def _initiate(client: Client, addresses: Sequence[str]) -> bool:
+    """False when the server is just loading a configuration that it has already."""
+    try:
+        client.admin.command("replSetInitiate", _configuration(addresses))
+    except OperationFailure as error:
+        if error.code == _ALREADY_INITIALIZED:
+            return False
+        raise EmbeddedServerError(_not_ready(str(error))) from error
+    return True
+
+
+def _configuration(addresses: Sequence[str]) -> dict[str, Any]:
+    return {
+        "_id": REPLICA_SET,
+        "members": [{"_id": number, "host": host} for number, host in enumerate(addresses)],
+        # All members are on one machine: a failed one is noticed soon.
+        "settings": {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 500},
+    }
+
+
+def _reconfigure(client: Client, current: dict[str, Any], addresses: Sequence[str]) -> None:
+    members = _configuration(addresses)["members"]
+    wanted = {**current, "members": members, "version": current["version"] + 1}
+    try:
+        client.admin.command("replSetReconfig", wanted, force=True)
+    except OperationFailure as error:
+        raise EmbeddedServerError(_not_ready(str(error))) from error
+
+
+def _wait(clients: Sequence[Client], deadline: float) -> None:
+    reason = "no member answered"
+    while time.monotonic() < deadline:
+        try:
+            states = [_state(client) for client in clients]
+            if "PRIMARY" in states and _HEALTHY.issuperset(states):
+                _majority_write(clients[states.index("PRIMARY")], deadline)
+                return
+            reason = f"its members are {', '.join(states)}"
+        except PyMongoError as error:
+            reason = str(error)
+        time.sleep(_POLL_SECONDS)
+    raise EmbeddedServerError(_not_ready(reason))
+
+
+def _state(client: Client) -> str:
+    hello = client.admin.command("hello")
+    if hello.get("isWritablePrimary"):
+        return "PRIMARY"
+    return "SECONDARY" if hello.get("secondary") else "starting"
+
+
+def _majority_write(client: Client, deadline: float) -> None:
+    """An entry in the oplog alone: it leaves no database behind."""
+    milliseconds = max(100, int((deadline - time.monotonic()) * 1000))
+    client.admin.command(
+        "appendOplogNote",
+        data={"ready": True},
+        writeConcern={"w": "majority", "wtimeout": milliseconds},
+    )
+
+
+def _not_ready(reason: str) -> str:
+    return f"The embedded server runs but is no working replica set: {reason.rstrip('.')}."
