@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
@@ -19,38 +20,54 @@ from demo_project.archive.factories import (
     PlaceFactory,
     SearchFactory,
 )
-from demo_project.archive.models import Medium, Note, Person, Place
+from demo_project.archive.models import Loan, Medium, Note, Person, Place, Search
 from demo_project.archive.seeding.keys import all_of, key
 from demo_project.archive.seeding.sizes import Size
 
 BATCH = 1_000
-Build = Callable[[ObjectId, int], Model]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    letters: str
+    """Of its keys."""
+    model: type[Model]
+    count: int
+    build: Callable[[ObjectId, int], Model]
+    """From the key and the number of a document."""
 
 
 def seed_models(size: Size, using: str = "default") -> dict[str, int]:
     """Replace what an earlier run made; the number of documents by collection."""
-    made: dict[str, int] = {}
-    for kind, count, build in _kinds(size):
-        _remove(kind, using)
-        for batch in _batches(kind, count, build):
-            model = type(batch[0])
-            model._default_manager.using(using).bulk_create(batch)
-            made[model._meta.db_table] = made.get(model._meta.db_table, 0) + len(batch)
-    return made
+    database = connections[using].database
+    kinds = _kinds(size)
+    for kind in kinds:
+        # Past the ORM on purpose: it would fetch every document to cascade, and all that refers
+        # to these is removed and made again in the same run.
+        database[kind.model._meta.db_table].delete_many(all_of(kind.letters))
+        for batch in _batches(kind):
+            kind.model._default_manager.using(using).bulk_create(batch)
+    return {kind.model._meta.db_table: kind.count for kind in kinds}
 
 
-def _kinds(size: Size) -> list[tuple[str, int, Build]]:
+def _kinds(size: Size) -> list[Kind]:
     """What there is to make, in an order in which references point backwards."""
 
-    def some(model: type[Model], kind: str, count: int) -> Any:
-        return model(pk=key(kind, randgen.randrange(count)))
+    def some(model: type[Model], letters: str, count: int) -> Any:
+        return model(pk=key(letters, randgen.randrange(count)))
 
-    def note(pk: ObjectId, number: int) -> Note:
-        place = some(Place, "PLAC", size.places) if randgen.random() < 0.9 else None
+    def person(pk: ObjectId, number: int) -> Model:
+        return PersonFactory.build(pk=pk, slug=f"person-{number}")
+
+    def place(pk: ObjectId, number: int) -> Model:
+        return PlaceFactory.build(pk=pk, number=number)
+
+    def note(pk: ObjectId, number: int) -> Model:
+        at = some(Place, "PLAC", size.places) if randgen.random() < 0.9 else None
         author = some(Person, "PERS", size.people)
-        return NoteFactory.build(pk=pk, number=number + 1, author=author, place=place)
+        return NoteFactory.build(pk=pk, number=number + 1, author=author, place=at)
 
-    def medium(pk: ObjectId, number: int) -> Medium:
+    def medium(pk: ObjectId, number: int) -> Model:
         return MediumFactory.build(pk=pk, number=number, note=some(Note, "NOTE", size.notes))
 
     def loan(pk: ObjectId, number: int) -> Model:
@@ -66,30 +83,17 @@ def _kinds(size: Size) -> list[tuple[str, int, Build]]:
         return SearchFactory.build(pk=pk, searched_at=today - ago)
 
     return [
-        ("PERS", size.people, lambda pk, n: PersonFactory.build(pk=pk, slug=f"person-{n}")),
-        ("PLAC", size.places, lambda pk, n: PlaceFactory.build(pk=pk, number=n)),
-        ("NOTE", size.notes, note),
-        ("MEDI", size.media, medium),
-        ("LOAN", size.loans, loan),
-        ("SRCH", size.searches, search),
+        Kind(letters="PERS", model=Person, count=size.people, build=person),
+        Kind(letters="PLAC", model=Place, count=size.places, build=place),
+        Kind(letters="NOTE", model=Note, count=size.notes, build=note),
+        Kind(letters="MEDI", model=Medium, count=size.media, build=medium),
+        Kind(letters="LOAN", model=Loan, count=size.loans, build=loan),
+        Kind(letters="SRCH", model=Search, count=size.searches, build=search),
     ]
 
 
-def _batches(kind: str, count: int, build: Build) -> Iterator[list[Model]]:
-    for start in range(0, count, BATCH):
-        reseed_random(f"{kind} {start}")
-        yield [build(key(kind, n), n) for n in range(start, min(start + BATCH, count))]
-
-
-def _remove(kind: str, using: str) -> None:
-    # Past the ORM on purpose: it would fetch every document to cascade, and all that refers to
-    # these is removed and made again in the same run.
-    table = {
-        "PERS": "archive_person",
-        "PLAC": "archive_place",
-        "NOTE": "archive_note",
-        "MEDI": "archive_medium",
-        "LOAN": "archive_loan",
-        "SRCH": "archive_search",
-    }[kind]
-    connections[using].database[table].delete_many(all_of(kind))
+def _batches(kind: Kind) -> Iterator[list[Model]]:
+    for start in range(0, kind.count, BATCH):
+        reseed_random(f"{kind.letters} {start}")
+        numbers = range(start, min(start + BATCH, kind.count))
+        yield [kind.build(key(kind.letters, number), number) for number in numbers]

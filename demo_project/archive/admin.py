@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+
+from demo_project.archive.models import Loan, Medium, Note, Person, Place, Search
+
+
+class ArchiveAdmin(admin.ModelAdmin):
+    """Pages whose cost does not grow with the collection: no count of everything."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+
+@admin.register(Person)
+class PersonAdmin(ArchiveAdmin):
+    list_display = ["name", "role", "email", "joined_on", "is_active"]
+    list_filter = ["role", "is_active"]
+    search_fields = ["name", "email"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+@admin.register(Place)
+class PlaceAdmin(ArchiveAdmin):
+    list_display = ["name", "country", "elevation", "position"]
+    list_filter = ["country"]
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ["name"]}
+
+    @admin.display(description="longitude, latitude")
+    def position(self, place: Place) -> str:
+        return ", ".join(f"{number:.4f}" for number in place.location.get("coordinates", []))
+
+
+@admin.register(Note)
+class NoteAdmin(ArchiveAdmin):
+    list_display = ["title", "author", "place", "recorded_at", "status", "tag_list"]
+    list_filter = ["status", "recorded_at"]
+    list_select_related = ["author", "place"]
+    search_fields = ["title", "body"]
+    date_hierarchy = "recorded_at"
+    autocomplete_fields = ["author", "place"]
+    fieldsets = [
+        (None, {"fields": ["title", "body", "author", "place", "recorded_at", "status", "tags"]}),
+        ("Observed", {"fields": ["weather", "measurements"]}),
+        ("Readers", {"fields": ["visits_per_day"], "classes": ["collapse"]}),
+    ]
+
+    @admin.display(description="tags")
+    def tag_list(self, note: Note) -> str:
+        return ", ".join(note.tags or [])
+
+
+@admin.register(Medium)
+class MediumAdmin(ArchiveAdmin):
+    list_display = ["filename", "content_type", "size", "note", "created_at"]
+    list_filter = ["content_type"]
+    list_select_related = ["note"]
+    search_fields = ["filename", "checksum"]
+    autocomplete_fields = ["note"]
+
+
+@admin.register(Loan)
+class LoanAdmin(ArchiveAdmin):
+    list_display = ["code", "medium", "borrower", "lent_on", "due_on", "returned_on", "deposit"]
+    list_filter = [("returned_on", admin.EmptyFieldListFilter), "due_on"]
+    list_select_related = ["medium", "borrower"]
+    search_fields = ["code"]
+    date_hierarchy = "lent_on"
+    autocomplete_fields = ["medium", "borrower"]
+
+
+@admin.register(Search)
+class SearchAdmin(ArchiveAdmin):
+    """A log: it is read, not written."""
+
+    list_display = ["words", "results", "took", "searched_at"]
+    search_fields = ["words"]
+
+    def has_add_permission(self, request: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,62 @@
+"""Fills the archive with made-up content, and with what databases collect over the years.
+
+The same size makes the same content in every run; a second run replaces what the first one made, so
+that nothing is doubled, and leaves alone what was added by hand. Besides the models' documents there
+are oddities that ``inspectmongo`` finds; ``--list-oddities`` prints them.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+from django.test.utils import override_settings
+from pymongo.errors import PyMongoError
+
+from demo_project.archive.seeding import SIZES, seed
+from demo_project.archive.seeding.oddities import ODDITIES
+
+
+class Command(BaseCommand):
+    help = "Fill the archive with deterministic content and seeded oddities."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--size",
+            choices=list(SIZES),
+            default="small",
+            help="about 500, 20,000 or 500,000 documents (default: small)",
+        )
+        parser.add_argument(
+            "--list-oddities", action="store_true", help="only print what is odd on purpose"
+        )
+
+    def handle(self, *, size: str, list_oddities: bool, **options: Any) -> None:
+        if list_oddities:
+            for oddity in ODDITIES:
+                self.stdout.write(str(oddity))
+            return
+        started = perf_counter()
+        try:
+            # With DEBUG on, the backend would keep a deep copy of every batch for its query log.
+            with override_settings(DEBUG=False):
+                made = seed(size)
+        except (PyMongoError, DatabaseError) as error:
+            raise CommandError(_sentence(error)) from None
+        if options["verbosity"] > 1:
+            for collection, count in made.items():
+                self.stdout.write(f"{count:>9,} {collection}")
+        self.stdout.write(
+            f"Seeded {sum(made.values()):,} documents in {len(made)} collections "
+            f"in {perf_counter() - started:.1f} s."
+        )
+
+
+def _sentence(error: Exception) -> str:
+    return (
+        f"The archive cannot be seeded: {str(error).partition(' (configured')[0]}. "
+        f"Start the server with 'manage.py demo', or name one in MONGODB_URI; "
+        f"then run 'manage.py migrate'."
+    )

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Oddity:
+    """Something odd that the seed put into a collection, and how ``inspectmongo`` shows it.
+
+    At least one of ``warning``, ``field``, ``index`` and ``type`` is set.
+    """
+
+    collection: str
+    says: str
+    """What is odd, for people."""
+    warning: str | None = None
+    """The code of the warning that reports it."""
+    path: str | None = None
+    """What that warning is about: a path or the name of an index."""
+    field: str | None = None
+    """A path that is listed."""
+    index: str | None = None
+    """The name of an index that is listed."""
+    type: str | None = None
+    """What the collection is listed as."""
+
+    def __str__(self) -> str:
+        return f"{self.collection}: {self.says}"

@@ -1,0 +1,72 @@
+"""The public site: published notes only. The number of queries of a page is constant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from django.core.paginator import Paginator
+from django.db.models import Count, Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from demo_project.archive.models import Loan, Medium, Note, Person, Place
+from demo_project.archive.search import search
+from djongo_services.connections import connections
+
+PER_PAGE = 25
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    counts = [
+        (str(model._meta.verbose_name_plural), _estimated_count(model))
+        for model in (Note, Person, Place, Medium, Loan)
+    ]
+    return render(request, "archive/index.html", {"counts": counts, "notes": _published()[:10]})
+
+
+@require_safe
+def notes(request: HttpRequest) -> HttpResponse:
+    """All published notes, or those with a tag, or those that were searched for."""
+    found = _published()
+    words = request.GET.get("q", "").strip()[:200]
+    tag = request.GET.get("tag", "")
+    if words:
+        found = found.filter(pk__in=search(words))
+    if tag:
+        found = found.filter(tags__contains=[tag])
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "archive/notes.html", {"page": page, "words": words, "tag": tag})
+
+
+@require_safe
+def note(request: HttpRequest, pk: ObjectId) -> HttpResponse:
+    found = get_object_or_404(_published(), pk=pk)
+    visits = sum((found.visits_per_day or {}).values())
+    media = list(found.media.all()[:100])
+    return render(request, "archive/note.html", {"note": found, "media": media, "visits": visits})
+
+
+@require_safe
+def people(request: HttpRequest) -> HttpResponse:
+    page = Paginator(Person.objects.all(), PER_PAGE).get_page(request.GET.get("page"))
+    written = dict(
+        Note.objects.filter(author__in=list(page.object_list), status=Note.Status.PUBLISHED)
+        .order_by()
+        .values_list("author")
+        .annotate(Count("pk"))
+    )
+    rows = [(person, written.get(person.pk, 0)) for person in page.object_list]
+    return render(request, "archive/people.html", {"page": page, "rows": rows})
+
+
+def _published() -> Any:
+    return Note.objects.filter(status=Note.Status.PUBLISHED).select_related("author", "place")
+
+
+def _estimated_count(model: type[Model]) -> int:
+    """From the collection's metadata: as quick for a million documents as for one."""
+    collection = connections["default"].database[model._meta.db_table]
+    return collection.estimated_document_count()
