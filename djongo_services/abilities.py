@@ -31,6 +31,10 @@ class Abilities:
     """Whether a refused write says which rule refused it (5.0+)."""
     prepare_unique: bool
     """Whether collMod can convert an index to unique (6.0+)."""
+    index_signatures: bool
+    """Whether unique, sparse and partial twins of an index may exist beside it (5.0+)."""
+    ttl_conversion: bool
+    """Whether collMod can make a single-field index a TTL index (5.1+)."""
     time_series: bool
     clustered_collections: bool
     read_only: bool
@@ -66,6 +70,8 @@ def read_abilities(client: MongoClient[Any]) -> Abilities:
         snapshot_reads=replicated and release >= (5, 0),
         validator_errinfo=release >= (5, 0),
         prepare_unique=release >= (6, 0),
+        index_signatures=release >= (5, 0),
+        ttl_conversion=release >= (5, 1),
         time_series=release >= (5, 0),
         clustered_collections=release >= (5, 3),
         read_only=bool(hello.get("readOnly")) or not hello.get("isWritablePrimary", False),

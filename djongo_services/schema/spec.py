@@ -25,6 +25,9 @@ class IndexSpec:
     """The other arguments of ``createIndexes``, in its spelling: ``unique``, ``sparse``,
     ``partialFilterExpression``, ``expireAfterSeconds``, ``collation``, ``weights``, ``hidden``, ...
     Absent means the server's default."""
+    named: bool = True
+    """Whether the models chose the name; where they did not, the same index under any name is
+    the one that is wanted."""
     declared_by: str = ""
     """``archive.Person.email`` or ``archive.Person.Meta.indexes``: who asked for it."""
 

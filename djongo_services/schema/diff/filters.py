@@ -1,0 +1,139 @@
+"""Queries brought to one form: partial filter expressions and validators.
+
+Two forms of the same predicate are told apart only where they can differ in meaning. Known equal
+forms: the order of conditions, ``$and`` written out or implied, ``$eq`` written out or implied,
+numbers of any type with one value, types by number or by alias, and a range that covers exactly
+one type in MongoDB's order (the backend writes ``{"$gte": ""}`` from 6.0.4 on where 5.2 wrote
+``{"$type": "string"}``; both are the same index).
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from bson import ObjectId
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+Frozen: TypeAlias = Any
+"""Nested tuples and scalars: hashable, equal when the documents mean the same."""
+
+_TYPE_NUMBERS = {
+    1: "double",
+    2: "string",
+    3: "object",
+    4: "array",
+    5: "binData",
+    6: "undefined",
+    7: "objectId",
+    8: "bool",
+    9: "date",
+    10: "null",
+    11: "regex",
+    13: "javascript",
+    16: "int",
+    17: "timestamp",
+    18: "long",
+    19: "decimal",
+    -1: "minKey",
+    127: "maxKey",
+}
+
+
+def freeze(value: Any) -> Frozen:
+    """A document as nested sorted tuples; numbers by value, whatever their type."""
+    match value:
+        case Mapping():
+            return ("{}", *sorted((str(key), freeze(item)) for key, item in value.items()))
+        case list() | tuple():
+            return ("[]", *(freeze(item) for item in value))
+        case bool():
+            return ("bool", value)
+        case Int64() | int():
+            return ("number", float(value) if abs(value) < 2**53 else int(value))
+        case float():
+            return ("number", value)
+        case Decimal128():
+            return ("decimal", str(value.to_decimal().normalize()))
+        case str() | bytes() | None:
+            return (type(value).__name__, value)
+        case _:
+            return (type(value).__name__, repr(value))
+
+
+def normal_filter(query: Mapping[str, Any]) -> Frozen:
+    """A partial filter expression: the set of its conditions."""
+    return ("and", *sorted(set(_conditions(query)), key=repr))
+
+
+def _conditions(query: Mapping[str, Any]) -> list[Frozen]:
+    found: list[Frozen] = []
+    for name, value in query.items():
+        if name == "$and":
+            found += [condition for part in value for condition in _conditions(part)]
+        elif name in ("$or", "$nor"):
+            found.append((name, *sorted({normal_filter(part) for part in value}, key=repr)))
+        elif isinstance(value, Mapping) and any(str(key).startswith("$") for key in value):
+            found += [(name, *condition) for condition in _operators(value)]
+        else:
+            found.append((name, "$eq", freeze(value)))
+    return found
+
+
+def _operators(operators: Mapping[str, Any]) -> list[Frozen]:
+    """Each operator a condition; a range that is a type's whole range is that type."""
+    rest = dict(operators)
+    found: list[Frozen] = []
+    if (whole := _whole_range(rest)) is not None:
+        found.append(("$type", (whole,)))
+        for name in ("$gte", "$lte", "$in"):
+            rest.pop(name, None)
+    return found + [_operator(name, value) for name, value in rest.items()]
+
+
+def _operator(name: str, value: Any) -> Frozen:
+    if name == "$type":
+        return ("$type", tuple(sorted(_type_names(value))))
+    if name in ("$in", "$nin"):
+        return (name, *sorted({freeze(item) for item in value}, key=repr))
+    return (name, freeze(value))
+
+
+def _type_names(value: Any) -> set[str]:
+    types = value if isinstance(value, (list, tuple)) else [value]
+    return {item if isinstance(item, str) else _TYPE_NUMBERS[int(item)] for item in types}
+
+
+def _whole_range(operators: Mapping[str, Any]) -> str | None:
+    """The type all of whose values, and no others, the bounds let through.
+
+    The forms of django-mongodb-backend's ``_get_partial_unique_filter``.
+    """
+    if "$in" in operators:
+        values = operators["$in"]
+        return "bool" if sorted(values, key=repr) == [False, True] else None
+    bounds = (operators.get("$gte"), operators.get("$lte"))
+    match bounds:
+        case "", None:
+            return "string"
+        case datetime.datetime(year=1), datetime.datetime(year=9999):
+            return "date"
+        case Decimal128() as low, Decimal128() as high if low == _DECIMAL_MIN:
+            return "decimal" if high == _DECIMAL_MAX else None
+        case ObjectId() as low, ObjectId() as high if str(low) == "0" * 24:
+            return "objectId" if str(high) == "f" * 24 else None
+        case ((int() | float()), (int() | float())):
+            return _NUMBER_RANGES.get((float(bounds[0]), float(bounds[1])))
+    return None
+
+
+_DECIMAL_MIN = Decimal128("-9999999999999999999999999999999999E6111")
+_DECIMAL_MAX = Decimal128("9999999999999999999999999999999999E6111")
+_NUMBER_RANGES = {
+    (-float(2**31), float(2**31 - 1)): "int",
+    (-float(2**63), float(2**63 - 1)): "long",
+    (-sys.float_info.max, sys.float_info.max): "double",
+}

@@ -1,0 +1,255 @@
+"""What is to be done about the indexes of one collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Names
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from djongo_services.abilities import Abilities
+from djongo_services.introspection.catalog import Collection, Index
+from djongo_services.schema.diff.normal import normal_index, normal_spec, same_collation
+from djongo_services.schema.diff.rebuild import as_spec, rebuild
+from djongo_services.schema.operations import (
+    SHADOW_PREFIX,
+    BuildIndexes,
+    DropIndex,
+    MakeUnique,
+    Operation,
+    Phase,
+    PrepareUnique,
+    SetHidden,
+    SetTTL,
+    key_words,
+)
+from djongo_services.schema.plan import Change
+from djongo_services.schema.spec import IndexSpec
+
+Prune = Literal["report", "hide", "drop"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexPolicy:
+    prune: Prune = "report"
+    named: Names[str] = ()
+    """Indexes that were named for dropping: ``collection.index``; use does not protect them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexChanges:
+    changes: tuple[Change, ...]
+    notes: tuple[Change, ...]
+
+
+def diff_indexes(
+    collection: Collection,
+    wanted: tuple[IndexSpec, ...],
+    server: Abilities,
+    policy: IndexPolicy,
+) -> IndexChanges:
+    """Match what is wanted with what is there, by name first and by meaning second."""
+    return _IndexDiff(collection, wanted, server, policy).result()
+
+
+class _IndexDiff:
+    def __init__(
+        self,
+        collection: Collection,
+        wanted: tuple[IndexSpec, ...],
+        server: Abilities,
+        policy: IndexPolicy,
+    ) -> None:
+        self.collection = collection
+        self.server = server
+        self.policy = policy
+        self.inherited: Mapping[str, Any] | None = collection.options.get("collation")
+        own = [index for index in collection.indexes if not (index.is_id or index.clustered)]
+        self.shadows = {i.name: i for i in own if i.name.startswith(SHADOW_PREFIX)}
+        self.left = {index.name: index for index in own if index.name not in self.shadows}
+        self.wanted = wanted
+
+    def result(self) -> IndexChanges:
+        pairs = self._match()
+        changes = [change for spec, index in pairs for change in self._change(spec, index)]
+        changes += self._tidy()
+        pruned = list(self._prune())
+        return IndexChanges(
+            changes=(*changes, *(change for change in pruned if change.operations)),
+            notes=tuple(change for change in pruned if not change.operations),
+        )
+
+    def _match(self) -> list[tuple[IndexSpec, Index | None]]:
+        """Each wanted index with the one that stands for it; those are taken from ``left``."""
+        pairs: dict[str, Index | None] = {}
+        for spec in self.wanted:
+            if spec.name in self.left:
+                pairs[spec.name] = self.left.pop(spec.name)
+        for spec in self.wanted:
+            if spec.name not in pairs:
+                same = next((i for i in self.left.values() if self._same(spec, i)), None)
+                pairs[spec.name] = self.left.pop(same.name) if same else None
+        return [(spec, pairs[spec.name]) for spec in self.wanted]
+
+    def _same(self, spec: IndexSpec, index: Index) -> bool:
+        """Whether they are one index but for name, visibility and TTL."""
+        return normal_spec(spec) == normal_index(index) and same_collation(
+            spec.options.get("collation"), index.collation, self.inherited
+        )
+
+    def _change(self, spec: IndexSpec, index: Index | None) -> Iterator[Change]:
+        if index is None:
+            yield self._create(spec)
+        elif index.build is not None and self._same(spec, index):
+            wait = BuildIndexes(collection=self.collection.name, indexes=(as_spec(index),))
+            yield self._made("~", f"index {index.name}: is being built; waits for it", (wait,))
+        elif not self._same(spec, index) and not self._only_unique_missing(spec, index):
+            yield self._rebuild(spec, index, self._differences(spec, index))
+        elif index.expire_after_seconds is not None and self._ttl(spec) is None:
+            yield self._rebuild(spec, index, "no TTL, was one")
+        elif self._needs_build_for_ttl(spec, index):
+            yield self._rebuild(spec, index, "TTL, was none")
+        elif spec.named and spec.name != index.name:
+            yield self._rebuild(spec, index, f"renamed from {index.name}")
+        else:
+            yield from self._modify(spec, index)
+
+    def _create(self, spec: IndexSpec) -> Change:
+        properties = _option_words(spec.options)
+        operation = BuildIndexes(
+            collection=self.collection.name, indexes=(spec,), expires=self._expires(spec)
+        )
+        return self._made(
+            "+", f"index {spec.name} {key_words(spec.keys)}{properties}", (operation,)
+        )
+
+    def _rebuild(self, spec: IndexSpec, index: Index, difference: str) -> Change:
+        steps, how = rebuild(self.collection.name, spec, index, self.server, self.shadows)
+        steps = tuple(
+            replace(step, expires=True)
+            if isinstance(step, BuildIndexes)
+            and self._expires(spec)
+            and index.build is None
+            and index.expire_after_seconds is None
+            else step
+            for step in steps
+        )
+        return self._made(
+            "~", f"index {spec.name} {key_words(spec.keys)}: {difference}; {how}", steps
+        )
+
+    def _modify(self, spec: IndexSpec, index: Index) -> Iterator[Change]:
+        """What collMod can do to the index where it stands."""
+        name, where = index.name, self.collection.name
+        steps: list[Operation] = []
+        said: list[str] = []
+        ttl, found = self._ttl(spec), index.expire_after_seconds
+        if ttl is not None and ttl != (None if found is None else int(found)):
+            steps.append(SetTTL(collection=where, index=name, before=found, after=ttl))
+            said.append(
+                f"expires after {ttl:,} s, was {'never' if found is None else f'{int(found):,} s'}"
+            )
+        hidden = bool(spec.options.get("hidden"))
+        if hidden != index.hidden:
+            steps.append(SetHidden(collection=where, index=name, hidden=hidden))
+            said.append("hidden, was visible" if hidden else "visible, was hidden")
+        unique = bool(spec.options.get("unique"))
+        if unique and not index.unique:
+            if not index.prepare_unique:
+                steps.append(PrepareUnique(collection=where, index=name))
+            steps.append(MakeUnique(collection=where, index=name))
+            said.append("unique, was not")
+        elif index.prepare_unique and not unique:
+            steps.append(PrepareUnique(collection=where, index=name, prepare=False))
+            said.append("accepts duplicates again, a conversion to unique was left half-done")
+        if steps:
+            yield self._made(
+                "~", f"index {name} {key_words(spec.keys)}: {', '.join(said)}", tuple(steps)
+            )
+
+    def _only_unique_missing(self, spec: IndexSpec, index: Index) -> bool:
+        """Whether collMod can make it what is wanted by converting it to unique."""
+        if not (spec.options.get("unique") and not index.unique and self.server.prepare_unique):
+            return False
+        return self._same(replace(spec, options={**spec.options, "unique": False}), index)
+
+    def _needs_build_for_ttl(self, spec: IndexSpec, index: Index) -> bool:
+        """Only a single-field index can become a TTL index by collMod, and only from 5.1 on."""
+        becomes = self._ttl(spec) is not None and index.expire_after_seconds is None
+        return becomes and not self.server.ttl_conversion
+
+    def _ttl(self, spec: IndexSpec) -> int | None:
+        value = spec.options.get("expireAfterSeconds")
+        # The server keeps 32-bit whole seconds: it cuts fractions and clamps what is larger.
+        return None if value is None else min(int(value), 2**31 - 1)
+
+    def _expires(self, spec: IndexSpec) -> bool:
+        statistics = self.collection.statistics
+        filled = statistics is None or statistics.count > 0
+        return self._ttl(spec) is not None and filled
+
+    def _differences(self, spec: IndexSpec, index: Index) -> str:
+        wanted, found = normal_spec(spec), normal_index(index)
+        said: list[str] = []
+        if wanted.keys != found.keys:
+            said.append(f"keys were {key_words(index.keys)}")
+        for option in ("unique", "sparse"):
+            if bool(spec.options.get(option)) != bool(index.definition.get(option)):
+                said.append(
+                    f"{option}, was not" if spec.options.get(option) else f"not {option}, was"
+                )
+        if wanted.partial_filter != found.partial_filter:
+            said.append("another partial filter" if found.partial_filter else "partial, was not")
+        if wanted.weights != found.weights and wanted.keys == found.keys:
+            said.append("other weights")
+        if not same_collation(spec.options.get("collation"), index.collation, self.inherited):
+            said.append("another collation")
+        return ", ".join(said) or "other options"
+
+    def _tidy(self) -> Iterator[Change]:
+        """Shadows that an interrupted run left, and that this one does not need."""
+        for shadow in self.shadows.values():
+            step = DropIndex(
+                collection=self.collection.name, index=as_spec(shadow), drop_phase=Phase.TIDY
+            )
+            yield self._made("-", f"index {shadow.name}: left by an interrupted run", (step,))
+
+    def _prune(self) -> Iterator[Change]:
+        """Indexes that no model declares."""
+        for index in self.left.values():
+            yield self._pruned(index)
+
+    def _pruned(self, index: Index) -> Change:
+        where = self.collection.name
+        what = f"index {index.name} {key_words(index.keys)}: no model declares it"
+        named = f"{where}.{index.name}" in self.policy.named
+        if named or (self.policy.prune == "drop" and not _in_use(index)):
+            return self._made("-", what, (DropIndex(collection=where, index=as_spec(index)),))
+        match self.policy.prune:
+            case "hide" if not index.hidden:
+                step = SetHidden(collection=where, index=index.name, hidden=True, pruning=True)
+                return self._made("~", f"{what}; hidden", (step,))
+            case "drop":
+                return self._made("-", f"{what}, but it is in use; name it to drop it")
+        return self._made("-", what)
+
+    def _made(self, sign: Any, words: str, operations: tuple[Operation, ...] = ()) -> Change:
+        return Change(
+            collection=self.collection.name, sign=sign, words=words, operations=operations
+        )
+
+
+def _in_use(index: Index) -> bool:
+    """Whether any member has used it since it started; unknown usage counts as use."""
+    return index.usage is None or any(usage.operations for usage in index.usage)
+
+
+def _option_words(options: Mapping[str, Any]) -> str:
+    said = [name for name in ("unique", "sparse", "hidden") if options.get(name)]
+    if "partialFilterExpression" in options:
+        said.append("partial")
+    if "expireAfterSeconds" in options:
+        said.append(f"expires after {options['expireAfterSeconds']:,} s")
+    if "collation" in options:
+        said.append(f"collation {options['collation'].get('locale')}")
+    return f" {', '.join(said)}" if said else ""

@@ -1,0 +1,165 @@
+"""Index definitions brought to one form, so that equal meaning compares equal.
+
+The server stores what it was told in its own words: doubles for integers, a collation with every
+option, text keys as ``_fts`` and weights. Models say it in theirs. Both sides pass through
+:func:`normal_index` before they are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from djongo_services.introspection.catalog import Direction, Index
+from djongo_services.schema.diff.filters import Frozen, freeze, normal_filter
+from djongo_services.schema.spec import IndexSpec
+
+Keys: TypeAlias = tuple[tuple[str, int | str], ...]
+
+COLLATION_DEFAULTS: dict[str, Any] = {
+    "caseLevel": False,
+    "caseFirst": "off",
+    "strength": 3,
+    "numericOrdering": False,
+    "alternate": "non-ignorable",
+    "maxVariable": "punct",
+    "normalization": False,
+    "backwards": False,
+}
+"""MongoDB manual, "Collation". A locale may bring others, and the server fills them in for an
+index but not for a collection (measured on 6.0.27): see LOCALE_DEFAULTS."""
+
+_NORMALIZING = "as bn my el gu he hi ig kn km kok mr or ps fa fa_AF pa si ta te th vi yi yo"
+
+LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
+    **{locale: {"normalization": True} for locale in _NORMALIZING.split()},
+    "da": {"caseFirst": "upper"},
+    "mt": {"caseFirst": "upper"},
+    "fr_CA": {"backwards": True},
+    "th": {"alternate": "shifted", "normalization": True},
+}
+"""What an index of 6.0.27 gets where its collation names only the locale."""
+
+OPTION_DEFAULTS: dict[str, Any] = {
+    "unique": False,
+    "sparse": False,
+    "default_language": "english",
+    "language_override": "language",
+    "bits": 26,
+    "min": -180,
+    "max": 180,
+}
+
+_OWN_COMPARISON = {
+    "key",
+    "name",
+    "v",
+    "ns",
+    "background",
+    "hidden",
+    "expireAfterSeconds",
+    "prepareUnique",
+    "clustered",
+    "buildUUID",
+    "collation",
+    "weights",
+    "partialFilterExpression",
+    "textIndexVersion",
+    "2dsphereIndexVersion",
+    "hashVersion",
+}
+"""Compared otherwise, or a version that the server chooses."""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalIndex:
+    """What makes two indexes the same, apart from name, visibility, TTL and collation."""
+
+    keys: Keys
+    options: Frozen
+    partial_filter: Frozen
+    weights: Frozen
+
+
+def normal_spec(spec: IndexSpec) -> NormalIndex:
+    return _normal(spec.keys, spec.options)
+
+
+def normal_index(index: Index) -> NormalIndex:
+    return _normal(index.keys, index.definition)
+
+
+def same_collation(
+    wanted: Mapping[str, Any] | None,
+    found: Mapping[str, Any] | None,
+    inherited: Mapping[str, Any] | None = None,
+) -> bool:
+    """Whether the server made ``found`` from ``wanted``.
+
+    An index without a collation inherits its collection's; ``{"locale": "simple"}`` is none. An
+    option that ``wanted`` leaves open matches the general default and the locale's.
+    """
+    effective = wanted if wanted is not None else inherited
+    if effective is None or effective.get("locale") == "simple":
+        return found is None or found.get("locale") == "simple"
+    if found is None or found.get("locale") != effective.get("locale"):
+        return False
+    locale = LOCALE_DEFAULTS.get(str(effective["locale"]), {})
+    return all(
+        found.get(option, default) == effective[option]
+        if option in effective
+        else found.get(option, default) in (default, locale.get(option, default))
+        for option, default in COLLATION_DEFAULTS.items()
+    )
+
+
+def _normal(keys: tuple[tuple[str, Direction], ...], options: Mapping[str, Any]) -> NormalIndex:
+    plain = {
+        name: _number(value)
+        for name, value in options.items()
+        if name not in _OWN_COMPARISON and value != OPTION_DEFAULTS.get(name)
+    }
+    partial = options.get("partialFilterExpression")
+    return NormalIndex(
+        keys=_normal_keys(keys),
+        options=freeze(plain),
+        partial_filter=None if partial is None else normal_filter(partial),
+        weights=_normal_weights(keys, options.get("weights")),
+    )
+
+
+def _normal_keys(keys: tuple[tuple[str, Direction], ...]) -> Keys:
+    """Directions as 1 and -1; the order of text keys among themselves says nothing."""
+    normal: list[tuple[str, int | str]] = []
+    text: list[tuple[str, int | str]] = []
+    for name, direction in keys:
+        if direction == "text":
+            if not text:
+                normal.append(("$text", "text"))
+            text.append((name, "text"))
+        elif isinstance(direction, str):
+            normal.append((name, direction))
+        else:
+            normal.append((name, -1 if direction < 0 else 1))
+    return (*normal, *sorted(text))
+
+
+def _normal_weights(
+    keys: tuple[tuple[str, Direction], ...], weights: Mapping[str, Any] | None
+) -> Frozen:
+    text = {name for name, direction in keys if direction == "text"}
+    if not text:
+        return None
+    return freeze(
+        {name: _number((weights or {}).get(name, 1)) for name in text | set(weights or ())}
+    )
+
+
+def _number(value: Any) -> Any:
+    """2.0 and Int64(2) are 2; True stays True."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return value

@@ -1,0 +1,124 @@
+"""A plan: the difference between a database and its models as operations in a safe order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from bson.json_util import CANONICAL_JSON_OPTIONS, dumps
+
+from djongo_services.introspection.catalog import Catalog, Collection
+from djongo_services.schema.operations import BuildIndexes, Operation, Phase, Risk
+from djongo_services.schema.spec import Problem
+
+Sign = Literal["+", "~", "-", "!"]
+"""Added, changed, removed, or impossible."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One thing that differs, in words, and the operations that put it right."""
+
+    collection: str
+    sign: Sign
+    words: str
+    """``index a_idx {a: 1}: sparse, was not; the new one is built before the old is dropped``."""
+    operations: tuple[Operation, ...] = ()
+    """None of them for ``!``, and for what is only reported."""
+
+    @property
+    def risk(self) -> Risk:
+        """The gravest of its operations'."""
+        order = list(Risk)
+        return max((step.risk for step in self.operations), key=order.index, default=Risk.SAFE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    database: str
+    fingerprint: str
+    """Of the database that the plan was made for: :func:`fingerprint`."""
+    changes: tuple[Change, ...]
+    """By collection."""
+    notes: tuple[Change, ...] = ()
+    """What differs and is left alone: unmanaged indexes under ``--prune report``."""
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether there is nothing to do and nothing that cannot be done."""
+        return not self.changes
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Collection by collection in phases, prunes of the whole plan last.
+
+        All builds of a collection in one phase are one createIndexes.
+        """
+        steps = [step for change in self.changes for step in change.operations]
+        names = {
+            name: place for place, name in enumerate(dict.fromkeys(s.collection for s in steps))
+        }
+
+        def order(step: Operation) -> tuple[bool, int, int]:
+            return (step.phase is Phase.PRUNE, names[step.collection], int(step.phase))
+
+        return tuple(_merge_builds(sorted(steps, key=order)))
+
+    def count(self, sign: Sign) -> int:
+        return Counter(change.sign for change in self.changes)[sign]
+
+    def by_collection(self) -> Iterator[tuple[str, list[Change]]]:
+        for name, changes in groupby(self.changes, key=lambda change: change.collection):
+            yield name, list(changes)
+
+
+def fingerprint(catalog: Catalog, names: Iterable[str]) -> str:
+    """SHA-256 of what a plan depends on: options, validators and indexes of these collections.
+
+    Statistics and usage are left out; a collection that does not exist counts as such.
+    """
+    known = {collection.name: collection for collection in catalog.collections}
+    described = [(name, _described(known.get(name))) for name in sorted(set(names))]
+    text = dumps(described, json_options=CANONICAL_JSON_OPTIONS, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _described(collection: Collection | None) -> object:
+    if collection is None:
+        return None
+    validator = collection.validator
+    return {
+        "type": collection.type,
+        "options": collection.options,
+        "validator": validator
+        and [json.loads(dumps(validator.query)), validator.level, validator.action],
+        # Pairs, because the order of an index's keys matters and sorted objects would hide it.
+        "indexes": [
+            [
+                index.name,
+                [*index.keys],
+                {k: v for k, v in index.definition.items() if k != "key"},
+                index.build is not None,
+            ]
+            for index in sorted(collection.indexes, key=lambda index: index.name)
+        ],
+    }
+
+
+def _merge_builds(steps: list[Operation]) -> Iterator[Operation]:
+    for (_, _), group in groupby(steps, key=lambda step: (step.collection, step.phase)):
+        same_phase = list(group)
+        builds = [step for step in same_phase if isinstance(step, BuildIndexes)]
+        yield from (step for step in same_phase if not isinstance(step, BuildIndexes))
+        if builds:
+            indexes = tuple(index for build in builds for index in build.indexes)
+            first = builds[0]
+            yield BuildIndexes(
+                collection=first.collection, indexes=indexes, build_phase=first.build_phase
+            )
