@@ -31,8 +31,8 @@ def diff(
     """What has to be done so that ``catalog`` becomes what ``specs`` say.
 
     ``violators`` counts, by collection, the documents that the wanted validator refuses; where it
-    does not tell, a validator that is set or changed begins as ``moderate`` and ``warn``. Collections
-    that no spec names are left alone.
+    does not tell, a validator that is set or changed begins as ``moderate`` and ``warn``.
+    Collections that no spec names are left alone.
     """
     known = {collection.name: collection for collection in catalog.collections}
     changes: list[Change] = []

@@ -9,7 +9,7 @@ from typing import Any
 from djongo_services.introspection.catalog import Collection, Validator
 from djongo_services.schema.diff.filters import Frozen, freeze
 from djongo_services.schema.operations import SetValidator
-from djongo_services.schema.plan import Change
+from djongo_services.schema.plan import Change, Sign
 from djongo_services.schema.spec import Action, CollectionSpec, Level
 
 _UNORDERED = ("required", "enum", "bsonType", "type")
@@ -42,13 +42,15 @@ def diff_validator(
         return []
     if found.type == "timeseries":
         return [] if spec.validator is None else [_impossible(found.name)]
-    before, after = found.validator, policy.wanted(spec, violators)
+    # An emptied validator stays in the options as {}.
+    before = found.validator if found.validator and found.validator.query else None
+    after = policy.wanted(spec, violators)
     if after is None or same_validator(before, after):
         return []
     if _rests(before, after, violators):
         return []
     operation = SetValidator(collection=found.name, before=before, after=after)
-    sign = "+" if before is None else "~"
+    sign: Sign = "+" if before is None else "~"
     words = _words(before, after, violators)
     return [Change(collection=found.name, sign=sign, words=words, operations=(operation,))]
 
@@ -62,7 +64,7 @@ def same_validator(before: Validator | None, after: Validator) -> bool:
 
 def same_query(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two validators mean the same: the order of keys and of sets says nothing."""
-    return _normal(one) == _normal(other)
+    return bool(_normal(one) == _normal(other))
 
 
 def _rests(before: Validator | None, after: Validator, violators: int | None) -> bool:

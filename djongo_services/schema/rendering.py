@@ -1,0 +1,228 @@
+"""A plan for people, as ``+ ~ -`` lines, and for machines, as JSON that can be applied later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from bson.json_util import CANONICAL_JSON_OPTIONS, dumps, loads
+from django.core.signing import BadSignature, Signer
+
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.introspection.catalog import Validator
+from djongo_services.schema.operations import (
+    BuildIndexes,
+    CreateCollection,
+    DropIndex,
+    MakeUnique,
+    Operation,
+    Phase,
+    PrepareUnique,
+    Risk,
+    SetCollectionTTL,
+    SetHidden,
+    SetTTL,
+    SetValidator,
+)
+from djongo_services.schema.plan import Change, Plan, Sign
+from djongo_services.schema.spec import IndexSpec, Problem
+
+FORMAT_VERSION = 1
+
+KINDS: dict[str, type[Operation]] = {
+    kind.kind: kind
+    for kind in (
+        CreateCollection,
+        SetValidator,
+        SetCollectionTTL,
+        SetTTL,
+        SetHidden,
+        PrepareUnique,
+        MakeUnique,
+        BuildIndexes,
+        DropIndex,
+    )
+}
+
+
+class PlanFileError(DjongoServicesError):
+    """The plan file cannot be used."""
+
+
+def render_text(plan: Plan) -> str:
+    """Grouped by collection, one summary line at the end; ends with a newline.
+
+    Plain text: the command colours a line by its first character.
+    """
+    lines: list[str] = []
+    for name, changes in plan.by_collection():
+        lines.append(name)
+        lines += [f"  {change.sign} {change.words}{_risk(change)}" for change in changes]
+        lines.append("")
+    if plan.notes:
+        lines.append("Left alone:")
+        lines += [f"    {note.collection}: {note.words}" for note in plan.notes]
+        lines.append("")
+    if plan.problems:
+        lines.append("Not expressed in MongoDB:")
+        lines += [f"    {problem.subject}: {problem.reason}" for problem in plan.problems]
+        lines.append("")
+    lines.append(summary(plan))
+    return "\n".join(lines) + "\n"
+
+
+def summary(plan: Plan) -> str:
+    """``Plan: 2 to add, 1 to change, 1 to drop.``, or that the database is in sync."""
+    if plan.in_sync:
+        return f"In sync: {plan.database} is what the models say."
+    signs: tuple[tuple[Sign, str], ...] = (
+        ("+", "to add"),
+        ("~", "to change"),
+        ("-", "to drop"),
+        ("!", "that cannot be changed"),
+    )
+    counts = [f"{plan.count(sign)} {what}" for sign, what in signs if plan.count(sign)]
+    return f"Plan: {', '.join(counts)}."
+
+
+def render_json(plan: Plan) -> str:
+    """The plan as a signed document; :func:`load` reads it back.
+
+    ``{"format_version": 1, "database", "fingerprint", "operations": [...], "changes": [...],
+    "notes": [...], "problems": [...], "signature"}``.
+    """
+    document = _document(plan)
+    document["signature"] = _signer().signature(_canonical(document))
+    return dumps(document, json_options=CANONICAL_JSON_OPTIONS, indent=2, ensure_ascii=False) + "\n"
+
+
+def load(text: str) -> Plan:
+    """A plan from its JSON.
+
+    Raises PlanFileError when the text is no plan, is of another version, or was changed since it
+    was written (Django's signer, with the project's SECRET_KEY).
+    """
+    try:
+        document = loads(text, json_options=CANONICAL_JSON_OPTIONS)
+    except ValueError as error:
+        raise PlanFileError(f"The plan file is not JSON: {error}.") from None
+    if not isinstance(document, dict) or "operations" not in document:
+        raise PlanFileError("The file is no plan: make one with --plan --format json.")
+    if document.get("format_version") != FORMAT_VERSION:
+        found = document.get("format_version")
+        raise PlanFileError(f"The plan is of format {found}, not {FORMAT_VERSION}; make a new one.")
+    signature = document.pop("signature", "")
+    try:
+        _signer().unsign(f"{_canonical(document)}:{signature}")
+    except BadSignature:
+        raise PlanFileError(
+            "The plan was changed after it was made, or made with another SECRET_KEY; "
+            "make a new one with --plan --format json."
+        ) from None
+    return Plan(
+        database=document["database"],
+        fingerprint=document["fingerprint"],
+        changes=tuple(_change(item) for item in document["changes"]),
+        notes=tuple(_change(item) for item in document["notes"]),
+        problems=tuple(Problem(**item) for item in document["problems"]),
+    )
+
+
+def operation_document(operation: Operation) -> dict[str, Any]:
+    """An operation as a document: its fields, and what it is, does and risks in words."""
+    return {
+        "kind": operation.kind,
+        "words": operation.words(),
+        "risk": operation.risk.value,
+        "waits_for": operation.waits_for,
+        "reversible": bool(operation.inverse()),
+        "arguments": {
+            field.name: _plain(getattr(operation, field.name)) for field in fields(operation)
+        },
+    }
+
+
+def operation_from(document: Mapping[str, Any]) -> Operation:
+    """The inverse of :func:`operation_document`."""
+    arguments = dict(document["arguments"])
+    for name in ("before", "after"):
+        if isinstance(arguments.get(name), Mapping):
+            arguments[name] = Validator(**arguments[name])
+    for name in ("build_phase", "drop_phase"):
+        if name in arguments:
+            arguments[name] = Phase[arguments[name]]
+    if "indexes" in arguments:
+        arguments["indexes"] = tuple(_index(item) for item in arguments["indexes"])
+    if isinstance(arguments.get("index"), Mapping):
+        arguments["index"] = _index(arguments["index"])
+    return KINDS[document["kind"]](**arguments)
+
+
+def _document(plan: Plan) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "database": plan.database,
+        "fingerprint": plan.fingerprint,
+        "operations": [
+            {"collection": step.collection, **operation_document(step)} for step in plan.operations
+        ],
+        "changes": [_change_document(change) for change in plan.changes],
+        "notes": [_change_document(note) for note in plan.notes],
+        "problems": [
+            {"subject": problem.subject, "reason": problem.reason} for problem in plan.problems
+        ],
+    }
+
+
+def _change_document(change: Change) -> dict[str, Any]:
+    return {
+        "collection": change.collection,
+        "sign": change.sign,
+        "words": change.words,
+        "risk": change.risk.value,
+        "operations": [operation_document(step) for step in change.operations],
+    }
+
+
+def _change(document: Mapping[str, Any]) -> Change:
+    return Change(
+        collection=document["collection"],
+        sign=document["sign"],
+        words=document["words"],
+        operations=tuple(operation_from(step) for step in document["operations"]),
+    )
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Validator():
+            return {"query": value.query, "level": value.level, "action": value.action}
+        case IndexSpec():
+            return {
+                "name": value.name,
+                "keys": [list(k) for k in value.keys],
+                "options": value.options,
+            }
+        case Phase():
+            return value.name
+        case tuple():
+            return [_plain(item) for item in value]
+    return value
+
+
+def _index(document: Mapping[str, Any]) -> IndexSpec:
+    keys = tuple((name, direction) for name, direction in document["keys"])
+    return IndexSpec(name=document["name"], keys=keys, options=document["options"])
+
+
+def _canonical(document: Mapping[str, Any]) -> str:
+    return dumps(document, json_options=CANONICAL_JSON_OPTIONS, sort_keys=True)
+
+
+def _signer() -> Signer:
+    return Signer(salt="djongo_services.schema.plan")
+
+
+def _risk(change: Change) -> str:
+    return "" if change.risk is Risk.SAFE else f"  ({change.risk.value})"
