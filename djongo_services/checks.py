@@ -59,12 +59,17 @@ def check_servers(
     databases: Sequence[str] | None = None,
     **kwargs: Any,
 ) -> list[checks.CheckMessage]:
-    """Ask the servers of the connections whose alias, or shared DATABASES alias, was named."""
+    """Ask the servers behind the named DATABASES aliases, and all that are no such alias.
+
+    ``check --database`` takes only aliases of DATABASES, so a server of our own could not be named.
+    """
+    if not databases:
+        return []
     try:
         asked = [
             connections[alias]
             for alias, configured in settings.connections.items()
-            if {alias, configured.database} & set(databases or ())
+            if configured.database is None or configured.database in databases
         ]
     except ImproperlyConfigured:
         return []  # check_settings has said it.

@@ -49,7 +49,7 @@ class TestServers:
 
     def test_unreachable(self, settings):
         settings.DJONGO_SERVICES = unreachable()
-        (found,) = ours(databases=["away"])
+        (found,) = ours(databases=["default"])
         assert found.id == "djongo_services.W003"
         assert "'away' (127.0.0.1:9/x) cannot be reached" in found.msg
         assert "secret" not in found.msg
