@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from bson import DatetimeMS, Decimal128, Int64, ObjectId, Timestamp
-from bson.binary import Binary
-from bson.json_util import JSONOptions, dumps
+from bson.binary import Binary, UuidRepresentation
+from bson.json_util import JSONMode, JSONOptions, dumps
 
 from djongo_services.introspection.rendering.numbers import size
 from djongo_services.introspection.rendering.printable import printable
@@ -34,8 +34,10 @@ def extended_json(value: Any, indent: int | None = None) -> str:
     return text
 
 
-EXTENDED_JSON = JSONOptions(json_mode=1, uuid_representation=4)
-"""RELAXED with UUIDs as subtype 4; numbers and UTC dates are then plain."""
+EXTENDED_JSON: JSONOptions = JSONOptions(
+    json_mode=JSONMode.RELAXED, uuid_representation=UuidRepresentation.STANDARD
+)
+"""Numbers and dates of the years 1970 to 9999 are plain; UUIDs have subtype 4."""
 
 
 def shortened(text: str, longest: int) -> str:

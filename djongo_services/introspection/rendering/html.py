@@ -1,0 +1,207 @@
+"""A report as one HTML page that needs nothing besides itself.
+
+The page's style and script are part of it and named by their hash in its Content-Security-Policy;
+anything else, should it ever get into the markup, the browser refuses to run or load.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from django.template import Context, Engine
+from django.utils.safestring import SafeString, mark_safe
+
+from djongo_services.introspection.catalog import Index
+from djongo_services.introspection.path import render_path
+from djongo_services.introspection.rendering.numbers import percent, size
+from djongo_services.introspection.rendering.printable import printable
+from djongo_services.introspection.rendering.values import extended_json
+from djongo_services.introspection.rendering.wording import (
+    coverage_text,
+    documents_text,
+    facts,
+    index_keys,
+    index_properties,
+    kind_text,
+    notes,
+    reference_text,
+    rows,
+    server_text,
+    summary_text,
+    usage_texts,
+    warning_text,
+)
+from djongo_services.introspection.report import CollectionReport, Field, Reference, Report
+
+TEMPLATES = Path(__file__).parents[2] / "templates" / "djongo_services" / "inspection"
+
+_FAMILIES = {
+    "string": "text",
+    "symbol": "text",
+    "int": "number",
+    "long": "number",
+    "double": "number",
+    "decimal": "number",
+    "date": "date",
+    "timestamp": "date",
+    "objectId": "key",
+    "dbRef": "key",
+    "object": "object",
+    "array": "array",
+    "bool": "bool",
+    "null": "null",
+    "undefined": "null",
+}
+"""Types to the names of the colours that the style gives them; all others are ``other``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TypeBar:
+    name: str
+    family: str
+    percent: str
+    width: str
+    """In hundredths of the bar."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldRow:
+    indent: range
+    """One item per level."""
+    label: str
+    path: str
+    present: str
+    types: list[TypeBar]
+    notes: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexRow:
+    name: str
+    keys: str
+    type: str
+    size: str
+    usage: list[str]
+    properties: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """A collection."""
+
+    anchor: str
+    name: str
+    kind: str
+    documents: str | None
+    facts: list[str]
+    coverage: str | None
+    is_estimate: bool
+    stopped: str | None
+    unavailable: list[str]
+    fields: list[FieldRow]
+    indexes: list[IndexRow]
+    references: list[str]
+    warnings: list[str]
+    validator: str | None
+
+
+def render_html(report: Report) -> str:
+    style, script = _asset("report.css"), _asset("report.js")
+    context = {
+        "database": printable(report.database),
+        "server": server_text(report.server),
+        "summary": summary_text(report),
+        "stopped": printable(report.stopped or ""),
+        "sections": list(_sections(report)),
+        "style": style,
+        "script": script,
+        "style_hash": _hash(style),
+        "script_hash": _hash(script),
+    }
+    # Every figure is text already; the project's locale must not format it again.
+    page = Context(context, use_l10n=False, use_tz=False)
+    return _engine().get_template("report.html").render(page)
+
+
+def _sections(report: Report) -> Iterator[Section]:
+    for number, found in enumerate(report.collections, 1):
+        coverage = found.profile.coverage if found.profile else None
+        validator = found.collection.validator
+        yield Section(
+            anchor=f"collection-{number}",
+            name=printable(found.collection.name),
+            kind=kind_text(found.collection),
+            documents=documents_text(found),
+            facts=facts(found),
+            coverage=coverage_text(coverage) if coverage else None,
+            is_estimate=bool(coverage and coverage.margin),
+            stopped=printable(coverage.stopped) if coverage and coverage.stopped else None,
+            unavailable=[
+                f"{printable(missing.what)} not available: {printable(missing.reason)}"
+                for missing in found.collection.unavailable
+            ],
+            fields=list(_field_rows(found)),
+            indexes=[_index_row(index) for index in found.collection.indexes],
+            references=[_reference(reference) for reference in found.references],
+            warnings=[warning_text(warning) for warning in found.warnings],
+            validator=extended_json(validator.query, indent=2) if validator else None,
+        )
+
+
+def _field_rows(report: CollectionReport) -> Iterator[FieldRow]:
+    for depth, label, field in rows(report.profile.fields if report.profile else ()):
+        yield FieldRow(
+            indent=range(depth),
+            label=label,
+            path=printable(field.name),
+            present=percent(field.probability),
+            types=list(_types(field)),
+            notes=notes(field, report.references),
+        )
+
+
+def _types(field: Field) -> Iterator[TypeBar]:
+    for name, found in field.types.items():
+        yield TypeBar(
+            name=printable(name),
+            family=_FAMILIES.get(name, "other"),
+            percent=percent(found.probability),
+            width=f"{min(max(found.probability * 100, 1), 100):.1f}",
+        )
+
+
+def _index_row(index: Index) -> IndexRow:
+    return IndexRow(
+        name=printable(index.name),
+        keys=index_keys(index),
+        type=index.type,
+        size="" if index.size is None else size(index.size),
+        usage=usage_texts(index),
+        properties=index_properties(index),
+    )
+
+
+def _reference(reference: Reference) -> str:
+    many = " (many)" if reference.many else ""
+    return f"{printable(render_path(reference.path))} {reference_text(reference)}{many}"
+
+
+@cache
+def _engine() -> Engine:
+    """Of its own: the page looks the same whatever template engines the project has."""
+    return Engine(dirs=[str(TEMPLATES)], autoescape=True)
+
+
+@cache
+def _asset(name: str) -> SafeString:
+    return mark_safe((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S308 (our own file)
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

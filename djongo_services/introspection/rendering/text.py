@@ -1,0 +1,170 @@
+"""A report for a terminal: tables that are readable at 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from djongo_services.introspection.catalog import Index
+from djongo_services.introspection.rendering.numbers import percent, size
+from djongo_services.introspection.rendering.printable import printable
+from djongo_services.introspection.rendering.wording import (
+    coverage_text,
+    facts,
+    index_keys,
+    index_properties,
+    kind_text,
+    notes,
+    reference_text,
+    rows,
+    server_text,
+    summary_text,
+    usage_texts,
+    warning_text,
+)
+from djongo_services.introspection.path import render_path
+from djongo_services.introspection.report import CollectionReport, Field, Profile, Report
+
+BAR_WIDTH = 8
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def render_text(report: Report, *, width: int = 100, color: bool = False) -> str:
+    """The report as text of at most ``width`` columns, with ANSI colours if asked for.
+
+    Names and values are shown with their control characters spelled out, so nothing in the
+    database can steer the terminal.
+    """
+    console = Console(
+        file=StringIO(),
+        width=max(width, 40),
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    with console.capture() as capture:
+        for block in _blocks(report):
+            console.print(block)
+    lines = (line.rstrip() for line in capture.get().splitlines())
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def _blocks(report: Report) -> Iterator[RenderableType]:
+    yield Text(printable(report.database), style="bold")
+    yield Text(server_text(report.server), style="dim")
+    yield Text(summary_text(report))
+    if report.stopped:
+        yield Text(f"Partial: {printable(report.stopped)}", style="yellow")
+    for found in report.collections:
+        yield Text()
+        yield _heading(found)
+        yield Padding(Group(*_sections(found)), (0, 0, 0, 2))
+
+
+def _heading(report: CollectionReport) -> RenderableType:
+    name = printable(report.collection.name)
+    return Text.assemble((name, "bold cyan"), "  ", (kind_text(report.collection), "dim"))
+
+
+def _sections(report: CollectionReport) -> Iterator[RenderableType]:
+    if phrases := facts(report):
+        yield Text(" · ".join(phrases))
+    for missing in report.collection.unavailable:
+        yield Text(
+            f"{printable(missing.what)} not available: {printable(missing.reason)}", style="dim"
+        )
+    if report.profile is not None:
+        yield from _profile(report.profile, report)
+    if report.collection.indexes:
+        yield Text()
+        yield _index_table(report.collection.indexes)
+    if report.references:
+        yield Text()
+        yield Text("REFERENCES", style="dim")
+        for reference in report.references:
+            many = " (many)" if reference.many else ""
+            source = printable(render_path(reference.path))
+            yield Text(f"{source} {reference_text(reference)}{many}")
+    if report.warnings:
+        yield Text()
+        yield Text("WARNINGS", style="dim")
+        warnings = Table.grid(padding=(0, 1, 0, 0))
+        for warning in report.warnings:
+            warnings.add_row(Text("!", style="yellow"), Text(warning_text(warning), overflow="fold"))
+        yield warnings
+
+
+def _profile(profile: Profile, report: CollectionReport) -> Iterator[RenderableType]:
+    coverage = profile.coverage
+    style = "" if coverage.reached == "exact" or not coverage.margin else "yellow"
+    yield Text(coverage_text(coverage), style=style)
+    if coverage.stopped:
+        yield Text(f"Partial: {printable(coverage.stopped)}", style="yellow")
+    if not profile.fields:
+        return
+    yield Text()
+    table = _table("FIELD", "PRESENT", "TYPES", "NOTES")
+    table.columns[1].justify = "right"
+    table.columns[2].no_wrap = True
+    for column, share in ((0, 3), (3, 4)):
+        table.columns[column].ratio = share
+    for depth, label, field in rows(profile.fields):
+        name = Text("  " * depth + label, overflow="fold")
+        told = Text("\n".join(notes(field, report.references)), style="dim", overflow="fold")
+        table.add_row(name, percent(field.probability), _types(field), told)
+    yield table
+
+
+def _types(field: Field) -> Text:
+    """A line per type: bar, name and, where there are several, the share of each."""
+    text = Text()
+    for number, (name, found) in enumerate(field.types.items()):
+        text.append("\n" if number else "")
+        text.append(bar(found.probability), style="cyan")
+        text.append(f" {printable(name)}")
+        if len(field.types) > 1:
+            text.append(f" {percent(found.probability)}", style="dim")
+    return text
+
+
+def bar(share: float, width: int = BAR_WIDTH) -> str:
+    """A bar in eighths of a block; whatever is above zero shows at least the thinnest."""
+    eighths = min(max(round(share * width * 8), 1 if share > 0 else 0), width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def _index_table(indexes: tuple[Index, ...]) -> Table:
+    table = _table("INDEX", "TYPE", "SIZE", "USAGE", "PROPERTIES")
+    table.columns[2].justify = "right"
+    for column, share in ((0, 4), (3, 3), (4, 3)):
+        table.columns[column].ratio = share
+    for index in indexes:
+        name = Text(overflow="fold")
+        name.append(printable(index.name))
+        name.append(f"\n{index_keys(index)}", style="dim")
+        table.add_row(
+            name,
+            index.type,
+            "" if index.size is None else size(index.size),
+            Text("\n".join(usage_texts(index)), style="dim", overflow="fold"),
+            Text("\n".join(index_properties(index)), overflow="fold"),
+        )
+    return table
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), expand=True, header_style="dim", pad_edge=False)
+    for header in headers:
+        table.add_column(header)
+    return table
+
