@@ -1,6 +1,6 @@
 """Project kind A: all of Django's data is in MongoDB, through django-mongodb-backend."""
 
-from demo_project.place import mongodb_name, mongodb_uri
+from demo_project.environment import mongodb_name, mongodb_uri
 from demo_project.settings_base import *  # noqa: F403
 from demo_project.settings_base import MONGODB_OPTIONS, SHELL_PLUS_IMPORTS
 

@@ -1,6 +1,6 @@
 """What both kinds of demo project share."""
 
-from demo_project.place import secret_key
+from demo_project.environment import secret_key
 
 SECRET_KEY = secret_key()
 DEBUG = True

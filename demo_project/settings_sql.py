@@ -1,6 +1,6 @@
 """Project kind B: Django's data is in SQLite; the archive in MongoDB is reached with PyMongo."""
 
-from demo_project.place import VAR, mongodb_name, mongodb_uri
+from demo_project.environment import VAR, mongodb_name, mongodb_uri
 from demo_project.settings_base import *  # noqa: F403
 from demo_project.settings_base import MONGODB_OPTIONS
 

@@ -124,9 +124,7 @@ class NoteFactory(DjangoModelFactory[Note]):
     author = factory.SubFactory(PersonFactory)
     place = factory.SubFactory(PlaceFactory)
     recorded_at = factory.LazyFunction(_instant)
-    status = factory.LazyFunction(
-        lambda: randgen.choices(Note.Status.values, weights=(1, 2, 5))[0]
-    )
+    status = factory.LazyFunction(lambda: randgen.choices(Note.Status.values, weights=(1, 2, 5))[0])
     tags = factory.LazyFunction(lambda: randgen.sample(words.TAGS, randgen.randint(0, 4)))
     weather = factory.LazyFunction(
         lambda: WeatherFactory.build() if randgen.random() < 0.7 else None
@@ -163,9 +161,11 @@ class LoanFactory(DjangoModelFactory[Loan]):
     lent_on = factory.LazyFunction(_day)
     due_on = factory.LazyAttribute(lambda loan: loan.lent_on + dt.timedelta(days=28))
     returned_on = factory.LazyAttribute(
-        lambda loan: loan.lent_on + dt.timedelta(days=randgen.randint(1, 40))
-        if randgen.random() < 0.8
-        else None
+        lambda loan: (
+            loan.lent_on + dt.timedelta(days=randgen.randint(1, 40))
+            if randgen.random() < 0.8
+            else None
+        )
     )
     deposit = factory.LazyFunction(lambda: Decimal(randgen.choice((0, 0, 10, 25, 50))))
 

@@ -35,9 +35,7 @@ class SphereIndex(models.Index):
     suffix = "geo"
 
     def get_pymongo_index_model(self, model: Any, *args: Any, **kwargs: Any) -> IndexModel:
-        return IndexModel(
-            [(column, GEOSPHERE) for column in _columns(self, model)], name=self.name
-        )
+        return IndexModel([(column, GEOSPHERE) for column in _columns(self, model)], name=self.name)
 
 
 class TextIndex(models.Index):

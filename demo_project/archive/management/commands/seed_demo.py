@@ -1,8 +1,8 @@
 """Fills the archive with made-up content, and with what databases collect over the years.
 
-The same size makes the same content in every run; a second run replaces what the first one made, so
-that nothing is doubled, and leaves alone what was added by hand. Besides the models' documents there
-are oddities that ``inspectmongo`` finds; ``--list-oddities`` prints them.
+The same size makes the same content in every run; a second run replaces what the first one made,
+so that nothing is doubled, and leaves alone what was added by hand. Besides the models' documents
+there are oddities that ``inspectmongo`` finds; ``--list-oddities`` prints them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Oddity:
     """Something odd that the seed put into a collection, and how ``inspectmongo`` shows it.
 
-    At least one of ``warning``, ``field``, ``index`` and ``type`` is set.
+    At least one of ``warning``, ``field``, ``index``, ``option`` and ``type`` is set.
     """
 
     collection: str
@@ -21,6 +21,8 @@ class Oddity:
     """A path that is listed."""
     index: str | None = None
     """The name of an index that is listed."""
+    option: str | None = None
+    """An option of the collection that is listed."""
     type: str | None = None
     """What the collection is listed as."""
 

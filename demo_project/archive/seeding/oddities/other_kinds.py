@@ -18,10 +18,8 @@ TIME_SERIES = "weather_readings"
 
 ODDITIES = (
     Oddity(collection=VIEW, says="a view on archive_note", type="view"),
-    Oddity(collection=CAPPED, says="a capped collection", type="collection"),
-    Oddity(
-        collection=TIME_SERIES, says="a time series, where the server can", type="timeseries"
-    ),
+    Oddity(collection=CAPPED, says="a capped collection", option="capped"),
+    Oddity(collection=TIME_SERIES, says="a time series, where the server can", type="timeseries"),
 )
 
 

@@ -36,9 +36,7 @@ ODDITIES = (
         says="collector is a DBRef to archive_person",
         field="collector",
     ),
-    Oddity(
-        collection=COLLECTION, says="a partial unique index", index="label_unique_when_present"
-    ),
+    Oddity(collection=COLLECTION, says="a partial unique index", index="label_unique_when_present"),
     Oddity(
         collection=COLLECTION, says="an index with a German collation", index="name_by_dictionary"
     ),

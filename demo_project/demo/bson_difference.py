@@ -1,0 +1,36 @@
+"""What differs between two documents, but for what the backend itself rewrites.
+
+It writes an explicit null where a field was missing, and a long where an int was: neither counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def difference(before: Any, after: Any, path: str = "") -> str | None:
+    """The first difference in words, or None."""
+    match before, after:
+        case dict(), dict():
+            names = [*before, *(name for name in after if name not in before)]
+            pairs = ((before.get(name), after.get(name), f"{path}.{name}") for name in names)
+        case list(), list() if len(before) == len(after):
+            pairs = (
+                (old, new, f"{path}[{at}]")
+                for at, (old, new) in enumerate(zip(before, after, strict=True))
+            )
+        case _ if _kind(before) is _kind(after) and before == after:
+            return None
+        case _:
+            return f"{path.lstrip('.') or 'it'} was {_shown(before)} and is {_shown(after)}"
+    return next(filter(None, (difference(*pair) for pair in pairs)), None)
+
+
+def _kind(value: Any) -> type[Any]:
+    """bool is an int to Python and Int64 is one to both; BSON tells bool apart."""
+    return int if isinstance(value, int) and not isinstance(value, bool) else type(value)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

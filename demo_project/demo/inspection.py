@@ -1,0 +1,158 @@
+"""The steps that run ``inspectmongo`` in every format and check what it wrote."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from pymongo import MongoClient
+
+from demo_project.archive.seeding.oddities import ODDITIES
+from demo_project.demo.deployment import Deployment
+from demo_project.demo.findings import missing_oddities
+from demo_project.demo.round_trip import round_trip
+from demo_project.demo.step import Step, StepFailed
+
+MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
+
+
+def inspect(deployment: Deployment, file: str, *arguments: str) -> str:
+    """Run the command as a user does; the text that it wrote to ``reports/file``."""
+    deployment.reports.mkdir(parents=True, exist_ok=True)
+    output = deployment.reports / file
+    call_command(
+        "inspectmongo",
+        *("--depth", "complete", "--output", str(output), "--verbosity", "0", *arguments),
+        stdout=io.StringIO(),
+        stderr=io.StringIO(),
+    )
+    return output.read_text("utf-8")
+
+
+def report(deployment: Deployment) -> str:
+    text = inspect(deployment, "report.txt", "--format", "report", "--values")
+    _require("legacy_cards" in text, "The report does not name the collection legacy_cards.")
+    return f"reports/report.txt, {text.count(chr(10)):,} lines"
+
+
+def json_report(deployment: Deployment) -> str:
+    document = _parse(
+        inspect(deployment, "report.json", "--format", "json", "--values"), "report.json"
+    )
+    _require(document.get("format_version") == 1, "report.json has no format_version 1.")
+    if missing := missing_oddities(document):
+        raise StepFailed(f"report.json does not show {len(missing)} oddities: {missing[0]}.")
+    return f"reports/report.json, {len(ODDITIES)} seeded oddities found"
+
+
+def models(deployment: Deployment, *, style: str) -> str:
+    file = f"models_{style}.py"
+    source = inspect(deployment, file, "--format", "models", "--style", style, "--values")
+    try:
+        compile(source, file, "exec")
+    except SyntaxError as error:
+        raise StepFailed(f"{file} is not Python: {error}.") from None
+    if style == "plain":
+        return f"reports/{file}, compiles"
+    return f"reports/{file}, {round_trip(deployment.reports / file)} documents round-trip"
+
+
+def json_schema(deployment: Deployment) -> str:
+    text = inspect(deployment, "jsonschema.json", "--format", "jsonschema")
+    validators = _parse(text, "jsonschema.json")
+    client: MongoClient[dict[str, Any]] = MongoClient(deployment.uri)
+    with client:
+        for name, validator in validators.items():
+            refused = client[deployment.database][name].count_documents({"$nor": [validator]})
+            _require(refused == 0, f"The schema of {name} refuses {refused} of its documents.")
+    return f"reports/jsonschema.json, all documents of {len(validators)} collections satisfy it"
+
+
+def mermaid(deployment: Deployment) -> str:
+    text = inspect(deployment, "diagram.mmd", "--format", "mermaid")
+    _require(text.lstrip().startswith("erDiagram"), "diagram.mmd is not an ER diagram.")
+    return "reports/diagram.mmd"
+
+
+def html(deployment: Deployment) -> str:
+    page = _ExternalResources()
+    page.feed(inspect(deployment, "report.html", "--format", "html", "--values"))
+    _require("html" in page.tags, "report.html is not a page.")
+    _require(not page.found, f"report.html loads {page.found}.")
+    return "reports/report.html, self-contained"
+
+
+def kind_b(deployment: Deployment) -> str:
+    """The same database from a project whose ORM is on SQLite: a process of its own."""
+    output = deployment.reports / "report_sql.json"
+    done = subprocess.run(
+        [
+            *(sys.executable, str(MANAGE), "inspectmongo"),
+            *("--settings", "demo_project.settings_sql"),
+            *("--format", "json", "--output", str(output)),
+        ],
+        env={
+            **os.environ,
+            "MONGODB_URI": deployment.uri,
+            "MONGODB_NAME": deployment.database,
+            "DEMO_VAR": str(deployment.folder),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stderr.strip().splitlines() or ["it said nothing"]
+    _require(done.returncode == 0, f"Kind B fails with exit code {done.returncode}: {said[0]}")
+    document = _parse(output.read_text("utf-8"), output.name)
+    names = {collection["name"] for collection in document["collections"]}
+    _require("archive_note" in names, "Kind B does not see the collection archive_note.")
+    return f"reports/{output.name}, {len(names)} collections"
+
+
+def _require(fact: bool, otherwise: str) -> None:
+    if not fact:
+        raise StepFailed(otherwise)
+
+
+def _parse(text: str, file: str) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise StepFailed(f"{file} is not JSON: {error}.") from None
+    return document
+
+
+class _ExternalResources(HTMLParser):
+    """The first address of another host that a page would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.found: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            loads = name in ("src", "srcset") or (tag == "link" and name == "href")
+            if loads and not (value or "").startswith("data:"):
+                self.found = self.found or value
+
+
+STEPS = (
+    Step(name="inspectmongo: report", run=report),
+    Step(name="inspectmongo: json", run=json_report),
+    Step(name="inspectmongo: models, backend", run=partial(models, style="backend")),
+    Step(name="inspectmongo: models, plain", run=partial(models, style="plain")),
+    Step(name="inspectmongo: jsonschema", run=json_schema),
+    Step(name="inspectmongo: mermaid", run=mermaid),
+    Step(name="inspectmongo: html", run=html),
+    Step(name="inspectmongo: kind B", run=kind_b),
+)

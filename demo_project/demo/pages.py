@@ -1,0 +1,103 @@
+"""The step that starts the site and visits it as a browser does."""
+
+from __future__ import annotations
+
+import re
+from http.cookiejar import CookieJar
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
+
+from demo_project.demo.data import PASSWORD, USER
+from demo_project.demo.deployment import Deployment
+from demo_project.demo.site import serving
+from demo_project.demo.step import Step, StepFailed
+
+PUBLIC = (
+    ("/", "A museum&#x27;s field notes|A museum's field notes"),
+    ("/notes/", "Page 1 of"),
+    ("/notes/?page=2", "Page 2 of"),
+    ("/notes/?tag=moss", "tagged moss"),
+    ("/notes/?q=moss", "Moss samples"),
+    ("/people/", "Languages"),
+    ("/static/archive/archive.css", "prefers-color-scheme"),
+)
+ADMIN = (
+    ("/admin/", "Site administration"),
+    ("/admin/archive/person/", "person-|museum.example"),
+    ("/admin/archive/place/?q=fen", "Alder Fen"),
+    ("/admin/archive/note/", "recorded_at__year"),
+    ("/admin/archive/note/?status__exact=published", "published"),
+    ("/admin/archive/note/?q=moss", "Moss samples"),
+    ("/admin/archive/medium/", "plate-"),
+    ("/admin/archive/loan/", "L-0000"),
+    ("/admin/archive/search/", "searched_at"),
+    ("/admin/auth/user/", USER),
+)
+
+
+class Browser:
+    """Keeps cookies and follows redirects; asks no proxy for a loopback address."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
+
+    def open(self, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+        """The status and the text of a page; a form is posted."""
+        data = None if form is None else urlencode(form).encode()
+        try:
+            with self._opener.open(self._address + path, data, timeout=30) as response:
+                return response.status, response.read().decode("utf-8")
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode("utf-8", "replace")
+
+    def require(self, path: str, pattern: str, form: dict[str, str] | None = None) -> str:
+        """The text of a page that must be there and match; raises StepFailed."""
+        status, text = self.open(path, form)
+        if status != 200:
+            raise StepFailed(f"{path} answers {status}, not 200.")
+        if not re.search(pattern, text):
+            raise StepFailed(f"{path} does not show {pattern!r}.")
+        return text
+
+
+def visit(deployment: Deployment) -> str:
+    with serving(deployment) as address:
+        browser = Browser(address)
+        visited = _visit_public(browser) + _visit_admin(browser)
+    return f"{visited} pages at {address}"
+
+
+def _visit_public(browser: Browser) -> int:
+    for path, pattern in PUBLIC:
+        browser.require(path, pattern)
+    note = re.search(r'href="(/notes/[0-9a-f]{24}/)"', browser.require("/", "Latest"))
+    if note is None:
+        raise StepFailed("/ links to no note.")
+    browser.require(note[1], "<article>")
+    status, _ = browser.open(f"/notes/{'0' * 24}/")
+    if status != 404:
+        raise StepFailed(f"A note that does not exist answers {status}, not 404.")
+    return len(PUBLIC) + 2
+
+
+def _visit_admin(browser: Browser) -> int:
+    login = browser.require("/admin/login/", "csrfmiddlewaretoken")
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', login)
+    assert token is not None
+    form = {"username": USER, "password": PASSWORD, "next": "/admin/"}
+    browser.require(
+        "/admin/login/", "Site administration", {**form, "csrfmiddlewaretoken": token[1]}
+    )
+    for path, pattern in ADMIN:
+        browser.require(path, pattern)
+    notes = browser.require("/admin/archive/note/", "change/")
+    change = re.search(r"/admin/archive/note/[0-9a-f]{24}/change/", notes)
+    assert change is not None
+    browser.require(change[0], 'name="measurements-TOTAL_FORMS"')
+    return len(ADMIN) + 2
+
+
+STEPS = (Step(name="site", run=visit),)

@@ -1,0 +1,57 @@
+"""The demo site, as a process of its own on a free port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from demo_project.demo.deployment import Deployment
+from demo_project.demo.step import StepFailed
+
+MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
+
+
+@contextlib.contextmanager
+def serving(deployment: Deployment) -> Iterator[str]:
+    """The site's address while it is served; its log goes to ``site.log`` in the folder."""
+    log = deployment.folder / "site.log"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [sys.executable, str(MANAGE), "runserver", "127.0.0.1:0", "--noreload"],
+            env={
+                **os.environ,
+                "MONGODB_URI": deployment.uri,
+                "MONGODB_NAME": deployment.database,
+                "DEMO_VAR": str(deployment.folder),
+                "DJANGO_SETTINGS_MODULE": "demo_project.settings",
+                "PYTHONUNBUFFERED": "1",
+            },
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield _address(process, log)
+        finally:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=5)
+            process.kill()
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    """From the line that runserver prints when it listens; it ends when it cannot."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(r"server at (http://[\d.]+:\d+)/", line):
+            return found[1]
+    said = log.read_text("utf-8").strip().splitlines() or ["it said nothing"]
+    raise StepFailed(f"The site did not start: {said[-1]}.")

@@ -1,0 +1,59 @@
+"""A step of the demo: what it is called, what it does, and how its outcome is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from django.core.management.base import CommandError
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
+
+from demo_project.demo.deployment import Deployment
+from djongo_services.exceptions import DjongoServicesError
+
+
+class StepFailed(Exception):
+    """One sentence: what was found, and what should have been."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    name: str
+    run: Callable[[Deployment], str]
+    """Returns what it did in a few words; raises StepFailed or what commands raise."""
+    essential: bool = False
+    """Whether the steps after it are pointless without it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    name: str
+    ok: bool
+    text: str
+    seconds: float
+
+
+def run_steps(
+    steps: Sequence[Step], deployment: Deployment, show: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """Run them in order, each shown as it ends; stops after an essential one that failed."""
+    outcomes: list[Outcome] = []
+    for step in steps:
+        outcomes.append(_run(step, deployment))
+        show(outcomes[-1])
+        if step.essential and not outcomes[-1].ok:
+            break
+    return outcomes
+
+
+def _run(step: Step, deployment: Deployment) -> Outcome:
+    started = perf_counter()
+    try:
+        text, ok = step.run(deployment), True
+    except (StepFailed, CommandError, DjongoServicesError, OSError) as error:
+        text, ok = str(error), False
+    except (PyMongoError, DatabaseError) as error:
+        text, ok = f"The server refused: {str(error).partition(', full error')[0]}", False
+    return Outcome(name=step.name, ok=ok, text=text, seconds=perf_counter() - started)
