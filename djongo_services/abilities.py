@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-from pymongo import MongoClient
+from pymongo import MongoClient, ReadPreference
 from pymongo.errors import OperationFailure
 
 Topology = Literal["standalone", "replica set", "sharded"]
@@ -22,7 +24,8 @@ class Abilities:
     topology: Topology
     set_name: str | None
     members: tuple[str, ...]
-    """``host:port`` of the members of a replica set or of the server asked, sorted."""
+    """``host:port``, sorted: the members of a replica set that hold data and are not hidden, or the
+    server asked."""
     transactions: bool
     """Replica sets and sharded clusters; a standalone server answers code 20."""
     snapshot_reads: bool
@@ -48,15 +51,22 @@ class Abilities:
 def read_abilities(client: MongoClient[Any]) -> Abilities:
     """Ask the server: ``hello``, ``buildInfo`` and, where allowed, ``getParameter``.
 
-    What a server can do follows its wire version and its feature compatibility version, whichever
-    is less: an upgraded server whose feature compatibility still lags keeps the older abilities.
+    What a server can do follows its feature compatibility version where that is known: an upgraded
+    server whose feature compatibility still lags keeps the older abilities.
 
-    Raises PyMongo's errors when the server cannot be reached.
+    Asks the primary, or a secondary while there is none, outside of any session or transaction
+    that the caller has bound. Raises PyMongo's errors when the server cannot be reached.
     """
-    admin = client.admin
-    hello: dict[str, Any] = admin.command("hello")
-    version: str = admin.command("buildInfo")["version"]
-    feature_compatibility = _feature_compatibility(client)
+    # With a session of its own, because hello and buildInfo are refused in a transaction.
+    with client.start_session() as session:
+        ask = partial(
+            client.admin.command,
+            read_preference=ReadPreference.PRIMARY_PREFERRED,
+            session=session,
+        )
+        hello: dict[str, Any] = ask("hello")
+        version: str = ask("buildInfo")["version"]
+        feature_compatibility = _feature_compatibility(ask)
     topology = _topology(hello)
     release = _release(feature_compatibility or version)
     replicated = topology != "standalone"
@@ -65,7 +75,7 @@ def read_abilities(client: MongoClient[Any]) -> Abilities:
         feature_compatibility=feature_compatibility,
         topology=topology,
         set_name=hello.get("setName"),
-        members=tuple(sorted(hello.get("hosts", []) or [_address(client)])),
+        members=_members(hello) or (_address(client),),
         transactions=replicated and "logicalSessionTimeoutMinutes" in hello,
         snapshot_reads=replicated and release >= (5, 0),
         validator_errinfo=release >= (5, 0),
@@ -84,9 +94,14 @@ def _topology(hello: dict[str, Any]) -> Topology:
     return "replica set" if "setName" in hello else "standalone"
 
 
-def _feature_compatibility(client: MongoClient[Any]) -> str | None:
+def _members(hello: dict[str, Any]) -> tuple[str, ...]:
+    # Members of priority 0 are listed apart; arbiters hold no data, and hidden ones are not told.
+    return tuple(sorted([*hello.get("hosts", ()), *hello.get("passives", ())]))
+
+
+def _feature_compatibility(ask: Callable[..., dict[str, Any]]) -> str | None:
     try:
-        answer = client.admin.command("getParameter", 1, featureCompatibilityVersion=1)
+        answer = ask("getParameter", 1, featureCompatibilityVersion=1)
     except OperationFailure:
         return None
     version: str | None = answer.get("featureCompatibilityVersion", {}).get("version")

@@ -24,8 +24,9 @@ class Unavailable:
     """Something that could not be read."""
 
     what: str
-    """``indexes``, ``statistics``, ``usage``, ``builds``."""
+    """``options``, ``indexes``, ``statistics``, ``usage`` or ``builds``."""
     reason: str
+    """One sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +76,7 @@ class Index:
     size: int | None = None
     """Bytes on disk."""
     usage: tuple[IndexUsage, ...] | None = None
+    """One for each member that answered; None when it was not read."""
     build: IndexBuild | None = None
     """Set while the index is being built."""
 
@@ -164,7 +166,8 @@ class Index:
 class Statistics:
     """Of ``$collStats``; bytes, and documents by the server's own metadata count."""
 
-    count: int
+    count: int | None
+    """None for a time-series collection: the server counts its buckets only."""
     size: int
     """Uncompressed bytes of the documents."""
     storage_size: int
@@ -211,6 +214,8 @@ class Catalog:
     """By name, without the system's."""
     system_collections: tuple[Collection, ...] = ()
     """``system.*``, among them the buckets of time-series collections."""
+    unavailable: tuple[Unavailable, ...] = ()
+    """What is missing in all collections: members that did not answer."""
 
     def __getitem__(self, name: str) -> Collection:
         for collection in self.collections + self.system_collections:
