@@ -79,7 +79,7 @@ def documents_text(report: CollectionReport) -> str | None:
     statistics, profile = report.collection.statistics, report.profile
     if profile is not None and profile.coverage.reached == "exact":
         return counted(profile.coverage.documents, "document")
-    if statistics is not None:
+    if statistics is not None and statistics.count is not None:
         return counted(statistics.count, "document")
     return counted(profile.coverage.documents, "document") if profile is not None else None
 

@@ -185,7 +185,7 @@ class _IndexDiff:
 
     def _expires(self, spec: IndexSpec) -> bool:
         statistics = self.collection.statistics
-        filled = statistics is None or statistics.count > 0
+        filled = statistics is None or statistics.count != 0
         return self._ttl(spec) is not None and filled
 
     def _differences(self, spec: IndexSpec, index: Index) -> str:
