@@ -31,7 +31,12 @@ class Diagnosis:
 _SIGNS = (
     (
         Cause.DISK_FULL,
-        ("No space left on device", "Insufficient free space", "Disk quota exceeded"),
+        (
+            "No space left on device",
+            "Insufficient free space",
+            "Disk quota exceeded",
+            "Writing to log file failed",
+        ),
     ),
     (Cause.FOLDER_IN_USE, ("DBPathInUse",)),
     (Cause.PORT_IN_USE, ("Address already in use",)),
@@ -55,17 +60,15 @@ _SIGNS = (
 
 def diagnose(log: Path, offset: int, output: Path, *, folder: Path, port: int) -> Diagnosis:
     """Read what the server wrote to its log after ``offset``, and to its standard output."""
-    said = [*_log_messages(log, offset), *_output_messages(output)]
+    said = [*_messages(log, offset), *_messages(output, 0)]
     for cause, signs in _SIGNS:
         if any(sign in message for sign in signs for message in said):
-            return Diagnosis(cause=cause, sentence=_sentence(cause, folder, port, log))
-    last = said[-1].rstrip(".") if said else "it said nothing"
-    return Diagnosis(
-        cause=Cause.OTHER, sentence=f"mongod ended at its start: {last}; its log is {log}."
-    )
+            return Diagnosis(cause=cause, sentence=_sentence(cause, folder, port))
+    reason = said[-1].rstrip(".") if said else "it said nothing"
+    return Diagnosis(cause=Cause.OTHER, sentence=f"mongod ended at its start: {reason}.")
 
 
-def _sentence(cause: Cause, folder: Path, port: int, log: Path) -> str:
+def _sentence(cause: Cause, folder: Path, port: int) -> str:
     match cause:
         case Cause.PORT_IN_USE:
             return f"Port {port} is in use by another program; choose another port or leave it out."
@@ -78,38 +81,31 @@ def _sentence(cause: Cause, folder: Path, port: int, log: Path) -> str:
         case Cause.OTHER_VERSION:
             return (
                 f"The data in {folder} was written by another version of MongoDB; start that "
-                f"version or choose another folder (log: {log})."
+                f"version or choose another folder."
             )
     raise AssertionError(cause)
 
 
-def _log_messages(log: Path, offset: int) -> Iterator[str]:
-    """Errors and fatal messages, with their attributes."""
-    for line in _tail(log, offset).splitlines():
+def _messages(path: Path, offset: int) -> Iterator[str]:
+    """Errors and fatal messages with their attributes; what is not JSON is a plain complaint."""
+    for line in _tail(path, offset).splitlines():
         try:
             entry: dict[str, Any] = json.loads(line)
         except ValueError:
-            continue  # a backtrace or a line that the full disk has cut
-        if entry.get("s") in ("E", "F") or entry.get("id") == _ENDING:
-            yield f"{entry.get('msg', '')} {_plain(entry.get('attr', {}))}".strip()
+            if not line.startswith(("BACKTRACE", "  Frame", "{")) and line.strip():
+                yield line.strip()
+            continue
+        if entry.get("s") in ("E", "F"):
+            yield _plain([entry.get("msg", ""), entry.get("attr", {})])
 
 
-_ENDING = 20557
-"""The id of "DBException in initAndListen, terminating"."""
-
-
-def _plain(attributes: Any) -> str:
-    match attributes:
+def _plain(value: Any) -> str:
+    match value:
         case dict():
-            return " ".join(_plain(value) for value in attributes.values())
+            return _plain(list(value.values()))
         case list():
-            return " ".join(_plain(value) for value in attributes)
-    return str(attributes)
-
-
-def _output_messages(output: Path) -> list[str]:
-    lines = _tail(output, 0).splitlines()
-    return [line for line in lines if line.strip() and not line.startswith("{")][-5:]
+            return " ".join(_plain(part) for part in value if part != {})
+    return str(value)
 
 
 def _tail(path: Path, offset: int) -> str:

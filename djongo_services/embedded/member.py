@@ -16,6 +16,8 @@ from djongo_services.exceptions import EmbeddedServerError
 
 _LISTENING = b'"id":23016'
 """The log entry "Waiting for connections"."""
+_FATAL = b'"s":"F"'
+"""After such an entry some versions linger for a minute before they end."""
 _POLL_SECONDS = 0.01
 _PORT_ATTEMPTS = 5
 
@@ -129,9 +131,10 @@ class Member:
     def _listen(self) -> Diagnosis | None:
         deadline = time.monotonic() + self._launch.seconds
         while time.monotonic() < deadline:
-            if self._log_has(_LISTENING):
+            log = self._read_log()
+            if _LISTENING in log:
                 return None
-            if self._keeper.wait(self.number) is not None:
+            if _FATAL in log or self._keeper.wait(self.number) is not None:
                 return diagnose(
                     self.log, self._offset, self._output, folder=self.data, port=self.port
                 )
@@ -139,16 +142,16 @@ class Member:
         return Diagnosis(
             cause=Cause.OTHER,
             sentence=f"mongod did not listen within {self._launch.seconds:g} s; "
-            f"its log is {self.log}.",
+            f"is the machine too busy, or the disk of {self.data} very slow?",
         )
 
-    def _log_has(self, entry: bytes) -> bool:
+    def _read_log(self) -> bytes:
         try:
             with self.log.open("rb") as log:
                 log.seek(self._offset)
-                return entry in log.read()
+                return log.read()
         except FileNotFoundError:
-            return False
+            return b""
 
     @property
     def _output(self) -> Path:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,7 +53,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
             os.environ[variable] = _servers(early_config).main().uri
         except EmbeddedServerError as error:
             raise pytest.UsageError(str(error)) from error
-        early_config.add_cleanup(lambda: os.environ.__delitem__(variable))
+        early_config.add_cleanup(partial(_unset, variable))
     return (yield)
 
 
@@ -118,6 +119,10 @@ def _servers(config: pytest.Config) -> _Servers:
         config.stash[_SERVERS] = servers = _Servers(version or None)
         config.add_cleanup(servers.stop)
     return config.stash[_SERVERS]
+
+
+def _unset(variable: str) -> None:
+    os.environ.pop(variable, None)
 
 
 def _or_fail(start: Callable[[], MongoServer]) -> MongoServer:
