@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,7 +40,7 @@ def serving(deployment: Deployment) -> Iterator[str]:
         try:
             yield _address(process, log)
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.communicate(timeout=5)
             process.kill()

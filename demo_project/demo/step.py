@@ -11,7 +11,9 @@ from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
 from demo_project.demo.deployment import Deployment
+from djongo_services.connections import connections
 from djongo_services.exceptions import DjongoServicesError
+from djongo_services.management.sentences import describe_error
 
 
 class StepFailed(Exception):
@@ -55,5 +57,6 @@ def _run(step: Step, deployment: Deployment) -> Outcome:
     except (StepFailed, CommandError, DjongoServicesError, OSError) as error:
         text, ok = str(error), False
     except (PyMongoError, DatabaseError) as error:
-        text, ok = f"The server refused: {str(error).partition(', full error')[0]}", False
+        cause = error.__cause__ if isinstance(error, DatabaseError) else error
+        text, ok = describe_error(cause or error, connections["default"]), False
     return Outcome(name=step.name, ok=ok, text=text, seconds=perf_counter() - started)

@@ -15,8 +15,11 @@ from django.db import DatabaseError
 from django.test.utils import override_settings
 from pymongo.errors import PyMongoError
 
-from demo_project.archive.seeding import SIZES, seed
+from demo_project.archive.seeding.everything import seed
+from demo_project.archive.seeding.sizes import SIZES
 from demo_project.archive.seeding.oddities import ODDITIES
+from djongo_services.connections import connections
+from djongo_services.management.sentences import describe_error
 
 
 class Command(BaseCommand):
@@ -44,7 +47,8 @@ class Command(BaseCommand):
             with override_settings(DEBUG=False):
                 made = seed(size)
         except (PyMongoError, DatabaseError) as error:
-            raise CommandError(_sentence(error)) from None
+            cause = error.__cause__ if isinstance(error, DatabaseError) else error
+            raise CommandError(describe_error(cause or error, connections["default"])) from None
         if options["verbosity"] > 1:
             for collection, count in made.items():
                 self.stdout.write(f"{count:>9,} {collection}")
@@ -52,11 +56,3 @@ class Command(BaseCommand):
             f"Seeded {sum(made.values()):,} documents in {len(made)} collections "
             f"in {perf_counter() - started:.1f} s."
         )
-
-
-def _sentence(error: Exception) -> str:
-    return (
-        f"The archive cannot be seeded: {str(error).partition(' (configured')[0]}. "
-        f"Start the server with 'manage.py demo', or name one in MONGODB_URI; "
-        f"then run 'manage.py migrate'."
-    )

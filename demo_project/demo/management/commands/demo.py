@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from demo_project.archive.seeding import SIZES
+from demo_project.archive.seeding.sizes import SIZES
 from demo_project.demo import data, inspection, pages
 from demo_project.demo.data import PASSWORD, USER
 from demo_project.demo.deployment import Deployment, kept_deployment, passing_deployment
