@@ -1,0 +1,63 @@
+"""What a generated module says, as values: no text, no Django, no database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Value: TypeAlias = (
+    "bool | int | str | Call | ClassReference | tuple[Value, ...] | list[Value] | None"
+)
+"""What may stand as an argument. Nothing else is ever written, so data cannot become code."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """``function(*args, **kwargs)``; the function is one of :data:`~.source.FUNCTIONS`."""
+
+    function: str
+    args: tuple[Value, ...] = ()
+    kwargs: tuple[tuple[str, Value], ...] = ()
+
+    def having(self, **kwargs: Value) -> Call:
+        """The same call with these keyword arguments behind the ones that it has."""
+        return Call(function=self.function, args=self.args, kwargs=(*self.kwargs, *kwargs.items()))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassReference:
+    """A class of the same module, declared earlier."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldDeclaration:
+    name: str
+    call: Call
+    comments: tuple[str, ...] = ()
+    """Lines above it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassDeclaration:
+    name: str
+    base: str
+    """``models.Model`` or ``EmbeddedModel``."""
+    comments: tuple[str, ...] = ()
+    """Lines above it."""
+    fields: tuple[FieldDeclaration, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """Comment lines below the fields: what could not be said as a field."""
+    db_table: str | None = None
+    indexes: tuple[Call, ...] = ()
+    constraints: tuple[Call, ...] = ()
+    index_remarks: tuple[str, ...] = ()
+    """Comment lines in ``Meta``: indexes that could not be said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Module:
+    header: tuple[str, ...]
+    """Paragraphs of the module's docstring."""
+    classes: tuple[ClassDeclaration, ...]

@@ -1,0 +1,171 @@
+"""Embedded documents as EmbeddedModel classes, and every other value as a field.
+
+Identical shapes share one class. An object gets no class where the backend could not write it
+back: with an empty key (``db_column`` cannot be empty) or a null ``_id`` (the backend omits it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from djongo_services.introspection.modelling import facts, types
+from djongo_services.introspection.modelling.declarations import (
+    Call,
+    ClassDeclaration,
+    ClassReference,
+    FieldDeclaration,
+    Module,
+    Value,
+)
+from djongo_services.introspection.modelling.naming import (
+    RESERVED_FIELDS,
+    Namespace,
+    class_name,
+    field_name,
+)
+from djongo_services.introspection.modelling.source import render_source
+from djongo_services.introspection.report import Field
+
+MOST_STEPS = 12
+"""Parts deeper than that are one value: nobody reads classes or arrays nested further."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where a field stands."""
+
+    collection: str
+    owner: str
+    """The class that holds it; gives a name to classes whose own is taken."""
+    counted: bool
+    """Whether counts are exact, so that a field which was never missing in them never is: inside
+    an embedded document that decides what a missing one becomes."""
+
+
+@dataclass(kw_only=True)
+class EmbeddedClasses:
+    """The classes made so far, inner ones first."""
+
+    names: Namespace
+    _classes: dict[str, ClassDeclaration] = field(default_factory=dict)
+    """By the text of the body, under which equal shapes find each other."""
+    _origins: dict[str, list[str]] = field(default_factory=dict)
+
+    def value_field(self, found: Field, place: Place) -> FieldDeclaration:
+        """A field for the values at ``found``, without name."""
+        call, comments = self._value(found, place)
+        return FieldDeclaration(name="", call=call, comments=comments)
+
+    def declarations(self) -> tuple[ClassDeclaration, ...]:
+        return tuple(
+            replace(declaration, comments=(f"{'; '.join(self._origins[declaration.name])}.",))
+            for declaration in self._classes.values()
+        )
+
+    def _value(self, found: Field, place: Place) -> tuple[Call, tuple[str, ...]]:
+        if scalar := types.backend_scalar(found):
+            return scalar, ()
+        kinds = facts.kinds(found)
+        if len(found.path) > MOST_STEPS:
+            return _any_value(found)
+        if kinds == {"array"}:
+            return self._array(found, place)
+        if kinds == {"object"} and not facts.is_map(found):
+            name = self._class_for(found, place)
+            if name is not None:
+                call = Call(function="EmbeddedModelField", args=(ClassReference(name=name),))
+                return call, ()
+        return _any_value(found)
+
+    def _array(self, found: Field, place: Place) -> tuple[Call, tuple[str, ...]]:
+        element = facts.element(found)
+        if element is None:
+            return Call(function="ArrayField", args=(Call(function="BSONField"),)), ()
+        call, comments = self._value(element, place)
+        if call.function == "EmbeddedModelField":
+            return Call(function="EmbeddedModelArrayField", args=call.args), comments
+        return Call(function="ArrayField", args=(call,)), comments
+
+    def _class_for(self, found: Field, place: Place) -> str | None:
+        """The name of the class for the objects at ``found``; None if they can have none."""
+        members = facts.members(found)
+        if not members or not all(_expressible(member) for member in members):
+            return None
+        base = class_name(_nearest_key(found) or place.owner)
+        inside = replace(place, owner=class_name(place.owner + base))
+        body = ClassDeclaration(name="", base="EmbeddedModel", fields=self._fields(members, inside))
+        text = render_source(Module(header=("",), classes=(body,)))
+        if text not in self._classes:
+            # Of two shapes under one key, the second is told apart by the class that holds it.
+            wanted = base if base not in self.names else f"{place.owner}{base}"
+            name = self.names.claim(class_name(wanted), numbered="{}{}")
+            self._classes[text] = replace(body, name=name)
+            self._origins[name] = []
+        name = self._classes[text].name
+        self._origins[name].append(f"{place.collection}: {found.name}")
+        return name
+
+    def _fields(self, members: tuple[Field, ...], place: Place) -> tuple[FieldDeclaration, ...]:
+        names = field_names([facts.key(member) for member in members if not _is_id(member)])
+        key = next((member for member in members if _is_id(member)), None)
+        declarations = [FieldDeclaration(name="id", call=_embedded_key(key))]
+        for member in members:
+            if not _is_id(member):
+                made = self.value_field(member, place)
+                name = names[facts.key(member)]
+                call = with_options(
+                    made.call, member, name, null=facts.nullable(member) or not place.counted
+                )
+                declarations.append(replace(made, name=name, call=call))
+        return tuple(declarations)
+
+
+def field_names(keys: list[str], *, taken: Namespace | None = None) -> dict[str, str]:
+    """A unique field name for each key; keys that are good names already keep theirs."""
+    namespace = taken or Namespace(RESERVED_FIELDS)
+    ordered = sorted(keys, key=lambda key: field_name(key) != key)
+    return {key: namespace.claim(field_name(key)) for key in ordered}
+
+
+def with_options(call: Call, found: Field, name: str, *, null: bool) -> Call:
+    """The call with ``null``, ``blank`` and ``db_column`` as the data and the name need them."""
+    options: dict[str, Value] = {}
+    if null:
+        options["null"] = True
+    if null or facts.may_be_empty(found) or call.function == "models.BinaryField":
+        options["blank"] = True
+    if facts.key(found) != name:
+        options["db_column"] = facts.key(found)
+    return call.having(**options)
+
+
+def _any_value(found: Field) -> tuple[Call, tuple[str, ...]]:
+    """A field for what has no class of its own, with a comment that says what it is."""
+    kinds = facts.kinds(found)
+    if facts.is_map(found) and found.map is not None:
+        comment = f"A map; its keys: {found.map.format}."
+    else:
+        comment = f"{facts.described(found)}."
+    if kinds & {"object", "array"} and facts.json_safe(found):
+        return Call(function="models.JSONField"), (comment,)
+    return Call(function="BSONField"), (comment,)
+
+
+def _embedded_key(found: Field | None) -> Call:
+    """An ``_id`` in embedded documents; unset, the backend leaves it out."""
+    if found is None or facts.kinds(found) == {"objectId"}:
+        return Call(function="ObjectIdAutoField", kwargs=(("primary_key", True),))
+    return Call(function="BSONField", kwargs=(("primary_key", True), ("db_column", "_id")))
+
+
+def _expressible(member: Field) -> bool:
+    return bool(facts.key(member)) and not (_is_id(member) and "null" in member.types)
+
+
+def _is_id(member: Field) -> bool:
+    return facts.key(member) == "_id"
+
+
+def _nearest_key(found: Field) -> str:
+    """The last name on the way to an object: ``grades`` of ``grades[]``."""
+    return next((step for step in reversed(found.path) if isinstance(step, str)), "")

@@ -1,0 +1,163 @@
+"""What a profiled field is like, asked the way the choice of a Django field asks."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+from bson import Decimal128, Int64
+
+from djongo_services.bson_types import binary_type
+from djongo_services.introspection.path import ELEMENT, KEY
+from djongo_services.introspection.report import Coverage, Field
+
+JSON_TYPES = frozenset({"double", "string", "object", "array", "bool", "null", "int"})
+"""Types that survive a JSONField: it passes values through JSON text, which turns long into int."""
+UNWRITABLE = frozenset({"undefined", "dbPointer", "symbol"})
+"""Deprecated types that PyMongo reads as something else and cannot write."""
+MOST_CHOICES = 30
+FEWEST_OF_ONE_LENGTH = 20
+"""Strings that must share a length before it is taken for a rule."""
+_TEXT_LENGTHS = (10, 20, 30, 50, 100, 150, 200, 255)
+
+
+def kinds(field: Field) -> frozenset[str]:
+    """Its types without null."""
+    return frozenset(field.types) - {"null"}
+
+
+def nullable(field: Field) -> bool:
+    return field.missing > 0 or field.null > 0
+
+
+def counted(coverage: Coverage) -> bool:
+    """Whether "never missing" is a fact and not an estimate."""
+    return coverage.reached == "exact"
+
+
+def json_safe(field: Field) -> bool:
+    """Whether every value below can go through JSON text unchanged."""
+    return all(set(found.types) <= JSON_TYPES and _known(found) for found in field.walk())
+
+
+def unwritable(field: Field) -> tuple[str, ...]:
+    """Types at or below the field that PyMongo cannot write back."""
+    return tuple(sorted({name for found in field.walk() for name in found.types} & UNWRITABLE))
+
+
+def element(field: Field) -> Field | None:
+    """What the arrays at the field hold."""
+    return next((child for child in field.children if child.path[-1] is ELEMENT), None)
+
+
+def members(field: Field) -> tuple[Field, ...]:
+    """The fields of the objects at the field."""
+    return tuple(child for child in field.children if isinstance(child.path[-1], str))
+
+
+def key(field: Field) -> str:
+    """The name under which documents have it; empty for elements and keys of maps."""
+    step = field.path[-1]
+    return step if isinstance(step, str) else ""
+
+
+def is_map(field: Field) -> bool:
+    return field.map is not None or any(child.path[-1] is KEY for child in field.children)
+
+
+def described(field: Field) -> str:
+    """Its types in words, most frequent first: ``array or string``."""
+    names = [name for name in field.types if name != "null"]
+    match names:
+        case []:
+            return "null"
+        case [only]:
+            return only
+        case _:
+            return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def text_length(field: Field) -> int | None:
+    """A ``max_length`` that every string keeps; None where not all were measured, or over 255.
+
+    The exact length where all strings share it, else the next of a few round numbers.
+    """
+    values = field.values
+    if values is None or not values.exact or values.longest is None:
+        return None
+    strings = field.types["string"].count if "string" in field.types else 0
+    if values.shortest == values.longest <= _TEXT_LENGTHS[-1] and strings >= FEWEST_OF_ONE_LENGTH:
+        return values.longest or None
+    return next((length for length in _TEXT_LENGTHS if length >= values.longest), None)
+
+
+def may_be_empty(field: Field) -> bool:
+    """Whether an empty string or array occurs."""
+    if field.lengths is not None and field.lengths.minimum == 0:
+        return True
+    return field.values is not None and field.values.shortest == 0 and "string" in field.types
+
+
+def choices(field: Field) -> tuple[str | int, ...]:
+    """Every value, where all were looked at and they are a few strings or integers that recur."""
+    values = field.values
+    if values is None or not values.exact or not 1 < len(values.enum) <= MOST_CHOICES:
+        return ()
+    found = [value for value, _ in values.enum if value is not None]
+    plain = all(_is_choice(value) for value in found)
+    same_type = len({isinstance(value, str) for value in found}) == 1
+    known = field.present - field.null
+    # Values that hardly recur are names, not choices.
+    recur = sum(count for _, count in values.enum) >= max(known, 2 * len(found))
+    return tuple(found) if plain and same_type and recur else ()
+
+
+def decimal_places(field: Field) -> int | None:
+    """Digits behind the point of the values seen; None if not all are known to be finite.
+
+    In BSON order NaN comes before all numbers and the infinities are first and last, so minimum
+    and maximum tell.
+    """
+    values = field.values
+    if values is None or not values.exact:
+        return None
+    seen = [values.minimum, values.maximum, *(value for value, _ in values.enum)]
+    numbers = [_number(value) for value in seen if value is not None]
+    if not numbers or not all(number.is_finite() for number in numbers):
+        return None
+    return max(_places(number) for number in numbers)
+
+
+def dates_in_range(field: Field) -> bool:
+    """False if a value is known to lie outside the years of Python's datetime."""
+    values = field.values
+    bounds = [] if values is None else [values.minimum, values.maximum]
+    return not any(type(bound).__name__ == "DatetimeMS" for bound in bounds)
+
+
+def binary_types(field: Field) -> bool:
+    """Whether all are binary values of whatever subtype."""
+    return bool(kinds(field)) and all(name.startswith(binary_type(0)) for name in kinds(field))
+
+
+def _known(field: Field) -> bool:
+    """Whether what objects and arrays hold was recorded; empty ones hold nothing."""
+    return not kinds(field) & {"object", "array"} or bool(field.children)
+
+
+def _is_choice(value: Any) -> bool:
+    return type(value) in {str, int, Int64}
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, Decimal128):
+        return value.to_decimal()
+    if isinstance(value, Decimal | int):
+        return Decimal(value)
+    return Decimal(math.nan)
+
+
+def _places(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -1,0 +1,103 @@
+"""Indexes as ``Meta.indexes`` and ``Meta.constraints``, or as comments that say why not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bson import json_util
+
+from djongo_services.introspection.catalog import Collection, Index
+from djongo_services.introspection.modelling.declarations import Call, Value
+from djongo_services.introspection.modelling.naming import Namespace
+
+NAME_LENGTH = 30
+"""Django's limit (models.E034)."""
+_OPTIONS_OF_EVERY_INDEX = frozenset({"v", "key", "name", "ns", "unique", "background"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Indexes:
+    indexes: tuple[Call, ...]
+    constraints: tuple[Call, ...]
+    remarks: tuple[str, ...]
+
+
+def declare_indexes(
+    collection: Collection, field_names: Mapping[str, str], names: Namespace
+) -> Indexes:
+    """The collection's indexes over the fields that the class has.
+
+    ``field_names`` maps a top-level key to its field. ``names`` are the names given so far in the
+    whole module: MongoDB's are unique in a collection, Django's in a project (models.E030, E032).
+    """
+    indexes: list[Call] = []
+    constraints: list[Call] = []
+    remarks: list[str] = []
+    for index in collection.indexes:
+        if index.is_id or index.clustered:
+            continue
+        reason = _obstacle(index, field_names)
+        if reason is not None:
+            remarks.append(f"Index {_definition(index)}: {reason}.")
+            continue
+        name = _index_name(index.name, collection.name, names)
+        if name != index.name:
+            remarks.append(f"{name} is called {index.name} in the database.")
+        if index.unique:
+            constraints.append(_call("models.UniqueConstraint", _fields(index, field_names), name))
+        else:
+            indexes.append(_call("models.Index", _ordered(index, field_names), name))
+    return Indexes(indexes=tuple(indexes), constraints=tuple(constraints), remarks=tuple(remarks))
+
+
+def _obstacle(index: Index, field_names: Mapping[str, str]) -> str | None:
+    """Why Django cannot say the index; None if it can."""
+    if index.build is not None:
+        return "it is still being built"
+    if index.type not in {"regular", "compound"}:
+        return f"Django has no {index.type} index"
+    options = sorted(set(index.definition) - _OPTIONS_OF_EVERY_INDEX)
+    if options:
+        return f"Django has no {' and '.join(options)} for it"
+    outside = [key for key, _ in index.keys if key not in field_names]
+    if outside:
+        return f"{', '.join(outside)} is no field of this class"
+    if len({key for key, _ in index.keys}) < len(index.keys):
+        return "a field occurs twice in it"
+    return None
+
+
+def _definition(index: Index) -> str:
+    shown = {key: value for key, value in index.definition.items() if key not in {"v", "ns"}}
+    return json_util.dumps(shown, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
+
+
+def _ordered(index: Index, field_names: Mapping[str, str]) -> list[Value]:
+    return [
+        f"-{field_names[key]}"
+        if isinstance(direction, int | float) and direction < 0
+        else field_names[key]
+        for key, direction in index.keys
+    ]
+
+
+def _fields(index: Index, field_names: Mapping[str, str]) -> list[Value]:
+    return [field_names[key] for key, _ in index.keys]
+
+
+def _call(function: str, fields: list[Value], name: str) -> Call:
+    return Call(function=function, kwargs=(("fields", fields), ("name", name)))
+
+
+def _index_name(name: str, collection: str, names: Namespace) -> str:
+    """The index's own name if Django takes it, else one made from it and the collection's."""
+    if len(name) <= NAME_LENGTH and name.isprintable() and name[:1].isalpha() and name not in names:
+        return names.claim(name)
+    digest = hashlib.sha256(f"{collection}\0{name}".encode("utf-8", "replace")).hexdigest()[:8]
+    letters = "".join(
+        letter for letter in f"{collection}_{name}" if letter.isalnum() or letter == "_"
+    )
+    start = letters[: NAME_LENGTH - 9].strip("_")
+    return names.claim(f"{start}_{digest}" if start[:1].isalpha() else f"i{start[1:]}_{digest}")

@@ -1,0 +1,105 @@
+"""Names for Django out of names of the database: valid, unique, and as close as possible.
+
+A field's name is the key in snake case, a class's name the collection's in camel case. Letters
+of every script stay if Python takes them in identifiers, in the form that Python itself compares
+(NFKC), so that two names are never one to the interpreter. Field names are always lower case and
+class names never are, which keeps them apart inside a class body.
+
+Rules: Python's identifiers and keywords; Django's fields.E001 to E003, models.E004 and E024 and
+contenttypes.E005; every attribute of ``models.Model``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from django.db import models
+
+FIELD_LENGTH = 63
+CLASS_LENGTH = 60
+"""Characters at most; contenttypes.E005 refuses class names over 100."""
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SEPARATORS = re.compile(r"_+")
+_GENERATED = re.compile(r"get_(?:next_by|previous_by)_|get_.*_display$")
+
+RESERVED_FIELDS: frozenset[str] = (
+    frozenset(dir(models.Model))
+    | frozenset(keyword.kwlist)
+    | frozenset(keyword.softkwlist)
+    | {"id", "pk", "models", "objects", "using", "force_insert", "force_update", "update_fields"}
+)
+RESERVED_CLASSES: frozenset[str] = (
+    frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"Meta", "Model"}
+)
+
+
+class Namespace:
+    """Names already given in one scope."""
+
+    def __init__(self, reserved: Iterable[str] = (), *, ignore_case: bool = False) -> None:
+        self._ignore_case = ignore_case
+        self._taken = {self._key(name) for name in reserved}
+
+    def __contains__(self, name: str) -> bool:
+        return self._key(name) in self._taken
+
+    def claim(self, name: str, *, numbered: str = "{}_{}", companions: Iterable[str] = ()) -> str:
+        """``name``, or with the first number that makes it free; it is taken from then on.
+
+        ``companions`` are patterns such as ``"{}_id"`` of names that come with it and have to be
+        free as well.
+        """
+        patterns = ("{}", *companions)
+        candidate, number = name, 2
+        while any(pattern.format(candidate) in self for pattern in patterns):
+            candidate, number = numbered.format(name, number), number + 1
+        self._taken.update(self._key(pattern.format(candidate)) for pattern in patterns)
+        return candidate
+
+    def _key(self, name: str) -> str:
+        return name.lower() if self._ignore_case else name
+
+
+def field_name(key: str) -> str:
+    """``createdAt`` as ``created_at``, ``class`` as ``class_field``, ``2nd`` as ``field_2nd``."""
+    words = _HUMP.sub("_", key)
+    name = _SEPARATORS.sub("_", _identifier_letters(words, lower=True))[:FIELD_LENGTH].strip("_")
+    if not name:
+        return "field"
+    if not name[0].isidentifier():
+        name = f"field_{name}"
+    if name in RESERVED_FIELDS or _GENERATED.match(name):
+        name = f"{name}_field"
+    return name
+
+
+def class_name(key: str) -> str:
+    """``field_notes`` as ``FieldNotes``, ``2020`` as ``Collection2020``."""
+    words = _identifier_letters(key, lower=False).split("_")
+    name = "".join(word[:1].upper() + word[1:] for word in words)[:CLASS_LENGTH]
+    if not name or not name[0].isidentifier():
+        name = f"Collection{name}"
+    if name in RESERVED_CLASSES or name == name.lower():
+        name = f"{name}Model"
+    return unicodedata.normalize("NFKC", name)
+
+
+def _identifier_letters(text: str, *, lower: bool) -> str:
+    """``text`` with an underscore for each run of characters that identifiers cannot have."""
+    normal = unicodedata.normalize("NFKC", text)
+    if lower:
+        normal = unicodedata.normalize("NFKC", normal.lower())
+    letters = "".join(letter if _may_continue(letter) else "_" for letter in normal)
+    stable = unicodedata.normalize("NFKC", letters) == letters
+    if not stable or (lower and letters != letters.lower()):
+        return "".join(letter if letter.isascii() else "_" for letter in letters)
+    return letters
+
+
+def _may_continue(letter: str) -> bool:
+    return f"a{letter}".isidentifier()

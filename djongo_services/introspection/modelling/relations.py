@@ -1,0 +1,114 @@
+"""References between collections as ForeignKey and OneToOneField."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from djongo_services.introspection.modelling import facts
+from djongo_services.introspection.modelling.declarations import Call, ClassReference
+from djongo_services.introspection.modelling.naming import RESERVED_FIELDS, Namespace
+from djongo_services.introspection.path import render_path
+from djongo_services.introspection.report import CollectionReport, Field, Reference
+
+LEAST_CONFIDENCE = 0.8
+"""A reference found for a smaller share of the values is told in a comment only."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A class that foreign keys may refer to by its primary key."""
+
+    class_name: str
+    key: Field
+    """The ``_id``."""
+
+
+def relation(
+    report: CollectionReport, found: Field, targets: dict[str, Target]
+) -> tuple[Reference, Target] | None:
+    """The reference at a top-level field, if a foreign key can stand for it.
+
+    It can when it refers to an ``_id`` of one type, has the same type itself and does not run
+    through an array; a foreign key converts its values as the target's key does.
+    """
+    for reference in report.references:
+        target = targets.get(reference.target)
+        if (
+            reference.path == found.path
+            and reference.kind == "value"
+            and not reference.many
+            and reference.target_path == "_id"
+            and reference.confidence >= LEAST_CONFIDENCE
+            and target is not None
+            and facts.kinds(found) == facts.kinds(target.key)
+            and len(facts.kinds(found)) == 1
+            and facts.kinds(found) <= {"objectId", "string", "int", "long"}
+        ):
+            return reference, target
+    return None
+
+
+def relation_name(name: str) -> str:
+    """``author_id`` as ``author``, since Django adds the ``_id`` itself."""
+    shorter = name.removesuffix("_id")
+    return shorter if shorter and shorter not in RESERVED_FIELDS else name
+
+
+def relation_call(
+    reference: Reference, target: Target, *, related_name: str | None, plain: bool
+) -> Call:
+    """A key that nothing enforces: MongoDB knows no foreign keys."""
+    function = "models.OneToOneField" if reference.unique else "models.ForeignKey"
+    call = Call(
+        function=function, args=(target.class_name, ClassReference(name="models.DO_NOTHING"))
+    )
+    if related_name is not None:
+        call = call.having(related_name=related_name)
+    if not reference.unique:
+        call = call.having(db_index=False)
+    if plain or reference.found < reference.checked:
+        call = call.having(db_constraint=False)
+    return call
+
+
+def related_name(
+    class_name: str, field_name: str, *, unique: bool, accessors: Namespace
+) -> str | None:
+    """The name of the way back; None where Django's own is free (fields.E302 to E305).
+
+    ``accessors`` holds the target's field names and the ways back that it has already.
+    """
+    query = class_name.lower()
+    default = query if unique else f"{query}_set"
+    # Two ways back have one name for queries, whatever their accessors are.
+    if query not in accessors and default not in accessors and query.isidentifier():
+        accessors.claim(query)
+        if default != query:
+            accessors.claim(default)
+        return None
+    return accessors.claim(f"{query}_{field_name}".replace("__", "_"))
+
+
+def remarks(report: CollectionReport, found: Field) -> tuple[str, ...]:
+    """What is known of references at or below the field and cannot be said as a foreign key."""
+    told = []
+    for reference in report.references:
+        if reference.path[: len(found.path)] == found.path:
+            text = f"{render_path(reference.path)} refers to {reference.target}"
+            if reference.target_path != "_id":
+                text += f" by {reference.target_path}"
+            told.append(f"{text}{_confidence(reference)}.")
+    return tuple(told)
+
+
+def dangling(reference: Reference) -> tuple[str, ...]:
+    if reference.found == reference.checked:
+        return ()
+    missing = reference.checked - reference.found
+    return (f"{missing} of {reference.checked} values looked up are not in {reference.target}.",)
+
+
+def _confidence(reference: Reference) -> str:
+    if reference.found == reference.checked:
+        return ""
+    return f" ({reference.found} of {reference.checked} values looked up were found)"

@@ -1,0 +1,209 @@
+"""A module's declarations as Python source, laid out as ruff and black would."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from djongo_services.introspection.modelling.declarations import (
+    Call,
+    ClassDeclaration,
+    ClassReference,
+    Module,
+    Value,
+)
+
+WIDTH = 100
+INDENT = "    "
+
+_BACKEND_FIELDS = (
+    "ArrayField",
+    "EmbeddedModelArrayField",
+    "EmbeddedModelField",
+    "ObjectIdAutoField",
+    "ObjectIdField",
+)
+_IMPORTED: dict[str, str] = {
+    **dict.fromkeys(_BACKEND_FIELDS, "django_mongodb_backend.fields"),
+    "EmbeddedModel": "django_mongodb_backend.models",
+    "BSONField": "djongo_services.modelfields",
+    "Decimal128Field": "djongo_services.modelfields",
+}
+_DJANGO = (
+    "BigIntegerField",
+    "BinaryField",
+    "BooleanField",
+    "CharField",
+    "DateTimeField",
+    "DecimalField",
+    "FloatField",
+    "ForeignKey",
+    "Index",
+    "IntegerField",
+    "JSONField",
+    "OneToOneField",
+    "SmallIntegerField",
+    "TextField",
+    "UniqueConstraint",
+    "UUIDField",
+)
+FUNCTIONS: frozenset[str] = frozenset({f"models.{name}" for name in _DJANGO} | set(_IMPORTED))
+"""All that a generated module may call."""
+CONSTANTS: frozenset[str] = frozenset({"models.DO_NOTHING"})
+IMPORTED_NAMES: frozenset[str] = frozenset(_IMPORTED) | {"models"}
+"""Names that a generated class must not take."""
+
+
+def render_source(module: Module) -> str:
+    """The module's text; every name and value in it is a literal, an identifier or a comment.
+
+    Raises ValueError for a call of anything but :data:`FUNCTIONS`, TypeError for a value that is
+    no plain literal.
+    """
+    blocks = ["\n".join(_docstring(module.header)), "\n".join(_imports(module))]
+    classes = ["\n".join(_class(declaration)) for declaration in module.classes]
+    return "\n\n\n".join(["\n\n".join(blocks), *classes]) + "\n"
+
+
+def literal(value: bool | int | str | None) -> str:
+    """``value`` as Python text, in double quotes where that needs no escape.
+
+    Characters that do not print, or that change the direction of text, are escaped.
+    """
+    match value:
+        case None | bool() | int():
+            return repr(value)
+        case str():
+            text = repr(str(value))
+            return text if '"' in value or text[0] == '"' else f'"{text[1:-1]}"'
+        case _:
+            raise TypeError(f"A generated module holds no value of type {type(value).__name__}.")
+
+
+def visible(text: str) -> str:
+    """``text`` on one line, with every character that does not print escaped."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def _docstring(paragraphs: Iterable[str]) -> Iterator[str]:
+    lines: list[str] = []
+    for paragraph in paragraphs:
+        if lines:
+            lines.append("")
+        safe = visible(paragraph).replace("\\", "\\\\").replace('"', '\\"')
+        lines.extend(_wrapped(safe, WIDTH - 3))
+    yield f'"""{lines[0]}'
+    yield from lines[1:]
+    yield '"""'
+
+
+def _imports(module: Module) -> Iterator[str]:
+    names: dict[str, set[str]] = defaultdict(set)
+    for declaration in module.classes:
+        for name in {declaration.base, *_functions(declaration)}:
+            if origin := _IMPORTED.get(name):
+                names[origin].add(name)
+    yield "from django.db import models"
+    for origin in sorted(names):
+        line = f"from {origin} import {', '.join(sorted(names[origin]))}"
+        if len(line) <= WIDTH:
+            yield line
+        else:
+            yield f"from {origin} import ("
+            yield from (f"{INDENT}{name}," for name in sorted(names[origin]))
+            yield ")"
+
+
+def _functions(declaration: ClassDeclaration) -> Iterator[str]:
+    pending: list[Value] = [found.call for found in declaration.fields]
+    while pending:
+        match pending.pop():
+            case Call() as call:
+                yield call.function
+                pending.extend(call.args)
+                pending.extend(value for _, value in call.kwargs)
+
+
+def _class(declaration: ClassDeclaration) -> Iterator[str]:
+    yield from _comments(declaration.comments, "")
+    yield f"class {declaration.name}({declaration.base}):"
+    for found in declaration.fields:
+        yield from _comments(found.comments, INDENT)
+        yield f"{INDENT}{found.name} = {_expression(found.call, 1, len(found.name) + 3)}"
+    yield from _comments(declaration.remarks, INDENT)
+    yield ""
+    yield f"{INDENT}class Meta:"
+    yield from (f"{INDENT * 2}{line}" for line in _meta(declaration))
+
+
+def _meta(declaration: ClassDeclaration) -> Iterator[str]:
+    yield "managed = False"
+    if declaration.db_table is not None:
+        yield f"db_table = {literal(declaration.db_table)}"
+    for option, calls in (
+        ("indexes", declaration.indexes),
+        ("constraints", declaration.constraints),
+    ):
+        if calls:
+            yield f"{option} = ["
+            yield from (f"{INDENT}{_expression(call, 3, 1)}," for call in calls)
+            yield "]"
+    yield from _comments(declaration.index_remarks, "", indent_width=8)
+
+
+def _comments(lines: Iterable[str], indent: str, indent_width: int = 0) -> Iterator[str]:
+    for line in lines:
+        width = WIDTH - 2 - len(indent) - indent_width
+        yield from (f"{indent}# {part}" for part in _wrapped(visible(line), width))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """``text`` broken at spaces into lines of ``width``; a longer word keeps its length."""
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return lines
+
+
+def _expression(value: Value, depth: int, used: float) -> str:
+    """``value`` on one line if it fits behind ``used`` columns, else one item a line."""
+    opening, items, closing = _parts(value)
+    if not items:
+        return opening + closing
+    flat = opening + ", ".join(prefix + _expression(item, 0, -math.inf) for prefix, item in items)
+    flat += ",)" if isinstance(value, tuple) and len(items) == 1 else closing
+    if depth * len(INDENT) + used + len(flat) <= WIDTH:
+        return flat
+    inner = INDENT * (depth + 1)
+    lines = [
+        f"{inner}{prefix}{_expression(item, depth + 1, len(prefix) + 1)}," for prefix, item in items
+    ]
+    return "\n".join([opening, *lines, INDENT * depth + closing])
+
+
+def _parts(value: Value) -> tuple[str, list[tuple[str, Value]], str]:
+    """What opens the value, its items with what stands before each, and what closes it."""
+    match value:
+        case Call():
+            if value.function not in FUNCTIONS:
+                raise ValueError(f"A generated module does not call {value.function}.")
+            items: list[tuple[str, Value]] = [("", argument) for argument in value.args]
+            items += [(f"{name}=", argument) for name, argument in value.kwargs]
+            return f"{value.function}(", items, ")"
+        case ClassReference():
+            if value.name not in CONSTANTS and not value.name.isidentifier():
+                raise ValueError(f"{value.name!r} is not the name of a class.")
+            return value.name, [], ""
+        case tuple():
+            return "(", [("", item) for item in value], ")"
+        case list():
+            return "[", [("", item) for item in value], "]"
+        case _:
+            return literal(value), [], ""
