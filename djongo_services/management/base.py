@@ -105,6 +105,8 @@ class ServiceCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         if os.environ.get("NO_COLOR") and not options.get("force_color"):
             options["no_color"] = True
+        if options.get("output"):
+            options["output"] = Path(options["output"])
         try:
             return super().execute(*args, **options)
         except CommandError as error:

@@ -20,8 +20,31 @@ _FULL_WIDTH = {ord(character): ord(character) + 0xFEE0 for character in "\"%\\<>
 _ENTITY = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_ENTITIES = frozenset(
-    "accdescr acctitle class classdef direction erdiagram one only optionally style subgraph title "
-    "to u many zero end bt tb lr rl td click".split()
+    [
+        "accdescr",
+        "acctitle",
+        "class",
+        "classdef",
+        "direction",
+        "erdiagram",
+        "one",
+        "only",
+        "optionally",
+        "style",
+        "subgraph",
+        "title",
+        "to",
+        "u",
+        "many",
+        "zero",
+        "end",
+        "bt",
+        "tb",
+        "lr",
+        "rl",
+        "td",
+        "click",
+    ]
 )
 """Words that some version of Mermaid's lexer takes for its own, in lower case."""
 _NOT_ATTRIBUTES = frozenset({"pk", "fk", "uk"})
@@ -101,7 +124,9 @@ def _type(field: Field) -> str:
     for name in names:
         text = re.sub(r"[^A-Za-z0-9_]", "_", name)
         if name == "array":
-            element = next((child for child in field.children if child.path[-1] is Step.ELEMENT), None)
+            element = next(
+                (child for child in field.children if child.path[-1] is Step.ELEMENT), None
+            )
             text = f"{_type(element)}[]" if element and element.types else "array"
         elif name == "object" and field.map:
             text = "map"

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from djongo_services.introspection.catalog import Index
+from djongo_services.introspection.path import render_path
 from djongo_services.introspection.rendering.numbers import percent, size
 from djongo_services.introspection.rendering.printable import printable
 from djongo_services.introspection.rendering.wording import (
@@ -27,7 +28,6 @@ from djongo_services.introspection.rendering.wording import (
     usage_texts,
     warning_text,
 )
-from djongo_services.introspection.path import render_path
 from djongo_services.introspection.report import CollectionReport, Field, Profile, Report
 
 BAR_WIDTH = 8
@@ -99,7 +99,9 @@ def _sections(report: CollectionReport) -> Iterator[RenderableType]:
         yield Text("WARNINGS", style="dim")
         warnings = Table.grid(padding=(0, 1, 0, 0))
         for warning in report.warnings:
-            warnings.add_row(Text("!", style="yellow"), Text(warning_text(warning), overflow="fold"))
+            warnings.add_row(
+                Text("!", style="yellow"), Text(warning_text(warning), overflow="fold")
+            )
         yield warnings
 
 
@@ -167,4 +169,3 @@ def _table(*headers: str) -> Table:
     for header in headers:
         table.add_column(header)
     return table
-
