@@ -48,7 +48,7 @@ SERVER = Abilities(**({ability.name: True for ability in fields(Abilities)} | _K
 HOSTILE = (
     'x"); import os #',
     "new\nline",
-    "it's \"quoted\"",
+    'it\'s "quoted"',
     "{{ 7|add:7 }}{% now %}",
     "<script>alert(1)</script>",
     "</style></script><img src=x onerror=alert(1)>",
@@ -127,6 +127,7 @@ def hostile_report(name: str) -> Report:
 
 
 def _people() -> CollectionReport:
+    city = field(("address", "city"), 700, string=700)
     usage = (
         IndexUsage(host="db1:27017", operations=1234, since=datetime(2026, 5, 3, tzinfo=UTC)),
         IndexUsage(host="db2:27017", operations=0, since=datetime(2026, 6, 1, tzinfo=UTC)),
@@ -152,7 +153,9 @@ def _people() -> CollectionReport:
                 field(("_id",), 1234, objectId=1234),
                 field(("name",), 1234, string=1234),
                 field(("email",), 1234, string=1200, null=30),
-                field(("address",), 1234, (field(("address", "city"), 700, string=700),), object=700),
+                field(
+                    ("address",), 1234, (field(("address", "city"), 700, string=700),), object=700
+                ),
             ),
             coverage=coverage(
                 requested="exact", reached="exact", documents=1234, margin=None, proven=True

@@ -16,35 +16,13 @@ from djongo_services.introspection.rendering.printable import printable
 from djongo_services.introspection.report import CollectionReport, Field, Reference, Report
 
 _INDENT = "    "
-_FULL_WIDTH = {ord(character): ord(character) + 0xFEE0 for character in "\"%\\<>&#;`{}[]()'"}
+_FULL_WIDTH = {ord(character): ord(character) + 0xFEE0 for character in '"%\\<>&#;`{}'}
 _ENTITY = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_ENTITIES = frozenset(
-    [
-        "accdescr",
-        "acctitle",
-        "class",
-        "classdef",
-        "direction",
-        "erdiagram",
-        "one",
-        "only",
-        "optionally",
-        "style",
-        "subgraph",
-        "title",
-        "to",
-        "u",
-        "many",
-        "zero",
-        "end",
-        "bt",
-        "tb",
-        "lr",
-        "rl",
-        "td",
-        "click",
-    ]
+    {"accdescr", "acctitle", "bt", "class", "classdef", "click", "direction", "end", "erdiagram"}
+    | {"lr", "many", "one", "only", "optionally", "rl", "style", "subgraph", "tb", "td", "title"}
+    | {"to", "u", "zero"}
 )
 """Words that some version of Mermaid's lexer takes for its own, in lower case."""
 _NOT_ATTRIBUTES = frozenset({"pk", "fk", "uk"})
@@ -118,7 +96,7 @@ def _marks(report: CollectionReport) -> dict[str, list[str]]:
 
 
 def _type(field: Field) -> str:
-    """The types joined by ``_or_``, null left out where there is another; arrays as ``string[]``."""
+    """``int_or_string``, ``string[]``; null is left out where there is another type."""
     names = [name for name in field.types if name != "null"] or list(field.types)
     texts = []
     for name in names:

@@ -117,8 +117,6 @@ def _profile(profile: Profile, report: CollectionReport) -> Iterator[RenderableT
     table = _table("FIELD", "PRESENT", "TYPES", "NOTES")
     table.columns[1].justify = "right"
     table.columns[2].no_wrap = True
-    for column, share in ((0, 3), (3, 4)):
-        table.columns[column].ratio = share
     for depth, label, field in rows(profile.fields):
         name = Text("  " * depth + label, overflow="fold")
         told = Text("\n".join(notes(field, report.references)), style="dim", overflow="fold")
@@ -148,8 +146,6 @@ def bar(share: float, width: int = BAR_WIDTH) -> str:
 def _index_table(indexes: tuple[Index, ...]) -> Table:
     table = _table("INDEX", "TYPE", "SIZE", "USAGE", "PROPERTIES")
     table.columns[2].justify = "right"
-    for column, share in ((0, 4), (3, 3), (4, 3)):
-        table.columns[column].ratio = share
     for index in indexes:
         name = Text(overflow="fold")
         name.append(printable(index.name))
@@ -165,7 +161,7 @@ def _index_table(indexes: tuple[Index, ...]) -> Table:
 
 
 def _table(*headers: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), expand=True, header_style="dim", pad_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for header in headers:
         table.add_column(header)
     return table

@@ -38,8 +38,8 @@ class Command(ServiceCommand):
             "--depth",
             choices=("sample", "complete", "exact"),
             default="sample",
-            help="sample: a random sample. complete: the server proves that no document has another "
-            "type. exact: complete, and every count exact (default: %(default)s).",
+            help="sample: a random sample. complete: the server proves that no document has "
+            "another type. exact: complete, and every count exact (default: %(default)s).",
         )
         parser.add_argument(
             "--sample",
@@ -109,17 +109,22 @@ class Command(ServiceCommand):
     ) -> Report:
         from djongo_services.introspection import inspect_database
 
-        with self.describing_errors(connection), self.progress(options) as progress:
-            return inspect_database(
-                connection.database,
-                collections=list(collections) or None,
-                exclude=tuple(options["exclude"]),
-                depth=options["depth"],
-                sample=options["sample"],
-                values=options["values"],
-                progress=progress,
-                stop=stop,
-            )
+        try:
+            with self.describing_errors(connection), self.progress(options) as progress:
+                return inspect_database(
+                    connection.database,
+                    collections=list(collections) or None,
+                    exclude=tuple(options["exclude"]),
+                    depth=options["depth"],
+                    sample=options["sample"],
+                    values=options["values"],
+                    progress=progress,
+                    stop=stop,
+                )
+        except CommandError as error:
+            if stop.is_set():  # before there was anything to show
+                error.returncode = ExitCode.INTERRUPTED
+            raise
 
     def _text(self, report: Report, options: dict[str, Any]) -> str:
         from djongo_services.introspection.rendering.text import render_text
