@@ -57,7 +57,7 @@ class PersonFactory(DjangoModelFactory[Person]):
     name = factory.LazyFunction(
         lambda: f"{randgen.choice(words.GIVEN)} {randgen.choice(words.FAMILY)}"
     )
-    slug = factory.Sequence("person-{}".format)
+    slug = factory.LazyFunction(lambda: f"person-{_token()}")
     email = factory.LazyAttribute(lambda person: f"{person.slug}@museum.example")
     role = factory.LazyFunction(lambda: randgen.choice(Person.Role.values))
     joined_on = factory.LazyFunction(_day)
@@ -78,7 +78,7 @@ class PlaceFactory(DjangoModelFactory[Place]):
     name = factory.LazyAttribute(
         lambda place: _numbered(place.known[0], place.number // len(words.PLACES))
     )
-    slug = factory.LazyAttribute(lambda place: f"place-{place.number}")
+    slug = factory.LazyFunction(lambda: f"place-{_token()}")
     country = factory.LazyAttribute(lambda place: place.known[1])
     location = factory.LazyAttribute(lambda place: _point(place.known[2], place.known[3]))
     elevation = factory.LazyAttribute(
@@ -155,7 +155,7 @@ class LoanFactory(DjangoModelFactory[Loan]):
     class Meta:
         model = Loan
 
-    code = factory.Sequence("L-{:07}".format)
+    code = factory.LazyFunction(lambda: f"L-{_token()}")
     medium = factory.SubFactory(MediumFactory)
     borrower = factory.SubFactory(PersonFactory)
     lent_on = factory.LazyFunction(_day)
@@ -178,6 +178,11 @@ class SearchFactory(DjangoModelFactory[Search]):
     results = factory.LazyFunction(lambda: randgen.choice((0, 1, 3, 12, 40)))
     took = factory.LazyFunction(lambda: dt.timedelta(milliseconds=randgen.randint(2, 900)))
     searched_at = factory.LazyFunction(lambda: dt.datetime.now(dt.UTC).replace(microsecond=0))
+
+
+def _token() -> str:
+    """Of 40 random bits: apart from what the seed numbers."""
+    return f"{randgen.getrandbits(40):010x}"
 
 
 def _numbered(name: str, round_: int) -> str:

@@ -5,6 +5,7 @@ It writes an explicit null where a field was missing, and a long where an int wa
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -19,7 +20,7 @@ def difference(before: Any, after: Any, path: str = "") -> str | None:
                 (old, new, f"{path}[{at}]")
                 for at, (old, new) in enumerate(zip(before, after, strict=True))
             )
-        case _ if _kind(before) is _kind(after) and before == after:
+        case _ if _kind(before) is _kind(after) and (before == after or _are_nan(before, after)):
             return None
         case _:
             return f"{path.lstrip('.') or 'it'} was {_shown(before)} and is {_shown(after)}"
@@ -29,6 +30,10 @@ def difference(before: Any, after: Any, path: str = "") -> str | None:
 def _kind(value: Any) -> type[Any]:
     """bool is an int to Python and Int64 is one to both; BSON tells bool apart."""
     return int if isinstance(value, int) and not isinstance(value, bool) else type(value)
+
+
+def _are_nan(before: Any, after: Any) -> bool:
+    return isinstance(before, float) and math.isnan(before) and math.isnan(after)
 
 
 def _shown(value: Any) -> str:

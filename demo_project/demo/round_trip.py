@@ -5,6 +5,7 @@ Everything happens in transactions that are rolled back: the data stays as it wa
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from django.core.management.base import CommandError
 from django.db import connection
 from django.db.models import Model
 from django.test.utils import isolate_apps
@@ -79,16 +79,28 @@ def _check(model: type[Model]) -> None:
 
 
 def _round_trip(model: type[Model]) -> int:
+    try:
+        return sum(_judge(model, batch) for batch in _batches(model))
+    except StepFailed:
+        raise
+    except Exception as error:  # whatever the generated code does wrong is the finding
+        raise StepFailed(
+            f"{model._meta.db_table} cannot be loaded and saved through {model.__name__}: "
+            f"{type(error).__name__}: {error}."
+        ) from error
+
+
+def _batches(model: type[Model]) -> Iterator[list[Model]]:
     instances = model._base_manager.order_by("pk")[:MOST].iterator(chunk_size=BATCH)
-    count = 0
     while batch := list(itertools.islice(instances, BATCH)):
-        try:
-            with atomic():
-                _save_and_compare(model, batch)
-                raise _Undo
-        except _Undo:
-            count += len(batch)
-    return count
+        yield batch
+
+
+def _judge(model: type[Model], batch: list[Model]) -> int:
+    with contextlib.suppress(_Undo), atomic():
+        _save_and_compare(model, batch)
+        raise _Undo
+    return len(batch)
 
 
 def _save_and_compare(model: type[Model], batch: list[Model]) -> None:
@@ -100,14 +112,15 @@ def _save_and_compare(model: type[Model], batch: list[Model]) -> None:
     for key, document in before.items():
         if found := difference(document, after[key]):
             table = model._meta.db_table
-            raise StepFailed(f"{table} {key!r} comes back different through the models: {found}.")
+            raise StepFailed(f"{table} {key} comes back different through the models: {found}.")
 
 
-def _documents(model: type[Model], keys: list[Any]) -> dict[Any, Document]:
+def _documents(model: type[Model], keys: list[Any]) -> dict[str, Document]:
+    """By the repr of their ``_id``, which tells 1 from "1" and may be any BSON type."""
     collection = connection.database[model._meta.db_table]
     found = collection.find({"_id": {"$in": keys}}, session=connection.session)
     return {repr(document["_id"]): document for document in found}
 
 
-class _Undo(CommandError):
+class _Undo(Exception):
     """Leaves the transaction without a commit."""

@@ -42,12 +42,12 @@ class Demo:
             check=False,
         )
 
-    def run(self, code: str) -> Any:
+    def run(self, code: str, settings: str = "demo_project.settings") -> Any:
         """What ``code`` assigned to ``result``, by way of JSON, after ``django.setup()``."""
         done = subprocess.run(
             [sys.executable, "-c", f"import django; django.setup()\n{code}\n{_PRINT}"],
             cwd=ROOT,
-            env=self.environment,
+            env={**self.environment, "DJANGO_SETTINGS_MODULE": settings},
             capture_output=True,
             text=True,
             timeout=120,

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
-from tests.demo.conftest import Demo
+from tests.demo.conftest import ROOT, Demo
 
-KINDS = ["demo_project.settings", "demo_project.settings_sql"]
+LOOK = """
+import io
+from django.core.management import call_command
+from django.db import connection
+from djongo_services.connections import connections
+def said(*arguments, **options):
+    output = io.StringIO()
+    call_command(*arguments, stdout=output, **options)
+    return output.getvalue().strip()
+result = {
+    "vendor": connection.vendor,
+    "makemigrations": said("makemigrations", check_changes=True, dry_run=True),
+    "check": said("check", databases=["default"]),
+    "notes": connections["default"].database.archive_note.count_documents({}),
+}
+"""
 
 
-@pytest.mark.parametrize("settings", KINDS)
-def test_no_migration_is_missing(demo: Demo, settings: str) -> None:
-    done = demo.manage("makemigrations", "--check", "--dry-run", "--settings", settings)
-    assert done.stdout.strip() == "No changes detected"
-    assert done.returncode == 0
-
-
-@pytest.mark.parametrize("settings", KINDS)
-def test_checks_find_nothing(demo: Demo, settings: str) -> None:
-    done = demo.manage("check", "--database", "default", "--settings", settings)
-    assert done.stdout.strip() == "System check identified no issues (0 silenced)."
-
-
-def test_kind_b_reads_the_data_of_kind_a(demo: Demo) -> None:
-    done = demo.manage(
-        *("shell", "--no-imports", "--settings", "demo_project.settings_sql", "-c"),
-        "from djongo_services.connections import connections as c; from django.db import connection"
-        "; print(connection.vendor, c['default'].database.archive_note.count_documents({}))",
-    )
-    assert done.stdout.split() == ["sqlite", "160"]
+@pytest.mark.parametrize(
+    ("settings", "vendor"),
+    [("demo_project.settings", "mongodb"), ("demo_project.settings_sql", "sqlite")],
+)
+def test_both_kinds_are_complete_and_see_the_same_data(
+    demo: Demo, settings: str, vendor: str
+) -> None:
+    assert demo.run(LOOK, settings) == {
+        "vendor": vendor,
+        "makemigrations": "No changes detected",
+        "check": "System check identified no issues (0 silenced).",
+        "notes": 160,
+    }
 
 
 def test_the_secret_key_is_made_once_and_private(demo: Demo) -> None:
@@ -43,20 +54,31 @@ def test_the_secret_key_is_made_once_and_private(demo: Demo) -> None:
 
 
 def test_the_recorded_server_is_found(demo: Demo) -> None:
-    code = "from django.conf import settings; print(settings.DATABASES['default']['HOST'])"
-    ask = ("shell", "--no-imports", "-c", code)
-    assert demo.manage(*ask, MONGODB_URI=None).stdout.strip() == "mongodb://127.0.0.1:27117/"
+    assert address(demo, None) == "mongodb://127.0.0.1:27117/"
     record = demo.folder / "uri"
     record.write_text("mongodb://127.0.0.1:12345/")
     try:
-        assert demo.manage(*ask, MONGODB_URI=None).stdout.strip() == "mongodb://127.0.0.1:12345/"
-        given = demo.manage(*ask, MONGODB_URI="mongodb://db.example/").stdout.strip()
+        assert address(demo, None) == "mongodb://127.0.0.1:12345/"
+        assert address(demo, "mongodb://db.example/") == "mongodb://db.example/"
     finally:
         record.unlink()
-    assert given == "mongodb://db.example/"
 
 
 def test_the_developer_has_shell_plus_and_show_urls(demo: Demo) -> None:
     shell = demo.manage("shell_plus", "--plain", "--command", "print(NoteFactory, mongodb)")
     assert "NoteFactory" in shell.stdout
     assert "archive:note" in demo.manage("show_urls").stdout
+
+
+def address(demo: Demo, given: str | None) -> str:
+    """Where the demo looks for its server when ``MONGODB_URI`` is ``given``."""
+    environment = {**os.environ, "DEMO_VAR": str(demo.folder), "MONGODB_URI": given or ""}
+    done = subprocess.run(
+        [sys.executable, "-c", "from demo_project import environment as e; print(e.mongodb_uri())"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()

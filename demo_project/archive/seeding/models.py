@@ -60,7 +60,7 @@ def _kinds(size: Size) -> list[Kind]:
         return PersonFactory.build(pk=pk, slug=f"person-{number}")
 
     def place(pk: ObjectId, number: int) -> Model:
-        return PlaceFactory.build(pk=pk, number=number)
+        return PlaceFactory.build(pk=pk, number=number, slug=f"place-{number}")
 
     def note(pk: ObjectId, number: int) -> Model:
         at = some(Place, "PLAC", size.places) if randgen.random() < 0.9 else None

@@ -16,8 +16,8 @@ from django.test.utils import override_settings
 from pymongo.errors import PyMongoError
 
 from demo_project.archive.seeding.everything import seed
-from demo_project.archive.seeding.sizes import SIZES
 from demo_project.archive.seeding.oddities import ODDITIES
+from demo_project.archive.seeding.sizes import SIZES
 from djongo_services.connections import connections
 from djongo_services.management.sentences import describe_error
 

@@ -10,10 +10,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo_project.archive.seeding.sizes import SIZES
-from demo_project.demo import data, inspection, pages
 from demo_project.demo.data import PASSWORD, USER
 from demo_project.demo.deployment import Deployment, kept_deployment, passing_deployment
 from demo_project.demo.step import Outcome, run_steps
+from demo_project.demo.steps import BEFORE_SERVING, CHECK
 from djongo_services.exceptions import EmbeddedServerError
 
 
@@ -30,7 +30,9 @@ class Command(BaseCommand):
             help="visit the site's pages instead of serving it, on data that is gone afterwards; "
             "exit code 1 when a step failed",
         )
-        parser.add_argument("--port", type=int, default=8000, help="of the site (default: 8000)")
+        parser.add_argument(
+            "--port", type=int, default=8000, help="of the site; 0: a free one (default: 8000)"
+        )
         parser.add_argument("--size", choices=list(SIZES), default="small", help="of the data")
 
     def handle(self, *, check: bool, port: int, size: str, **options: Any) -> None:
@@ -48,21 +50,18 @@ class Command(BaseCommand):
     def _check(self, size: str) -> None:
         with passing_deployment(size) as deployment:
             self._announce(deployment)
-            outcomes = run_steps(
-                (*data.STEPS, *inspection.STEPS, *pages.STEPS), deployment, self._show
-            )
+            outcomes = run_steps(CHECK, deployment, self._show)
         failed = [outcome.name for outcome in outcomes if not outcome.ok]
         if failed:
             raise CommandError(f"Failed: {', '.join(failed)}.")
         self.stdout.write(self.style.SUCCESS(f"All {len(outcomes)} steps are ok."))
 
     def _serve(self, size: str, port: int) -> None:
-        _require_free(port)
+        port = _usable(port)
         with kept_deployment(size) as deployment:
             self._announce(deployment)
-            steps = (*data.STEPS, *inspection.STEPS)
-            outcomes = run_steps(steps, deployment, self._show)
-            if len(outcomes) < len(steps):
+            outcomes = run_steps(BEFORE_SERVING, deployment, self._show)
+            if len(outcomes) < len(BEFORE_SERVING):
                 raise CommandError(f"The site is not served, because {outcomes[-1].name} failed.")
             self.stdout.write(
                 f"\nThe site:  http://127.0.0.1:{port}/\n"
@@ -82,13 +81,16 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _require_free(port: int) -> None:
+def _usable(port: int) -> int:
+    """The port, or a free one for 0; said now, not after all the steps."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError):
             raise CommandError(f"Port {port} cannot be used; choose another: --port.") from None
+        found: int = probe.getsockname()[1]
+        return found
 
 
 def _end(number: int, frame: object) -> None:

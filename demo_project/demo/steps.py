@@ -1,0 +1,8 @@
+"""What the demo does, in order."""
+
+from __future__ import annotations
+
+from demo_project.demo import data, inspection, pages
+
+BEFORE_SERVING = (*data.STEPS, *inspection.STEPS)
+CHECK = (*BEFORE_SERVING, *pages.STEPS)
