@@ -6,6 +6,7 @@ Counts are exact and nothing is folded, but objects under a key that begins with
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -81,6 +82,21 @@ def report_of(
     )
 
 
+def with_types(report: Report, types: Mapping[str, str]) -> Report:
+    """The report with other types for top-level fields, such as PyMongo cannot make."""
+    (only,) = report.collections
+    assert only.profile is not None
+    fields = tuple(
+        replace(found, types={types[found.name]: TypeCount(count=1, probability=1.0)})
+        if found.name in types
+        else found
+        for found in only.profile.fields
+    )
+    return replace(
+        report, collections=(replace(only, profile=replace(only.profile, fields=fields)),)
+    )
+
+
 def abilities() -> Abilities:
     return Abilities(
         version="6.0.27",
@@ -134,7 +150,9 @@ def _index(definition: Mapping[str, Any]) -> Index:
 def _members(path: Path, objects: Sequence[Document], values: bool) -> tuple[Field, ...]:
     names = dict.fromkeys(name for each in objects for name in each)
     return tuple(
-        _field((*path, name), len(objects), [each[name] for each in objects if name in each], values)
+        _field(
+            (*path, name), len(objects), [each[name] for each in objects if name in each], values
+        )
         for name in names
     )
 

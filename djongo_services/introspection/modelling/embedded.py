@@ -81,7 +81,10 @@ class EmbeddedClasses:
         element = facts.element(found)
         if element is None:
             return Call(function="ArrayField", args=(Call(function="BSONField"),)), ()
-        call, comments = self._value(element, place)
+        if _holds_objects_in_arrays(element):
+            call, comments = _any_value(element)
+        else:
+            call, comments = self._value(element, place)
         if call.function == "EmbeddedModelField":
             return Call(function="EmbeddedModelArrayField", args=call.args), comments
         return Call(function="ArrayField", args=(call,)), comments
@@ -160,6 +163,12 @@ def _embedded_key(found: Field | None) -> Call:
 
 def _expressible(member: Field) -> bool:
     return bool(facts.key(member)) and not (_is_id(member) and "null" in member.types)
+
+
+def _holds_objects_in_arrays(element: Field) -> bool:
+    """Whether arrays in an array hold objects: the backend finds no class for those."""
+    inner = facts.element(element)
+    return facts.kinds(element) == {"array"} and inner is not None and "object" in inner.types
 
 
 def _is_id(member: Field) -> bool:
