@@ -1,7 +1,7 @@
 """Where an embedded server keeps its files.
 
-``<folder>/member0/data`` and ``<folder>/member0/mongod.log`` for each member, and
-``<folder>/lock`` with the process id of the program that uses it.
+``<folder>/member0/data`` and ``<folder>/member0/mongod.log`` for each member, ``<folder>/lock``
+with the process id of the program that uses it, ``<folder>/version`` with its server's version.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ def make_temporary_folder() -> Path:
         raise EmbeddedServerError(_sentence(Path(tempfile.gettempdir()), error)) from error
 
 
-def prepare_folder(folder: Path, members: int) -> list[Path]:
+def prepare_folder(folder: Path, members: int, version: str) -> list[Path]:
     """Make the members' folders and return them.
 
     Raises EmbeddedServerError when the folder cannot be written, its disk is full, or it belongs
-    to a server with another number of members.
+    to a server with another number of members or a newer version.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "lock").touch(mode=0o600)
         present = len(list(folder.glob("member*")))
         _refuse_other_size(folder, present, members)
+        _refuse_newer_data(folder, version)
         _refuse_full_disk(folder, members - present)
         places = [folder / f"member{number}" for number in range(members)]
         for place in places:
@@ -52,6 +53,30 @@ def _refuse_other_size(folder: Path, present: int, members: int) -> None:
             f"member{'' if present == 1 else 's'}, not {members}; "
             f"start it with members={present} or choose another folder."
         )
+
+
+def remember_version(folder: Path, version: str) -> None:
+    """Note that a server of this version has used the data. Raises EmbeddedServerError."""
+    try:
+        (folder / "version").write_text(f"{version}\n")
+    except OSError as error:
+        raise EmbeddedServerError(_sentence(folder, error)) from error
+
+
+def _refuse_newer_data(folder: Path, version: str) -> None:
+    """An older mongod cannot read it; some say so, 4.4 hangs."""
+    marker = folder / "version"
+    written_by = marker.read_text().strip() if marker.exists() else ""
+    if _series(written_by) > _series(version):
+        raise EmbeddedServerError(
+            f"The data in {folder} was written by MongoDB {written_by}, which is newer than "
+            f"{version}; start it with version {written_by} or choose another folder."
+        )
+
+
+def _series(version: str) -> list[int]:
+    """``6.0.27`` is ``[6, 0]``: patch releases read each other's data."""
+    return [int(number) for number in version.split(".")[:2] if number.isdigit()]
 
 
 def _refuse_full_disk(folder: Path, new_members: int) -> None:

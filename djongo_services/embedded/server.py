@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from djongo_services.embedded.addresses import HOST, REPLICA_SET
 from djongo_services.embedded.binary import find_binary, matches
-from djongo_services.embedded.folder import make_temporary_folder, prepare_folder
+from djongo_services.embedded.folder import (
+    make_temporary_folder,
+    prepare_folder,
+    remember_version,
+)
 from djongo_services.embedded.keeping import KeeperProcess
 from djongo_services.embedded.member import Launch, Member
 from djongo_services.exceptions import EmbeddedServerError
@@ -144,7 +148,7 @@ class MongoServer:
         self._temporary = make_temporary_folder()
         binary = find_binary(self._wanted_version, self._temporary / "lib", self._binary)
         folder = self._path if self._path is not None else self._temporary
-        places = prepare_folder(folder, self._size)
+        places = prepare_folder(folder, self._size, binary.version)
         self._keeper = KeeperProcess(temporary=self._temporary, folder=self._path)
         self._version = binary.version
         launches = [
@@ -156,6 +160,7 @@ class MongoServer:
             for number, launch in enumerate(launches)
         )
         self._run_members()
+        remember_version(folder, binary.version)
 
     def _run_members(self) -> None:
         for member in self._members:
