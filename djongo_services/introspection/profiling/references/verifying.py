@@ -1,0 +1,61 @@
+"""Looking every value of a reference up, by the server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
+
+from djongo_services.introspection.profiling.extraction import Stage, extraction
+from djongo_services.introspection.profiling.interruption import aggregate
+from djongo_services.introspection.profiling.references.samples import KEY_TYPES, dbrefs
+from djongo_services.introspection.progress import Stop
+from djongo_services.introspection.report import Reference
+
+_SIMPLE = {"locale": "simple"}
+
+
+def verify(
+    collection: Collection[Any], reference: Reference, *, stop: Stop | None = None
+) -> Reference:
+    """The reference with the counts of all distinct values, ``complete`` set.
+
+    One scan of the collection; each distinct value is one descent in the target's index. Where
+    the server cannot join (a sharded target before MongoDB 5.1, a missing privilege) the
+    reference comes back as it was.
+    """
+    if reference.kind == "dbRef":
+        values = dbrefs([reference.path], collection.database.name)
+        values.append({"$match": {"to": {"$eq": reference.target}}})
+    else:
+        key_types = {"$match": {"v": {"$type": list(KEY_TYPES)}}}
+        values = [*extraction([reference.path]), key_types]
+    pipeline: list[Stage] = [
+        *values,
+        {"$group": {"_id": "$v"}},
+        {
+            "$lookup": {
+                "from": reference.target,
+                "localField": "_id",
+                "foreignField": reference.target_path,
+                "as": "hits",
+            }
+        },
+        {
+            "$group": {
+                "_id": None,
+                "checked": {"$sum": 1},
+                "found": {"$sum": {"$cond": [{"$gt": [{"$size": "$hits"}, 0]}, 1, 0]}},
+            }
+        },
+    ]
+    try:
+        rows = aggregate(collection, pipeline, stop=stop, collation=_SIMPLE)
+    except OperationFailure:
+        return reference
+    if not rows:
+        return reference
+    row = rows[0]
+    return replace(reference, checked=row["checked"], found=row["found"], complete=True)
