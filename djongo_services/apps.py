@@ -10,4 +10,7 @@ class DjongoServicesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from djongo_services import checks  # noqa: F401  (registers the system checks)
+        from djongo_services import (  # noqa: F401
+            checks,  # registers the system checks
+            transaction,  # watches the clients from their beginning
+        )

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 SETTING = "DJONGO_SERVICES"
-_SERVICES = ("CONNECTIONS",)
+_SERVICES = ("CONNECTIONS", "TRANSACTION")
+_TRANSACTION_KEYS = ("STANDALONE", "MAX_ATTEMPTS", "TIMEOUT", "COMMIT_TIMEOUT", "ROLLBACK_TIMEOUT")
+_STANDALONE = ("error", "single-document")
 _CONNECTION_KEYS = ("DATABASE", "HOST", "NAME", "PORT", "USER", "PASSWORD", "OPTIONS")
 
 
@@ -36,6 +38,22 @@ class ConnectionSettings:
     password: str = field(default="", repr=False)
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Keyword arguments of ``MongoClient``; they may hold secrets, so they are never shown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransactionSettings:
+    """``TRANSACTION``: what ``atomic`` does where it has a choice."""
+
+    standalone: Literal["error", "single-document"] = "error"
+    """On a server without transactions: refuse, or keep each operation atomic by itself."""
+    max_attempts: int = 10
+    """How often ``run_in_transaction`` calls its function at most."""
+    timeout: float = 30.0
+    """Seconds after which ``run_in_transaction`` begins no further attempt."""
+    commit_timeout: float = 20.0
+    """Seconds for which a commit is repeated while its result is unknown."""
+    rollback_timeout: float = 5.0
+    """Seconds that ending an interrupted transaction on the server may take."""
 
 
 class Settings:
@@ -66,6 +84,24 @@ class Settings:
         if not isinstance(entries, Mapping):
             raise ImproperlyConfigured(f'{SETTING}["CONNECTIONS"] must be a dict of aliases.')
         return {alias: _connection(alias, entry) for alias, entry in entries.items()}
+
+    @property
+    def transaction(self) -> TransactionSettings:
+        where = f'{SETTING}["TRANSACTION"]'
+        entry = self.raw.get("TRANSACTION", {})
+        if not isinstance(entry, Mapping):
+            raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
+        _refuse_unknown(where, entry, _TRANSACTION_KEYS)
+        if entry.get("STANDALONE", "error") not in _STANDALONE:
+            raise ImproperlyConfigured(
+                f'{where}["STANDALONE"] must be one of {", ".join(map(repr, _STANDALONE))}, '
+                f"not {entry['STANDALONE']!r}."
+            )
+        if "MAX_ATTEMPTS" in entry and not isinstance(entry["MAX_ATTEMPTS"], int):
+            raise ImproperlyConfigured(f'{where}["MAX_ATTEMPTS"] must be a whole number.')
+        for key in _TRANSACTION_KEYS[1:]:
+            _positive(where, entry, key)
+        return TransactionSettings(**{key.lower(): value for key, value in entry.items()})
 
 
 def mongodb_database_aliases() -> list[str]:
@@ -117,6 +153,12 @@ def _port(where: str, value: Any) -> int | None:
         return int(value)
     except (TypeError, ValueError):
         raise ImproperlyConfigured(f'{where}["PORT"] must be a number, not {value!r}.') from None
+
+
+def _positive(where: str, entry: Mapping[str, Any], key: str) -> None:
+    value = entry.get(key, 1)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise ImproperlyConfigured(f'{where}["{key}"] must be a number above 0, not {value!r}.')
 
 
 def _refuse_unknown(where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.dispatch import Signal
 from django.utils.connection import ConnectionDoesNotExist
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.asynchronous.database import AsyncDatabase
@@ -29,6 +30,12 @@ from djongo_services.abilities import Abilities, read_abilities
 from djongo_services.conf import SETTING, ConnectionSettings, settings
 
 Document = dict[str, Any]
+
+client_made = Signal()
+"""Sent with ``connection`` and ``client`` for each client that a connection makes.
+
+The transactions use it to teach the client which session an operation belongs to.
+"""
 
 DEFAULT_ALIAS = "default"
 
@@ -49,6 +56,13 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.alias!r}>"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Equal for connections that share their clients, and with them their transactions."""
+        if self.settings.database is not None:
+            return ("DATABASES", self.settings.database)
+        return ("CONNECTIONS", self.alias)
 
     @property
     def client(self) -> MongoClient[Document]:
@@ -141,11 +155,13 @@ class Connection:
 
     def _make(self, client_class: type[Any]) -> Any:
         try:
-            return client_class(**_client_arguments(self.settings))
+            client = client_class(**_client_arguments(self.settings))
         except (ConfigurationError, TypeError, ValueError) as error:
             raise ImproperlyConfigured(
                 f"The connection {self.alias!r} has settings that MongoClient refuses: {error}"
             ) from error
+        client_made.send(sender=type(self), connection=self, client=client)
+        return client
 
 
 class ConnectionHandler:
@@ -204,6 +220,10 @@ setting_changed.connect(_forget_on_changed_settings)
 
 
 def _client_arguments(configured: ConnectionSettings) -> dict[str, Any]:
+    if configured.database is not None:
+        # The async client beside the backend's own: the same server, seen in the same way.
+        shared: dict[str, Any] = _backend_wrapper(configured).get_connection_params()
+        return shared
     arguments: dict[str, Any] = {
         "host": configured.host,
         "port": configured.port,

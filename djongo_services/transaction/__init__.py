@@ -1,0 +1,51 @@
+"""Transactions: ``atomic`` and what belongs to it.
+
+>>> from djongo_services.transaction import atomic, on_commit
+>>> with atomic():
+...     loan.save()
+...     connections["default"].database.ledger.insert_one({"loan": loan.pk})
+...     on_commit(notify)
+"""
+
+from __future__ import annotations
+
+from djongo_services.transaction.atomic import aatomic, atomic
+from djongo_services.transaction.control import (
+    current_session,
+    get_rollback,
+    in_atomic_block,
+    on_commit,
+    on_rollback,
+    set_rollback,
+)
+from djongo_services.transaction.errors import (
+    CommitResultUnknown,
+    ConcurrentUse,
+    ForeignClient,
+    RefusedInTransaction,
+    TransactionManagementError,
+    TransactionsUnsupported,
+)
+from djongo_services.transaction.signals import transaction_finished, transaction_retried
+from djongo_services.transaction.watching import watch_everything
+
+__all__ = [
+    "CommitResultUnknown",
+    "ConcurrentUse",
+    "ForeignClient",
+    "RefusedInTransaction",
+    "TransactionManagementError",
+    "TransactionsUnsupported",
+    "aatomic",
+    "atomic",
+    "current_session",
+    "get_rollback",
+    "in_atomic_block",
+    "on_commit",
+    "on_rollback",
+    "set_rollback",
+    "transaction_finished",
+    "transaction_retried",
+]
+
+watch_everything()

@@ -1,0 +1,218 @@
+"""``atomic`` and ``aatomic``: blocks whose changes happen together or not at all."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, overload
+
+from django.utils.asyncio import async_unsafe
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from djongo_services.connections import DEFAULT_ALIAS, connections
+from djongo_services.transaction import beginning, ending, hooks
+from djongo_services.transaction.beginning import Block, Wanted
+from djongo_services.transaction.ending_async import aend, to_the_end
+from djongo_services.transaction.state import Options
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_IN_A_LOOP = (
+    "atomic() would block the event loop; use `async with aatomic():`, or call the function that "
+    "uses it through sync_to_async."
+)
+
+
+class _Atomic:
+    """An atomic block that can be opened again after it has ended, but not while it is open."""
+
+    def __init__(self, using: str | None, wanted: Wanted) -> None:
+        self.using = using or DEFAULT_ALIAS
+        self.wanted = wanted
+        self._block: Block | None = None
+
+    def _refuse_if_open(self) -> None:
+        if self._block is not None:
+            raise RuntimeError(
+                f"This atomic block on {self.using!r} is open already; make a new one for each "
+                f"`with`."
+            )
+
+    def _close(self) -> Block:
+        block, self._block = self._block, None
+        if block is None:
+            raise RuntimeError(f"This atomic block on {self.using!r} is not open.")
+        return block
+
+
+class Atomic(_Atomic):
+    """What :func:`atomic` returns: a context manager, and a decorator of plain functions."""
+
+    @async_unsafe(_IN_A_LOOP)
+    def __enter__(self) -> Self:
+        self._refuse_if_open()
+        self._block = beginning.enter(connections[self.using], self.wanted)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        block = self._close()
+        better = beginning.leave(block, error)
+        if block.outermost:
+            ended = ending.end(block.transaction, better)
+            beginning.finish(block, ended, better)
+            hooks.run(block.transaction.hooks.take(ended.outcome))
+            better = ended.error or better
+        if better is not None and better is not error:
+            raise better
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        refuse_unless_plain(function, "atomic", "aatomic")
+
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            with Atomic(self.using, self.wanted):
+                return function(*args, **kwargs)
+
+        return wrapper
+
+
+class AsyncAtomic(_Atomic):
+    """What :func:`aatomic` returns: an async context manager, and a decorator of async defs."""
+
+    async def __aenter__(self) -> Self:
+        self._refuse_if_open()
+        self._block = await beginning.aenter(connections[self.using], self.wanted)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        block = self._close()
+        better = await beginning.aleave(block, error)
+        if block.outermost:
+            better = await to_the_end(_aend_and_tell(block, better)) or better
+        if better is not None and better is not error:
+            raise better
+
+    def __call__(self, function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        refuse_unless_async(function, "aatomic", "atomic")
+
+        @functools.wraps(function)
+        async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            async with AsyncAtomic(self.using, self.wanted):
+                return await function(*args, **kwargs)
+
+        return wrapper
+
+
+async def _aend_and_tell(block: Block, error: BaseException | None) -> BaseException | None:
+    ended = await aend(block.transaction, error)
+    beginning.finish(block, ended, error)
+    await hooks.arun(block.transaction.hooks.take(ended.outcome))
+    return ended.error
+
+
+@overload
+def atomic(using: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def atomic(
+    using: str | None = None,
+    *,
+    durable: bool = False,
+    read_concern: ReadConcern | None = None,
+    write_concern: WriteConcern | None = None,
+    read_preference: Any = None,
+    max_commit_time: float | None = None,
+) -> Atomic: ...
+def atomic(using: Any = None, *, durable: bool = False, **options: Any) -> Any:
+    """Run a block, or a function, in one transaction on the connection ``using``.
+
+    Every operation of that connection's client joins without an argument: the backend's ORM, raw
+    PyMongo, called functions, and threads that copy the context. Nothing is sent before the first
+    operation. An inner block joins the outer one; there are no savepoints in MongoDB, so when it
+    fails the whole transaction is rolled back. A block that only read ends without a commit.
+
+    :param durable: refuse to be an inner block (RuntimeError).
+    :param read_concern: for all reads of the transaction; ``write_concern`` for its commit.
+    :param read_preference: the server accepts ``ReadPreference.PRIMARY`` only.
+    :param max_commit_time: seconds that the server may take for the commit.
+
+    Raises TransactionsUnsupported on a standalone server, TransactionManagementError when an inner
+    failure was swallowed, CommitResultUnknown when the server did not answer the commit in time,
+    and PyMongo's error when the commit failed.
+    """
+    if callable(using):
+        return Atomic(None, Wanted())(using)
+    return Atomic(using, wanted(durable=durable, **options))
+
+
+@overload
+def aatomic(using: Callable[P, Awaitable[R]], /) -> Callable[P, Awaitable[R]]: ...
+@overload
+def aatomic(
+    using: str | None = None,
+    *,
+    durable: bool = False,
+    read_concern: ReadConcern | None = None,
+    write_concern: WriteConcern | None = None,
+    read_preference: Any = None,
+    max_commit_time: float | None = None,
+) -> AsyncAtomic: ...
+def aatomic(using: Any = None, *, durable: bool = False, **options: Any) -> Any:
+    """:func:`atomic` for coroutines: AsyncMongoClient and the ORM's a-methods join it together.
+
+    A cancelled block is rolled back before the cancellation goes on; a commit that was begun is
+    waited for.
+    """
+    if callable(using):
+        return AsyncAtomic(None, Wanted())(using)
+    return AsyncAtomic(using, wanted(durable=durable, **options))
+
+
+def wanted(*, durable: bool = False, attempt: int = 1, **options: Any) -> Wanted:
+    """Raises TypeError for an option that atomic() does not have, ValueError for a bad limit."""
+    given = Options(**options)
+    if given.max_commit_time is not None and given.max_commit_time <= 0:
+        raise ValueError("max_commit_time is a number of seconds above 0.")
+    return Wanted(durable=durable, options=given, attempt=attempt)
+
+
+def refuse_unless_plain(function: Any, name: str, instead: str) -> None:
+    _refuse_unless_callable(function, name)
+    label = getattr(function, "__qualname__", repr(function))
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"@{name} is for plain functions; {label} is async: use @{instead}.")
+    if inspect.isgeneratorfunction(function):
+        raise TypeError(
+            f"@{name} cannot wrap the generator {label}, which would run after the block has "
+            f"ended; write `with {name}():` inside of it."
+        )
+
+
+def refuse_unless_async(function: Any, name: str, instead: str) -> None:
+    _refuse_unless_callable(function, name)
+    label = getattr(function, "__qualname__", repr(function))
+    if inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"@{name} cannot wrap the async generator {label}; write `async with {name}():` "
+            f"inside of it."
+        )
+    if not inspect.iscoroutinefunction(function):
+        raise TypeError(f"@{name} is for async functions; {label} is not async: use @{instead}.")
+
+
+def _refuse_unless_callable(function: Any, name: str) -> None:
+    if not callable(function):
+        raise TypeError(f"@{name}(...) decorates a function, not {function!r}.")

@@ -1,0 +1,79 @@
+"""Whether a client's server has transactions: read once per topology, and again when it changes.
+
+The driver's monitors keep a description of the topology; it is replaced, never altered, so its
+identity says whether an earlier conclusion still holds. Nothing is sent, except by a client that
+has not yet talked to its server.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pymongo import AsyncMongoClient, MongoClient, ReadPreference
+from pymongo.server_type import SERVER_TYPE
+from pymongo.topology_description import TopologyDescription
+
+from djongo_services.conf import SETTING, settings
+from djongo_services.transaction.errors import TransactionsUnsupported
+
+logger = logging.getLogger("djongo_services.transaction")
+
+_ANY = ReadPreference.NEAREST
+_concluded: dict[str, tuple[TopologyDescription, bool]] = {}
+_warned: set[str] = set()
+
+
+def transactional(client: MongoClient[Any], alias: str) -> bool:
+    """True for replica sets and sharded clusters.
+
+    Raises TransactionsUnsupported for other servers unless the setting STANDALONE is
+    ``"single-document"``, and PyMongo's errors when no server can be reached.
+    """
+    if not client.topology_description.has_known_servers:
+        with client.start_session() as session:  # not one that may be bound here
+            client.admin.command("hello", read_preference=_ANY, session=session)
+    return _judge(client.topology_description, alias)
+
+
+async def atransactional(client: AsyncMongoClient[Any], alias: str) -> bool:
+    if not client.topology_description.has_known_servers:
+        async with client.start_session() as session:
+            await client.admin.command("hello", read_preference=_ANY, session=session)
+    return _judge(client.topology_description, alias)
+
+
+def _judge(topology: TopologyDescription, alias: str) -> bool:
+    known = _concluded.get(alias)
+    if known is None or known[0] is not topology:
+        known = _concluded[alias] = (topology, _has_transactions(topology))
+    if known[1]:
+        return True
+    if settings.transaction.standalone == "error":
+        raise TransactionsUnsupported(
+            f"The MongoDB server of {alias!r} is standalone, so atomic() cannot begin a "
+            f"transaction. Start it as a replica set of one (mongod --replSet rs0), or accept "
+            f'single-document atomicity: {SETTING}["TRANSACTION"]["STANDALONE"] = '
+            f'"single-document".'
+        )
+    _warn_once(alias)
+    return False
+
+
+def _has_transactions(topology: TopologyDescription) -> bool:
+    known = [
+        server for server in topology.server_descriptions().values() if server.is_server_type_known
+    ]
+    return topology.logical_session_timeout_minutes is not None and all(
+        server.server_type != SERVER_TYPE.Standalone for server in known
+    )
+
+
+def _warn_once(alias: str) -> None:
+    if alias not in _warned:
+        _warned.add(alias)
+        logger.warning(
+            "The MongoDB server of %r is standalone: atomic() keeps each operation atomic by "
+            "itself, and a rollback undoes nothing.",
+            alias,
+        )
