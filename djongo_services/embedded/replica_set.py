@@ -3,45 +3,52 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from djongo_services.embedded.access import ADMINISTRATOR, Access
 from djongo_services.embedded.addresses import REPLICA_SET
 from djongo_services.exceptions import EmbeddedServerError
 
 _POLL_SECONDS = 0.01
 _ALREADY_INITIALIZED = 23
 _NOT_YET_INITIALIZED = 94
+_USER_EXISTS = 51003
 _HEALTHY = frozenset({"PRIMARY", "SECONDARY"})
 
 Client = MongoClient[dict[str, Any]]
 
 
-def form_replica_set(addresses: Sequence[str], seconds: float) -> None:
+def form_replica_set(
+    addresses: Sequence[str], seconds: float, access: Access | None = None
+) -> None:
     """Make the servers at ``addresses`` ("host:port") the members of one replica set.
 
     Empty servers are initiated. Servers that hold a configuration of other addresses (their
     folders were started on other ports) get the new ones by a forced reconfiguration, which keeps
-    their data. Returns when :func:`wait_until_ready` does. Raises EmbeddedServerError.
+    their data. With access control the user ``root`` is made. Returns when
+    :func:`wait_until_ready` does. Raises EmbeddedServerError.
     """
     deadline = time.monotonic() + seconds
-    with ExitStack() as stack:
-        clients = [stack.enter_context(direct_client(address)) for address in addresses]
+    with _direct_clients(addresses, access) as clients:
         _configure(clients[0], addresses, deadline)
-        _wait(clients, deadline)
+        primary = _wait(clients, deadline)
+        if access is not None:
+            _make_administrator(primary, access)
 
 
-def wait_until_ready(addresses: Sequence[str], seconds: float) -> None:
+def wait_until_ready(
+    addresses: Sequence[str], seconds: float, access: Access | None = None
+) -> None:
     """Until all are PRIMARY or SECONDARY and a majority has acknowledged a write.
 
     Raises EmbeddedServerError after ``seconds``.
     """
-    with ExitStack() as stack:
-        clients = [stack.enter_context(direct_client(address)) for address in addresses]
+    with _direct_clients(addresses, access) as clients:
         _wait(clients, time.monotonic() + seconds)
 
 
@@ -59,11 +66,39 @@ def wait_until_healthy(address: str, seconds: float) -> None:
     raise EmbeddedServerError(_not_ready(f"the member {address} is {state}"))
 
 
-def direct_client(address: str) -> Client:
+def direct_client(address: str, access: Access | None = None) -> Client:
     """A client of this one member, whatever its state."""
+    options: dict[str, Any] = {} if access is None else access.internal_credentials
     return MongoClient(
-        address, directConnection=True, serverSelectionTimeoutMS=2_000, connectTimeoutMS=2_000
+        address,
+        directConnection=True,
+        serverSelectionTimeoutMS=2_000,
+        connectTimeoutMS=2_000,
+        **options,
     )
+
+
+@contextmanager
+def _direct_clients(addresses: Sequence[str], access: Access | None) -> Iterator[list[Client]]:
+    with ExitStack() as stack:
+        try:
+            yield [stack.enter_context(direct_client(address, access)) for address in addresses]
+        except PyMongoError as error:
+            raise EmbeddedServerError(_not_ready(str(error))) from error
+
+
+def _make_administrator(primary: Client, access: Access) -> None:
+    try:
+        primary.admin.command(
+            "createUser",
+            ADMINISTRATOR,
+            pwd=access.password,
+            roles=["root"],
+            writeConcern={"w": "majority"},
+        )
+    except OperationFailure as error:
+        if error.code != _USER_EXISTS:
+            raise
 
 
 def _configure(client: Client, addresses: Sequence[str], deadline: float) -> None:
@@ -72,7 +107,7 @@ def _configure(client: Client, addresses: Sequence[str], deadline: float) -> Non
             current = client.admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:
             if error.code != _NOT_YET_INITIALIZED:
-                raise EmbeddedServerError(_not_ready(str(error))) from error
+                raise
             if _initiate(client, addresses):
                 return
         else:
@@ -91,7 +126,7 @@ def _initiate(client: Client, addresses: Sequence[str]) -> bool:
     except OperationFailure as error:
         if error.code == _ALREADY_INITIALIZED:
             return False
-        raise EmbeddedServerError(_not_ready(str(error))) from error
+        raise
     return True
 
 
@@ -107,20 +142,19 @@ def _configuration(addresses: Sequence[str]) -> dict[str, Any]:
 def _reconfigure(client: Client, current: dict[str, Any], addresses: Sequence[str]) -> None:
     members = _configuration(addresses)["members"]
     wanted = {**current, "members": members, "version": current["version"] + 1}
-    try:
-        client.admin.command("replSetReconfig", wanted, force=True)
-    except OperationFailure as error:
-        raise EmbeddedServerError(_not_ready(str(error))) from error
+    client.admin.command("replSetReconfig", wanted, force=True)
 
 
-def _wait(clients: Sequence[Client], deadline: float) -> None:
+def _wait(clients: Sequence[Client], deadline: float) -> Client:
+    """The primary."""
     reason = "no member answered"
     while time.monotonic() < deadline:
         try:
             states = [_state(client) for client in clients]
             if "PRIMARY" in states and _HEALTHY.issuperset(states):
-                _majority_write(clients[states.index("PRIMARY")], deadline)
-                return
+                primary = clients[states.index("PRIMARY")]
+                _majority_write(primary, deadline)
+                return primary
             reason = f"its members are {', '.join(states)}"
         except PyMongoError as error:
             reason = str(error)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from djongo_services.embedded.access import ADMINISTRATOR, Access, open_access
 from djongo_services.embedded.addresses import HOST, REPLICA_SET
 from djongo_services.embedded.binary import find_binary, matches
 from djongo_services.embedded.folder import (
@@ -43,6 +44,7 @@ class MongoServer:
         port: int | None = None,
         version: str | None = None,
         binary: str | os.PathLike[str] | None = None,
+        auth: bool = False,
         test_commands: bool = False,
         cache_gb: float = 0.25,
         parameters: Mapping[str, object] | None = None,
@@ -52,18 +54,18 @@ class MongoServer:
         ``path``: keep the data in this folder; None: in a temporary one, removed at the end.
         ``port``: of the first member, the others follow; None: free ones. ``version``: such as
         "4.4" or "6.0.27"; None: the first mongod that is found. ``binary``: this mongod and no
-        other. ``test_commands``: allow ``configureFailPoint`` and the like. ``cache_gb``: memory
-        of WiredTiger's cache, for each member. ``parameters``: mongod's ``--setParameter``.
+        other. ``auth``: access control, with the user ``root`` of :attr:`uri`.
+        ``test_commands``: allow ``configureFailPoint`` and the like. ``cache_gb``: memory of
+        WiredTiger's cache, for each member. ``parameters``: mongod's ``--setParameter``.
         """
-        if members not in (1, 3):
-            raise EmbeddedServerError(f"A server has 1 or 3 members, not {members}.")
-        if port is not None and not 0 < port <= 65_535 - members + 1:
-            raise EmbeddedServerError(f"{port} is not a port; choose one from 1024 to 65000.")
+        _refuse_impossible(members, port)
         self._size = members
         self._path = None if path is None else Path(path).expanduser().absolute()
         self._port = port
         self._wanted_version = version
         self._binary = None if binary is None else Path(binary).absolute()
+        self._auth = auth
+        self._access: Access | None = None
         self._cache_gb = cache_gb
         self._parameters = {
             "diagnosticDataCollectionEnabled": "false",
@@ -116,9 +118,12 @@ class MongoServer:
 
     @property
     def uri(self) -> str:
-        """The connection string, with all members and the replica set's name."""
+        """The connection string: all members, the replica set's name and, with auth, ``root``."""
         hosts = ",".join(member.address for member in self.members)
-        return f"mongodb://{hosts}/?replicaSet={REPLICA_SET}"
+        if self._access is None:
+            return f"mongodb://{hosts}/?replicaSet={REPLICA_SET}"
+        user = f"{ADMINISTRATOR}:{self._access.password}"
+        return f"mongodb://{user}@{hosts}/?replicaSet={REPLICA_SET}&authSource=admin"
 
     @property
     def version(self) -> str:
@@ -142,7 +147,7 @@ class MongoServer:
         """Until all members are PRIMARY or SECONDARY and a majority acknowledged a write."""
         from djongo_services.embedded.replica_set import wait_until_ready
 
-        wait_until_ready([member.address for member in self.members], seconds)
+        wait_until_ready([member.address for member in self.members], seconds, self._access)
 
     def _start(self) -> None:
         self._temporary = make_temporary_folder()
@@ -151,6 +156,7 @@ class MongoServer:
         places = prepare_folder(folder, self._size, binary.version)
         self._keeper = KeeperProcess(temporary=self._temporary, folder=self._path)
         self._version = binary.version
+        self._access = open_access(folder) if self._auth else None
         launches = [
             Launch(binary=binary, folder=place, options=self._options(), seconds=START_SECONDS)
             for place in places
@@ -170,11 +176,13 @@ class MongoServer:
 
         for member in self._members:
             member.wait_until_listening()
-        form_replica_set([member.address for member in self._members], START_SECONDS)
+        form_replica_set([member.address for member in self._members], START_SECONDS, self._access)
 
     def _options(self) -> list[str]:
         options = ["--replSet", REPLICA_SET, "--bind_ip", HOST, "--nounixsocket"]
         options += ["--wiredTigerCacheSizeGB", f"{self._cache_gb:g}", "--oplogSize", "256"]
+        if self._access is not None:
+            options += ["--keyFile", str(self._access.key_file)]
         # Else the journal takes 200 MB more of the disk in advance.
         options += ["--wiredTigerEngineConfigString", "log=(prealloc=false)"]
         parameters = dict(self._parameters)
@@ -188,3 +196,10 @@ class MongoServer:
     def _require_started(self) -> None:
         if self._keeper is None:
             raise EmbeddedServerError("This embedded server is not running; call start() first.")
+
+
+def _refuse_impossible(members: int, port: int | None) -> None:
+    if members not in (1, 3):
+        raise EmbeddedServerError(f"A server has 1 or 3 members, not {members}.")
+    if port is not None and not 0 < port <= 65_536 - members:
+        raise EmbeddedServerError(f"{port} is not a port; choose one from 1024 to 65000.")

@@ -13,8 +13,9 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from pymongo import WriteConcern
+from pymongo import MongoClient, WriteConcern
 from pymongo.errors import OperationFailure, PyMongoError, WTimeoutError
+from pymongo.uri_parser import parse_uri
 
 from djongo_services.embedded import EmbeddedServerError, MongoServer
 from djongo_services.embedded.binary import IN_WHEEL
@@ -264,3 +265,30 @@ def test_a_stopped_server_refuses_connections():
         uri_client = server.client(serverSelectionTimeoutMS=200)
     with uri_client, pytest.raises(PyMongoError):
         uri_client.admin.command("ping")
+
+
+@pytest.mark.parametrize("version", ["4.4", "5.0", "6.0"])
+def test_access_control_admits_the_uris_user_alone(tmp_path: Path, version: str):
+    with MongoServer(auth=True, path=tmp_path, version=version) as server:
+        first = server.uri
+        with server.client() as client:
+            client.test.things.insert_one({"a": 1})
+        with MongoClient("127.0.0.1", server.members[0].port) as stranger:
+            with pytest.raises(OperationFailure) as caught:
+                stranger.test.things.find_one()
+            assert caught.value.code == 13
+        with server.client(password="wrong") as client, pytest.raises(OperationFailure) as caught:
+            client.admin.command("ping")
+        assert caught.value.code == 18
+    with (
+        MongoServer(auth=True, path=tmp_path, version=version) as server,
+        server.client() as client,
+    ):
+        assert client.test.things.distinct("a") == [1]
+        assert parse_uri(server.uri)["password"] == parse_uri(first)["password"]
+
+
+def test_three_members_with_access_control():
+    with MongoServer(3, auth=True) as server, server.client() as client:
+        client.test.things.with_options(write_concern=WriteConcern(3)).insert_one({})
+        server.wait_until_ready()
