@@ -320,6 +320,8 @@ class DropIndex(Operation):
     index: IndexSpec
     """Whole, so that it can be built again."""
     drop_phase: Phase = Phase.PRUNE
+    replaced: bool = False
+    """Whether an index that serves the same queries takes its place, or it is a shadow."""
 
     kind: ClassVar[str] = "drop-index"
     done_codes: ClassVar[frozenset[int]] = frozenset({INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND})
@@ -330,12 +332,7 @@ class DropIndex(Operation):
 
     @property
     def risk(self) -> Risk:
-        """A drop that makes room for a replacement, or removes a shadow, loses nothing."""
-        return Risk.DESTROYS if self.drop_phase is Phase.PRUNE else Risk.SAFE
-
-    @property
-    def is_shadow(self) -> bool:
-        return self.index.name.startswith(SHADOW_PREFIX)
+        return Risk.SAFE if self.replaced else Risk.DESTROYS
 
     def words(self) -> str:
         return f"drop index {self.index.name}"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from djongo_services.abilities import Abilities
 from djongo_services.introspection.catalog import Collection, Index
+from djongo_services.schema.diff.matching import match, same
 from djongo_services.schema.diff.normal import normal_index, normal_spec, same_collation
 from djongo_services.schema.diff.rebuild import as_spec, rebuild
 from djongo_services.schema.operations import (
@@ -66,50 +67,33 @@ class _IndexDiff:
         self.inherited: Mapping[str, Any] | None = collection.options.get("collation")
         own = [index for index in collection.indexes if not (index.is_id or index.clustered)]
         self.shadows = {i.name: i for i in own if i.name.startswith(SHADOW_PREFIX)}
-        self.left = {index.name: index for index in own if index.name not in self.shadows}
-        self.wanted = wanted
+        existing = [index for index in own if index.name not in self.shadows]
+        self.pairs, self.left = match(wanted, existing, server, self.inherited)
+        self.names = {spec.name for spec in wanted}
+        self.serving = {normal_spec(spec) for spec in wanted} | {normal_index(i) for i in existing}
 
     def result(self) -> IndexChanges:
-        pairs = self._match()
-        changes = [change for spec, index in pairs for change in self._change(spec, index)]
-        changes += self._tidy()
+        changes = [change for spec, index in self.pairs for change in self._change(spec, index)]
+        changes = _wait_for_names(list(self._in_the_way()) + changes) + list(self._tidy())
         pruned = list(self._prune())
         return IndexChanges(
             changes=(*changes, *(change for change in pruned if change.operations)),
             notes=tuple(change for change in pruned if not change.operations),
         )
 
-    def _match(self) -> list[tuple[IndexSpec, Index | None]]:
-        """Each wanted index with the one that stands for it; those are taken from ``left``."""
-        pairs: dict[str, Index | None] = {}
-        for spec in self.wanted:
-            if spec.name in self.left:
-                pairs[spec.name] = self.left.pop(spec.name)
-        for spec in self.wanted:
-            if spec.name not in pairs:
-                same = next((i for i in self.left.values() if self._same(spec, i)), None)
-                pairs[spec.name] = self.left.pop(same.name) if same else None
-        return [(spec, pairs[spec.name]) for spec in self.wanted]
-
-    def _same(self, spec: IndexSpec, index: Index) -> bool:
-        """Whether they are one index but for name, visibility and TTL."""
-        return normal_spec(spec) == normal_index(index) and same_collation(
-            spec.options.get("collation"), index.collation, self.inherited
-        )
-
     def _change(self, spec: IndexSpec, index: Index | None) -> Iterator[Change]:
         if index is None:
             yield self._create(spec)
-        elif index.build is not None and self._same(spec, index):
+        elif index.build is not None and same(spec, index, self.inherited):
             wait = BuildIndexes(collection=self.collection.name, indexes=(as_spec(index),))
             yield self._made("~", f"index {index.name}: is being built; waits for it", (wait,))
-        elif not self._same(spec, index) and not self._only_unique_missing(spec, index):
+        elif not same(spec, index, self.inherited) and not self._only_unique_missing(spec, index):
             yield self._rebuild(spec, index, self._differences(spec, index))
         elif index.expire_after_seconds is not None and self._ttl(spec) is None:
             yield self._rebuild(spec, index, "no TTL, was one")
         elif self._needs_build_for_ttl(spec, index):
             yield self._rebuild(spec, index, "TTL, was none")
-        elif spec.named and spec.name != index.name:
+        elif spec.name != index.name and (spec.named or index.name in self.names):
             yield self._rebuild(spec, index, f"renamed from {index.name}")
         else:
             yield from self._modify(spec, index)
@@ -124,7 +108,9 @@ class _IndexDiff:
         )
 
     def _rebuild(self, spec: IndexSpec, index: Index, difference: str) -> Change:
-        steps, how = rebuild(self.collection.name, spec, index, self.server, self.shadows)
+        steps, how = rebuild(
+            self.collection.name, spec, index, self.server, self.shadows, self.serving
+        )
         steps = tuple(
             replace(step, expires=True)
             if isinstance(step, BuildIndexes)
@@ -171,7 +157,7 @@ class _IndexDiff:
         """Whether collMod can make it what is wanted by converting it to unique."""
         if not (spec.options.get("unique") and not index.unique and self.server.prepare_unique):
             return False
-        return self._same(replace(spec, options={**spec.options, "unique": False}), index)
+        return same(replace(spec, options={**spec.options, "unique": False}), index, self.inherited)
 
     def _needs_build_for_ttl(self, spec: IndexSpec, index: Index) -> bool:
         """Only a single-field index can become a TTL index by collMod, and only from 5.1 on."""
@@ -206,17 +192,30 @@ class _IndexDiff:
             said.append("another collation")
         return ", ".join(said) or "other options"
 
+    def _in_the_way(self) -> Iterator[Change]:
+        """Indexes that no model declares, under a name that a model wants for another."""
+        for index in [index for index in self.left if index.name in self.names]:
+            self.left.remove(index)
+            step = DropIndex(
+                collection=self.collection.name, index=as_spec(index), drop_phase=Phase.RELEASE
+            )
+            what = f"index {index.name} {key_words(index.keys)}"
+            yield self._made("-", f"{what}: no model declares it, and its name is wanted", (step,))
+
     def _tidy(self) -> Iterator[Change]:
         """Shadows that an interrupted run left, and that this one does not need."""
         for shadow in self.shadows.values():
             step = DropIndex(
-                collection=self.collection.name, index=as_spec(shadow), drop_phase=Phase.TIDY
+                collection=self.collection.name,
+                index=as_spec(shadow),
+                drop_phase=Phase.TIDY,
+                replaced=True,
             )
             yield self._made("-", f"index {shadow.name}: left by an interrupted run", (step,))
 
     def _prune(self) -> Iterator[Change]:
         """Indexes that no model declares."""
-        for index in self.left.values():
+        for index in self.left:
             yield self._pruned(index)
 
     def _pruned(self, index: Index) -> Change:
@@ -237,6 +236,26 @@ class _IndexDiff:
         return Change(
             collection=self.collection.name, sign=sign, words=words, operations=operations
         )
+
+
+def _wait_for_names(changes: list[Change]) -> list[Change]:
+    """A build whose name is still taken by an index that goes waits until it is gone."""
+    steps = [step for change in changes for step in change.operations]
+    released = {
+        step.index.name
+        for step in steps
+        if isinstance(step, DropIndex) and step.drop_phase is Phase.RELEASE
+    }
+
+    def waiting(step: Operation) -> Operation:
+        if isinstance(step, BuildIndexes) and released & {index.name for index in step.indexes}:
+            return replace(step, build_phase=Phase.REBUILD)
+        return step
+
+    return [
+        replace(change, operations=tuple(waiting(step) for step in change.operations))
+        for change in changes
+    ]
 
 
 def _in_use(index: Index) -> bool:

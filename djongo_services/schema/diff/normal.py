@@ -116,7 +116,7 @@ def same_collation(
 
 def _normal(keys: tuple[tuple[str, Direction], ...], options: Mapping[str, Any]) -> NormalIndex:
     plain = {
-        name: _number(value)
+        name: _normal_projection(value) if name == "wildcardProjection" else _number(value)
         for name, value in options.items()
         if name not in _OWN_COMPARISON and value != OPTION_DEFAULTS.get(name)
     }
@@ -154,6 +154,18 @@ def _normal_weights(
     return freeze(
         {name: _number((weights or {}).get(name, 1)) for name in text | set(weights or ())}
     )
+
+
+def _normal_projection(projection: Mapping[str, Any], prefix: str = "") -> dict[str, bool]:
+    """Dotted paths to whether they are taken in; 5.0 lists booleans, nests the paths and adds
+    ``_id: false``, which is what an absent ``_id`` means."""
+    flat: dict[str, bool] = {}
+    for name, value in projection.items():
+        if isinstance(value, Mapping):
+            flat |= _normal_projection(value, f"{prefix}{name}.")
+        elif name != "_id" or prefix or value:
+            flat[f"{prefix}{name}"] = bool(value)
+    return flat
 
 
 def _number(value: Any) -> Any:

@@ -15,7 +15,8 @@ from typing import Any
 
 from djongo_services.abilities import Abilities
 from djongo_services.introspection.catalog import Index
-from djongo_services.schema.diff.normal import normal_index, normal_spec
+from djongo_services.schema.diff.matching import coexist
+from djongo_services.schema.diff.normal import NormalIndex, normal_index, normal_spec
 from djongo_services.schema.operations import (
     SHADOW_PREFIX,
     BuildIndexes,
@@ -36,24 +37,36 @@ _NOT_OPTIONS = ("key", "name", "v", "ns", "background", "clustered", "prepareUni
 
 
 def rebuild(
-    collection: str, spec: IndexSpec, index: Index, server: Abilities, shadows: dict[str, Index]
+    collection: str,
+    spec: IndexSpec,
+    index: Index,
+    server: Abilities,
+    shadows: dict[str, Index],
+    serving: set[NormalIndex],
 ) -> tuple[tuple[Operation, ...], str]:
     """The operations that put ``spec`` in the place of ``index``, and in words how.
 
     A shadow that an interrupted run left is taken out of ``shadows`` when it is used again.
+    ``serving`` are the indexes that are there, or will be, and could be a shadow's twin; a new
+    shadow is added to them.
     """
-    release = DropIndex(collection=collection, index=as_spec(index), drop_phase=Phase.RELEASE)
-    if spec.name != index.name and _coexist(spec, index, server):
+    release = DropIndex(
+        collection=collection, index=as_spec(index), drop_phase=Phase.RELEASE, replaced=True
+    )
+    if spec.name != index.name and coexist(spec, index, server):
         return (BuildIndexes(collection=collection, indexes=(spec,)), release), NO_GAP
     built = BuildIndexes(collection=collection, indexes=(spec,), build_phase=Phase.REBUILD)
     shadow = shadow_of(spec, index)
     if shadow is None:
         return (release, built), GAP
-    tidy = DropIndex(collection=collection, index=shadow, drop_phase=Phase.TIDY)
+    tidy = DropIndex(collection=collection, index=shadow, drop_phase=Phase.TIDY, replaced=True)
     left = shadows.pop(shadow.name, None)
     if left is not None and normal_index(left) == normal_spec(shadow):
         return (release, built, tidy), SHADOWED
     stale = () if left is None else (_drop_stale(collection, left),)
+    if normal_spec(shadow) in serving:
+        return (*stale, release, built), SHADOWED
+    serving.add(normal_spec(shadow))
     build = BuildIndexes(collection=collection, indexes=(shadow,))
     return (*stale, build, release, built, tidy), SHADOWED
 
@@ -81,24 +94,8 @@ def as_spec(index: Index) -> IndexSpec:
     return IndexSpec(name=index.name, keys=index.keys, options=options)
 
 
-def _coexist(spec: IndexSpec, index: Index, server: Abilities) -> bool:
-    """Whether both may exist at once: other keys, or options that are part of the signature."""
-    wanted, found = normal_spec(spec), normal_index(index)
-    if wanted.keys != found.keys:
-        return "text" not in (index.type, *(direction for _, direction in spec.keys))
-    if index.type == "text":
-        return False
-    if not server.index_signatures:
-        return False
-    differing = (
-        wanted.partial_filter != found.partial_filter,
-        bool(spec.options.get("unique")) != bool(index.definition.get("unique")),
-        bool(spec.options.get("sparse")) != bool(index.definition.get("sparse")),
-        (spec.options.get("collation") is None) != (index.collation is None),
-    )
-    return any(differing)
-
-
 def _drop_stale(collection: str, shadow: Index) -> DropIndex:
     # Before anything else, because its name is needed.
-    return DropIndex(collection=collection, index=as_spec(shadow), drop_phase=Phase.CREATE)
+    return DropIndex(
+        collection=collection, index=as_spec(shadow), drop_phase=Phase.CREATE, replaced=True
+    )
