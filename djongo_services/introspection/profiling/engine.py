@@ -1,0 +1,243 @@
+"""Profiling one collection, from its sample to exact counts."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import partial
+from typing import Any, Final
+
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+from pymongo.read_preferences import _ServerMode
+
+from djongo_services.introspection.profiling.assembly import fields_of
+from djongo_services.introspection.profiling.counting import Scan, Tally, plan_scans
+from djongo_services.introspection.profiling.crew import Crew
+from djongo_services.introspection.profiling.figures import Counted, Estimated, Exact, Figures
+from djongo_services.introspection.profiling.folding import fold
+from djongo_services.introspection.profiling.interruption import Interrupted
+from djongo_services.introspection.profiling.proof import Proof
+from djongo_services.introspection.profiling.ranges import Bound, Range, in_order, split
+from djongo_services.introspection.profiling.shape import SAMPLED, ObjectShape
+from djongo_services.introspection.profiling.source import Identity, Source, reason
+from djongo_services.introspection.profiling.walk import learn
+from djongo_services.introspection.progress import Progress, ProgressHook, Stop
+from djongo_services.introspection.report import Coverage, Depth, Profile
+
+DOCUMENTS_PER_RANGE: Final = 10_000
+"""So that progress shows and a stop is quick, and the start of a query does not weigh."""
+
+MAXIMUM_RANGES: Final = 256
+"""Cuts come from the sample; more would make ranges of very unlike size."""
+
+
+def profile(
+    collection: Collection[Any],
+    depth: Depth = "sample",
+    *,
+    sample: int = 1000,
+    read_preference: _ServerMode | None = None,
+    progress: ProgressHook | None = None,
+    stop: Stop | None = None,
+) -> Profile:
+    """The shape of a collection's documents.
+
+    - ``sample``: of ``sample`` random documents; their own counts.
+    - ``complete``: types and presence proven for every document that existed from the start to
+      the end and was not changed meanwhile; counts are estimates.
+    - ``exact``: complete, and counts by the server, document for document.
+
+    A collection of at most twice ``sample`` documents is read whole, which is exact at any depth.
+
+    Counts of a ``complete`` profile are the sample's shares of the whole collection. A type that
+    only the proof found counts as often as it was fetched: a lower bound.
+
+    What the server cannot tell apart is told from the documents read: the subtype of binary values
+    that are not 16, 20, 32 or 64 bytes long.
+
+    Raises PyMongo's errors until the sample is there; from then on a failure, a drop of the
+    collection or ``stop`` gives the result so far, and ``coverage.stopped`` says why.
+    """
+    work = _Work(collection, depth, max(sample, 1), read_preference, progress, stop)
+    return work.run()
+
+
+class _Work:
+    """One profile in the making; only the thread of the caller changes its attributes."""
+
+    def __init__(
+        self,
+        collection: Collection[Any],
+        depth: Depth,
+        size: int,
+        read_preference: _ServerMode | None,
+        progress: ProgressHook | None,
+        stop: Stop | None,
+    ) -> None:
+        self._depth = depth
+        self._size = size
+        self._progress = progress
+        self._crew = Crew(stop, self._tell)
+        self._source = Source.of(collection, self._crew.halt, read_preference)
+        self._shape = ObjectShape()
+        self._proof = Proof(self._source, self._shape)
+        self._tally = Tally()
+        self._bounds: list[Bound] = []
+        self._documents = 0
+        self._phase = "sample"
+        self._done = 0.0
+        self._read_whole = False
+        self._proven = False
+        self._counted = False
+        self._stopped: str | None = None
+        self._began = time.monotonic()
+
+    def run(self) -> Profile:
+        try:
+            self._sample()
+            if self._depth != "sample" and not self._read_whole:
+                self._go_deeper()
+        except Interrupted:
+            self._stopped = f"The profile of {self._source.name} was stopped before its end."
+        return self._result()
+
+    def _sample(self) -> None:
+        for _ in self._crew.run([self._take_sample]):
+            self._tell()
+
+    def _take_sample(self) -> None:
+        self._documents = self._source.count()
+        # $sample of most of a collection sorts it all, and a whole collection is worth more.
+        self._read_whole = self._documents <= 2 * self._size
+        source = self._source
+        documents = source.everything() if self._read_whole else source.sample(self._size)
+        deeper = self._depth != "sample" and not self._read_whole
+        for document in documents:
+            learn(self._shape, document, SAMPLED)
+            self._done += 1
+            if deeper and (bound := Bound.of(document)) is not None:
+                self._bounds.append(bound)
+        fold(self._shape)
+
+    def _go_deeper(self) -> None:
+        identity = Identity()
+        try:
+            identity = self._source.identity()
+            self._prove(identity)
+            if self._depth == "exact":
+                self._count(identity)
+            self._check_identity(identity)
+        except PyMongoError as error:
+            self._stopped = f"The {self._phase} ended early: {reason(self._source.name, error)}"
+            self._check_identity(identity)
+
+    def _prove(self, identity: Identity) -> None:
+        self._phase, self._done = "proof", 0.0
+        if not identity.by_id:
+            for _ in self._crew.run([self._proof.search_unordered]):
+                self._tell()
+        else:
+            parts = self._parts()
+            for _ in self._crew.run([partial(self._proof.search, part) for part in parts]):
+                self._done += self._documents / len(parts)
+        self._proven = True
+
+    def _parts(self) -> list[Range]:
+        bounds = in_order(self._bounds)
+        wanted = min(self._documents // DOCUMENTS_PER_RANGE, len(bounds) // 3, MAXIMUM_RANGES)
+        return split(bounds, max(wanted, 1))
+
+    def _count(self, identity: Identity) -> None:
+        self._phase, self._done = "counts", 0.0
+        scans = plan_scans(self._shape)
+        parts = self._parts() if identity.by_id else [Range()]
+        scopes = set()
+        tasks = []
+        for scan in scans:
+            rows = id(scan.scope) not in scopes
+            scopes.add(id(scan.scope))
+            tasks += [partial(self._scan, scan, part, rows) for part in parts]
+        for scan, groups, rows in self._crew.run(tasks):
+            self._tally.add(scan, groups, rows=rows)
+            self._done += self._documents / len(tasks)
+        self._documents = self._tally.rows.get(id(self._shape), 0)
+        self._counted = True
+
+    def _scan(self, scan: Scan, part: Range, rows: bool) -> tuple[Scan, list[dict[str, Any]], bool]:
+        query = part.query()
+        match = [{"$match": query}] if query else []
+        return scan, list(self._source.group([*match, *scan.pipeline()])), rows
+
+    def _check_identity(self, before: Identity) -> None:
+        """A collection that was dropped looks empty; what was proven of it is worth nothing."""
+        try:
+            after = self._source.identity()
+        except PyMongoError:
+            return
+        if after.exists and after.uuid == before.uuid:
+            return
+        self._proven = self._counted = False
+        self._stopped = (
+            f"The collection {self._source.name} was dropped or replaced while it was read."
+        )
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(
+                Progress(
+                    collection=self._source.name,
+                    phase=self._phase,
+                    done=min(round(self._done), self._documents),
+                    total=self._documents,
+                    rounds=self._proof.rounds,
+                )
+            )
+
+    def _result(self) -> Profile:
+        sampled = self._shape.objects[SAMPLED]
+        figures: Figures
+        if self._counted:
+            documents, figures = self._documents, Exact(self._tally)
+        elif self._depth == "sample" or self._read_whole or not sampled:
+            documents, figures = sampled, Counted(SAMPLED)
+        else:
+            documents, figures = max(self._documents, sampled), Estimated()
+        return Profile(
+            collection=self._source.name,
+            fields=fields_of(self._shape, documents, figures),
+            coverage=self._coverage(),
+        )
+
+    def _coverage(self) -> Coverage:
+        sampled = self._shape.objects[SAMPLED]
+        whole = self._read_whole and self._stopped is None
+        reached: Depth = "sample"
+        if whole:
+            reached = self._depth
+        elif self._counted:
+            reached = "exact"
+        elif self._proven:
+            reached = "complete"
+        documents = sampled if whole else max(self._documents, 0)
+        return Coverage(
+            requested=self._depth,
+            reached=reached,
+            documents=documents,
+            examined=sampled + self._proof.fetched,
+            proven=whole or self._proven,
+            rounds=self._proof.rounds,
+            margin=None if whole or self._counted else _margin(sampled, documents),
+            seconds=time.monotonic() - self._began,
+            stopped=self._stopped,
+        )
+
+
+def _margin(sampled: int, documents: int) -> float | None:
+    """Half-width of the 95 % interval of a share of one half, for a finite population."""
+    if not sampled:
+        return None
+    if documents <= sampled or documents < 2:
+        return 0.0
+    correction = math.sqrt((documents - sampled) / (documents - 1))
+    return 1.96 * 0.5 / math.sqrt(sampled) * correction

@@ -1,0 +1,122 @@
+"""Aggregation expressions that reach any value, whatever the names on the way.
+
+A name from the data is never read as anything but a name: plain ones go into a field path, all
+others (with dots, a leading dollar, empty) are literals compared with the object's keys, which
+works on MongoDB 4.4 too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from bson import Binary
+
+from djongo_services.bson_types import BINARY_SUBTYPES
+from djongo_services.introspection.profiling.proof_schema import is_plain
+
+Expression = Any
+
+SUBTYPE_LENGTHS: Final = (16, 20, 32, 64)
+"""Lengths of binary values whose subtypes the server can tell apart: UUIDs and digests."""
+
+
+def member(parent: Expression, name: str, *, guarded: bool) -> Expression:
+    """The field ``name`` of ``parent``; missing where there is none.
+
+    ``guarded`` says that the parent may be an array, through whose elements a plain path would
+    go, so that only an object's own field counts.
+    """
+    if not is_plain(name):
+        return _by_key(parent, name)
+    if not guarded and isinstance(parent, str):
+        return f"${name}" if parent == "$$ROOT" else f"{parent}.{name}"
+    return {"$let": {"vars": {"o": only_object(parent)}, "in": f"$$o.{name}"}}
+
+
+def only_object(value: Expression) -> Expression:
+    """The value if it is an embedded document, else an empty one."""
+    if value == "$$ROOT":
+        return value
+    if isinstance(value, str):
+        return _object_or_empty(value)
+    # Bound once: an expression that repeated its operand would double with every level.
+    return {"$let": {"vars": {"v": value}, "in": _object_or_empty("$$v")}}
+
+
+def _object_or_empty(value: str) -> Expression:
+    return {"$cond": [{"$eq": [{"$type": value}, "object"]}, value, {"$literal": {}}]}
+
+
+def no_ref(value: Expression) -> Expression:
+    """The value unless it is a DBRef, for which an empty document stands."""
+    return {"$let": {"vars": {"r": value}, "in": {"$cond": [_is_ref("$$r"), {}, "$$r"]}}}
+
+
+def only_array(value: Expression) -> Expression:
+    return {"$cond": [{"$isArray": [value]}, value, []]}
+
+
+def entries(value: Expression, without: Collection[str]) -> Expression:
+    """The keys and values of an object as an array of ``{k, v}``, without the keys named."""
+    every = {"$objectToArray": only_object(value)}
+    if not without:
+        return every
+    named = {"$in": ["$$this.k", {"$literal": sorted(without)}]}
+    return {"$filter": {"input": every, "cond": {"$not": [named]}}}
+
+
+def _by_key(parent: Expression, name: str) -> Expression:
+    same = {"$eq": ["$$this.k", {"$literal": name}]}
+    found = {"$filter": {"input": {"$objectToArray": only_object(parent)}, "cond": same}}
+    return {"$arrayElemAt": [{"$map": {"input": found, "in": "$$this.v"}}, 0]}
+
+
+def kind(value: Expression, types: Collection[str]) -> Expression:
+    """The refined type of a value, told as finely as ``types``, the known ones, need it."""
+    result: Expression = {"$type": value}
+    if "dbRef" in types and "object" in types:
+        test = {"$and": [{"$eq": [{"$type": value}, "object"]}, _is_ref(value)]}
+        result = {"$cond": [test, "dbRef", result]}
+    subtypes = [name for name in types if name.partition(":")[0] == "binData"]
+    if len(subtypes) > 1:
+        test = {"$eq": [{"$type": value}, "binData"]}
+        result = {"$cond": [test, _subtype(value, subtypes), result]}
+    return result
+
+
+def _is_ref(value: Expression) -> Expression:
+    keys = {"$map": {"input": {"$objectToArray": only_object(value)}, "in": "$$this.k"}}
+    return {"$setIsSubset": [{"$literal": ["$ref", "$id"]}, keys]}
+
+
+def _subtype(value: Expression, names: Collection[str]) -> Expression:
+    """The refined name of a binary value of a known length, else ``binData?``.
+
+    Binary values sort by length, then subtype, then bytes: within one length, a subtype is the
+    range from its zeros to the zeros of the next.
+    """
+    numbers = {_number(name): name for name in names}
+    branches = []
+    for length in SUBTYPE_LENGTHS:
+        for number in sorted(numbers, reverse=True):
+            least = Binary(bytes(length), number)
+            test = [{"$eq": [{"$binarySize": value}, length]}, {"$gte": [value, least]}]
+            branches.append({"case": {"$and": test}, "then": numbers[number]})
+    return {"$switch": {"branches": branches, "default": "binData?"}}
+
+
+def _number(name: str) -> int:
+    subtype = name.partition(":")[2]
+    if subtype.startswith("user") and subtype[4:].isdigit():
+        return int(subtype[4:])
+    return next((number for number, known in BINARY_SUBTYPES.items() if known == subtype), 0)
+
+
+def length_bound(size: Expression) -> Expression:
+    """The class of a length: the least of 0, 1, 2, 4, 8, ... that is not below it."""
+    bounds = [0, *(1 << power for power in range(25))]
+    branches = [{"case": {"$lte": ["$$n", bound]}, "then": bound} for bound in bounds]
+    return {
+        "$let": {"vars": {"n": size}, "in": {"$switch": {"branches": branches, "default": 1 << 25}}}
+    }

@@ -1,0 +1,192 @@
+"""What has been learnt of documents so far: a tree that only ever grows wider.
+
+Two tallies are kept apart everywhere. :data:`SAMPLED` counts the random sample and is what
+probabilities are estimated from. :data:`FETCHED` counts the documents that were read because the
+server said that they do not fit: they are odd by selection and must not weigh on an estimate.
+
+Names stay bytes, as BSON has them: a name need not be valid UTF-8.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from djongo_services.introspection.profiling.keys import KeySet
+
+SAMPLED: Final = 0
+FETCHED: Final = 1
+
+Counts = defaultdict[str, int]
+
+
+def _two_counts() -> tuple[Counts, Counts]:
+    return defaultdict(int), defaultdict(int)
+
+
+@dataclass(slots=True)
+class Lengths:
+    """Lengths of arrays: extremes, sum, and how many fell into each power-of-two class."""
+
+    minimum: int = 0
+    maximum: int = 0
+    total: int = 0
+    classes: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def arrays(self) -> int:
+        return sum(self.classes.values())
+
+    def add(self, length: int) -> None:
+        bound = length_class(length)
+        self.join(length, length, length, bound, 1)
+
+    def join(self, minimum: int, maximum: int, total: int, bound: int, arrays: int) -> None:
+        """Take in ``arrays`` arrays of one class with their extremes and their total length."""
+        self.minimum = min(self.minimum, minimum) if self.classes else minimum
+        self.maximum = max(self.maximum, maximum)
+        self.total += total
+        self.classes[bound] = self.classes.get(bound, 0) + arrays
+
+    def merge(self, other: Lengths) -> None:
+        if not other.classes:
+            return
+        self.minimum = min(self.minimum, other.minimum) if self.classes else other.minimum
+        self.maximum = max(self.maximum, other.maximum)
+        self.total += other.total
+        for bound, arrays in other.classes.items():
+            self.classes[bound] = self.classes.get(bound, 0) + arrays
+
+
+def length_class(length: int) -> int:
+    """The upper bound that names a length's class: 0, 1, 2, 4, 8, 16, ..."""
+    return 1 << (length - 1).bit_length() if length else 0
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """The values at one path."""
+
+    counts: tuple[Counts, Counts] = field(default_factory=_two_counts)
+    """Refined BSON type name to number, for the sample and for what was fetched."""
+    object: ObjectShape | None = None
+    ref: ObjectShape | None = None
+    """The fields of DBRefs, apart from those of other embedded documents."""
+    array: ArrayShape | None = None
+
+    @property
+    def types(self) -> list[str]:
+        """Every type seen, in the order of their first appearance in the sample, then later."""
+        return list(dict.fromkeys([*self.counts[SAMPLED], *self.counts[FETCHED]]))
+
+    def seen(self, tally: int) -> int:
+        return sum(self.counts[tally].values())
+
+    @property
+    def seen_at_all(self) -> int:
+        return self.seen(SAMPLED) + self.seen(FETCHED)
+
+    def merge(self, other: Node) -> None:
+        """Take in everything known of another node; the other is not to be used any more."""
+        for mine, theirs in zip(self.counts, other.counts, strict=True):
+            for name, count in theirs.items():
+                mine[name] += count
+        if other.object is not None:
+            self.object = _merged(self.object, other.object)
+        if other.ref is not None:
+            self.ref = _merged(self.ref, other.ref)
+        if other.array is not None:
+            if self.array is None:
+                self.array = other.array
+            else:
+                self.array.merge(other.array)
+
+
+def _merged(mine: ObjectShape | None, theirs: ObjectShape) -> ObjectShape:
+    if mine is None:
+        return theirs
+    mine.merge(theirs)
+    return mine
+
+
+@dataclass(slots=True, eq=False)
+class ArrayShape:
+    element: Node = field(default_factory=Node)
+    lengths: tuple[Lengths, Lengths] = field(default_factory=lambda: (Lengths(), Lengths()))
+
+    def merge(self, other: ArrayShape) -> None:
+        self.element.merge(other.element)
+        for mine, theirs in zip(self.lengths, other.lengths, strict=True):
+            mine.merge(theirs)
+
+
+@dataclass(slots=True, eq=False)
+class MapShape:
+    """The part of an object whose keys are data; once folded, it stays folded."""
+
+    keys: KeySet
+    value: Node = field(default_factory=Node)
+
+
+@dataclass(slots=True, eq=False)
+class ObjectShape:
+    objects: list[int] = field(default_factory=lambda: [0, 0])
+    """Number of objects, for the sample and for what was fetched."""
+    fields: dict[bytes, Node] = field(default_factory=dict)
+    map: MapShape | None = None
+    checked_at: int = 0
+    """Number of fields when it was last looked at whether they are data."""
+
+    @property
+    def seen_at_all(self) -> int:
+        return self.objects[SAMPLED] + self.objects[FETCHED]
+
+    def node(self, key: bytes) -> Node:
+        """Where the value of a key belongs, made when it is new."""
+        found = self.fields.get(key)
+        if found is not None:
+            return found
+        if self.map is not None and self.map.keys.accepts(key):
+            self.map.keys.add(key)
+            return self.map.value
+        found = self.fields[key] = Node()
+        return found
+
+    def always(self, node: Node) -> bool:
+        """Whether every object seen had the field."""
+        return node.seen_at_all >= self.seen_at_all
+
+    def fold(self, names: list[bytes], keys: KeySet) -> None:
+        """Turn named fields into entries of the map, which is made when there is none."""
+        if self.map is None:
+            self.map = MapShape(keys=keys)
+        else:
+            self.map.keys.widen(keys)
+        for name in names:
+            self.map.keys.add(name)
+            self.map.value.merge(self.fields.pop(name))
+
+    def merge(self, other: ObjectShape) -> None:
+        for tally, count in enumerate(other.objects):
+            self.objects[tally] += count
+        if other.map is not None:
+            if self.map is None:
+                self.map = other.map
+            else:
+                self.map.keys.widen(other.map.keys)
+                self.map.value.merge(other.map.value)
+        if self.map is not None:
+            accepted = [name for name in self.fields if self.map.keys.accepts(name)]
+            self.fold(accepted, self.map.keys)
+        for name, node in other.fields.items():
+            self.node(name).merge(node)
+
+
+def objects_of(node: Node) -> Iterator[ObjectShape]:
+    """The shapes of embedded documents directly at a node."""
+    if node.object is not None:
+        yield node.object
+    if node.ref is not None:
+        yield node.ref
