@@ -21,7 +21,6 @@ from djongo_services.introspection.modelling.embedded import (
 from djongo_services.introspection.modelling.header import about, header
 from djongo_services.introspection.modelling.indexes import declare_indexes
 from djongo_services.introspection.modelling.naming import (
-    RESERVED_CLASSES,
     RESERVED_FIELDS,
     Namespace,
     class_name,
@@ -55,7 +54,8 @@ class _Builder:
     _index_names: Namespace = field(init=False)
 
     def __post_init__(self) -> None:
-        names = Namespace(RESERVED_CLASSES | IMPORTED_NAMES, ignore_case=True)
+        # Django knows models by their names in lower case.
+        names = Namespace(IMPORTED_NAMES - {"models"}, ignore_case=True)
         self._class_names = {
             each.collection.name: names.claim(class_name(each.collection.name), numbered="{}{}")
             for each in self.report.collections
