@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from bson.binary import UuidRepresentation
-from bson.codec_options import DatetimeConversion
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from djongo_services.introspection.catalog import Catalog, Collection
 from djongo_services.introspection.path import ELEMENT, Path, query_path
+from djongo_services.introspection.profiling.decoding import LENIENT
 from djongo_services.introspection.profiling.interruption import Interrupted
 from djongo_services.introspection.profiling.references.candidates import Candidates
 from djongo_services.introspection.profiling.references.judging import Option, choose
@@ -84,13 +83,7 @@ class _Search:
         progress: ProgressHook | None,
         stop: Stop | None,
     ) -> None:
-        options = database.codec_options.with_options(
-            document_class=dict,
-            uuid_representation=UuidRepresentation.STANDARD,
-            unicode_decode_error_handler="replace",
-            datetime_conversion=DatetimeConversion.DATETIME_AUTO,
-        )
-        self.database = database.with_options(codec_options=options)
+        self.database = database.with_options(codec_options=LENIENT)
         self.collections = {one.name: one for one in catalog.collections}
         self.profiles = profiles
         self.sample = sample

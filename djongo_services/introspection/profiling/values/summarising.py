@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bson.codec_options import DatetimeConversion
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from djongo_services.bson_types import NUMBERS, server_type
 from djongo_services.introspection.path import Path
+from djongo_services.introspection.profiling.decoding import LENIENT
 from djongo_services.introspection.profiling.extraction import Stage, levels, reachable
 from djongo_services.introspection.profiling.interruption import Interrupted
 from djongo_services.introspection.profiling.values.formats import worth_counting
@@ -91,13 +91,7 @@ class _Reading:
         progress: ProgressHook | None,
         stop: Stop | None,
     ) -> None:
-        options = collection.codec_options.with_options(
-            document_class=dict,
-            tz_aware=True,
-            unicode_decode_error_handler="replace",
-            datetime_conversion=DatetimeConversion.DATETIME_AUTO,
-        )
-        self.collection = collection.with_options(codec_options=options)
+        self.collection = collection.with_options(codec_options=LENIENT)
         self.documents = profile.coverage.documents
         self.small = sample >= self.documents * SAMPLE_SHARE
         self.whole = self.small or depth != "sample"

@@ -1,0 +1,208 @@
+"""Warnings that follow from the shape of the documents and, where read, their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from djongo_services.bson_types import NUMBERS
+from djongo_services.introspection.path import Path, render_path
+from djongo_services.introspection.profiling.warnings.wording import (
+    estimated,
+    listed,
+    number,
+    objects,
+    percent,
+    quoted,
+)
+from djongo_services.introspection.report import Coverage, Field, Profile, Warning
+
+NEAR_MISSING = 0.02
+"""A field that fewer have, or that fewer lack, is more often a mistake than a choice."""
+
+MIN_PARENTS = 50
+"""Of fewer objects, two percent are none."""
+
+MANY_RARE = 5
+"""More rare fields of one object are told in one sentence: attributes, not mistakes."""
+
+LONG_ARRAY = 1000
+GROWING_ARRAY = 200
+GROWING_FACTOR = 20
+"""An array is called unbounded when it has 1,000 elements, or 200 and 20 times the mean: a
+document holds 16 MB, and every update of a long array rewrites it."""
+
+DEEP = 10
+"""Steps of a path; MongoDB allows 100 levels, and people lose their way long before."""
+
+AS_STRING = 0.95
+"""Share of the strings at a path that look like a number or date."""
+
+_INTEGERS = frozenset({"int", "long"})
+_NOTHING = frozenset({"null", "undefined"})
+
+
+def about_documents(profile: Profile) -> list[Warning]:
+    """Mixed types, near-missing fields, long arrays, deep nesting, numbers and dates as strings."""
+    fields = list(profile.walk())
+    coverage = profile.coverage
+    return [
+        *_each(_mixed_types(field, coverage) for field in fields),
+        *_near_missing(profile),
+        *_each(_unbounded_array(field) for field in fields),
+        *_deep_nesting(fields),
+        *_each(_as_string(field) for field in fields),
+    ]
+
+
+def _mixed_types(field: Field, coverage: Coverage) -> Warning | None:
+    """Null apart; int and long together are one kind of number, chosen by size."""
+    kinds = {name: found for name, found in field.types.items() if name not in _NOTHING}
+    if len(kinds) < 2 or kinds.keys() <= _INTEGERS:
+        return None
+    total = sum(found.count for found in kinds.values())
+    shares = ", ".join(
+        f"{name} ({percent(found.count / total)})" if total else name
+        for name, found in sorted(kinds.items(), key=lambda item: (-item[1].count, item[0]))
+    )
+    rare = total - max(found.count for found in kinds.values())
+    if kinds.keys() <= NUMBERS:
+        advice = "all are numbers and compare with each other, but a model has to choose one type"
+    else:
+        advice = f"convert {_the_rest(rare, coverage)} or model alternatives"
+    return Warning(
+        code="mixed-types",
+        message=f"{quoted(field.name)} holds {shares}; {advice}.",
+        path=field.name,
+        count=rare,
+    )
+
+
+def _the_rest(count: int, coverage: Coverage) -> str:
+    return f"the {estimated(count, coverage)} rarer values" if count != 1 else "the rarer value"
+
+
+def _near_missing(profile: Profile) -> Iterator[Warning]:
+    for prefix, siblings in _families(profile):
+        rare = [field for field in siblings if _is_rare(field)]
+        if len(rare) > MANY_RARE:
+            yield _many_rare(prefix, rare)
+        else:
+            yield from (_rare(field, profile.coverage) for field in rare)
+        yield from (
+            _nearly_always(field, profile.coverage)
+            for field in siblings
+            if _is_nearly_always(field)
+        )
+
+
+def _families(profile: Profile) -> Iterator[tuple[Path, Sequence[Field]]]:
+    """The named fields of one object, for each object."""
+    families = [((), profile.fields), *((field.path, field.children) for field in profile.walk())]
+    for path, children in families:
+        named = [field for field in children if isinstance(field.path[-1], str)]
+        if named and named[0].parents >= MIN_PARENTS:
+            yield path, named
+
+
+def _is_rare(field: Field) -> bool:
+    return 0 < field.probability < NEAR_MISSING
+
+
+def _is_nearly_always(field: Field) -> bool:
+    return field.missing > 0 and 1 - NEAR_MISSING < field.probability < 1
+
+
+def _rare(field: Field, coverage: Coverage) -> Warning:
+    return Warning(
+        code="near-missing",
+        message=(
+            f"{quoted(field.name)} is in {estimated(field.present, coverage)} of "
+            f"{objects(field.parents, 'object')} ({percent(field.probability)}); "
+            f"is the name a slip, or the field a leftover?"
+        ),
+        path=field.name,
+        count=field.present,
+    )
+
+
+def _many_rare(prefix: Path, rare: Sequence[Field]) -> Warning:
+    names = [field.name for field in rare]
+    where = quoted(render_path(prefix)) if prefix else "the documents"
+    return Warning(
+        code="near-missing",
+        message=(
+            f"{number(len(rare))} fields of {where} are each in less than "
+            f"{percent(NEAR_MISSING)} of the objects: {listed(names)}; "
+            f"if the names are data, an array of pairs can be indexed."
+        ),
+        path=render_path(prefix) if prefix else None,
+    )
+
+
+def _nearly_always(field: Field, coverage: Coverage) -> Warning:
+    return Warning(
+        code="near-missing",
+        message=(
+            f"{quoted(field.name)} is missing from {estimated(field.missing, coverage)} of "
+            f"{objects(field.parents, 'object')} ({percent(1 - field.probability)}); "
+            f"fill it in and it can be required."
+        ),
+        path=field.name,
+        count=field.missing,
+    )
+
+
+def _unbounded_array(field: Field) -> Warning | None:
+    lengths = field.lengths
+    if lengths is None:
+        return None
+    longest = lengths.maximum
+    growing = longest >= GROWING_ARRAY and longest >= lengths.mean * GROWING_FACTOR
+    if longest < LONG_ARRAY and not growing:
+        return None
+    return Warning(
+        code="unbounded-array",
+        message=(
+            f"{quoted(field.name)} has up to {number(longest)} elements, {lengths.mean:,.1f} on "
+            f"average; if it grows, keep its elements in a collection of their own."
+        ),
+        path=field.name,
+    )
+
+
+def _deep_nesting(fields: Sequence[Field]) -> Iterator[Warning]:
+    """One warning, about the deepest path."""
+    deepest = max(fields, key=lambda field: len(field.path), default=None)
+    if deepest is not None and len(deepest.path) > DEEP:
+        yield Warning(
+            code="deep-nesting",
+            message=(
+                f"{quoted(deepest.name)} is {len(deepest.path)} levels deep; "
+                f"flatten it, or keep its inner part in a collection of its own."
+            ),
+            path=deepest.name,
+        )
+
+
+def _as_string(field: Field) -> Warning | None:
+    strings = field.types.get("string")
+    if strings is None or field.values is None:
+        return None
+    formats = field.values.formats
+    dates = formats.get("date", 0.0) + formats.get("datetime", 0.0)
+    if formats.get("number", 0.0) >= AS_STRING:
+        code, what, example = "number-as-string", "numbers", '"10" sorts before "9"'
+    elif dates >= AS_STRING:
+        code, what, example = "date-as-string", "dates", "the server cannot calculate with them"
+    else:
+        return None
+    return Warning(
+        code=code,
+        message=f"{quoted(field.name)} keeps {what} as strings: {example}; convert them.",
+        path=field.name,
+        count=strings.count,
+    )
+
+
+def _each(warnings: Iterable[Warning | None]) -> Iterator[Warning]:
+    return (warning for warning in warnings if warning is not None)

@@ -1,0 +1,44 @@
+"""How warnings spell names, shares and lists; a name from the database is quoted data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from djongo_services.introspection.report import Coverage
+
+
+def quoted(name: str) -> str:
+    """In double quotes, on one line whatever it holds."""
+    return json.dumps(name, ensure_ascii=False)
+
+
+def listed(names: Sequence[str], limit: int = 5) -> str:
+    """``"a", "b" and 3 more``."""
+    shown = ", ".join(quoted(name) for name in names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def percent(share: float) -> str:
+    """``12 %``, ``1.5 %``; never 0 or 100 for what is not."""
+    value = share * 100
+    if 0 < value < 0.1:
+        return "<0.1 %"
+    if 99.9 < value < 100:
+        return ">99.9 %"
+    if value < 10 or value > 90:
+        return f"{round(value, 1):g} %"
+    return f"{value:.0f} %"
+
+
+def number(count: int) -> str:
+    return f"{count:,}"
+
+
+def objects(count: int, one: str = "document", many: str | None = None) -> str:
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def estimated(count: int, coverage: Coverage) -> str:
+    """The count, marked where it is an estimate."""
+    return number(count) if coverage.reached == "exact" else f"about {number(count)}"
