@@ -153,9 +153,7 @@ def _people() -> CollectionReport:
                 field(("_id",), 1234, objectId=1234),
                 field(("name",), 1234, string=1234),
                 field(("email",), 1234, string=1200, null=30),
-                field(
-                    ("address",), 1234, (field(("address", "city"), 700, string=700),), object=700
-                ),
+                field(("address",), 1234, (city,), object=700),
             ),
             coverage=coverage(
                 requested="exact", reached="exact", documents=1234, margin=None, proven=True

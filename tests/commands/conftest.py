@@ -1,0 +1,123 @@
+"""Running our commands, in this process and in one of their own."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pymongo.database import Database
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    code: int
+    stdout: str
+    stderr: str
+    """With the sentence of a CommandError, which the command line would print there."""
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def connect_to(settings: Any) -> Callable[..., None]:
+    """Make a URI the connection ``default``."""
+
+    def connect(uri: str, name: str, **more: Any) -> None:
+        default = {"HOST": uri, "NAME": name, **more}
+        settings.DJONGO_SERVICES = {"CONNECTIONS": {"default": default}}
+
+    return connect
+
+
+@pytest.fixture
+def inspectmongo(
+    database: Database[dict[str, Any]], connect_to: Callable[..., None], mongodb_server: Any
+) -> Run:
+    """``inspectmongo("--format", "json")`` on the fixture's database."""
+    connect_to(mongodb_server.uri, database.name)
+    return run_inspectmongo
+
+
+@pytest.fixture
+def run() -> Run:
+    """The command on whatever connection the test has made."""
+    return run_inspectmongo
+
+
+@pytest.fixture
+def inspectmongo_on(connect_to: Callable[..., None]) -> Callable[[Database[Any]], Run]:
+    """The command on the database given."""
+
+    def on(database: Database[Any]) -> Run:
+        host, port = database.client.address or ("", 0)
+        connect_to(f"mongodb://{host}:{port}/", database.name)
+        return run_inspectmongo
+
+    return on
+
+
+@pytest.fixture
+def refuse(mongodb_server: Any, database: Database[Any]) -> Iterator[Callable[..., str]]:
+    """``refuse("listCollections", errorCode=13)``: a URI on which the server does that."""
+    admin = database.client.admin
+
+    def configure(*commands: str, **data: Any) -> str:
+        data |= {"failCommands": list(commands), "appName": database.name}
+        admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=data)
+        separator = "&" if "?" in mongodb_server.uri else "?"
+        return f"{mongodb_server.uri}{separator}appName={database.name}"
+
+    yield configure
+    admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+def run_inspectmongo(*arguments: str, **options: Any) -> Result:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code, sentence = 0, ""
+    try:
+        call_command("inspectmongo", *arguments, stdout=stdout, stderr=stderr, **options)
+    except CommandError as error:
+        code, sentence = error.returncode, f"CommandError: {error}\n"
+    return Result(code=code, stdout=stdout.getvalue(), stderr=stderr.getvalue() + sentence)
+
+
+@pytest.fixture
+def start(mongodb_server: Any) -> Callable[..., subprocess.Popen[str]]:
+    """``start("inspectmongo", database="name")``: a process whose connection is that database."""
+
+    def popen(
+        *arguments: str,
+        database: str,
+        uri: str | None = None,
+        env: dict[str, str] | None = None,
+        **options: Any,
+    ) -> subprocess.Popen[str]:
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.commands.settings",
+            "DJONGO_SERVICES_TEST_URI": uri or mongodb_server.uri,
+            "COMMANDS_TEST_DATABASE": database,
+            "PYTHONPATH": str(ROOT),
+            **(env or {}),
+        }
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.Popen(
+            [sys.executable, "-m", "django", *arguments],
+            cwd=ROOT,
+            env=environment,
+            encoding="utf-8",
+            **streams,
+        )
+
+    return popen

@@ -1,0 +1,159 @@
+"""``inspectmongo`` as a process of its own: signals, pipes, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+import pytest
+from pymongo.database import Database
+
+from tests.commands.conftest import ROOT
+
+Mongo = Database[dict[str, Any]]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+SECONDS = 30
+SLOW = {
+    "$expr": {
+        "$function": {
+            "body": "function() { sleep(50); return true; }",
+            "args": [],
+            "lang": "js",
+        }
+    }
+}
+
+
+@pytest.fixture
+def slow(database: Mongo) -> Mongo:
+    """A collection, and a view of it that takes the server a minute to read."""
+    database.things.insert_many([{"number": number} for number in range(1200)])
+    database.create_collection("slow", viewOn="things", pipeline=[{"$match": SLOW}])
+    return database
+
+
+def wait_for_operation(database: Mongo) -> None:
+    """Until the server works on the slow view."""
+    deadline = time.monotonic() + SECONDS
+    pipeline = [
+        {"$currentOp": {}},
+        {"$match": {"ns": {"$regex": f"^{database.name}\\."}, "secs_running": {"$gte": 1}}},
+    ]
+    while not list(database.client.admin.aggregate(pipeline)):
+        assert time.monotonic() < deadline, "the command never began to read"
+
+
+def first_line(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.readline()
+
+
+def test_ctrl_c_ends_with_a_partial_result(slow: Mongo, start: Start) -> None:
+    process = start("inspectmongo", "--format", "json", "--depth", "exact", database=slow.name)
+    with process:
+        assert first_line(process.stderr).startswith("Connecting to 'default'")
+        wait_for_operation(slow)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert stderr.startswith("CommandError: The result is partial: ")
+    assert stderr.count("\n") == 1
+    document = json.loads(stdout)
+    assert document["stopped"]
+    assert {"slow", "things"} >= {found["name"] for found in document["collections"]}
+
+
+def test_ctrl_c_while_it_connects(database: Mongo, start: Start) -> None:
+    process = start("inspectmongo", database=database.name, uri="mongodb://127.0.0.1:1/")
+    with process:
+        assert first_line(process.stderr).endswith("for at most 30 s.\n")
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=SECONDS)
+    assert (process.returncode, stdout, stderr) == (130, "", "Interrupted.\n")
+
+
+def test_the_second_ctrl_c_leaves_at_once() -> None:
+    code = """
+import os, signal, threading
+from djongo_services.management.interruption import stop_on_interrupt
+with stop_on_interrupt() as stop:
+    os.kill(os.getpid(), signal.SIGINT)
+    assert stop.wait(10)
+    print("asked to stop", flush=True)
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(60)
+    finally:
+        print("unwound", flush=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings_sql"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "asked to stop\n", "")
+
+
+def test_a_reader_who_leaves_is_no_error(database: Mongo, start: Start) -> None:
+    database.things.insert_one({"a": 1})
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("inspectmongo", "-v", "0", database=database.name, stdout=writing)
+    os.close(writing)
+    with process:
+        _, stderr = process.communicate(timeout=SECONDS)
+    assert (process.returncode, stderr) == (0, "")
+
+
+def test_a_wrong_argument_is_one_line_and_exit_code_2(database: Mongo, start: Start) -> None:
+    with start("inspectmongo", "--frmat", "json", database=database.name) as process:
+        stdout, stderr = process.communicate(timeout=SECONDS)
+    assert (process.returncode, stdout) == (2, "")
+    assert stderr == (
+        "CommandError: unrecognized arguments: --frmat (see __main__.py inspectmongo --help)\n"
+    )
+
+
+def test_trouble_is_one_line_and_exit_code_2(database: Mongo, start: Start) -> None:
+    uri = "mongodb://user:s3cret@127.0.0.1:1/?serverSelectionTimeoutMS=100"
+    with start("inspectmongo", database=database.name, uri=uri) as process:
+        stdout, stderr = process.communicate(timeout=SECONDS)
+    assert (process.returncode, stdout) == (2, "")
+    assert stderr == (
+        f"Connecting to 'default' (127.0.0.1:1/{database.name}), for at most 0.1 s.\n"
+        f"CommandError: The MongoDB server of the connection 'default' "
+        f"(127.0.0.1:1/{database.name}) cannot be reached: 127.0.0.1:1: "
+        f"[Errno 111] Connection refused. Start the server, or correct HOST in the settings.\n"
+    )
+
+
+@pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "\u2588" * 8), ("ascii", "?" * 8)])
+def test_the_report_reaches_any_terminal(
+    database: Mongo, start: Start, encoding: str, bar: str
+) -> None:
+    database.things.insert_one({"a": "x"})
+    process = start("inspectmongo", database=database.name, env={"PYTHONIOENCODING": encoding})
+    with process:
+        stdout, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    assert f"{bar} string" in stdout
+
+
+def test_json_is_utf8_whatever_the_locale_is(database: Mongo, start: Start) -> None:
+    database["\u4e2d"].insert_one({"a": 1})
+    options = {"database": database.name, "env": {"PYTHONIOENCODING": "latin-1"}}
+    with start("inspectmongo", "--format", "mermaid", **options) as process:
+        stdout, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    assert "\u4e2d" in stdout
