@@ -36,6 +36,8 @@ class MongoServer:
     that started it, also when that is killed; forked children may connect but do not control it.
     """
 
+    _access: Access | None = None
+
     def __init__(
         self,
         members: int = 1,
@@ -65,7 +67,6 @@ class MongoServer:
         self._wanted_version = version
         self._binary = None if binary is None else Path(binary).absolute()
         self._auth = auth
-        self._access: Access | None = None
         self._cache_gb = cache_gb
         self._parameters = {
             "diagnosticDataCollectionEnabled": "false",
