@@ -83,10 +83,13 @@ def test_a_program_that_ends_without_stop_leaves_nothing():
         assert is_gone(program)
 
 
-def test_the_servers_of_a_killed_keeper_end():
-    with start_program() as program:
+def test_a_killed_keeper_takes_its_servers_along_and_the_program_cleans_up():
+    with start_program(then="input()") as program:
         os.kill(program.keeper, signal.SIGKILL)
         assert until(lambda: not any(alive(pid) for pid in program.servers))
+        program.process.communicate("\n", timeout=20)
+        assert program.process.returncode == 0
+        assert not program.folder.exists()
 
 
 def test_the_terminals_interrupt_reaches_the_program_alone():
