@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 
 from djongo_services.introspection.progress import Progress, ProgressHook
 from djongo_services.introspection.rendering.printable import printable
+from djongo_services.introspection.rendering.values import shortened
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def progress_line(stream: TextIO, *, color: bool) -> Iterator[ProgressHook]:
     console = Console(file=stream, no_color=not color)
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=24, complete_style="cyan", finished_style="cyan", pulse_style="cyan"),
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
@@ -41,4 +42,4 @@ def progress_line(stream: TextIO, *, color: bool) -> Iterator[ProgressHook]:
 def describe_progress(progress: Progress) -> str:
     """``notes: proof, round 2``."""
     rounds = f", round {progress.rounds}" if progress.rounds else ""
-    return f"{printable(progress.collection)}: {progress.phase}{rounds}"
+    return f"{shortened(printable(progress.collection), 40)}: {progress.phase}{rounds}"
