@@ -43,6 +43,8 @@ class Plan:
     database: str
     fingerprint: str
     """Of the database that the plan was made for: :func:`fingerprint`."""
+    collections: tuple[str, ...]
+    """The names that the plan, and its fingerprint, are about."""
     changes: tuple[Change, ...]
     """By collection."""
     notes: tuple[Change, ...] = ()

@@ -89,8 +89,8 @@ def summary(plan: Plan) -> str:
 def render_json(plan: Plan) -> str:
     """The plan as a signed document; :func:`load` reads it back.
 
-    ``{"format_version": 1, "database", "fingerprint", "operations": [...], "changes": [...],
-    "notes": [...], "problems": [...], "signature"}``.
+    ``{"format_version": 1, "database", "fingerprint", "collections": [...], "operations": [...],
+    "changes": [...], "notes": [...], "problems": [...], "signature"}``.
     """
     document = _document(plan)
     document["signature"] = _signer().signature(_canonical(document))
@@ -123,6 +123,7 @@ def load(text: str) -> Plan:
     return Plan(
         database=document["database"],
         fingerprint=document["fingerprint"],
+        collections=tuple(document["collections"]),
         changes=tuple(_change(item) for item in document["changes"]),
         notes=tuple(_change(item) for item in document["notes"]),
         problems=tuple(Problem(**item) for item in document["problems"]),
@@ -164,6 +165,7 @@ def _document(plan: Plan) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "database": plan.database,
         "fingerprint": plan.fingerprint,
+        "collections": list(plan.collections),
         "operations": [
             {"collection": step.collection, **operation_document(step)} for step in plan.operations
         ],

@@ -56,6 +56,7 @@ def diff(
     return Plan(
         database=catalog.database,
         fingerprint=fingerprint(catalog, [spec.name for spec in specs]),
+        collections=tuple(sorted(spec.name for spec in specs)),
         changes=tuple(changes),
         notes=tuple(notes),
         problems=tuple(problem for spec in specs for problem in spec.problems),

@@ -1,0 +1,69 @@
+"""Documents that forbid a unique index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.collation import Collation
+from pymongo.database import Database
+
+from djongo_services.schema.spec import IndexSpec
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Duplicate:
+    """One key that several documents share."""
+
+    key: Document
+    """Field to value, by the positions of the index's keys."""
+    documents: int
+    examples: tuple[Any, Any]
+    """Two of their ``_id`` values."""
+
+
+def find_duplicates(
+    database: Database[Document], collection: str, index: IndexSpec, *, limit: int = 10
+) -> list[Duplicate]:
+    """The keys shared by most documents first; grouped by the server, which may use its disk.
+
+    A missing field counts as null and a partial index looks only at its own documents, as the server
+    does. An array is taken as a whole, so a duplicate between elements of two arrays is not listed.
+    """
+    filter_ = index.options.get("partialFilterExpression", {})
+    names = [name for name, _ in index.keys]
+    key = {str(n): {"$ifNull": [f"${name}", None]} for n, name in enumerate(names)}
+    pipeline: list[Document] = [
+        {"$match": dict(filter_)},
+        {
+            "$group": {
+                "_id": key,
+                "n": {"$sum": 1},
+                "low": {"$min": "$_id"},
+                "high": {"$max": "$_id"},
+            }
+        },
+        {"$match": {"n": {"$gt": 1}}},
+        {"$sort": {"n": -1, "_id": 1}},
+        {"$limit": limit},
+    ]
+    collation = index.options.get("collation")
+    found = database[collection].aggregate(
+        pipeline,
+        allowDiskUse=True,
+        collation=Collation(**_known(collation)) if collation else None,
+    )
+    return [
+        Duplicate(
+            key={name: group["_id"].get(str(n)) for n, name in enumerate(names)},
+            documents=group["n"],
+            examples=(group["low"], group["high"]),
+        )
+        for group in found
+    ]
+
+
+def _known(collation: Any) -> Document:
+    return {name: value for name, value in collation.items() if name != "version"}

@@ -1,0 +1,65 @@
+"""Sending a long command: watch what it builds, and end it when asked.
+
+The command carries a comment of its own, by which ``$currentOp`` finds both the client's operation
+and the server's index builder. Killing them aborts the build and removes the unfinished index
+(measured on 4.4 to 6.0: the client gets 11601).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from typing import Any, TypeAlias
+
+from pymongo.database import Database
+from pymongo.errors import OperationFailure, PyMongoError
+
+Document = dict[str, Any]
+BuildHook: TypeAlias = Callable[[int, int], None]
+"""Called with documents or keys done and their total, several times a build."""
+
+POLL_SECONDS = 0.5
+
+
+def send(
+    database: Database[Document],
+    command: Document,
+    *,
+    stop: threading.Event,
+    progress: BuildHook | None = None,
+) -> Document:
+    """The server's answer to the command; raises PyMongo's errors, 11601 after ``stop`` was set."""
+    comment = f"djongo_services {uuid.uuid4().hex}"
+    with ThreadPoolExecutor(1, "djongo_services-schema") as worker:
+        answer = worker.submit(database.command, {**command, "comment": comment})
+        while not wait_for([answer], timeout=POLL_SECONDS).done:
+            if stop.is_set():
+                _kill(database, comment)
+            elif progress is not None:
+                _tell(database, comment, progress)
+        return answer.result()
+
+
+def _tell(database: Database[Document], comment: str, progress: BuildHook) -> None:
+    for operation in _operations(database, comment):
+        found = operation.get("progress")
+        if found:
+            progress(int(found["done"]), int(found["total"]))
+
+
+def _kill(database: Database[Document], comment: str) -> None:
+    for operation in _operations(database, comment):
+        with contextlib.suppress(PyMongoError):  # It may have ended between the two commands.
+            database.client.admin.command("killOp", op=operation["opid"])
+
+
+def _operations(database: Database[Document], comment: str) -> list[Document]:
+    pipeline = [{"$currentOp": {}}, {"$match": {"command.comment": comment}}]
+    try:
+        return list(database.client.admin.aggregate(pipeline))
+    except OperationFailure:
+        return []  # Without the privilege there is no progress to show.
