@@ -71,9 +71,9 @@ def apply(
 ) -> ObjectId:
     """Carry out the plan's operations in order, and return the id of the run.
 
-    Raises Locked when another run is at work, PlanOutdated when the database is no longer what the
-    plan was made for, OperationRefused when the server says no, Interrupted after ``stop``, LeaseLost
-    when another run took over. What was done stays done; a new plan goes on from there.
+    Raises Locked when another run is at work, PlanOutdated when the database is no longer what
+    the plan was made for, OperationRefused when the server says no, Interrupted after ``stop``,
+    LeaseLost when another run took over. What was done stays done; a new plan goes on from there.
     """
     with Lease(database, seconds=lease_seconds) as lease:
         _check_fingerprint(database, plan)

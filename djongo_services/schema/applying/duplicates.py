@@ -29,8 +29,9 @@ def find_duplicates(
 ) -> list[Duplicate]:
     """The keys shared by most documents first; grouped by the server, which may use its disk.
 
-    A missing field counts as null and a partial index looks only at its own documents, as the server
-    does. An array is taken as a whole, so a duplicate between elements of two arrays is not listed.
+    A missing field counts as null and a partial index looks only at its own documents, as the
+    server does. An array is taken as a whole: a duplicate between elements of two arrays is not
+    listed.
     """
     filter_ = index.options.get("partialFilterExpression", {})
     names = [name for name, _ in index.keys]

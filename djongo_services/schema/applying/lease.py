@@ -6,6 +6,7 @@ The holder renews the lease from a thread of its own. A holder that died stops r
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -87,11 +88,9 @@ class Lease:
             )
 
     def _acquire(self) -> None:
-        try:
-            # $expr is refused in the filter of an upsert, so the document is made first.
+        # $expr is refused in the filter of an upsert, so the document is made first.
+        with contextlib.suppress(DuplicateKeyError):
             self._leases.insert_one({"_id": self._name, "expires": datetime.min})
-        except DuplicateKeyError:
-            pass
         free = {"$lt": ["$expires", "$$NOW"]}
         taken = self._leases.find_one_and_update(
             {"_id": self._name, "$expr": free},
@@ -124,9 +123,10 @@ class Lease:
         host, _, rest = str(held.get("holder", "another host")).partition(":")
         process = rest.partition(":")[0] or "?"
         since, expires = held.get("since"), held.get("expires")
+        if not (since and expires):
+            return "Another run is changing the schema; try again."
         return (
-            f"Another run is changing the schema: process {process} on {host}, since {since:%H:%M:%S} "
-            f"UTC; try again when it has ended, or after {expires:%H:%M:%S} UTC if it died."
-            if since and expires
-            else "Another run is changing the schema; try again."
+            f"Another run is changing the schema: process {process} on {host}, since "
+            f"{since:%H:%M:%S} UTC; try again when it has ended, or after {expires:%H:%M:%S} UTC "
+            f"if it died."
         )

@@ -58,7 +58,7 @@ def _kill(database: Database[Document], comment: str) -> None:
 
 
 def _operations(database: Database[Document], comment: str) -> list[Document]:
-    pipeline = [{"$currentOp": {}}, {"$match": {"command.comment": comment}}]
+    pipeline: list[Document] = [{"$currentOp": {}}, {"$match": {"command.comment": comment}}]
     try:
         return list(database.client.admin.aggregate(pipeline))
     except OperationFailure:

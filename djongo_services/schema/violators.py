@@ -1,0 +1,147 @@
+"""Documents that a validator refuses: how many, which, and why in words."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import WriteError
+
+Document = dict[str, Any]
+
+_REFUSED = 121
+_COUNT_COMMENT = "djongo_services counts documents that a validator refuses"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Violator:
+    id: Any
+    """The document's ``_id``."""
+    reasons: tuple[str, ...]
+    """``price: is a string, must be int or long``; empty before MongoDB 5.0, which tells none."""
+
+
+def violating(query: Mapping[str, Any]) -> Document:
+    """The filter for documents that the validator ``query`` refuses."""
+    return {"$nor": [dict(query)]}
+
+
+def count_violators(collection: Collection[Document], query: Mapping[str, Any]) -> int:
+    """Counted on the server in one scan; no document leaves it."""
+    return collection.count_documents(violating(query), comment=_COUNT_COMMENT)
+
+
+def find_violators(
+    database: Database[Document], collection: str, query: Mapping[str, Any], *, limit: int
+) -> Iterator[Violator]:
+    """The first violators in natural order.
+
+    The server explains a refusal only to who writes, so each document is offered to an empty
+    collection that has the same validator; it is refused there, too, and nothing is stored. The
+    collection is named ``djongo_services_probe_...`` and dropped at the end.
+    """
+    raw = database[collection].with_options(
+        codec_options=database.codec_options.with_options(document_class=RawBSONDocument)
+    )
+    found = raw.find(violating(query)).limit(limit)
+    probe = f"djongo_services_probe_{uuid.uuid4().hex}"
+    database.create_collection(probe, validator=dict(query))
+    try:
+        for document in found:
+            yield Violator(id=document["_id"], reasons=_reasons(database, probe, document))
+    finally:
+        database.drop_collection(probe)
+
+
+def _reasons(
+    database: Database[Document], probe: str, document: RawBSONDocument
+) -> tuple[str, ...]:
+    try:
+        database[probe].insert_one(document)  # type: ignore[arg-type]  # a raw document is one
+    except WriteError as error:
+        if error.code != _REFUSED:
+            raise
+        details = (error.details or {}).get("errInfo", {}).get("details")
+        return tuple(explain(details)) if details else ()
+    return ()
+
+
+def explain(details: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """The server's ``errInfo.details`` as sentences, one a broken rule."""
+    for rule in details.get("schemaRulesNotSatisfied", ()):
+        yield from _schema_rule(rule, path)
+    for part in details.get("clausesNotSatisfied", ()):
+        yield from explain(part["details"], path)
+    if "schemaRulesNotSatisfied" not in details and "clausesNotSatisfied" not in details:
+        yield from _query_rule(details, path)
+
+
+def _schema_rule(rule: Mapping[str, Any], path: str) -> Iterator[str]:
+    match rule.get("operatorName"):
+        case "properties" | "patternProperties":
+            for item in rule.get("propertiesNotSatisfied", ()):
+                below = _join(path, item["propertyName"])
+                for detail in item["details"]:
+                    yield from _schema_rule(detail, below)
+        case "required":
+            names = ", ".join(map(str, rule.get("missingProperties", ())))
+            yield f"{path or 'the document'}: {names} missing"
+        case "additionalProperties" if "additionalProperties" in rule:
+            names = ", ".join(map(str, rule["additionalProperties"]))
+            yield f"{path or 'the document'}: {names} not known to the model"
+        case "items" if "details" in rule:
+            below = f"{path}[{rule.get('itemIndex', '')}]"
+            for detail in rule["details"]:
+                yield from _schema_rule(detail, below)
+        case "allOf" | "anyOf" | "oneOf" if "schemasNotSatisfied" in rule:
+            for schema in rule["schemasNotSatisfied"]:
+                for detail in schema["details"]:
+                    yield from _schema_rule(detail, path)
+        case _:
+            yield from _leaf(rule, path)
+
+
+def _leaf(rule: Mapping[str, Any], path: str) -> Iterator[str]:
+    name = path or "the document"
+    wanted = rule.get("specifiedAs", {})
+    match rule.get("operatorName"):
+        case "bsonType" | "type" as operator:
+            yield f"{name}: is {rule.get('consideredType')}, must be {_any_of(wanted[operator])}"
+        case "enum":
+            yield f"{name}: {_short(rule.get('consideredValue'))} is not among the choices"
+        case "pattern":
+            value = _short(rule.get("consideredValue"))
+            yield f"{name}: {value} does not match {_short(wanted.get('pattern'))}"
+        case operator:
+            bound = next(iter(wanted.values()), None) if wanted else None
+            value = _short(rule.get("consideredValue"))
+            yield f"{name}: {value} breaks {operator} {_short(bound)}".rstrip()
+
+
+def _query_rule(details: Mapping[str, Any], path: str) -> Iterator[str]:
+    operator = details.get("operatorName", "a rule")
+    wanted = details.get("specifiedAs")
+    value = details.get("consideredValue")
+    shown = f" {_short(value)}" if value is not None else ""
+    yield f"{path or 'the document'}:{shown} does not satisfy {_short(wanted) or operator}"
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _any_of(types: Any) -> str:
+    return " or ".join(map(str, types)) if isinstance(types, list) else str(types)
+
+
+def _short(value: Any) -> str:
+    """At most 60 characters of the value, on one line, without control characters."""
+    if value is None:
+        return ""
+    text = ascii(value) if not isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
