@@ -18,7 +18,7 @@ from pymongo import MongoClient
 from demo_project.archive.seeding.oddities import ODDITIES
 from demo_project.demo.deployment import Deployment
 from demo_project.demo.findings import missing_oddities
-from demo_project.demo.round_trip import round_trip
+from demo_project.demo.round_trip import plain_collections, round_trip
 from demo_project.demo.step import Step, StepFailed
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
@@ -62,7 +62,11 @@ def models(deployment: Deployment, *, style: str) -> str:
         raise StepFailed(f"{file} is not Python: {error}.") from None
     if style == "plain":
         return f"reports/{file}, compiles"
-    return f"reports/{file}, {round_trip(deployment.reports / file)} documents round-trip"
+    saved = round_trip(deployment.reports / file)
+    if without := plain_collections() - saved.keys():
+        raise StepFailed(f"{file} has no model for the collection {min(without)}.")
+    total = sum(saved.values())
+    return f"reports/{file}, {total:,} documents of {len(saved)} collections round-trip"
 
 
 def json_schema(deployment: Deployment) -> str:
@@ -147,12 +151,12 @@ class _ExternalResources(HTMLParser):
 
 
 STEPS = (
-    Step(name="inspectmongo: report", run=report),
-    Step(name="inspectmongo: json", run=json_report),
-    Step(name="inspectmongo: models, backend", run=partial(models, style="backend")),
-    Step(name="inspectmongo: models, plain", run=partial(models, style="plain")),
-    Step(name="inspectmongo: jsonschema", run=json_schema),
-    Step(name="inspectmongo: mermaid", run=mermaid),
-    Step(name="inspectmongo: html", run=html),
-    Step(name="inspectmongo: kind B", run=kind_b),
+    Step(name="inspectmongo report", run=report),
+    Step(name="inspectmongo json", run=json_report),
+    Step(name="inspectmongo models (backend)", run=partial(models, style="backend")),
+    Step(name="inspectmongo models (plain)", run=partial(models, style="plain")),
+    Step(name="inspectmongo jsonschema", run=json_schema),
+    Step(name="inspectmongo mermaid", run=mermaid),
+    Step(name="inspectmongo html", run=html),
+    Step(name="inspectmongo json (kind B)", run=kind_b),
 )

@@ -57,6 +57,8 @@ def _run(step: Step, deployment: Deployment) -> Outcome:
     except (StepFailed, CommandError, DjongoServicesError, OSError) as error:
         text, ok = str(error), False
     except (PyMongoError, DatabaseError) as error:
-        cause = error.__cause__ if isinstance(error, DatabaseError) else error
-        text, ok = describe_error(cause or error, connections["default"]), False
+        cause = error.__cause__ if isinstance(error.__cause__, PyMongoError) else error
+        text, ok = describe_error(cause, connections["default"]), False
+    except Exception as error:  # noqa: BLE001 - a defect of the command that the step runs
+        text, ok = f"It raised {type(error).__name__}: {error}", False
     return Outcome(name=step.name, ok=ok, text=text, seconds=perf_counter() - started)

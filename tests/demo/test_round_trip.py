@@ -26,6 +26,7 @@ class Card(models.Model):
     handled_by = ArrayField(models.TextField(), null=True)
     provenance = models.JSONField(null=True)
     accession = models.TextField(null=True)
+    acession = models.TextField(null=True)
     class Meta:
         db_table = "legacy_cards"
 """
@@ -64,14 +65,14 @@ from demo_project.demo.round_trip import round_trip
 from demo_project.demo.step import StepFailed
 def judge(path):
     try:
-        return str(round_trip(path))
+        return round_trip(path)
     except StepFailed as error:
         return str(error)
 result = [judge(path) for path in sorted(Path({folder!r}).glob("*.py"))]
 """
 
 VERDICTS = (
-    ("nothing", "nothing", "80"),
+    ("nothing", "nothing", {"legacy_cards": 80}),
     (
         "shelf = models.JSONField(null=True)",
         "shelf = models.TextField(null=True)",

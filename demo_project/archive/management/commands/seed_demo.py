@@ -47,8 +47,8 @@ class Command(BaseCommand):
             with override_settings(DEBUG=False):
                 made = seed(size)
         except (PyMongoError, DatabaseError) as error:
-            cause = error.__cause__ if isinstance(error, DatabaseError) else error
-            raise CommandError(describe_error(cause or error, connections["default"])) from None
+            cause = error.__cause__ if isinstance(error.__cause__, PyMongoError) else error
+            raise CommandError(describe_error(cause, connections["default"])) from None
         if options["verbosity"] > 1:
             for collection, count in made.items():
                 self.stdout.write(f"{count:>9,} {collection}")

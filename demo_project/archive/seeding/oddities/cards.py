@@ -16,7 +16,7 @@ from demo_project.archive.seeding.sizes import Size
 
 COLLECTION = "legacy_cards"
 LONGEST = 2_500
-"""Elements of the one array that was appended to for years."""
+"""Elements of the few arrays that were appended to for years."""
 DEEPEST = 12
 
 ODDITIES = (
@@ -28,9 +28,15 @@ ODDITIES = (
     ),
     Oddity(
         collection=COLLECTION,
-        says="accession is missing on one card of forty",
+        says="accession is missing on one card of eighty",
         warning="near-missing",
         path="accession",
+    ),
+    Oddity(
+        collection=COLLECTION,
+        says="that card spells it acession",
+        warning="near-missing",
+        path="acession",
     ),
     Oddity(
         collection=COLLECTION,
@@ -46,7 +52,7 @@ ODDITIES = (
     ),
     Oddity(
         collection=COLLECTION,
-        says=f"handled_by has a few names, and on one card {LONGEST:,}",
+        says=f"handled_by has a few names, and on one card of four hundred {LONGEST:,}",
         warning="unbounded-array",
         path="handled_by",
     ),
@@ -110,13 +116,12 @@ def _card(number: int, size: Size) -> dict[str, Any]:
         "handled_by": _handlers(number),
         "provenance": _owners(DEEPEST if number == 5 else number % 2),
     }
-    if number % 40 != 17:
-        card["accession"] = f"1931.{number:05}"
+    card["acession" if number % 80 == 17 else "accession"] = f"1931.{number:05}"
     return card
 
 
 def _handlers(number: int) -> list[str]:
-    count = LONGEST if number == 7 else number % 4
+    count = LONGEST if number % 400 == 7 else number % 4
     return [words.GIVEN[(number + at) % len(words.GIVEN)] for at in range(count)]
 
 
