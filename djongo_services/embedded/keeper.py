@@ -31,6 +31,9 @@ from typing import Any
 PARENT_CHECK_SECONDS = 1.0
 STOP_SECONDS = 20.0
 """How long a server that keeps its data may take to close its files before it is killed."""
+LOCK_SECONDS = 0.5
+"""How long a folder must stay locked by a living program to count as in use: a killed one that
+its parent has not waited for still looks alive."""
 _PR_SET_PDEATHSIG = 1
 
 Request = dict[str, Any]
@@ -91,12 +94,13 @@ class Keeper:
         if folder is None:
             return {}
         self._lock = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        patience = time.monotonic() + LOCK_SECONDS
         while True:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 holder = int(os.pread(self._lock, 20, 0) or b"0")
-                if _alive(holder):
+                if _alive(holder) and time.monotonic() > patience:
                     return {"in_use_by": holder}
                 # The program before us is dead and its keeper is closing the files.
                 time.sleep(0.05)

@@ -63,7 +63,11 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return not Path("/proc/self").exists()
+    return state != "Z"  # else it has ended, and only its parent has not asked yet
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> bool:
