@@ -26,6 +26,12 @@ from djongo_services.transaction.errors import (
     TransactionManagementError,
     TransactionsUnsupported,
 )
+from djongo_services.transaction.retry import (
+    aretrying,
+    arun_in_transaction,
+    retrying,
+    run_in_transaction,
+)
 from djongo_services.transaction.signals import transaction_finished, transaction_retried
 from djongo_services.transaction.watching import watch_everything
 
@@ -37,12 +43,16 @@ __all__ = [
     "TransactionManagementError",
     "TransactionsUnsupported",
     "aatomic",
+    "aretrying",
+    "arun_in_transaction",
     "atomic",
     "current_session",
     "get_rollback",
     "in_atomic_block",
     "on_commit",
     "on_rollback",
+    "retrying",
+    "run_in_transaction",
     "set_rollback",
     "transaction_finished",
     "transaction_retried",

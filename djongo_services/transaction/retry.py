@@ -1,0 +1,178 @@
+"""Run a whole function in a transaction, and again when MongoDB asks for that.
+
+Only a function can be tried again, a ``with`` block cannot. It may run several times, so what it
+does outside of the transaction has to bear that; ``on_commit`` callbacks are dropped with each
+failed attempt and run for the one that was committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar
+
+from djongo_services.conf import settings
+from djongo_services.connections import DEFAULT_ALIAS, connections
+from djongo_services.transaction import orm, reporting, state
+from djongo_services.transaction.atomic import (
+    AsyncAtomic,
+    Atomic,
+    refuse_unless_async,
+    refuse_unless_plain,
+    wanted,
+)
+from djongo_services.transaction.errors import is_transient, is_unknown_commit
+from djongo_services.transaction.instances import Recorder, recorded
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FIRST_DELAY = 0.005
+_LONGEST_DELAY = 0.5
+_GROWTH = 1.5
+"""As in the driver specification of withTransaction; seconds."""
+
+
+def run_in_transaction(
+    function: Callable[..., R],
+    *args: Any,
+    using: str | None = None,
+    max_attempts: int | None = None,
+    timeout: float | None = None,
+    **options: Any,
+) -> R:
+    """``function(*args)`` within :func:`atomic`; the whole again on a transient error.
+
+    That is one with the label TransientTransactionError, found along ``__cause__`` too: write
+    conflicts, elections, lost connections. Never when a commit's result is unknown, and not for a
+    duplicate key. Model instances that a failed attempt created are as they were before it.
+
+    Inside of an open block it joins and runs once: only the outermost can be tried again.
+
+    :param max_attempts: default TRANSACTION["MAX_ATTEMPTS"].
+    :param timeout: seconds after which no attempt begins; default TRANSACTION["TIMEOUT"].
+    :param options: those of :func:`atomic`; use functools.partial for the function's keywords.
+
+    Raises what the last attempt raised, with a note that says how many there were.
+    """
+    refuse_unless_plain(function, "run_in_transaction", "arun_in_transaction")
+    attempts = Attempts(using, max_attempts, timeout)
+    while True:
+        block = Atomic(attempts.using, wanted(attempt=attempts.number, **options))
+        if attempts.is_joined():
+            with block:
+                return function(*args)
+        with recorded(attempts.key) as recorder:
+            try:
+                with block:
+                    return function(*args)
+            except Exception as error:  # noqa: BLE001 - raised again unless it is transient
+                delay = attempts.delay_or_raise(error, recorder)
+        time.sleep(delay)
+
+
+async def arun_in_transaction(
+    function: Callable[..., Awaitable[R]],
+    *args: Any,
+    using: str | None = None,
+    max_attempts: int | None = None,
+    timeout: float | None = None,
+    **options: Any,
+) -> R:
+    """:func:`run_in_transaction` for an ``async def``, within :func:`aatomic`."""
+    refuse_unless_async(function, "arun_in_transaction", "run_in_transaction")
+    attempts = Attempts(using, max_attempts, timeout)
+    while True:
+        block = AsyncAtomic(attempts.using, wanted(attempt=attempts.number, **options))
+        if attempts.is_joined():
+            async with block:
+                return await function(*args)
+        with recorded(attempts.key) as recorder:
+            try:
+                async with block:
+                    return await function(*args)
+            except Exception as error:  # noqa: BLE001 - raised again unless it is transient
+                delay = attempts.delay_or_raise(error, recorder)
+        await asyncio.sleep(delay)
+
+
+def retrying(using: Any = None, **options: Any) -> Any:
+    """Decorate a function so that each call is a :func:`run_in_transaction`.
+
+    ``@retrying``, ``@retrying("archive", max_attempts=3)``: its arguments except the function's.
+    """
+    if callable(using):
+        return retrying()(using)
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        refuse_unless_plain(function, "retrying", "aretrying")
+
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            call = functools.partial(function, *args, **kwargs)
+            return run_in_transaction(call, using=using, **options)
+
+        return wrapper
+
+    return decorate
+
+
+def aretrying(using: Any = None, **options: Any) -> Any:
+    """:func:`retrying` for an ``async def``."""
+    if callable(using):
+        return aretrying()(using)
+
+    def decorate(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        refuse_unless_async(function, "aretrying", "retrying")
+
+        @functools.wraps(function)
+        async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            call = functools.partial(function, *args, **kwargs)
+            return await arun_in_transaction(call, using=using, **options)
+
+        return wrapper
+
+    return decorate
+
+
+class Attempts:
+    """The attempts of one call: how many there were, and whether there is one more."""
+
+    def __init__(
+        self, using: str | None, max_attempts: int | None = None, timeout: float | None = None
+    ) -> None:
+        limits = settings.transaction
+        self.using = using or DEFAULT_ALIAS
+        self.connection = connections[self.using]
+        self.key = self.connection.key
+        self.number = 1
+        self._most = limits.max_attempts if max_attempts is None else max_attempts
+        self._timeout = limits.timeout if timeout is None else timeout
+        if self._most < 1 or self._timeout <= 0:
+            raise ValueError("max_attempts is at least 1, and timeout a number of seconds above 0.")
+        self._began = time.monotonic()
+
+    def is_joined(self) -> bool:
+        return state.innermost(self.key) is not None or orm.adopt(self.connection) is not None
+
+    def delay_or_raise(self, error: Exception, recorder: Recorder | None) -> float:
+        """Seconds until the next attempt; raises ``error`` when there is to be none."""
+        if recorder is not None and not is_unknown_commit(error):
+            recorder.restore()
+        if not is_transient(error):
+            raise error
+        ceiling = min(_FIRST_DELAY * _GROWTH**self.number, _LONGEST_DELAY)
+        delay = random.uniform(0, ceiling)  # noqa: S311 - to spread attempts, not to hide
+        elapsed = time.monotonic() - self._began
+        if self.number >= self._most or elapsed + delay > self._timeout:
+            error.add_note(
+                f"The transaction on {self.using!r} was given up after {self.number} attempts in "
+                f"{elapsed:.1f} s."
+            )
+            raise error
+        self.number += 1
+        reporting.retried(self.using, self.number, error, delay)
+        return delay

@@ -1,0 +1,296 @@
+"""The backend's ORM inside of atomic(), and atomic() together with the backend's and Django's."""
+
+# ruff: noqa: PT012 - what is tested is how whole blocks end
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import django_mongodb_backend.transaction as backend
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, IntegrityError
+from django.db import connections as databases
+from django.db import transaction as django
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from djongo_services.connections import connections
+from djongo_services.transaction import (
+    TransactionManagementError,
+    aatomic,
+    atomic,
+    on_commit,
+    on_rollback,
+    retrying,
+    run_in_transaction,
+    set_rollback,
+)
+from tests.backend_app.models import Author
+from tests.transaction.conftest import failing, open_transactions
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Mongo = Database[dict[str, Any]]
+
+
+class Boom(Exception):
+    pass
+
+
+@pytest.fixture
+def mongo(settings: Any) -> Iterator[Mongo]:
+    """The database that the ORM is on, by the connection that shares its client."""
+    settings.DJONGO_SERVICES = {"CONNECTIONS": {"default": {"DATABASE": "default"}}}
+    database = connections["default"].database
+    yield database
+    database.raw.drop()
+    assert open_transactions(database.client) == 0
+    assert databases["default"].session is None  # type: ignore[attr-defined]  # the backend's
+    assert databases["default"].run_on_commit == []
+
+
+def names() -> list[str]:
+    return sorted(Author.objects.values_list("name", flat=True))
+
+
+def test_orm_and_pymongo_commit_together(mongo: Mongo) -> None:
+    with atomic():
+        Author.objects.create(name="A")
+        Author.objects.bulk_create([Author(name="B"), Author(name="C")])
+        Author.objects.filter(name="C").update(name="D")
+        mongo.raw.insert_one({})
+        assert names() == ["A", "B", "D"]
+    assert names() == ["A", "B", "D"]
+    assert mongo.raw.count_documents({}) == 1
+
+
+def test_orm_and_pymongo_roll_back_together(mongo: Mongo) -> None:
+    kept = Author.objects.create(name="kept")
+    with pytest.raises(Boom), atomic():
+        Author.objects.create(name="A")
+        kept.delete()
+        mongo.raw.insert_one({})
+        raise Boom
+    assert names() == ["kept"]
+    assert mongo.raw.count_documents({}) == 0
+
+
+def test_djangos_on_commit_comes_to_the_same_row(mongo: Mongo) -> None:
+    ran: list[str] = []
+    with atomic():
+        on_commit(lambda: ran.append("ours"))
+        django.on_commit(lambda: ran.append("Django's"))
+        backend.on_commit(lambda: ran.append("the backend's"))
+        Author.objects.create(name="A")
+        assert ran == []
+    assert ran == ["ours", "Django's", "the backend's"]
+    with pytest.raises(Boom), atomic():
+        django.on_commit(lambda: ran.append("never"))
+        raise Boom
+    django.on_commit(lambda: ran.append("at once"))
+    assert ran[3:] == ["at once"]
+
+
+def test_the_backends_atomic_joins_ours(mongo: Mongo) -> None:
+    with atomic():
+        with backend.atomic():
+            Author.objects.create(name="A")
+            with backend.atomic():
+                Author.objects.create(name="B")
+        set_rollback(True)
+    assert names() == []
+
+
+@pytest.mark.parametrize("inner", [backend.atomic, django.atomic])
+def test_an_inner_failure_of_another_atomic_dooms_ours(mongo: Mongo, inner: Any) -> None:
+    with pytest.raises(TransactionManagementError, match="caught inside of it"), atomic():
+        Author.objects.create(name="A")
+        with inner():
+            with pytest.raises(Boom), inner():
+                Author.objects.create(name="B")
+                raise Boom
+    assert names() == []
+
+
+def test_ours_joins_the_backends_atomic(mongo: Mongo) -> None:
+    ran: list[str] = []
+    with pytest.raises(Boom), backend.atomic():
+        Author.objects.create(name="A")
+        with atomic():
+            Author.objects.create(name="B")
+            mongo.raw.insert_one({})
+            on_commit(lambda: ran.append("commit"))
+            on_rollback(lambda: ran.append("rollback"))
+        raise Boom
+    assert ran == ["rollback"]
+    assert names() == []
+    assert mongo.raw.count_documents({}) == 0
+    with backend.atomic(), atomic():
+        mongo.raw.insert_one({})
+        on_commit(lambda: ran.append("commit"))
+        assert ran == ["rollback"]
+        with pytest.raises(RuntimeError, match="durable"), atomic(durable=True):
+            pass
+    assert ran == ["rollback", "commit"]
+    assert mongo.raw.count_documents({}) == 1
+
+
+def test_our_inner_failure_dooms_the_backends_atomic(mongo: Mongo) -> None:
+    with pytest.raises(TransactionManagementError, match="inner Boom"), backend.atomic():
+        Author.objects.create(name="A")
+        with pytest.raises(Boom), atomic():
+            raise Boom
+        with pytest.raises(TransactionManagementError, match="inner block failed"):
+            Author.objects.create(name="B")
+    assert names() == []
+
+
+def test_ours_within_djangos_atomic_commits_for_itself(mongo: Mongo) -> None:
+    ran: list[str] = []
+    with django.atomic():
+        with atomic(durable=True):
+            Author.objects.create(name="A")
+            django.on_commit(lambda: ran.append("hook"))
+        assert ran == ["hook"]
+    assert names() == ["A"]
+
+
+def test_get_or_create_inside(mongo: Mongo) -> None:
+    with atomic():
+        _, created = Author.objects.get_or_create(name="A")
+        _, again = Author.objects.get_or_create(name="A")
+    assert (created, again) == (True, False)
+
+
+def test_the_backends_atomic_works_after_a_failed_commit_of_ours(mongo: Mongo) -> None:
+    ran: list[str] = []
+    mongo.raw.insert_one({})
+    with failing(mongo.client, "commitTransaction", times=1, errorCode=8):
+        with pytest.raises(PyMongoError), atomic():
+            Author.objects.create(name="A")
+            django.on_commit(lambda: ran.append("commit"))
+            on_rollback(lambda: ran.append("rollback"))
+    assert ran == ["rollback"]
+    with pytest.raises(Boom), backend.atomic():
+        Author.objects.create(name="B")
+        raise Boom
+    assert names() == []
+
+
+def test_a_failed_commit_of_the_backend_leaves_nothing_behind(mongo: Mongo) -> None:
+    ran: list[str] = []
+    with failing(mongo.client, "commitTransaction", times=1, errorCode=8):
+        with pytest.raises(PyMongoError), backend.atomic():
+            Author.objects.create(name="A")
+            django.on_commit(lambda: ran.append("commit"))
+    for atomic_block in (backend.atomic, atomic):
+        with pytest.raises(Boom), atomic_block():
+            Author.objects.create(name="B")
+            raise Boom
+    assert (names(), ran) == ([], [])
+    mongo.client.admin.command("killAllSessions", [])
+
+
+def test_a_transient_error_behind_djangos_is_found(mongo: Mongo) -> None:
+    Author.objects.create(name="there")
+    attempts: list[Author] = []
+    author = Author(name="new")
+
+    @retrying
+    def create() -> str:
+        attempts.append(author)
+        assert author.pk is None
+        assert author._state.adding
+        author.save()
+        Author.objects.filter(name="there").update(name="updated")
+        return "done"
+
+    with failing(
+        mongo.client,
+        "update",
+        times=2,
+        errorCode=112,
+        errorLabels=["TransientTransactionError"],
+    ):
+        assert create() == "done"
+    assert len(attempts) == 3
+    assert names() == ["new", "updated"]
+
+
+def test_instances_of_a_failed_attempt_are_as_before(mongo: Mongo) -> None:
+    kept = Author.objects.create(name="kept")
+    key = kept.pk
+    author = Author(name="new")
+
+    def work() -> None:
+        author.save()
+        author.save()
+        kept.delete()
+        assert kept.pk is None
+        raise Boom
+
+    with pytest.raises(Boom):
+        run_in_transaction(work)
+    assert author.pk is None
+    assert author._state.adding
+    assert author._state.db is None
+    assert kept.pk == key
+    author.save(force_insert=True)
+    assert names() == ["kept", "new"]
+
+
+def test_a_duplicate_key_is_not_tried_again(mongo: Mongo) -> None:
+    there = Author.objects.create(name="there")
+    calls: list[int] = []
+
+    def work(swallow: bool) -> None:
+        calls.append(1)
+        mongo.raw.insert_one({})
+        try:
+            Author(pk=there.pk, name="twice").save(force_insert=True)
+        except DatabaseError:
+            if not swallow:
+                raise
+
+    with pytest.raises(IntegrityError):
+        run_in_transaction(work, False)
+    with pytest.raises(TransactionManagementError):
+        run_in_transaction(work, True)
+    assert len(calls) == 2
+
+
+async def test_the_orms_a_methods_and_both_clients_join(mongo: Mongo) -> None:
+    ran: list[str] = []
+
+    def blocking() -> None:
+        Author.objects.create(name="thread")
+        mongo.raw.insert_one({"_id": "sync"})
+        with atomic():
+            django.on_commit(lambda: ran.append("hook"))
+
+    async def transfer(*, fail: bool) -> None:
+        async with aatomic():
+            await Author.objects.acreate(name="async")
+            await sync_to_async(blocking)()
+            await asyncio.to_thread(mongo.raw.insert_one, {"_id": "to_thread"})
+            await connections["default"].async_database.raw.insert_one({"_id": "async"})
+            assert await Author.objects.acount() == 2
+            assert await connections["default"].async_database.raw.count_documents({}) == 3
+            if fail:
+                raise Boom
+
+    try:
+        with pytest.raises(Boom):
+            await transfer(fail=True)
+        assert await Author.objects.acount() == 0
+        assert await connections["default"].async_database.raw.count_documents({}) == 0
+        assert ran == []
+        await transfer(fail=False)
+        assert await Author.objects.acount() == 2
+        assert await connections["default"].async_database.raw.count_documents({}) == 3
+        assert ran == ["hook"]
+    finally:
+        await connections["default"].aclose()
