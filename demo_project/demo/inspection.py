@@ -114,7 +114,7 @@ def kind_b(deployment: Deployment) -> str:
         check=False,
     )
     said = done.stderr.strip().splitlines() or ["it said nothing"]
-    _require(done.returncode == 0, f"Kind B fails with exit code {done.returncode}: {said[0]}")
+    _require(done.returncode == 0, f"Kind B fails with exit code {done.returncode}: {said[-1]}")
     document = _parse(output.read_text("utf-8"), output.name)
     names = {collection["name"] for collection in document["collections"]}
     _require("archive_note" in names, "Kind B does not see the collection archive_note.")

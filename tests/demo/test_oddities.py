@@ -8,7 +8,7 @@ import pytest
 
 from demo_project.archive.seeding.oddities import ODDITIES, Oddity
 from demo_project.archive.seeding.oddities.cards import LONGEST
-from tests.demo.conftest import Demo
+from tests.demo.conftest import ROOT, Demo
 
 
 def types(demo: Demo, collection: str, path: str) -> set[str]:
@@ -88,3 +88,8 @@ def test_labels_have_hard_names(demo: Demo) -> None:
         *("_id", "display name", "no. of items", "$price", "class", "größe"),
         'x"); import os #',
     ]
+
+
+def test_the_readme_lists_them() -> None:
+    text = " ".join((ROOT / "demo_project" / "README.md").read_text("utf-8").split())
+    assert [oddity for oddity in ODDITIES if oddity.says not in text] == []
