@@ -201,8 +201,8 @@ class Warning:
     code: str
     """Stable: ``mixed-types``, ``near-missing``, ``unbounded-array``, ``deep-nesting``,
     ``number-as-string``, ``date-as-string``, ``index-without-data``, ``redundant-index``,
-    ``reference-without-index``, ``dangling-reference``, ``validator-violations`` or
-    ``unreadable``."""
+    ``reference-without-index``, ``dangling-reference``, ``validator-violations``,
+    ``validator-off``, ``corrupt-index``, ``ttl-without-dates`` or ``unreadable``."""
     message: str
     """One sentence that names the field or index."""
     path: str | None = None

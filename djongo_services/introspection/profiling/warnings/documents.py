@@ -10,7 +10,7 @@ from djongo_services.introspection.profiling.warnings.wording import (
     estimated,
     listed,
     number,
-    objects,
+    parents,
     percent,
     quoted,
 )
@@ -117,7 +117,7 @@ def _rare(field: Field, coverage: Coverage) -> Warning:
         code="near-missing",
         message=(
             f"{quoted(field.name)} is in {estimated(field.present, coverage)} of "
-            f"{objects(field.parents, 'object')} ({percent(field.probability)}); "
+            f"{parents(field, coverage)} ({percent(field.probability)}); "
             f"is the name a slip, or the field a leftover?"
         ),
         path=field.name,
@@ -144,7 +144,7 @@ def _nearly_always(field: Field, coverage: Coverage) -> Warning:
         code="near-missing",
         message=(
             f"{quoted(field.name)} is missing from {estimated(field.missing, coverage)} of "
-            f"{objects(field.parents, 'object')} ({percent(1 - field.probability)}); "
+            f"{parents(field, coverage)} ({percent(1 - field.probability)}); "
             f"fill it in and it can be required."
         ),
         path=field.name,

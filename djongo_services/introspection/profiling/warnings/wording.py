@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from djongo_services.introspection.report import Coverage
+from djongo_services.introspection.report import Coverage, Field
 
 
 def quoted(name: str) -> str:
@@ -35,10 +35,18 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
-def objects(count: int, one: str = "document", many: str | None = None) -> str:
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+def objects(count: int, one: str = "document") -> str:
+    return f"{number(count)} {one if count == 1 else one + 's'}"
 
 
 def estimated(count: int, coverage: Coverage) -> str:
-    """The count, marked where it is an estimate."""
-    return number(count) if coverage.reached == "exact" else f"about {number(count)}"
+    """The count, marked where it is extrapolated from a sample."""
+    extrapolated = coverage.reached == "complete" and coverage.margin is not None
+    return f"about {number(count)}" if extrapolated else number(count)
+
+
+def parents(field: Field, coverage: Coverage) -> str:
+    """What a field's probability refers to: ``1,000 sampled documents``, ``3 objects``."""
+    noun = "document" if len(field.path) == 1 else "object"
+    sampled = coverage.reached == "sample" and coverage.margin is not None
+    return objects(field.parents, f"sampled {noun}" if sampled else noun)

@@ -16,7 +16,7 @@ from djongo_services.introspection.path import ELEMENT, KEY
 from djongo_services.introspection.profiling.values import summarise_values
 from djongo_services.introspection.progress import Progress
 from djongo_services.introspection.report import Profile, ValueSummary
-from tests.profiles_by_hand import profile_of
+from tests.introspection.profiles_by_hand import profile_of
 
 
 def summarised(database: Any, documents: list[dict[str, Any]], **options: Any) -> Profile:

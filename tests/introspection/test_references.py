@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from bson import Binary, DBRef, ObjectId
 
-from djongo_services.abilities import read_abilities
-from djongo_services.introspection.catalog import Catalog, Collection, Index
+from djongo_services.introspection import read_catalog
 from djongo_services.introspection.path import ELEMENT
 from djongo_services.introspection.profiling.references import find_references
 from djongo_services.introspection.report import Reference
-from tests.profiles_by_hand import profile_of
+from tests.introspection.profiles_by_hand import profile_of
 
 Documents = dict[str, list[dict[str, Any]]]
 
@@ -22,23 +21,6 @@ Documents = dict[str, list[dict[str, Any]]]
 def filled(database: Any, documents: Documents) -> None:
     for name, content in documents.items():
         database[name].insert_many(content)
-
-
-def catalog_of(database: Any) -> Catalog:
-    """What references need of a catalog: the collections and their indexes."""
-    collections = tuple(
-        Collection(
-            name=name,
-            indexes=tuple(
-                Index(name=one["name"], keys=tuple(one["key"].items()), definition=one)
-                for one in database[name].list_indexes()
-            ),
-        )
-        for name in sorted(database.list_collection_names())
-    )
-    return Catalog(
-        database=database.name, server=read_abilities(database.client), collections=collections
-    )
 
 
 def found(
@@ -49,7 +31,7 @@ def found(
         for name, content in documents.items()
         if only in (None, name)
     }
-    return find_references(database, catalog_of(database), profiles, **options)
+    return find_references(database, read_catalog(database), profiles, **options)
 
 
 def people(count: int = 20) -> list[dict[str, Any]]:
