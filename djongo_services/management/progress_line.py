@@ -42,4 +42,5 @@ def progress_line(stream: TextIO, *, color: bool) -> Iterator[ProgressHook]:
 def describe_progress(progress: Progress) -> str:
     """``notes: proof, round 2``."""
     rounds = f", round {progress.rounds}" if progress.rounds else ""
-    return f"{shortened(printable(progress.collection), 40)}: {progress.phase}{rounds}"
+    name = shortened(printable(progress.collection), 40)
+    return f"{name}: {progress.phase}{rounds}" if name else progress.phase

@@ -25,12 +25,12 @@ def archive(database: Mongo) -> Mongo:
     people = [{"_id": number, "name": f"Person {number}"} for number in range(1, 11)]
     database.people.insert_many(people)
     notes = [
-        {"title": f"Note {number}", "author_id": 1 + number % 10, "tags": ["a", "b"]}
+        {"title": f"Note {number}", "person_id": 1 + number % 10, "tags": ["a", "b"]}
         for number in range(50)
     ]
     database.notes.insert_many(notes)
     database.notes.insert_one({"title": 7})
-    database.notes.create_index("author_id")
+    database.notes.create_index("person_id")
     return database
 
 
@@ -58,7 +58,7 @@ def test_json_with_exact_counts(inspectmongo: Run) -> None:
     assert counted["tags[]"] == {"string": 100}
     assert found["notes"]["coverage"]["reached"] == "exact"
     (reference,) = found["notes"]["references"]
-    assert (reference["path"], reference["target"]) == ("author_id", "people")
+    assert (reference["path"], reference["target"]) == ("person_id", "people")
     assert "mixed-types" in {warning["code"] for warning in found["notes"]["warnings"]}
 
 
@@ -84,7 +84,7 @@ def test_machine_output_is_alone_on_stdout(inspectmongo: Run, format: str) -> No
 @pytest.mark.usefixtures("archive")
 def test_the_report_names_collections_fields_and_references(inspectmongo: Run) -> None:
     text = inspectmongo("--depth", "complete").stdout
-    for words in ("notes  collection", "people  collection", "author_id", "→ people", "_id_"):
+    for words in ("notes  collection", "people  collection", "person_id", "→ people", "_id_"):
         assert words in text
     assert max(map(len, text.splitlines())) <= 100
 

@@ -20,31 +20,30 @@ Mongo = Database[dict[str, Any]]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 SECONDS = 30
-SLOW = {
-    "$expr": {
-        "$function": {
-            "body": "function() { sleep(50); return true; }",
-            "args": [],
-            "lang": "js",
-        }
-    }
-}
 
 
 @pytest.fixture
-def slow(database: Mongo) -> Mongo:
-    """A collection, and a view of it that takes the server a minute to read."""
-    database.things.insert_many([{"number": number} for number in range(1200)])
-    database.create_collection("slow", viewOn="things", pipeline=[{"$match": SLOW}])
+def large(database: Mongo) -> Mongo:
+    """A collection that an exact inspection works on for seconds; made by the server itself."""
+    database.seed.insert_one({})
+    numbers = {f"field_{number}": {"nested": "$number"} for number in range(24)}
+    database.seed.aggregate(
+        [
+            {"$project": {"_id": 0, "number": {"$range": [0, 80_000]}}},
+            {"$unwind": "$number"},
+            {"$addFields": numbers},
+            {"$out": "large"},
+        ]
+    )
     return database
 
 
 def wait_for_operation(database: Mongo) -> None:
-    """Until the server works on the slow view."""
+    """Until the server works on the large collection."""
     deadline = time.monotonic() + SECONDS
     pipeline = [
         {"$currentOp": {}},
-        {"$match": {"ns": {"$regex": f"^{database.name}\\."}, "secs_running": {"$gte": 1}}},
+        {"$match": {"ns": f"{database.name}.large", "command.aggregate": {"$exists": True}}},
     ]
     while not list(database.client.admin.aggregate(pipeline)):
         assert time.monotonic() < deadline, "the command never began to read"
@@ -55,11 +54,11 @@ def first_line(stream: IO[str] | None) -> str:
     return stream.readline()
 
 
-def test_ctrl_c_ends_with_a_partial_result(slow: Mongo, start: Start) -> None:
-    process = start("inspectmongo", "--format", "json", "--depth", "exact", database=slow.name)
+def test_ctrl_c_ends_with_a_partial_result(large: Mongo, start: Start) -> None:
+    process = start("inspectmongo", "--format", "json", "--depth", "exact", database=large.name)
     with process:
         assert first_line(process.stderr).startswith("Connecting to 'default'")
-        wait_for_operation(slow)
+        wait_for_operation(large)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
@@ -67,7 +66,7 @@ def test_ctrl_c_ends_with_a_partial_result(slow: Mongo, start: Start) -> None:
     assert stderr.count("\n") == 1
     document = json.loads(stdout)
     assert document["stopped"]
-    assert {"slow", "things"} >= {found["name"] for found in document["collections"]}
+    assert {"large", "seed"} >= {found["name"] for found in document["collections"]}
 
 
 def test_ctrl_c_while_it_connects(database: Mongo, start: Start) -> None:

@@ -17,6 +17,7 @@ from djongo_services.management.progress_line import describe_progress
 @pytest.mark.parametrize(
     ("progress", "text"),
     [
+        (Progress(collection="", phase="catalog", done=0), "catalog"),
         (Progress(collection="notes", phase="sample", done=0), "notes: sample"),
         (Progress(collection="notes", phase="proof", done=9, rounds=2), "notes: proof, round 2"),
         (Progress(collection="\x1b[2J[b]", phase="counts", done=0), "\\x1b[2J[b]: counts"),

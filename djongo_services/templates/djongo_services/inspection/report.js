@@ -40,7 +40,7 @@
   });
   search.addEventListener("input", filter);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && document.activeElement !== search) {
+    if (event.key === "/" && !event.ctrlKey && !event.metaKey && document.activeElement !== search) {
       event.preventDefault();
       search.focus();
       search.select();
