@@ -170,7 +170,7 @@ class _Inspection:
 
     def _is_dropped(self, collection: Collection) -> bool:
         """A collection that no longer exists looks like an empty one."""
-        had_documents = collection.statistics is not None and collection.statistics.count > 0
+        had_documents = collection.statistics is not None and bool(collection.statistics.count)
         if self.profiles[collection.name].coverage.documents or not had_documents:
             return False
         return not self.database.list_collection_names(filter={"name": collection.name})
