@@ -75,11 +75,14 @@ def _catalog(
     collections: list[Collection],
     unavailable: tuple[Unavailable, ...],
 ) -> Catalog:
-    system = [one for one in collections if one.name.startswith("system.")]
     return Catalog(
         database=name,
         server=server,
-        collections=tuple(one for one in collections if not one.name.startswith("system.")),
-        system_collections=tuple(system),
+        collections=tuple(one for one in collections if not _is_system(one)),
+        system_collections=tuple(one for one in collections if _is_system(one)),
         unavailable=unavailable,
     )
+
+
+def _is_system(collection: Collection) -> bool:
+    return collection.name.startswith("system.")
