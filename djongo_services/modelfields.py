@@ -85,6 +85,8 @@ class ExtendedJSONField(forms.CharField):
         return json_util.dumps(value, json_options=_EXTENDED_JSON)
 
     def to_python(self, value: Any) -> Any:
+        if self.disabled:
+            return value
         if value in self.empty_values:
             return None
         try:

@@ -197,20 +197,22 @@ def _lengths(arrays: Sequence[list[Any]]) -> ArrayLengths | None:
 
 
 def _summary(found: Sequence[Any]) -> ValueSummary | None:
-    """Lengths and few distinct values of strings and integers, bounds of decimals."""
+    """Lengths and few distinct values of strings and integers, bounds of decimals and dates."""
     known = [value for value in found if value is not None]
     strings = [value for value in known if isinstance(value, str)]
     decimals = sorted(
         (value for value in known if isinstance(value, Decimal128)), key=_decimal_order
     )
+    beyond = [value for value in known if isinstance(value, DatetimeMS)]
+    bounds = decimals or beyond or [None]
     counts: dict[Any, int] = {}
     for value in known:
         if type(value) in {str, int, Int64}:
             counts[value] = counts.get(value, 0) + 1
     few = len(counts) <= 5 and sum(counts.values()) == len(known)
     return ValueSummary(
-        minimum=decimals[0] if decimals else None,
-        maximum=decimals[-1] if decimals else None,
+        minimum=bounds[0],
+        maximum=bounds[-1],
         shortest=min(map(len, strings), default=None),
         longest=max(map(len, strings), default=None),
         enum=tuple(counts.items()) if few else (),

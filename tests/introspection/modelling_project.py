@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -73,6 +73,7 @@ def run_modules(
     database: str = "",
     save: bool = False,
     use_tz: bool = True,
+    options: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Import each module as the models of an app, check the project, save every document."""
     apps = [f"generated{number}" for number in range(len(modules))]
@@ -80,7 +81,9 @@ def run_modules(
         (folder / app).mkdir()
         (folder / app / "__init__.py").write_text("")
         (folder / app / "models.py").write_text(text, encoding="utf-8")
-    (folder / "generated_settings.py").write_text(_settings(apps, style, uri, database, use_tz))
+    address = {"HOST": uri, "NAME": database, "OPTIONS": dict(options or {})}
+    settings = _settings(apps, style, use_tz, address)
+    (folder / "generated_settings.py").write_text(settings)
     done = subprocess.run(
         [sys.executable, "-c", _RUN, "save" if save else "check"],
         env={
@@ -97,9 +100,9 @@ def run_modules(
     return Outcome(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _settings(apps: list[str], style: str, uri: str, database: str, use_tz: bool) -> str:
+def _settings(apps: list[str], style: str, use_tz: bool, database: dict[str, Any]) -> str:
     backend = style == "backend"
-    mongodb = {"ENGINE": "django_mongodb_backend", "HOST": uri, "NAME": database}
+    mongodb = {"ENGINE": "django_mongodb_backend", **database}
     sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     # contenttypes and auth keep the integer keys of their own migrations; nothing is migrated.
     text = _SETTINGS.format(
@@ -140,6 +143,34 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
         yield f"int to long {path}"
     elif type(before) is not type(after) or not _same(before, after):
         yield f"changed {path}: {before!r} to {after!r}"
+
+
+def documented(change: str, documents: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the module's docstring names the change."""
+    kind, _, path = change.rpartition(" .")
+    match kind:
+        case "null added":
+            return True
+        case "order":
+            return bool(path)
+        case "int to long":
+            return any("." + path in _paths_of_long(each) for each in documents)
+    return False
+
+
+def _paths_of_long(value: Any, path: str = "") -> set[str]:
+    match value:
+        case Int64():
+            return {path}
+        case dict():
+            return {
+                found
+                for key, item in value.items()
+                for found in _paths_of_long(item, f"{path}.{key}")
+            }
+        case list():
+            return set().union(*(_paths_of_long(item, f"{path}[]") for item in value))
+    return set()
 
 
 def _same(before: Any, after: Any) -> bool:

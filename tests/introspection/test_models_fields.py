@@ -110,7 +110,7 @@ def test_identical_shapes_share_a_class_and_others_do_not() -> None:
 
     text = render_models(report_of(documents), style="backend")
 
-    assert "# orders: from; orders: to.\nclass From(EmbeddedModel):" in text
+    assert "# orders: from, to.\nclass From(EmbeddedModel):" in text
     assert "# people: to.\nclass To(EmbeddedModel):" in text
     assert "    to = EmbeddedModelField(From)\n" in text
     assert "    to = EmbeddedModelField(To)\n" in text

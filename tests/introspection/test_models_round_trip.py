@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from bson import (
     Binary,
     Code,
+    DatetimeMS,
     DBRef,
     Decimal128,
     Int64,
@@ -20,14 +22,18 @@ from bson import (
     Regex,
     Timestamp,
 )
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from djongo_services.embedded import MongoServer
+from djongo_services.introspection import profile, read_catalog
 from djongo_services.introspection.modelling import render_models
+from djongo_services.introspection.profiling.values import summarise_values
+from djongo_services.introspection.report import CollectionReport, Reference, Report
 from tests.introspection.modelling_oracle import report_of, with_types
-from tests.introspection.modelling_project import differences, run_modules
+from tests.introspection.modelling_project import differences, documented, run_modules
+from tests.introspection.modelling_syntax import assert_inert
 
 Documents = Database[dict[str, Any]]
 
@@ -93,30 +99,85 @@ EVERY_TYPE: Mapping[str, Any] = {
 """One value of each type and each odd place that BSON, PyMongo and the backend know."""
 
 
-@pytest.fixture
-def round_trip(mongodb_server: MongoServer, database: Documents, tmp_path: Path) -> Any:
-    """Save documents through the models generated for them; what changed, by collection."""
+KEYS: Sequence[Sequence[Any]] = [
+    [ObjectId("0" * 24), ObjectId("1" * 24)],
+    ["a", "b"],
+    ["", "b"],
+    [1, 2],
+    [Int64(1), Int64(2**40)],
+    [1, Int64(2)],
+    [1.5, float("nan")],
+    [datetime(2020, 1, 1), datetime(2021, 1, 1)],
+    [Binary(b"0" * 16, 4), Binary(b"1" * 16, 4)],
+    [b"a", b"b"],
+    [True, False],
+    [Decimal128("1.50"), Decimal128("NaN")],
+    [{"b": 1, "a": 2}, {"a": Int64(2)}],
+    [1, "1", ObjectId("0" * 24), Timestamp(1, 1), MinKey()],
+]
+NOTE: Mapping[str, Any] = {
+    "title": "Grave 3",
+    "writtenAt": datetime(1923, 11, 4, 9, 30),
+    "depth": 2.5,
+    "finds": [{"name": "bead", "count": 3}, {"name": "sherd", "count": 40}],
+    "place": {"name": "Ur", "at": {"type": "Point", "coordinates": [46.1, 30.9]}},
+    "author": "ada",
+}
+COLLECTIONS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    **{f"type_{key}": [{"_id": 1, key: value}] for key, value in EVERY_TYPE.items()},
+    **{f"key_{n}": [{"_id": key, "n": 1} for key in keys] for n, keys in enumerate(KEYS)},
+    "embedded": [{"_id": 1, "in": dict(EVERY_TYPE)}],
+    "listed": [{"_id": 1, "in": [dict(EVERY_TYPE)]}],
+    "notes": [{"_id": 1, **NOTE}, {"_id": 2, **NOTE}, {"_id": 3, **NOTE, "author": "gone"}],
+    "authors": [{"_id": "ada", "friend": None}, {"_id": "max", "friend": "ada"}],
+    "people": [
+        {"_id": 1, "name": "Ada", "address": {"street": "x", "city": "y"}, "size": 1},
+        {"_id": 2, "address": {"city": "y", "zip": None}, "size": Int64(2)},
+    ],
+    "points": [{"_id": 1, "at": {"x": 1, "y": 2}}, {"_id": 2, "at": {"y": 2, "x": 1}}],
+    "days": [
+        {"_id": 1, "map": {"2020-01-02": 1, "2020-01-01": 2}},
+        {"_id": 2, "map": {"2021-01-01": Int64(3)}},
+    ],
+    "lines": [{"_id": 1, "lines": [{"_id": ObjectId("0" * 24), "n": 1}, {"n": 2}]}],
+    "numbered_lines": [{"_id": 1, "lines": [{"_id": 1, "n": 1}, {"_id": "2", "n": 2}]}],
+    "nulled_lines": [{"_id": 1, "lines": [{"_id": None, "n": 1}, {"_id": 2, "n": 2}]}],
+    "unspeakable": [{"_id": 1, "a.b": 1, "$price": 2, "": 3, "n": 4}],
+}
+REFERENCES = {
+    "notes": [Reference(path=("author",), target="authors", checked=10, found=9)],
+    "authors": [Reference(path=("friend",), target="authors", unique=True, checked=1, found=1)],
+}
 
-    def save(
-        collections: Mapping[str, Iterable[dict[str, Any]]], **options: Any
-    ) -> dict[str, list[str]]:
-        before = {name: list(documents) for name, documents in collections.items()}
-        for name, documents in before.items():
-            database[name].insert_many(documents)
+
+@pytest.fixture(scope="module", params=[False, True], ids=["shapes", "values"])
+def changes(
+    request: pytest.FixtureRequest,
+    mongodb_server: MongoServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, list[str]]]:
+    """What saving each collection's documents through their models changed."""
+    with mongodb_server.client() as client:
+        database = client[f"test_{uuid.uuid4().hex}"]
+        for name, documents in COLLECTIONS.items():
+            database[name].insert_many([dict(each) for each in documents])
         # As PyMongo reads it: the representation of flags and dates is not that of the test.
-        before = {name: list(database[name].find()) for name in before}
-        text = render_models(report_of(before, **options), style="backend")
+        before = {name: list(database[name].find()) for name in COLLECTIONS}
+        report = report_of(before, values=request.param, references=REFERENCES)
+        text = render_models(report, style="backend")
         outcome = run_modules(
-            tmp_path,
+            tmp_path_factory.mktemp("models"),
             [text],
             uri=mongodb_server.uri,
             database=database.name,
             save=True,
         )
-        assert outcome.errors == [], text
-        assert outcome.check == "", text
+        assert "models.ForeignKey(" in text
+        assert "models.OneToOneField(" in text
+        assert outcome.errors == []
+        assert outcome.check == ""
         assert outcome.saved == sum(map(len, before.values()))
-        return {
+        yield {
             name: [
                 change
                 for old in documents
@@ -124,48 +185,32 @@ def round_trip(mongodb_server: MongoServer, database: Documents, tmp_path: Path)
             ]
             for name, documents in before.items()
         }
-
-    return save
-
-
-@pytest.mark.parametrize("values", [False, True])
-def test_every_type_stays_what_it_is(round_trip: Any, values: bool) -> None:
-    alone = {f"c_{key}": [{"_id": 1, key: value}] for key, value in EVERY_TYPE.items()}
-    embedded = {
-        "embedded": [{"_id": 1, "in": {key: value for key, value in EVERY_TYPE.items() if key}}],
-        "listed": [{"_id": 1, "in": [dict(EVERY_TYPE)]}],
-    }
-
-    changed = round_trip({**alone, **embedded}, values=values)
-
-    assert {name: changes for name, changes in changed.items() if changes} == {}
+        client.drop_database(database)
 
 
-def test_documents_of_one_shape_do_not_change_at_all(round_trip: Any) -> None:
-    notes = [
-        {
-            "_id": ObjectId(),
-            "title": "Grave 3",
-            "writtenAt": datetime(1923, 11, 4, 9, 30),
-            "depth": 2.5,
-            "finds": [{"name": "bead", "count": 3}, {"name": "sherd", "count": 40}],
-            "place": {"name": "Ur", "at": {"type": "Point", "coordinates": [46.1, 30.9]}},
-        }
-        for _ in range(3)
-    ]
+def test_every_type_stays_what_it_is(changes: dict[str, list[str]]) -> None:
+    changed = {name for name, found in changes.items() if found}
 
-    assert round_trip({"notes": notes}) == {"notes": []}
+    assert not {name for name in changed if name.startswith("type_")}
+    assert changes["embedded"] == []
+    assert changes["listed"] == []
 
 
-def test_only_the_documented_rewrites_happen(round_trip: Any) -> None:
-    people = [
-        {"_id": 1, "name": "Ada", "address": {"street": "x", "city": "y"}, "size": 1},
-        {"_id": 2, "address": {"city": "y", "zip": None}, "size": Int64(2)},
-    ]
+def test_documents_are_found_by_any_kind_of_key(changes: dict[str, list[str]]) -> None:
+    assert not any(found for name, found in changes.items() if name.startswith("key_"))
 
-    changes = round_trip({"people": people})["people"]
 
-    assert sorted(changes) == [
+def test_documents_of_one_shape_do_not_change_at_all(changes: dict[str, list[str]]) -> None:
+    assert changes["notes"] == []
+
+
+def test_references_stay_even_where_they_dangle(changes: dict[str, list[str]]) -> None:
+    assert changes["authors"] == []
+    assert changes["notes"] == []
+
+
+def test_only_the_documented_rewrites_happen(changes: dict[str, list[str]]) -> None:
+    assert sorted(changes["people"]) == [
         "int to long .size",
         "null added .address.street",
         "null added .address.zip",
@@ -173,62 +218,62 @@ def test_only_the_documented_rewrites_happen(round_trip: Any) -> None:
     ]
 
 
-def test_fields_of_embedded_documents_take_the_order_of_the_class(round_trip: Any) -> None:
-    points = [{"_id": 1, "at": {"x": 1, "y": 2}}, {"_id": 2, "at": {"y": 2, "x": 1}}]
-
-    assert round_trip({"points": points}) == {"points": ["order .at"]}
-
-
-def test_a_map_keeps_its_keys_and_their_order(round_trip: Any) -> None:
-    days = [
-        {"_id": 1, "map": {"2020-01-02": 1, "2020-01-01": 2}},
-        {"_id": 2, "map": {"2021-01-01": Int64(3)}},
-    ]
-
-    assert round_trip({"days": days}) == {"days": []}
+def test_fields_of_embedded_documents_take_the_order_of_the_class(
+    changes: dict[str, list[str]],
+) -> None:
+    assert changes["points"] == ["order .at"]
 
 
-def test_documents_are_found_by_any_kind_of_key(round_trip: Any) -> None:
-    keys: list[list[Any]] = [
-        [ObjectId(), ObjectId()],
-        ["a", "b"],
-        ["", "b"],
-        [1, 2],
-        [Int64(1), Int64(2**40)],
-        [1, Int64(2)],
-        [1.5, float("nan")],
-        [datetime(2020, 1, 1), datetime(2021, 1, 1)],
-        [Binary(b"0" * 16, 4), Binary(b"1" * 16, 4)],
-        [b"a", b"b"],
-        [True, False],
-        [Decimal128("1.50"), Decimal128("NaN")],
-        [{"b": 1, "a": 2}, {"a": Int64(2)}],
-        [1, "1", ObjectId(), Timestamp(1, 1), MinKey()],
-    ]
-    things = {
-        f"things_{number}": [{"_id": key, "n": 1} for key in kind]
-        for number, kind in enumerate(keys)
-    }
-
-    assert not any(round_trip(things).values())
+def test_a_map_keeps_its_keys_and_their_order(changes: dict[str, list[str]]) -> None:
+    assert changes["days"] == []
 
 
-def test_keys_of_embedded_documents_stay(round_trip: Any) -> None:
-    changes = round_trip(
-        {
-            "lines": [{"_id": 1, "lines": [{"_id": ObjectId(), "n": 1}, {"n": 2}]}],
-            "numbered": [{"_id": 1, "lines": [{"_id": 1, "n": 1}, {"_id": "2", "n": 2}]}],
-            "nulled": [{"_id": 1, "lines": [{"_id": None, "n": 1}, {"_id": 2, "n": 2}]}],
-        }
+def test_keys_of_embedded_documents_stay(changes: dict[str, list[str]]) -> None:
+    assert changes["lines"] == []
+    assert changes["numbered_lines"] == []
+    assert changes["nulled_lines"] == []
+
+
+def test_fields_that_the_orm_cannot_write_are_left_alone(changes: dict[str, list[str]]) -> None:
+    assert changes["unspeakable"] == []
+
+
+def test_what_inspection_finds_makes_models_that_keep_the_documents(
+    mongodb_server: MongoServer, database: Documents, tmp_path: Path
+) -> None:
+    """From the server to the server: the real profile, complete and with values."""
+    for name, documents in COLLECTIONS.items():
+        database[name].insert_many([dict(each) for each in documents])
+    before = {name: list(database[name].find()) for name in COLLECTIONS}
+    catalog = read_catalog(database)
+    report = Report(
+        server=catalog.server,
+        database=catalog.database,
+        collections=tuple(
+            CollectionReport(
+                collection=each,
+                profile=summarise_values(
+                    database[each.name],
+                    profile(database[each.name], depth="complete"),
+                    depth="complete",
+                ),
+            )
+            for each in catalog.collections
+        ),
+    )
+    text = render_models(report, style="backend")
+
+    outcome = run_modules(
+        tmp_path, [text], uri=mongodb_server.uri, database=database.name, save=True
     )
 
-    assert changes == {"lines": [], "numbered": [], "nulled": []}
-
-
-def test_fields_that_the_orm_cannot_write_are_left_alone(round_trip: Any) -> None:
-    document = {"_id": 1, "a.b": 1, "$price": 2, "": 3, "n": 4}
-
-    assert round_trip({"things": [document]}) == {"things": []}
+    assert_inert(text)
+    assert (outcome.check, outcome.errors) == ("", [])
+    assert outcome.saved == sum(map(len, before.values()))
+    for name, documents in before.items():
+        for old in documents:
+            new = database[name].find_one({"_id": old["_id"]})
+            assert [each for each in differences(old, new) if not documented(each, documents)] == []
 
 
 def test_deprecated_types_are_left_alone(
@@ -274,3 +319,29 @@ def test_dates_survive_without_time_zones(
 
     assert outcome.errors == []
     assert list(differences(before, database["events"].find_one())) == []
+
+
+def test_dates_beyond_the_calendar_stay_with_the_option_that_reads_them(
+    mongodb_server: MongoServer, database: Documents, tmp_path: Path
+) -> None:
+    options = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+    events = database.get_collection("events", codec_options=options)
+    before = [
+        {"_id": 1, "at": DatetimeMS(2**62), "on": [DatetimeMS(-(2**62))]},
+        {"_id": 2, "at": datetime(2020, 1, 1), "on": [datetime(2020, 1, 1)]},
+    ]
+    events.insert_many(before)
+    text = render_models(report_of({"events": before}, values=True), style="backend")
+
+    outcome = run_modules(
+        tmp_path,
+        [text],
+        uri=mongodb_server.uri,
+        database=database.name,
+        save=True,
+        options={"datetime_conversion": "DATETIME_AUTO"},
+    )
+
+    assert "PyMongo reads these only with" in text
+    assert (outcome.check, outcome.saved, outcome.errors) == ("", 2, [])
+    assert list(events.find(sort=[("_id", 1)])) == before

@@ -26,6 +26,8 @@ from djongo_services.introspection.modelling.naming import (
 from djongo_services.introspection.modelling.source import render_source
 from djongo_services.introspection.report import Field
 
+MOST_ORIGINS = 5
+"""Places that the comment above a class names."""
 MOST_STEPS = 12
 """Parts deeper than that are one value: nobody reads classes or arrays nested further."""
 
@@ -49,7 +51,7 @@ class EmbeddedClasses:
     names: Namespace
     _classes: dict[str, ClassDeclaration] = field(default_factory=dict)
     """By the text of the body, under which equal shapes find each other."""
-    _origins: dict[str, list[str]] = field(default_factory=dict)
+    _origins: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def value_field(self, found: Field, place: Place) -> FieldDeclaration:
         """A field for the values at ``found``, without name."""
@@ -58,13 +60,13 @@ class EmbeddedClasses:
 
     def declarations(self) -> tuple[ClassDeclaration, ...]:
         return tuple(
-            replace(declaration, comments=(f"{'; '.join(self._origins[declaration.name])}.",))
+            replace(declaration, comments=(_told(self._origins[declaration.name]),))
             for declaration in self._classes.values()
         )
 
     def _value(self, found: Field, place: Place) -> tuple[Call, tuple[str, ...]]:
         if scalar := types.backend_scalar(found):
-            return scalar, ()
+            return scalar, types.remarks(found)
         kinds = facts.kinds(found)
         if len(found.path) > MOST_STEPS:
             return _any_value(found)
@@ -105,7 +107,7 @@ class EmbeddedClasses:
             self._classes[text] = replace(body, name=name)
             self._origins[name] = []
         name = self._classes[text].name
-        self._origins[name].append(f"{place.collection}: {found.name}")
+        self._origins[name].append((place.collection, found.name))
         return name
 
     def _fields(self, members: tuple[Field, ...], place: Place) -> tuple[FieldDeclaration, ...]:
@@ -121,6 +123,16 @@ class EmbeddedClasses:
                 )
                 declarations.append(replace(made, name=name, call=call))
         return tuple(declarations)
+
+
+def _told(origins: list[tuple[str, str]]) -> str:
+    """``orders: from, to; people: address and 3 more.``"""
+    paths: dict[str, list[str]] = {}
+    for collection, path in origins[:MOST_ORIGINS]:
+        paths.setdefault(collection, []).append(path)
+    text = "; ".join(f"{collection}: {', '.join(each)}" for collection, each in paths.items())
+    rest = len(origins) - MOST_ORIGINS
+    return f"{text} and {rest} more." if rest > 0 else f"{text}."
 
 
 def field_names(keys: list[str], *, taken: Namespace | None = None) -> dict[str, str]:

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from bson import Decimal128, Int64
+from bson import DatetimeMS, Decimal128
 
 from djongo_services.bson_types import binary_type
 from djongo_services.introspection.path import ELEMENT, KEY
@@ -17,6 +17,8 @@ JSON_TYPES = frozenset({"double", "string", "object", "array", "bool", "null", "
 UNWRITABLE = frozenset({"undefined", "dbPointer", "symbol"})
 """Deprecated types that PyMongo reads as something else and cannot write."""
 MOST_CHOICES = 30
+LONGEST_CHOICE = 100
+"""Characters; longer values are texts (and profiling may compare them by their beginning only)."""
 FEWEST_OF_ONE_LENGTH = 20
 """Strings that must share a length before it is taken for a rule."""
 _TEXT_LENGTHS = (10, 20, 30, 50, 100, 150, 200, 255)
@@ -133,7 +135,7 @@ def dates_in_range(field: Field) -> bool:
     """False if a value is known to lie outside the years of Python's datetime."""
     values = field.values
     bounds = [] if values is None else [values.minimum, values.maximum]
-    return not any(type(bound).__name__ == "DatetimeMS" for bound in bounds)
+    return not any(isinstance(bound, DatetimeMS) for bound in bounds)
 
 
 def binary_types(field: Field) -> bool:
@@ -147,7 +149,14 @@ def _known(field: Field) -> bool:
 
 
 def _is_choice(value: Any) -> bool:
-    return type(value) in {str, int, Int64}
+    match value:
+        case bool():
+            return False
+        case str():
+            return len(value) <= LONGEST_CHOICE
+        case int():
+            return True
+    return False
 
 
 def _number(value: Any) -> Decimal:

@@ -31,6 +31,16 @@ def backend_scalar(field: Field) -> Call | None:
     return choice(field) if choice else None
 
 
+def remarks(field: Field) -> tuple[str, ...]:
+    """What a project has to do for the field's values to be read at all."""
+    if facts.kinds(field) == {"date"} and not facts.dates_in_range(field):
+        return (
+            "date, also outside the years 1 to 9999: PyMongo reads these only with "
+            '"datetime_conversion": "DATETIME_AUTO" in the OPTIONS of the database.',
+        )
+    return ()
+
+
 def backend_key(field: Field) -> Call:
     """The primary key of a document; its value is looked for, never written."""
     choice = _BACKEND_KEYS.get(facts.kinds(field))
