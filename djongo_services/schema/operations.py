@@ -22,6 +22,9 @@ from djongo_services.schema.spec import IndexSpec
 SHADOW_PREFIX = "djongo_services_shadow_"
 """Names of the indexes that serve queries while an index is rebuilt under its own name."""
 
+_SHOWN = 5
+"""How many indexes one operation names in its words."""
+
 NAMESPACE_EXISTS = 48
 NAMESPACE_NOT_FOUND = 26
 INDEX_NOT_FOUND = 27
@@ -302,8 +305,10 @@ class BuildIndexes(Operation):
         return Risk.DESTROYS if self.expires else Risk.SLOW
 
     def words(self) -> str:
-        names = ", ".join(f"{index.name} {key_words(index.keys)}" for index in self.indexes)
-        return f"build {'index' if len(self.indexes) == 1 else 'indexes'} {names}"
+        shown = [f"{index.name} {key_words(index.keys)}" for index in self.indexes[:_SHOWN]]
+        if (count := len(self.indexes)) > _SHOWN:
+            return f"build {count} indexes: {', '.join(shown)} and {count - _SHOWN} more"
+        return f"build {'index' if count == 1 else 'indexes'} {', '.join(shown)}"
 
     def command(self) -> dict[str, Any]:
         indexes = [

@@ -62,7 +62,7 @@ def _reasons(
     database: Database[Document], probe: str, document: RawBSONDocument
 ) -> tuple[str, ...]:
     try:
-        database[probe].insert_one(document)  # type: ignore[arg-type]  # a raw document is one
+        database[probe].insert_one(document)
     except WriteError as error:
         if error.code != _REFUSED:
             raise
@@ -127,6 +127,10 @@ def _query_rule(details: Mapping[str, Any], path: str) -> Iterator[str]:
     operator = details.get("operatorName", "a rule")
     wanted = details.get("specifiedAs")
     value = details.get("consideredValue")
+    if isinstance(wanted, Mapping) and len(wanted) == 1:
+        ((name, rule),) = wanted.items()
+        if not name.startswith("$"):
+            path, wanted = _join(path, name), rule
     shown = f" {_short(value)}" if value is not None else ""
     yield f"{path or 'the document'}:{shown} does not satisfy {_short(wanted) or operator}"
 

@@ -65,10 +65,11 @@ class History:
     ) -> ObjectId:
         self._steps.create_indexes([IndexModel([("run", ASCENDING), ("number", ASCENDING)])])
         run = ObjectId()
-        self._steps.insert_many(
-            {"run": run, "number": n, "status": "pending", "operation": _text(operation)}
-            for n, operation in enumerate(operations)
-        )
+        if operations:
+            self._steps.insert_many(
+                {"run": run, "number": n, "status": "pending", "operation": _text(operation)}
+                for n, operation in enumerate(operations)
+            )
         # The steps first: a run that is seen has all of them.
         self._runs.update_one(
             {"_id": run},

@@ -1,0 +1,291 @@
+"""Applying plans: what is done, told, refused, undone and gone on with after a crash."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from djongo_services.introspection import read_catalog
+from djongo_services.schema.applying import (
+    ApplyProgress,
+    History,
+    Interrupted,
+    Lease,
+    LeaseLost,
+    Locked,
+    OperationRefused,
+    PlanOutdated,
+    apply,
+    inverses,
+    roll_back,
+)
+from djongo_services.schema.applying.lease import COLLECTION
+from djongo_services.schema.diff import diff
+from djongo_services.schema.plan import Plan
+from djongo_services.schema.rendering import PlanFileError, load, render_json
+from djongo_services.schema.spec import CollectionSpec, IndexSpec
+from tests.schema.drifted import SPECS, WANTED, drift, indexes_of
+
+
+def plan_for(database: Database[Any], *specs: CollectionSpec) -> Plan:
+    return diff(read_catalog(database), specs or SPECS)
+
+
+def things(*indexes: IndexSpec, **options: Any) -> CollectionSpec:
+    return CollectionSpec(name="things", models=("app.Thing",), indexes=indexes, **options)
+
+
+@pytest.fixture
+def drifted(matrix_database):
+    drift(matrix_database)
+    return matrix_database
+
+
+class TestApply:
+    def test_mends_every_drift(self, drifted):
+        apply(drifted, plan_for(drifted))
+        assert indexes_of(drifted) == WANTED
+        assert plan_for(drifted).in_sync
+
+    def test_tells_each_operation(self, drifted):
+        seen: list[ApplyProgress] = []
+        plan = plan_for(drifted)
+        apply(drifted, plan, progress=seen.append)
+        assert [at.number for at in seen if at.of == 0] == list(range(len(plan.operations)))
+        assert {at.total for at in seen} == {len(plan.operations)}
+
+    def test_nothing_to_do_is_fine(self, drifted):
+        apply(drifted, plan_for(drifted))
+        apply(drifted, plan_for(drifted))
+        assert next(run.steps for run in History(drifted).runs()) == 0
+
+    def test_a_plan_is_refused_when_the_database_changed(self, drifted):
+        plan = plan_for(drifted)
+        drifted.notes.create_index("other")
+        with pytest.raises(PlanOutdated, match="make a new one"):
+            apply(drifted, plan)
+        assert "fresh" not in indexes_of(drifted)["notes"]
+
+    def test_growth_alone_does_not_outdate_a_plan(self, drifted):
+        plan = plan_for(drifted)
+        drifted.notes.insert_one({"n": 1000, "code": 1000})
+        apply(drifted, plan)
+
+
+class TestDuplicates:
+    def test_forbid_a_unique_index_and_are_listed(self, matrix_database):
+        matrix_database.things.insert_many([{"a": n // 2} for n in range(20)] + [{}, {}, {}])
+        unique = things(IndexSpec(name="u", keys=(("a", 1),), options={"unique": True}))
+        with pytest.raises(OperationRefused, match="make them differ and run again") as raised:
+            apply(matrix_database, plan_for(matrix_database, unique))
+        first = raised.value.duplicates[0]
+        assert (first.key, first.documents) == ({"a": None}, 3)
+        assert len(raised.value.duplicates) == 10
+        assert first.examples[0] != first.examples[1]
+
+    def test_a_refused_conversion_leaves_the_index_as_it_was(self, database):
+        database.things.insert_many([{"a": 1}, {"a": 1}])
+        database.things.create_index("a", name="u")
+        unique = things(IndexSpec(name="u", keys=(("a", 1),), options={"unique": True}))
+        with pytest.raises(OperationRefused) as raised:
+            apply(database, plan_for(database, unique))
+        assert raised.value.duplicates[0].documents == 2
+        database.things.insert_one({"a": 1})
+        assert "prepareUnique" not in database.things.index_information()["u"]
+        (run,) = History(database).runs()
+        assert run.status == "failed"
+
+
+class TestRefused:
+    def test_a_65th_index(self, database):
+        many = [IndexSpec(name=f"i{n}", keys=((f"f{n}", 1),)) for n in range(64)]
+        with pytest.raises(
+            OperationRefused, match=r"things: could not build 64 indexes: .*and 59 more: .*64"
+        ):
+            apply(database, plan_for(database, things(*many)))
+
+    def test_a_validator_that_the_server_does_not_take(self, database):
+        database.things.insert_one({})
+        spec = things(validator={"$jsonSchema": {"format": "date"}})
+        with pytest.raises(OperationRefused, match=r"things: could not set the validator.*format"):
+            apply(database, plan_for(database, spec))
+
+
+class TestStop:
+    def test_during_a_build_leaves_no_half_index_and_goes_on(self, database, mongodb_server):
+        database.things.insert_many([{"a": n} for n in range(100)])
+        spec = things(IndexSpec(name="a_idx", keys=(("a", 1),)))
+        stop = threading.Event()
+        admin = database.client.admin
+        point = "hangAfterStartingIndexBuild"
+        admin.command("configureFailPoint", point, mode="alwaysOn")
+        release = threading.Timer(2, lambda: admin.command("configureFailPoint", point, mode="off"))
+
+        def told(at: ApplyProgress) -> None:
+            if at.of:  # The build has begun.
+                stop.set()
+                if not release.is_alive():
+                    release.start()
+
+        with pytest.raises(Interrupted):
+            apply(database, plan_for(database, spec), progress=told, stop=stop)
+        release.join()
+        assert set(database.things.index_information()) == {"_id_"}
+        (run,) = History(database).runs()
+        assert (run.status, run.done) == ("interrupted", 0)
+        apply(database, plan_for(database, spec))
+        assert set(database.things.index_information()) == {"_id_", "a_idx"}
+
+
+class TestKilled:
+    """SIGKILL before and after every single command."""
+
+    @pytest.mark.parametrize("event", ["started", "succeeded"])
+    def test_at_every_step_the_next_run_finishes(self, database, mongodb_server, event):
+        drift(database)
+        steps = len(plan_for(database).operations)
+        assert steps > 8
+        for number in range(steps):
+            database.client.drop_database(database.name)
+            drift(database)
+            killed = run_killed(mongodb_server.uri, database.name, event, number)
+            assert killed.returncode == -9, killed.stderr
+            # The dead run's lease is of one second; nobody waits longer than that.
+            finish(database)
+            assert indexes_of(database) == WANTED, (event, number)
+            assert plan_for(database).in_sync
+
+
+def run_killed(uri: str, name: str, event: str, number: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.schema.killed_run", uri, name, event, str(number)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def finish(database: Database[Any]) -> None:
+    for _ in range(100):
+        try:
+            apply(database, plan_for(database))
+        except Locked:
+            threading.Event().wait(0.1)
+        else:
+            return
+    raise AssertionError("the dead run's lease never ended")
+
+
+class TestLease:
+    def test_only_one_holds_it(self, matrix_database):
+        with Lease(matrix_database):
+            with pytest.raises(Locked, match=r"process \d+ on .*, since \d\d:\d\d:\d\d UTC"):
+                Lease(matrix_database).__enter__()
+        with Lease(matrix_database):
+            pass
+        assert matrix_database[COLLECTION].count_documents({}) == 0
+
+    def test_is_renewed_while_held(self, database):
+        with Lease(database, seconds=0.6):
+            threading.Event().wait(1.2)
+            with pytest.raises(Locked):
+                Lease(database).__enter__()
+
+    def test_is_taken_over_when_it_ran_out(self, database):
+        dead = Lease(database, seconds=0.3)
+        dead._acquire()  # As if the process died: nobody renews it.
+        threading.Event().wait(0.4)
+        with Lease(database) as lease:
+            lease.check()
+            with pytest.raises(LeaseLost):
+                dead.check()
+
+    def test_racing_runs(self, database):
+        outcomes: list[str] = []
+        barrier = threading.Barrier(8)
+
+        def race() -> None:
+            barrier.wait()
+            try:
+                with Lease(database):
+                    outcomes.append("held")
+                    barrier.wait()
+            except Locked:
+                outcomes.append("locked")
+                barrier.wait()
+
+        threads = [threading.Thread(target=race) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == ["held"] + ["locked"] * 7
+
+
+class TestHistory:
+    def test_tells_what_was_done(self, drifted):
+        run = apply(drifted, plan_for(drifted))
+        (found,) = History(drifted).runs()
+        assert found.id == run
+        assert (found.status, found.error) == ("done", None)
+        assert found.done == found.steps == len(list(History(drifted).steps(run)))
+        assert found.finished >= found.started
+        assert ", process " in found.by
+
+    def test_rolls_back_what_has_an_inverse(self, database):
+        drift(database)
+        before = indexes_of(database)
+        run = apply(database, plan_for(database))
+        undo, final = inverses(list(History(database).steps(run)))
+        assert [step.words() for step in final] == [
+            "create collection",
+            "make index code_uniq unique",
+        ]
+        undone = roll_back(database, run)
+        assert History(database).run(undone).rolls_back == run
+        after = indexes_of(database)
+        assert after["notes"] == before["notes"]
+        assert database.notes.index_information()["at_ttl"]["expireAfterSeconds"] == 3600
+        (notes,) = read_catalog(database, names=["notes"]).collections
+        assert notes.validator is None or not notes.validator.query
+        assert undo
+
+
+class TestSavedPlan:
+    @pytest.fixture(autouse=True)
+    def key(self, settings):
+        settings.SECRET_KEY = "plans"
+
+    def test_is_the_same_after_writing_and_reading(self, database):
+        drift(database)
+        plan = plan_for(database)
+        assert load(render_json(plan)) == plan
+
+    def test_can_be_applied(self, database):
+        drift(database)
+        apply(database, load(render_json(plan_for(database))))
+        assert indexes_of(database) == WANTED
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            (lambda text: text.replace("n_renamed", "n_tampered"), "was changed after it was made"),
+            (lambda text: text[:-20], "is not JSON"),
+            (lambda text: "{}", "is no plan"),
+            (
+                lambda text: text.replace('"format_version": {', '"format_versio": {'),
+                "of format None",
+            ),
+        ],
+    )
+    def test_a_changed_file_is_refused(self, database, change, sentence):
+        drift(database)
+        text = change(render_json(plan_for(database)))
+        with pytest.raises(PlanFileError, match=sentence):
+            load(text)
