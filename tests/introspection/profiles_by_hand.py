@@ -22,6 +22,9 @@ from djongo_services.introspection.report import (
     TypeCount,
 )
 
+BESIDE = frozenset({"total"})
+"""Fields of maps that are not data."""
+
 _TYPES: tuple[tuple[type, str], ...] = (
     (bool, "bool"),
     (Int64, "long"),
@@ -80,7 +83,9 @@ def _field(path: Path, parents: int, values: Sequence[Any], maps: Sequence[Path]
     arrays = [value for value in values if isinstance(value, list)]
     children: tuple[Field, ...] = ()
     if objects and path in maps:
-        entries = [value for one in objects for value in one.values()]
+        named = [{k: v for k, v in one.items() if k in BESIDE} for one in objects]
+        children += _fields(path, named, maps)
+        entries = [value for one in objects for k, value in one.items() if k not in BESIDE]
         children += (_field((*path, KEY), len(entries), entries, maps),)
     elif objects:
         children += _fields(path, objects, maps)

@@ -265,3 +265,10 @@ def test_the_path_of_a_map_of_scalars(matrix_database: Any) -> None:
     found = next(field for field in profile.walk() if field.path == ("m", KEY))
     assert found.values is not None
     assert (found.values.minimum, found.values.maximum) == (1, 7)
+
+
+def test_keys_beside_fields_of_their_own(matrix_database: Any) -> None:
+    documents = [{"_id": 1, "m": {"total": 100, "a": 1, "b": 2}}]
+    profile = summarised(matrix_database, documents, maps=[("m",)])
+    assert values(profile, "m.total").maximum == 100
+    assert values(profile, "m.<key>").maximum == 2

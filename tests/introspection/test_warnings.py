@@ -78,6 +78,16 @@ def test_mixed_types(database: Any) -> None:
     ]
 
 
+def test_numbers_of_two_types_beside_strings(database: Any) -> None:
+    documents = [{"_id": i, "v": value} for i, value in enumerate([1, 1.5, 2, 2.5, "new"])]
+    (found,) = warnings(database, profile_of("things", documents))
+    assert found.message == (
+        '"v" holds double (40 %), int (40 %), string (20 %); '
+        "convert the rarer value or model alternatives."
+    )
+    assert found.count == 1
+
+
 def test_near_missing(database: Any) -> None:
     documents: list[dict[str, Any]] = [{"_id": i, "name": "x", "in": {"y": 1}} for i in range(200)]
     documents[3]["nmae"] = "y"

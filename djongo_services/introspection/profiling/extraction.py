@@ -8,13 +8,16 @@ any other (dots, a leading dollar, empty) as a literal that is compared with the
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from djongo_services.introspection.path import ELEMENT, KEY, Path, Step
+from djongo_services.introspection.report import Profile
 
 Expression = Any
 Stage = dict[str, Any]
+Named = Mapping[Path, Sequence[str]]
+"""Names of fields by the path of their object."""
 
 MAX_LEVELS = 10
 """Arrays and maps inside each other that are followed; each adds nesting to the expression, of
@@ -33,14 +36,31 @@ def levels(path: Path) -> int:
     return sum(step is ELEMENT or step is KEY for step in path)
 
 
-def extraction(paths: Sequence[Path], *, element_limit: int | None = None) -> list[Stage]:
+def named_beside_keys(profile: Profile) -> Named:
+    """For each object that is a map and has fields of its own as well: their names.
+
+    ``<key>`` stands for every key but these.
+    """
+    maps = {field.path[:-1] for field in profile.walk() if field.path[-1] is KEY}
+    names: dict[Path, list[str]] = {path: [] for path in maps}
+    for field in profile.walk():
+        *prefix, last = field.path
+        if tuple(prefix) in names and isinstance(last, str):
+            names[tuple(prefix)].append(last)
+    return names
+
+
+def extraction(
+    paths: Sequence[Path], *, beside: Named, element_limit: int | None = None
+) -> list[Stage]:
     """Stages from documents to ``{p, v}``: ``p`` the index in ``paths``, ``v`` never an array.
 
-    Null and missing values are dropped. ``element_limit`` takes only the first elements of every
-    array and the first keys of every map.
+    Null and missing values are dropped. ``beside`` as :func:`named_beside_keys` tells.
+    ``element_limit`` takes only the first elements of every array and the first keys of every map.
     """
+    extractor = _Extractor(beside, element_limit)
     pairs = [
-        {"p": {"$literal": number}, "v": _values("$$ROOT", path, 0, element_limit)}
+        {"p": {"$literal": number}, "v": extractor.values("$$ROOT", (), path)}
         for number, path in enumerate(paths)
     ]
     deepest = max((levels(path) for path in paths), default=0)
@@ -70,25 +90,43 @@ def named(value: Expression, name: str) -> Expression:
     return {"$let": {"vars": {"matching": matching}, "in": first}}
 
 
-def _values(value: Expression, steps: Path, level: int, limit: int | None) -> Expression:
-    """The values below ``value``: nested arrays, one level for each array or map on the way."""
-    if not steps:
-        # An array here is not what the path means, and $unwind would take it for its elements.
-        return {"$cond": [{"$isArray": [value]}, None, value]}
-    step, rest = steps[0], steps[1:]
-    variable = f"element{level}"
-    match step:
-        case Step.ELEMENT:
-            each = _values(f"$${variable}", rest, level + 1, limit)
-            elements = {"$cond": [{"$isArray": [value]}, value, []]}
-        case Step.KEY:
-            each = _values(f"$${variable}.v", rest, level + 1, limit)
-            elements = _entries(value)
-        case name:
-            return _values(named(value, name), rest, level, limit)
-    if limit is not None:
-        elements = {"$slice": [elements, limit]}
-    return {"$map": {"input": elements, "as": variable, "in": each}}
+class _Extractor:
+    """Builds the expressions of paths, step by step."""
+
+    def __init__(self, beside: Named, limit: int | None) -> None:
+        self._beside = beside
+        self._limit = limit
+
+    def values(self, value: Expression, done: Path, steps: Path) -> Expression:
+        """What is at ``steps`` below ``value``, which is at the path ``done``.
+
+        Nested arrays, one level for each array or map on the way.
+        """
+        if not steps:
+            # An array here is not what the path means, and $unwind would take it for its elements.
+            return {"$cond": [{"$isArray": [value]}, None, value]}
+        step, rest = steps[0], steps[1:]
+        here = (*done, step)
+        variable = f"element{len(done)}"
+        match step:
+            case Step.ELEMENT:
+                elements: Expression = {"$cond": [{"$isArray": [value]}, value, []]}
+                each = self.values(f"$${variable}", here, rest)
+            case Step.KEY:
+                elements = self._keys(value, self._beside.get(done, ()))
+                each = self.values(f"$${variable}.v", here, rest)
+            case name:
+                return self.values(named(value, name), here, rest)
+        if self._limit is not None:
+            elements = {"$slice": [elements, self._limit]}
+        return {"$map": {"input": elements, "as": variable, "in": each}}
+
+    def _keys(self, value: Expression, names: Sequence[str]) -> Expression:
+        entries = _entries(value)
+        if not names:
+            return entries
+        is_data = {"$not": {"$in": ["$$entry.k", {"$literal": list(names)}]}}
+        return {"$filter": {"input": entries, "as": "entry", "cond": is_data}}
 
 
 def _entries(value: Expression) -> Expression:

@@ -12,6 +12,7 @@ from pymongo.errors import OperationFailure
 from djongo_services.introspection.catalog import Catalog, Collection
 from djongo_services.introspection.path import ELEMENT, Path, query_path
 from djongo_services.introspection.profiling.decoding import LENIENT
+from djongo_services.introspection.profiling.extraction import named_beside_keys
 from djongo_services.introspection.profiling.interruption import Interrupted
 from djongo_services.introspection.profiling.references.candidates import Candidates
 from djongo_services.introspection.profiling.references.judging import Option, choose
@@ -189,7 +190,8 @@ class _Search:
     def _verified(self, name: str, reference: Reference) -> Reference:
         if not self.complete or reference.complete:
             return reference
-        return verify(self.database[name], reference, stop=self.stop)
+        beside = named_beside_keys(self.profiles[name])
+        return verify(self.database[name], reference, beside=beside, stop=self.stop)
 
     def _samples(self, profile: Profile, paths: Sequence[Path], sample: int) -> Iterable[Sampled]:
         source = self.database[profile.collection]

@@ -11,10 +11,12 @@ from pymongo.collection import Collection
 from djongo_services.bson_types import server_type
 from djongo_services.introspection.path import Path
 from djongo_services.introspection.profiling.extraction import (
+    Named,
     Stage,
     extraction,
     levels,
     named,
+    named_beside_keys,
     reachable,
 )
 from djongo_services.introspection.profiling.interruption import aggregate
@@ -83,12 +85,12 @@ def sample_values(
     stop: Stop | None = None,
 ) -> list[Sampled]:
     """At most ``sample`` values for each path; one scan for every BATCH paths."""
-    prefix = source_stages(profile, sample)
+    prefix, beside = source_stages(profile, sample), named_beside_keys(profile)
     found: list[Sampled] = []
     for batch in _batches(paths):
         scan = [
             *prefix,
-            *extraction(batch, element_limit=ELEMENTS),
+            *extraction(batch, beside=beside, element_limit=ELEMENTS),
             {"$match": {"v": {"$type": list(KEY_TYPES)}}},
             {"$match": {"$expr": _is_short("$v")}},
             {"$group": {"_id": {"p": "$p", "v": "$v"}}},
@@ -120,11 +122,13 @@ def sample_dbrefs(
     stop: Stop | None = None,
 ) -> list[SampledDBRefs]:
     """The same for DBRefs, those to other databases left out."""
-    prefix = source_stages(profile, sample)
+    prefix, beside = source_stages(profile, sample), named_beside_keys(profile)
     found: list[SampledDBRefs] = []
     for batch in _batches(paths):
-        scan = [*prefix, *dbrefs(batch, collection.database.name, element_limit=ELEMENTS)]
-        scan += [
+        database = collection.database.name
+        scan = [
+            *prefix,
+            *dbrefs(batch, database, beside=beside, element_limit=ELEMENTS),
             {"$group": {"_id": {"p": "$p", "to": "$to", "v": "$v"}}},
             {"$limit": sample * len(batch)},
         ]
@@ -147,12 +151,12 @@ def sample_dbrefs(
 
 
 def dbrefs(
-    paths: Sequence[Path], database: str, *, element_limit: int | None = None
+    paths: Sequence[Path], database: str, *, beside: Named, element_limit: int | None = None
 ) -> list[Stage]:
     """Stages from documents to ``{p, to, v}``: the path, the collection, the ``$id``."""
     here = {"$in": [{"$ifNull": ["$db", database]}, [database]]}
     return [
-        *extraction(paths, element_limit=element_limit),
+        *extraction(paths, beside=beside, element_limit=element_limit),
         {"$match": {"v": {"$type": "object"}}},
         {
             "$project": {

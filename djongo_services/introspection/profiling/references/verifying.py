@@ -8,7 +8,7 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from djongo_services.introspection.profiling.extraction import Stage, extraction
+from djongo_services.introspection.profiling.extraction import Named, Stage, extraction
 from djongo_services.introspection.profiling.interruption import aggregate
 from djongo_services.introspection.profiling.references.samples import KEY_TYPES, dbrefs
 from djongo_services.introspection.progress import Stop
@@ -18,20 +18,24 @@ _SIMPLE = {"locale": "simple"}
 
 
 def verify(
-    collection: Collection[Any], reference: Reference, *, stop: Stop | None = None
+    collection: Collection[Any],
+    reference: Reference,
+    *,
+    beside: Named,
+    stop: Stop | None = None,
 ) -> Reference:
     """The reference with the counts of all distinct values, ``complete`` set.
 
-    One scan of the collection; each distinct value is one descent in the target's index. Where
-    the server cannot join (a sharded target before MongoDB 5.1, a missing privilege) the
-    reference comes back as it was.
+    ``beside`` as in :func:`~.extraction.extraction`. One scan of the collection; each distinct
+    value is one descent in the target's index. Where the server cannot join (a sharded target
+    before MongoDB 5.1, a missing privilege) the reference comes back as it was.
     """
     if reference.kind == "dbRef":
-        values = dbrefs([reference.path], collection.database.name)
+        values = dbrefs([reference.path], collection.database.name, beside=beside)
         values.append({"$match": {"to": {"$eq": reference.target}}})
     else:
         key_types = {"$match": {"v": {"$type": list(KEY_TYPES)}}}
-        values = [*extraction([reference.path]), key_types]
+        values = [*extraction([reference.path], beside=beside), key_types]
     pipeline: list[Stage] = [
         *values,
         {"$group": {"_id": "$v"}},

@@ -12,7 +12,12 @@ from pymongo.errors import OperationFailure
 from djongo_services.bson_types import NUMBERS, server_type
 from djongo_services.introspection.path import Path
 from djongo_services.introspection.profiling.decoding import LENIENT
-from djongo_services.introspection.profiling.extraction import Stage, levels, reachable
+from djongo_services.introspection.profiling.extraction import (
+    Stage,
+    levels,
+    named_beside_keys,
+    reachable,
+)
 from djongo_services.introspection.profiling.interruption import Interrupted
 from djongo_services.introspection.profiling.values.formats import worth_counting
 from djongo_services.introspection.profiling.values.summary import (
@@ -98,7 +103,7 @@ class _Reading:
         self.sample: list[Stage] = [] if self.small else [{"$sample": {"size": sample}}]
         self.everything: list[Stage] = [] if self.whole else self.sample
         self.progress = progress
-        self.stop = stop
+        self.options: dict[str, Any] = {"beside": named_beside_keys(profile), "stop": stop}
         self.scans = 0
 
     def summaries(self, paths: Sequence[Path]) -> dict[Path, ValueSummary]:
@@ -130,14 +135,14 @@ class _Reading:
     ) -> tuple[list[list[Found]], Mapping[int, int]]:
         """What was found, and how many strings were left out for not being UTF-8."""
         try:
-            found = survey(self.collection, prefix, questions, stop=self.stop)
+            found = survey(self.collection, prefix, questions, **self.options)
             invalid: Mapping[int, int] = {}
         except OperationFailure as error:
             if not is_invalid_utf8(error):
                 raise
-            found = survey(self.collection, prefix, questions, stop=self.stop, skip_invalid=True)
+            found = survey(self.collection, prefix, questions, **self.options, skip_invalid=True)
             paths = [question.path for question in questions]
-            invalid = count_invalid(self.collection, prefix, paths, stop=self.stop)
+            invalid = count_invalid(self.collection, prefix, paths, **self.options)
         self._tell()
         return found, invalid
 
@@ -156,7 +161,7 @@ class _Reading:
             self.everything,
             [paths[number] for number in numbers],
             limit=(MAX_ENUM + 1) * len(numbers),
-            stop=self.stop,
+            **self.options,
         )
         self._tell()
         return {

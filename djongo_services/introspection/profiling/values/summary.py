@@ -25,6 +25,9 @@ UNSEEN_SHARE = 0.02
 """Of a sample's values, those that occur once estimate how many values of the collection the
 sample did not see (Good and Turing); above this share the distinct values are too many to hold."""
 
+MIN_ALIKE = 10
+"""Of fewer values, a 0 and a 1 are two numbers."""
+
 _YES_AND_NO = frozenset(
     frozenset(pair)
     for pair in (
@@ -100,6 +103,8 @@ def _formats(strings: Found | None) -> Mapping[str, float]:
 def _is_boolean_like(found: Sequence[Found]) -> bool:
     """At most two values in all, so the least and the greatest are all there is."""
     if len(found) != 1 or found[0].distinct > 2 or found[0].type not in (NUMBER, "string"):
+        return False
+    if found[0].count < MIN_ALIKE:
         return False
     values = frozenset(_spelled(value) for value in (found[0].minimum, found[0].maximum))
     if len(values) == 1:

@@ -11,7 +11,7 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from djongo_services.introspection.path import Path
-from djongo_services.introspection.profiling.extraction import Expression, Stage, extraction
+from djongo_services.introspection.profiling.extraction import Expression, Named, Stage, extraction
 from djongo_services.introspection.profiling.interruption import aggregate
 from djongo_services.introspection.profiling.values.formats import PATTERNS
 from djongo_services.introspection.progress import Stop
@@ -68,17 +68,20 @@ def survey(
     prefix: Sequence[Stage],
     questions: Sequence[Question],
     *,
+    beside: Named,
     stop: Stop | None = None,
     skip_invalid: bool = False,
 ) -> list[list[Found]]:
     """For each question what was found, by type; ``prefix`` chooses the documents.
+
+    ``beside`` as in :func:`~.extraction.extraction`.
 
     Raises OperationFailure with a code of INVALID_UTF8 where a string is not UTF-8, unless such
     strings are skipped.
     """
     pipeline = [
         *prefix,
-        *_scalars([question.path for question in questions], skip_invalid=skip_invalid),
+        *_scalars([asked.path for asked in questions], beside, skip_invalid=skip_invalid),
         *_groups(questions),
     ]
     found: list[list[Found]] = [[] for _ in questions]
@@ -92,13 +95,14 @@ def count_values(
     prefix: Sequence[Stage],
     paths: Sequence[Path],
     *,
+    beside: Named,
     limit: int,
     stop: Stop | None = None,
 ) -> list[list[tuple[Any, int]]]:
     """For each path every value with its count, together at most ``limit`` values."""
     pipeline = [
         *prefix,
-        *_scalars(paths, skip_invalid=True),
+        *_scalars(paths, beside, skip_invalid=True),
         {"$group": {"_id": {"p": "$p", "t": "$t", "c": "$c"}, "n": {"$sum": 1}}},
         {"$limit": limit},
     ]
@@ -113,12 +117,13 @@ def count_invalid(
     prefix: Sequence[Stage],
     paths: Sequence[Path],
     *,
+    beside: Named,
     stop: Stop | None = None,
 ) -> dict[int, int]:
     """Strings that are not UTF-8, by the index of their path."""
     pipeline = [
         *prefix,
-        *extraction(paths),
+        *extraction(paths, beside=beside),
         {"$match": {"$nor": [_IS_UTF8]}},
         {"$group": {"_id": "$p", "n": {"$sum": 1}}},
     ]
@@ -129,7 +134,7 @@ def is_invalid_utf8(error: OperationFailure) -> bool:
     return error.code in INVALID_UTF8
 
 
-def _scalars(paths: Sequence[Path], *, skip_invalid: bool) -> list[Stage]:
+def _scalars(paths: Sequence[Path], beside: Named, *, skip_invalid: bool) -> list[Stage]:
     """Documents ``{p, t, l, c}``: path, type, length, and the value as far as it is compared."""
     is_string = {"$eq": ["$t", "string"]}
     is_binary = {"$eq": ["$t", "binData"]}
@@ -141,7 +146,7 @@ def _scalars(paths: Sequence[Path], *, skip_invalid: bool) -> list[Stage]:
     compared = {"$cond": [is_string, string, {"$cond": [is_binary, binary, "$v"]}]}
     type_name = {"$cond": [{"$isNumber": "$v"}, NUMBER, {"$type": "$v"}]}
     return [
-        *extraction(paths),
+        *extraction(paths, beside=beside),
         *([{"$match": _IS_UTF8}] if skip_invalid else []),
         {"$project": {"p": 1, "v": 1, "t": type_name}},
         {"$match": {"t": {"$in": list(SCALARS)}}},

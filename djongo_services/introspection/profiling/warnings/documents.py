@@ -64,8 +64,10 @@ def _mixed_types(field: Field, coverage: Coverage) -> Warning | None:
         f"{name} ({percent(found.count / total)})" if total else name
         for name, found in sorted(kinds.items(), key=lambda item: (-item[1].count, item[0]))
     )
-    rare = total - max(found.count for found in kinds.values())
-    if kinds.keys() <= NUMBERS:
+    numbers = [found.count for name, found in kinds.items() if name in NUMBERS]
+    others = [found.count for name, found in kinds.items() if name not in NUMBERS]
+    rare = total - max(sum(numbers) if others else max(numbers), *others, 0)
+    if not others:
         advice = "all are numbers and compare with each other, but a model has to choose one type"
     else:
         advice = f"convert {_the_rest(rare, coverage)} or model alternatives"
