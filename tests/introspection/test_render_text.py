@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
 from djongo_services.introspection.rendering.printable import printable
 from djongo_services.introspection.rendering.text import bar, render_text
+from djongo_services.introspection.rendering.wording import coverage_text
 from djongo_services.introspection.report import Report
-from tests.introspection.render_example import EMPTY, EXAMPLE, HOSTILE, hostile_report
+from tests.introspection.render_example import (
+    EMPTY,
+    EXAMPLE,
+    HOSTILE,
+    coverage,
+    hostile_report,
+)
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -61,6 +69,24 @@ def test_no_line_is_wider_than_asked_for(width: int) -> None:
 def test_a_sample_is_marked_with_its_margin() -> None:
     text = render_text(only("notes"), width=100)
     assert "sample of 1,000 of 200,000 documents: shares are estimates, ±3.1 points (95 %)" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"documents": 0, "examined": 0, "margin": None}, "empty"),
+        ({"documents": 1, "examined": 1, "margin": None}, "all 1 document examined"),
+        (
+            {"reached": "complete", "proven": True},
+            "complete: every type in 200,000 documents is known, "
+            "shares are estimates, ±3.1 points (95 %)",
+        ),
+        ({"reached": "exact", "proven": True}, "exact: all 200,000 documents counted"),
+        ({"margin": None}, "1,000 of 200,000 documents examined"),
+    ],
+)
+def test_what_stands_behind_the_figures(changes: dict[str, Any], text: str) -> None:
+    assert coverage_text(coverage(**changes)) == text
 
 
 def test_notes_say_map_lengths_values_and_reference() -> None:

@@ -119,7 +119,7 @@ def _profile(profile: Profile, report: CollectionReport) -> Iterator[RenderableT
     table.columns[2].no_wrap = True
     for depth, label, field in rows(profile.fields):
         name = Text("  " * depth + label, overflow="fold")
-        told = Text("\n".join(notes(field, report.references)), style="dim", overflow="fold")
+        told = Text(" · ".join(notes(field, report.references)), style="dim", overflow="fold")
         table.add_row(name, percent(field.probability), _types(field), told)
     yield table
 

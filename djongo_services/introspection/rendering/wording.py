@@ -107,11 +107,13 @@ def coverage_text(coverage: Coverage) -> str:
         return f"exact: all {documents} counted"
     is_estimate = bool(coverage.margin)
     margin = f"±{decimal((coverage.margin or 0) * 100)} points (95 %)"
-    if coverage.reached == "complete" or coverage.proven:
+    if not is_estimate and coverage.examined >= coverage.documents:
+        return f"all {counted(coverage.examined, 'document')} examined"
+    if coverage.proven:
         proof = f"complete: every type in {documents} is known"
         return f"{proof}, shares are estimates, {margin}" if is_estimate else proof
     if not is_estimate:
-        return f"all {counted(coverage.examined, 'document')} examined"
+        return f"{count(coverage.examined)} of {documents} examined"
     return f"sample of {count(coverage.examined)} of {documents}: shares are estimates, {margin}"
 
 
@@ -215,8 +217,9 @@ def _map_text(keys: MapKeys) -> str:
 
 
 def _value_notes(values: ValueSummary, is_binary: bool) -> list[str]:
-    if values.constant and values.enum:
-        return [f"always {value_text(values.enum[0][0])}"]
+    if values.constant:
+        only = values.enum[0][0] if values.enum else values.minimum
+        return [f"always {value_text(only)}"]
     found = [f"{printable(name)} {percent(share)}" for name, share in values.formats.items()]
     if values.enum:
         found.append(_enum_text(values))
