@@ -82,3 +82,12 @@ def address(demo: Demo, given: str | None) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+def test_nothing_that_the_demo_generates_is_in_the_repository() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "demo_project"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    # An unpacked archive has no git: then there is nothing to look at, and nothing to find.
+    generated = [path for path in listed.stdout.split() if "/var/" in path or ".pyc" in path]
+    assert generated == []
