@@ -30,6 +30,7 @@ CALLED_OF_MODELS = {
     "IntegerField",
     "JSONField",
     "OneToOneField",
+    "Q",
     "SmallIntegerField",
     "TextField",
     "UniqueConstraint",

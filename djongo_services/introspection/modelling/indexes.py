@@ -15,6 +15,8 @@ from djongo_services.introspection.modelling.naming import Namespace
 NAME_LENGTH = 30
 """Django's limit (models.E034)."""
 _OPTIONS_OF_EVERY_INDEX = frozenset({"v", "key", "name", "ns", "unique", "background"})
+_LOOKUPS = {"$eq": "exact", "$gt": "gt", "$gte": "gte", "$lt": "lt", "$lte": "lte"}
+"""Of partial filters: what the backend makes of these lookups is the same filter again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +49,10 @@ def declare_indexes(
             remarks.append(f"{name} is called {index.name} in the database.")
         if index.unique:
             constraints.append(_call("models.UniqueConstraint", _fields(index, field_names), name))
-        else:
-            indexes.append(_call("models.Index", _ordered(index, field_names), name))
+            continue
+        call = _call("models.Index", _ordered(index, field_names), name)
+        condition = _condition(index, field_names)
+        indexes.append(call.having(condition=condition) if condition else call)
     return Indexes(indexes=tuple(indexes), constraints=tuple(constraints), remarks=tuple(remarks))
 
 
@@ -58,15 +62,47 @@ def _obstacle(index: Index, field_names: Mapping[str, str]) -> str | None:
         return "it is still being built"
     if index.type not in {"regular", "compound"}:
         return f"Django has no {index.type} index"
-    options = sorted(set(index.definition) - _OPTIONS_OF_EVERY_INDEX)
+    options = set(index.definition) - _OPTIONS_OF_EVERY_INDEX
+    if _ignores_null_only(index) or _condition(index, field_names) is not None:
+        options.discard("partialFilterExpression")
     if options:
-        return f"Django has no {' and '.join(options)} for it"
+        return f"Django has no {' and '.join(sorted(options))} like this"
     outside = [key for key, _ in index.keys if key not in field_names]
     if outside:
         return f"{', '.join(outside)} is no field of this class"
     if len({key for key, _ in index.keys}) < len(index.keys):
         return "a field occurs twice in it"
     return None
+
+
+def _ignores_null_only(index: Index) -> bool:
+    """Whether it is how the backend makes a unique constraint: partial, by type or ``$gte: ""``."""
+    partial = index.partial_filter
+    return (
+        index.unique
+        and partial is not None
+        and set(partial) == {key for key, _ in index.keys}
+        and all(
+            isinstance(each, Mapping) and (set(each) == {"$type"} or dict(each) == {"$gte": ""})
+            for each in partial.values()
+        )
+    )
+
+
+def _condition(index: Index, field_names: Mapping[str, str]) -> Call | None:
+    """The partial filter of an index that is not unique as a ``Q``; None if it has no such form."""
+    if index.unique or not index.partial_filter:
+        return None
+    lookups: list[tuple[str, Value]] = []
+    for key, condition in index.partial_filter.items():
+        compared = condition if isinstance(condition, Mapping) else {"$eq": condition}
+        for operator, value in compared.items():
+            if key not in field_names or operator not in _LOOKUPS:
+                return None
+            if not isinstance(value, bool | int | str):
+                return None
+            lookups.append((f"{field_names[key]}__{_LOOKUPS[operator]}", value))
+    return Call(function="models.Q", kwargs=tuple(lookups)) if lookups else None
 
 
 def _definition(index: Index) -> str:

@@ -43,6 +43,7 @@ _DJANGO = (
     "IntegerField",
     "JSONField",
     "OneToOneField",
+    "Q",
     "SmallIntegerField",
     "TextField",
     "UniqueConstraint",
@@ -72,8 +73,10 @@ def literal(value: bool | int | str | None) -> str:
     Characters that do not print, or that change the direction of text, are escaped.
     """
     match value:
-        case None | bool() | int():
+        case None | bool():
             return repr(value)
+        case int():
+            return repr(int(value))
         case str():
             text = repr(str(value))
             return text if '"' in value or text[0] == '"' else f'"{text[1:-1]}"'
