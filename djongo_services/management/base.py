@@ -15,9 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.connection import ConnectionDoesNotExist
+from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from djongo_services.connections import DEFAULT_ALIAS, Connection, connections
+from djongo_services.connections import DEFAULT_ALIAS, Connection, Document, connections
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection.progress import ProgressHook
 from djongo_services.introspection.rendering.printable import printable
@@ -127,7 +128,7 @@ class ServiceCommand(BaseCommand):
         except ConnectionDoesNotExist as error:
             raise CommandError(unknown_connection(error), returncode=ExitCode.TROUBLE) from None
         with self.describing_errors(connection):
-            seconds = connection.client.options.server_selection_timeout
+            seconds = _open(connection).options.server_selection_timeout
             if verbosity:
                 self.notice(f"Connecting to {address_of(connection)}, for at most {seconds:g} s.")
             connection.abilities  # noqa: B018  (the first operation, which connects)
@@ -215,6 +216,19 @@ class ServiceCommand(BaseCommand):
         except BrokenPipeError:
             # The interpreter flushes stdout once more at its end; let that go nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open(connection: Connection) -> MongoClient[Document]:
+    """The client; nothing is sent yet. Whatever it refuses in its settings is ImproperlyConfigured.
+
+    A client shared with the ORM is made by the backend, with MongoClient's own exceptions.
+    """
+    try:
+        return connection.client
+    except (TypeError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"The connection {connection.alias!r} has settings that MongoClient refuses: {error}"
+        ) from error
 
 
 def _trouble(sentence: str) -> CommandError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections as databases
 from django.utils.connection import ConnectionDoesNotExist
 from pymongo.errors import (
     AutoReconnect,
@@ -95,14 +96,24 @@ def without_secrets(text: str, connection: Connection) -> str:
 
 def _secrets(connection: Connection) -> list[str]:
     """Longest first, so that a piece never hides the whole."""
-    configured = connection.settings
-    found = {configured.password, str(configured.options.get("password") or "")}
-    host = configured.host or ""
+    host, *passwords = _configured(connection)
+    found = set(passwords)
     if "://" in host and "@" in host:
         credentials = host.partition("://")[2].rpartition("@")[0]
         password = credentials.partition(":")[2]
         found |= {credentials, password, *re.split(r"[:/@?#\[\]]", password)}
     return sorted(filter(None, found), key=len, reverse=True)
+
+
+def _configured(connection: Connection) -> tuple[str, str, str]:
+    """HOST and the two places of a password, of the connection itself or the alias it shares."""
+    configured = connection.settings
+    if configured.database is None:
+        option = configured.options.get("password")
+        return configured.host or "", configured.password, str(option or "")
+    shared = databases.settings.get(configured.database, {})
+    option = shared.get("OPTIONS", {}).get("password")
+    return shared.get("HOST") or "", shared.get("PASSWORD") or "", str(option or "")
 
 
 def _reason(error: Exception) -> str:

@@ -97,6 +97,16 @@ def test_wrong_settings(settings: Any) -> None:
     assert "unknown key 'CONECTIONS'" in result.stderr
 
 
+def test_a_connection_that_shares_what_does_not_exist(settings: Any) -> None:
+    settings.DJONGO_SERVICES = {"CONNECTIONS": {"default": {"DATABASE": "missing"}}}
+    result = run_inspectmongo()
+    assert result.code == 2
+    assert result.stderr == (
+        "CommandError: The connection 'default' shares DATABASES['missing'], "
+        "which does not exist.\n"
+    )
+
+
 def test_an_unreachable_server_says_before_how_long_it_waits(
     connect_to: Callable[..., None],
 ) -> None:
@@ -144,6 +154,21 @@ def test_settings_that_the_driver_refuses_tell_no_secret(
     assert result.code == 2
     assert "CommandError: " in result.stderr
     assert secret not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("uri", "code", "words"),
+    [
+        ("mongodb://user:pa55/word@127.0.0.1:1/", 2, "settings that MongoClient refuses: "),
+        ("mongodb://user:pa55word@127.0.0.1:1/?serverSelectionTimeoutMS=50", 2, "Start the server"),
+    ],
+)
+def test_a_connection_shared_with_the_orm(manage: Any, uri: str, code: int, words: str) -> None:
+    done = manage("inspectmongo", "-v", "0", env={"DJONGO_SERVICES_TEST_URI": uri})
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+    assert "pa55" not in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_output_goes_to_the_file_alone(inspectmongo: Run, tmp_path: Path) -> None:
