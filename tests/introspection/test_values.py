@@ -234,6 +234,8 @@ def test_a_large_collection_is_read_whole_otherwise(matrix_database: Any) -> Non
     assert (numbers.minimum, numbers.maximum, numbers.distinct_is_bound) == (0, 3999, True)
     assert 100 <= numbers.distinct < 4000
     assert values(profile, "mail").formats == {"email": 1.0}
+    identities = values(profile, "_id")
+    assert (identities.distinct, identities.distinct_is_bound) == (4000, False)
 
 
 def test_the_scans_do_not_grow_with_the_paths(database: Any) -> None:

@@ -45,6 +45,7 @@ SAMPLE_SHARE = 0.05
 """A sample larger than this part of a collection costs more than reading all of it: above it
 ``$sample`` sorts the whole collection (facts measured on MongoDB 6.0)."""
 
+_ID: Path = ("_id",)
 _SUMMARISED = frozenset(SCALARS) | NUMBERS
 
 
@@ -107,17 +108,7 @@ class _Reading:
         self.scans = 0
 
     def summaries(self, paths: Sequence[Path]) -> dict[Path, ValueSummary]:
-        questions = [Question(path=path) for path in paths]
-        found, invalid = self._survey(self.sample, questions)
-        bounds = set(invalid)
-        if self.whole and not self.small:
-            sampled = found
-            questions = [_again(path, seen) for path, seen in zip(paths, sampled, strict=True)]
-            found, invalid = self._survey(self.everything, questions)
-            found = [_merged(*pair) for pair in zip(found, sampled, strict=True)]
-            bounds = set(invalid) | {
-                number for number, asked in enumerate(questions) if not asked.distinct
-            }
+        found, bounds = self._sampled(paths) if self.small or not self.whole else self._all(paths)
         enums = self._enums(paths, found, bounds)
         return {
             path: summary(
@@ -129,6 +120,32 @@ class _Reading:
             for number, path in enumerate(paths)
             if found[number]
         }
+
+    def _sampled(self, paths: Sequence[Path]) -> tuple[list[list[Found]], set[int]]:
+        """What one scan of the sample found, and for which paths not every value was seen."""
+        found, invalid = self._survey(self.sample, [Question(path=path) for path in paths])
+        return found, set(invalid)
+
+    def _all(self, paths: Sequence[Path]) -> tuple[list[list[Found]], set[int]]:
+        """The same of the whole collection, where the sample says what to ask."""
+        sampled, _ = self._sampled(paths)
+        questions = [_again(path, seen) for path, seen in zip(paths, sampled, strict=True)]
+        found, invalid = self._survey(self.everything, questions)
+        found = [_merged(*pair) for pair in zip(found, sampled, strict=True)]
+        bounds = {number for number, asked in enumerate(questions) if not asked.distinct}
+        if _ID in paths and self._ids_are_unique():
+            number = paths.index(_ID)
+            found[number] = [replace(one, distinct=one.count) for one in found[number]]
+            bounds.discard(number)
+        return found, bounds | set(invalid)
+
+    def _ids_are_unique(self) -> bool:
+        """Not in a view or a time series, nor for certain where the user may not ask."""
+        try:
+            options = self.collection.options()
+        except OperationFailure:
+            return False
+        return not options.keys() & {"viewOn", "timeseries"}
 
     def _survey(
         self, prefix: Sequence[Stage], questions: Sequence[Question]

@@ -136,8 +136,8 @@ def is_invalid_utf8(error: OperationFailure) -> bool:
 
 def _scalars(paths: Sequence[Path], beside: Named, *, skip_invalid: bool) -> list[Stage]:
     """Documents ``{p, t, l, c}``: path, type, length, and the value as far as it is compared."""
-    is_string = {"$eq": ["$t", "string"]}
-    is_binary = {"$eq": ["$t", "binData"]}
+    is_string = {"$eq": [{"$type": "$v"}, "string"]}
+    is_binary = {"$eq": [{"$type": "$v"}, "binData"]}
     long_string = {"$gt": [{"$strLenBytes": "$v"}, CUT]}
     string = {"$cond": [long_string, {"$substrCP": ["$v", 0, CUT]}, "$v"]}
     size: Expression = {"$binarySize": "$v"}
@@ -148,9 +148,8 @@ def _scalars(paths: Sequence[Path], beside: Named, *, skip_invalid: bool) -> lis
     return [
         *extraction(paths, beside=beside),
         *([{"$match": _IS_UTF8}] if skip_invalid else []),
-        {"$project": {"p": 1, "v": 1, "t": type_name}},
-        {"$match": {"t": {"$in": list(SCALARS)}}},
-        {"$project": {"p": 1, "t": 1, "l": length, "c": compared}},
+        {"$match": {"v": {"$type": list(SCALARS)}}},
+        {"$project": {"p": 1, "t": type_name, "l": length, "c": compared}},
     ]
 
 

@@ -1,0 +1,78 @@
+"""Aggregations that are told to stop, on every supported server."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from djongo_services.introspection.profiling.interruption import (
+    Interrupted,
+    aggregate,
+    interruptible,
+)
+
+NUMBERS = {"$range": [0, 1_000_000]}
+ENDLESS: list[dict[str, Any]] = [
+    {"$project": {"n": NUMBERS}},
+    {"$unwind": "$n"},
+    {"$project": {"n": NUMBERS}},
+    {"$unwind": "$n"},
+    {"$group": {"_id": None, "n": {"$sum": 1}}},
+]
+"""A million times a million documents."""
+
+
+def running(database: Any) -> int:
+    return len(
+        list(
+            database.client.admin.aggregate(
+                [{"$currentOp": {}}, {"$match": {"ns": f"{database.name}.things"}}]
+            )
+        )
+    )
+
+
+def test_a_running_aggregation_ends_on_the_server_too(matrix_database: Any) -> None:
+    matrix_database.things.insert_one({})
+    stop = threading.Event()
+
+    def stop_once_it_runs() -> None:
+        while not running(matrix_database):
+            pass
+        stop.set()
+
+    threading.Thread(target=stop_once_it_runs, daemon=True).start()
+    with pytest.raises(Interrupted):
+        aggregate(matrix_database.things, ENDLESS, stop=stop)
+    deadline = time.monotonic() + 10
+    while running(matrix_database):
+        assert time.monotonic() < deadline
+
+
+def test_stopped_before_it_began(database: Any) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Interrupted):
+        aggregate(database.things, ENDLESS, stop=stop)
+
+
+def test_not_stopped(matrix_database: Any) -> None:
+    matrix_database.things.insert_one({"_id": 1})
+    assert aggregate(matrix_database.things, [], stop=threading.Event()) == [{"_id": 1}]
+    assert aggregate(matrix_database.things, []) == [{"_id": 1}]
+
+
+def test_other_errors_stay_what_they_are(database: Any) -> None:
+    with pytest.raises(ZeroDivisionError), interruptible(database.things, threading.Event()):
+        raise ZeroDivisionError
+
+
+def test_no_thread_stays_behind(database: Any) -> None:
+    aggregate(database.things, [], stop=threading.Event())
+    watchers = [one for one in threading.enumerate() if one.name == "interruption"]
+    for watcher in watchers:
+        watcher.join(5)
+    assert not any(watcher.is_alive() for watcher in watchers)
