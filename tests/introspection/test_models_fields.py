@@ -178,8 +178,8 @@ constraints = [
     models.UniqueConstraint(fields=["name"], name="by_the_backend"),
 ]
 # people_a_very_long_na_b2ae36db is called a_very_long_name_of_an_index_12 in the database.
-# Index {"name": "address.zip_1", "key": {"address.zip": 1}}: address.zip is no field of
-# this class.
+# Index {"name": "address.zip_1", "key": {"address.zip": 1}}: this class has no field
+# address.zip.
 # Index {"name": "text", "key": {"_fts": "text"}, "weights": {"name": 1}}: Django has no
 # text index.
 # Index {"name": "seen_1", "key": {"seen": 1}, "expireAfterSeconds": 60}: Django has no
@@ -343,3 +343,36 @@ def test_only_plain_literals_and_known_calls_are_written() -> None:
     with pytest.raises(TypeError, match="no value of type float"):
         literal(1.5)  # type: ignore[arg-type]
     assert isinstance(backend_scalar(profile_of("x", [{"a": 1}]).fields[0]), Call)
+
+
+@pytest.mark.parametrize(
+    ("collection", "comment"),
+    [
+        (
+            Collection(name="x", type="timeseries"),
+            "# A time-series collection: the server takes new documents, but changes none.\n",
+        ),
+        (
+            Collection(name="x", options={"capped": True}),
+            "# A capped collection: nothing can be removed from it one by one.\n",
+        ),
+    ],
+    ids=["time-series", "capped"],
+)
+def test_special_collections_are_told(collection: Collection, comment: str) -> None:
+    report = replace(report_of({}), collections=(CollectionReport(collection=collection),))
+
+    assert comment in render_models(report, style="backend")
+
+
+def test_deep_documents_become_values_at_some_depth(tmp_path: Path) -> None:
+    document: Any = {"leaf": 1}
+    for _ in range(90):
+        document = {"in": document, "list": [[[document]]]} if _ % 30 == 0 else {"in": document}
+    text = render_models(report_of({"deep": [{"_id": 1, "a": document}]}), style="backend")
+
+    assert text.count("(EmbeddedModel):") < 10
+    assert "JSONField()" in text
+    assert (
+        run_modules(tmp_path, [text], uri="mongodb://127.0.0.1:1/", database="unused").check == ""
+    )

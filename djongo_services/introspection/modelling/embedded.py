@@ -28,7 +28,7 @@ from djongo_services.introspection.report import Field
 
 MOST_ORIGINS = 5
 """Places that the comment above a class names."""
-MOST_STEPS = 12
+MOST_STEPS = 8
 """Parts deeper than that are one value: nobody reads classes or arrays nested further."""
 
 
@@ -97,7 +97,7 @@ class EmbeddedClasses:
         if not members or not all(_expressible(member) for member in members):
             return None
         base = class_name(_nearest_key(found) or place.owner)
-        inside = replace(place, owner=class_name(place.owner + base))
+        inside = replace(place, owner=base)
         body = ClassDeclaration(name="", base="EmbeddedModel", fields=self._fields(members, inside))
         text = render_source(Module(header=("",), classes=(body,)))
         if text not in self._classes:

@@ -16,7 +16,7 @@ JSON_TYPES = frozenset({"double", "string", "object", "array", "bool", "null", "
 """Types that survive a JSONField: it passes values through JSON text, which turns long into int."""
 UNWRITABLE = frozenset({"undefined", "dbPointer", "symbol"})
 """Deprecated types that PyMongo reads as something else and cannot write."""
-MOST_CHOICES = 30
+MOST_CHOICES = 16
 LONGEST_CHOICE = 100
 """Characters; longer values are texts (and profiling may compare them by their beginning only)."""
 FEWEST_OF_ONE_LENGTH = 20

@@ -49,7 +49,9 @@ def about(report: CollectionReport) -> tuple[str, ...]:
         case "view":
             lines.append(f"A view of {collection.view_on}: it can be read, not written.")
         case "timeseries":
-            lines.append("A time-series collection: the server restricts how it is updated.")
+            lines.append(
+                "A time-series collection: the server takes new documents, but changes none."
+            )
         case _ if collection.capped:
             lines.append("A capped collection: nothing can be removed from it one by one.")
     if report.profile is not None:
@@ -75,6 +77,8 @@ def _depth(report: Report) -> str:
 
 
 def _coverage(coverage: Coverage) -> str:
+    if not coverage.documents and not coverage.examined:
+        return "No documents."
     noun = "document" if coverage.documents == 1 else "documents"
     if facts.counted(coverage):
         return f"{coverage.documents} {noun}, every field counted."

@@ -69,7 +69,7 @@ def _obstacle(index: Index, field_names: Mapping[str, str]) -> str | None:
         return f"Django has no {' and '.join(sorted(options))} like this"
     outside = [key for key, _ in index.keys if key not in field_names]
     if outside:
-        return f"{', '.join(outside)} is no field of this class"
+        return f"this class has no field {', '.join(outside)}"
     if len({key for key, _ in index.keys}) < len(index.keys):
         return "a field occurs twice in it"
     return None
