@@ -11,8 +11,9 @@ and only where something in them is open.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from djongo_services.introspection.profiling.expressions import (
@@ -33,6 +34,8 @@ from djongo_services.introspection.profiling.shape import (
 )
 
 Stage = dict[str, Any]
+
+_BELOW_DOT: Final = re.compile(rb"[\x01-\x2d]")
 
 MAXIMUM_GROUPS: Final = 4_096
 """Upper bound of the groups of one scan, as far as the types known allow to tell."""
@@ -120,7 +123,11 @@ def plan_scans(shape: ObjectShape) -> list[Scan]:
     """The scans that count everything about documents of a shape that is proven complete."""
     planner = _Planner()
     planner.documents(shape)
-    return planner.scans
+    if not planner.names_collide:
+        return planner.scans
+    # With the whole document in use, the server does not work out which paths it needs.
+    whole: list[Stage] = [{"$replaceWith": "$$ROOT"}]
+    return [replace(scan, stages=whole + scan.stages) for scan in planner.scans]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,9 @@ class _Inner:
 class _Planner:
     def __init__(self) -> None:
         self.scans: list[Scan] = []
+        self.names_collide = False
+        """Whether ``a`` and, say, ``a b`` are siblings: MongoDB 4.4 sorts the paths that it needs,
+        finds ``a b`` between ``a`` and ``a.c``, and refuses the two as a path collision."""
         self._inner: list[_Inner] = []
 
     def documents(self, shape: ObjectShape) -> None:
@@ -165,6 +175,11 @@ class _Planner:
     ) -> Iterator[Variable]:
         """The variables in an object, as far as no array or map lies between."""
         proven = demanded(shape)
+        self.names_collide |= any(
+            key[: found.start()] in shape.fields
+            for key in shape.fields
+            for found in _BELOW_DOT.finditer(key)
+        )
         for key, node in shape.fields.items():
             if not is_utf8(key):
                 continue
@@ -179,7 +194,7 @@ class _Planner:
     def _node(
         self, node: Node, value: Expression, nesting: int, *, present: bool
     ) -> Iterator[Variable]:
-        if not present or len(node.types) != 1 or node.array is not None:
+        if not present or _is_open(node):
             yield Variable(node, value)
         if node.array is not None:
             self._inner.append(_Inner(only_array(value), node.array.element, "element"))
@@ -195,6 +210,15 @@ class _Planner:
         if node.ref is not None:
             value = no_ref(value)
         yield from self._object(node.object, value, nesting, guarded=node.array is not None)
+
+
+def _is_open(node: Node) -> bool:
+    """Whether the type does not follow from the proof, which cannot tell binary subtypes."""
+    return (
+        len(node.types) != 1
+        or node.array is not None
+        or node.types[0].partition(":")[0] == "binData"
+    )
 
 
 def _vectors(variables: list[Variable]) -> Iterator[list[Variable]]:

@@ -53,8 +53,8 @@ def profile(
     Counts of a ``complete`` profile are the sample's shares of the whole collection. A type that
     only the proof found counts as often as it was fetched: a lower bound.
 
-    What the server cannot tell apart is told from the documents read: the subtype of binary values
-    that are not 16, 20, 32 or 64 bytes long.
+    No schema can tell the subtype of a binary value: ``complete`` knows those of the documents
+    read, ``exact`` counts those of values of up to 64 bytes and shares out longer ones.
 
     Raises PyMongo's errors until the sample is there; from then on a failure, a drop of the
     collection or ``stop`` gives the result so far, and ``coverage.stopped`` says why.

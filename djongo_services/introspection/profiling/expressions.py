@@ -12,13 +12,16 @@ from typing import Any, Final
 
 from bson import Binary
 
-from djongo_services.bson_types import BINARY_SUBTYPES
+from djongo_services.bson_types import BINARY_SUBTYPES, binary_type
 from djongo_services.introspection.profiling.proof_schema import is_plain
 
 Expression = Any
 
-SUBTYPE_LENGTHS: Final = (16, 20, 32, 64)
-"""Lengths of binary values whose subtypes the server can tell apart: UUIDs and digests."""
+SUBTYPE_LENGTH: Final = 64
+"""Bytes up to which the server can tell a binary value's subtype: UUIDs, digests, keys."""
+
+_COLUMN: Final = 7
+"""The server reads into values of this subtype, so that none can be made up for comparison."""
 
 
 def member(parent: Expression, name: str, *, guarded: bool) -> Expression:
@@ -78,10 +81,9 @@ def kind(value: Expression, types: Collection[str]) -> Expression:
     if "dbRef" in types and "object" in types:
         test = {"$and": [{"$eq": [{"$type": value}, "object"]}, _is_ref(value)]}
         result = {"$cond": [test, "dbRef", result]}
-    subtypes = [name for name in types if name.partition(":")[0] == "binData"]
-    if len(subtypes) > 1:
+    if any(name.partition(":")[0] == "binData" for name in types):
         test = {"$eq": [{"$type": value}, "binData"]}
-        result = {"$cond": [test, _subtype(value, subtypes), result]}
+        result = {"$cond": [test, _subtype(value, types), result]}
     return result
 
 
@@ -90,27 +92,41 @@ def _is_ref(value: Expression) -> Expression:
     return {"$setIsSubset": [{"$literal": ["$ref", "$id"]}, keys]}
 
 
-def _subtype(value: Expression, names: Collection[str]) -> Expression:
-    """The refined name of a binary value of a known length, else ``binData?``.
+def _subtype(value: Expression, types: Collection[str]) -> Expression:
+    """The refined name of a short binary value, ``binData?`` for a long one.
 
     Binary values sort by length, then subtype, then bytes: within one length, a subtype is the
     range from its zeros to the zeros of the next.
     """
-    numbers = {_number(name): name for name in names}
-    branches = []
-    for length in SUBTYPE_LENGTHS:
-        for number in sorted(numbers, reverse=True):
-            least = Binary(bytes(length), number)
-            test = [{"$eq": [{"$binarySize": value}, length]}, {"$gte": [value, least]}]
-            branches.append({"case": {"$and": test}, "then": numbers[number]})
-    return {"$switch": {"branches": branches, "default": "binData?"}}
+    known = {*BINARY_SUBTYPES, 128, *(_subtype_number(name) for name in types)}
+    branches: list[Expression] = [
+        {"case": {"$gt": ["$$size", SUBTYPE_LENGTH]}, "then": "binData?"},
+        *(
+            {"case": _is_at_least(number), "then": binary_type(number)}
+            for number in sorted(known - {0}, reverse=True)
+        ),
+    ]
+    chosen = {"$switch": {"branches": branches, "default": "binData"}}
+    sized = {"$let": {"vars": {"size": {"$binarySize": "$$b"}}, "in": chosen}}
+    return {"$let": {"vars": {"b": value}, "in": sized}}
 
 
-def _number(name: str) -> int:
+def _is_at_least(subtype: int) -> Expression:
+    """Whether ``$$b`` has the subtype or a later one."""
+    if subtype == _COLUMN:
+        return {"$gt": ["$$b", _as_long(b"\xff", subtype - 1)]}
+    return {"$gte": ["$$b", _as_long(b"\0", subtype)]}
+
+
+def _as_long(byte: bytes, subtype: int) -> Expression:
+    """The value of a subtype that repeats one byte and is as long as ``$$b``."""
+    every = [Binary(byte * length, subtype) for length in range(SUBTYPE_LENGTH + 1)]
+    return {"$arrayElemAt": [{"$literal": every}, "$$size"]}
+
+
+def _subtype_number(name: str) -> int:
     subtype = name.partition(":")[2]
-    if subtype.startswith("user") and subtype[4:].isdigit():
-        return int(subtype[4:])
-    return next((number for number, known in BINARY_SUBTYPES.items() if known == subtype), 0)
+    return int(subtype[4:]) if subtype[:4] == "user" and subtype[4:].isdigit() else 0
 
 
 def length_bound(size: Expression) -> Expression:

@@ -79,5 +79,6 @@ class KeySet:
     @property
     def format(self) -> str:
         """As :class:`djongo_services.introspection.report.MapKeys` names it."""
-        found = {key_format(key) or "identifier" for key in self.seen}
-        return found.pop() if len(found) == 1 else "mixed"
+        if self.open:
+            return "mixed" if self.formats else "identifier"
+        return next(iter(self.formats)) if len(self.formats) == 1 else "mixed"

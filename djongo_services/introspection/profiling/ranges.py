@@ -105,7 +105,8 @@ def in_order(bounds: Iterable[Bound]) -> list[Bound]:
             by_kind.setdefault(_SORTABLE[bound.kind], []).append(bound)
     if not by_kind:
         return []
-    return sorted(max(by_kind.values(), key=len), key=cmp_to_key(_compare))
+    most = max(by_kind.values(), key=lambda found: len(found))
+    return sorted(most, key=cmp_to_key(_compare))
 
 
 _SORTABLE: Final = {0x01: 1, 0x10: 1, 0x12: 1, 0x02: 2, 0x07: 3, 0x09: 4}

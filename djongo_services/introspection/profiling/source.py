@@ -39,7 +39,7 @@ class Source:
     def of(
         cls, collection: Collection[Any], halt: Stop, read_preference: _ServerMode | None
     ) -> Source:
-        plain = collection.with_options(
+        plain: Collection[Any] = collection.with_options(
             codec_options=CodecOptions(), read_preference=read_preference
         )
         return cls(plain, halt)

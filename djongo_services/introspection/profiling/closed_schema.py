@@ -1,0 +1,150 @@
+"""A profile as the tightest ``$jsonSchema`` that all documents satisfy.
+
+MongoDB accepts it as a validator: no keyword that it does not know, no empty ``required``, names
+that it would read as a path in ``patternProperties``, and a bounded depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from djongo_services.bson_types import server_type
+from djongo_services.introspection.path import ELEMENT
+from djongo_services.introspection.profiling.keys import PATTERNS
+from djongo_services.introspection.profiling.proof_schema import is_plain
+from djongo_services.introspection.report import Coverage, Field, Profile
+
+Schema = dict[str, Any]
+
+MAXIMUM_DEPTH: Final = 60
+"""Levels described. The server parses 200 levels of BSON, of which one of data takes up to three;
+what lies deeper is not constrained."""
+
+_ENUMERABLE: Final = frozenset(
+    {"string", "int", "long", "double", "decimal", "bool", "objectId", "date", "null"}
+)
+
+
+def json_schema(profile: Profile, *, closed: bool = True) -> Schema:
+    """The schema of a collection's documents, for ``{"$jsonSchema": ...}``.
+
+    ``closed`` forbids fields that the profile does not have. Fields are ``required`` where a
+    proof stands behind the profile; a sample proves nothing, and the description says so.
+    """
+    writer = _Writer(closed=closed, proven=profile.coverage.proven)
+    schema: Schema = {"bsonType": "object"}
+    described = _description(profile.coverage)
+    if described is not None:
+        schema["description"] = described
+    if not profile.fields:
+        return schema
+    schema |= writer.object(profile.fields, "mixed", 1)
+    if "additionalProperties" in schema and not _has_id(profile.fields):
+        # The server refuses a closed schema that forbids what every document has.
+        schema["properties"] = {"_id": {}, **schema.get("properties", {})}
+    return schema
+
+
+def _has_id(fields: Iterable[Field]) -> bool:
+    return any(field.path == ("_id",) for field in fields)
+
+
+def _description(coverage: Coverage) -> str | None:
+    if coverage.proven:
+        return None
+    return (
+        f"From {coverage.examined} of {coverage.documents} documents; "
+        "others may have other fields and types."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    closed: bool
+    proven: bool
+
+    def object(self, fields: Iterable[Field], key_format: str, depth: int) -> Schema:
+        """Keywords for embedded documents with these fields."""
+        properties: Schema = {}
+        patterns: Schema = {}
+        others: Schema | bool = not self.closed
+        for field in fields:
+            schema = self.field(field, depth)
+            match field.path[-1]:
+                case str(name) if is_plain(name):
+                    properties[name] = schema
+                case str(name):
+                    patterns[_exactly(name)] = schema
+                case _ if key_format in PATTERNS:
+                    patterns[f"^(?:{PATTERNS[key_format]})$"] = schema
+                case _:
+                    others = schema
+        keywords: Schema = {
+            "required": self._required(fields),
+            "properties": properties,
+            "patternProperties": patterns,
+        }
+        schema = {keyword: content for keyword, content in keywords.items() if content}
+        return schema if others is True else {**schema, "additionalProperties": others}
+
+    def _required(self, fields: Iterable[Field]) -> list[str]:
+        """Plain names only: the server reads a dot in ``required`` as a path."""
+        if not self.proven:
+            return []
+        names = (field.path[-1] for field in fields if field.missing == 0)
+        return [name for name in names if isinstance(name, str) and is_plain(name)]
+
+    def field(self, field: Field, depth: int) -> Schema:
+        types = sorted({server_type(name) for name in field.types})
+        schema: Schema = {"bsonType": types[0] if len(types) == 1 else types}
+        values = self._enum(field)
+        if values:
+            schema["enum"] = values
+        if depth >= MAXIMUM_DEPTH:
+            return schema
+        if "array" in field.types:
+            schema |= self._items(field, depth)
+        if "object" in field.types:
+            schema |= self._embedded(field, depth)
+        elif "dbRef" in field.types:
+            schema["required"] = ["$ref", "$id"]
+        return schema
+
+    def _items(self, field: Field, depth: int) -> Schema:
+        for child in field.children:
+            if child.path[-1] is ELEMENT:
+                return {"items": self.field(child, depth + 1)}
+        return {"maxItems": 0} if self.closed else {}
+
+    def _embedded(self, field: Field, depth: int) -> Schema:
+        inner = [child for child in field.children if child.path[-1] is not ELEMENT]
+        key_format = field.map.format if field.map is not None else "mixed"
+        schema = self.object(inner, key_format, depth + 1)
+        if "dbRef" not in field.types:
+            return schema
+        return {"anyOf": [schema, {"required": ["$ref", "$id"]}]}
+
+    def _enum(self, field: Field) -> list[Any]:
+        """Every value of a field of few; only where every document was looked at."""
+        values = field.values
+        if not (self.closed and values and values.exact and values.enum):
+            return []
+        if not _ENUMERABLE.issuperset(field.types):
+            return []
+        found = [value for value, _ in values.enum]
+        return [*found, None] if "null" in field.types and None not in found else found
+
+
+def _exactly(name: str) -> str:
+    """A pattern that matches one key, in the words that PCRE and ECMAScript share."""
+    text = ""
+    for character in name:
+        if ord(character) < 0x20 or character == "\x7f":
+            text += f"\\x{ord(character):02x}"
+        elif character.isascii() and not character.isalnum() and character not in " _":
+            text += f"\\{character}"
+        else:
+            text += character
+    return f"^{text}$"
