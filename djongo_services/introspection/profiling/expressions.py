@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from bson import Binary
+from bson.binary import OLD_BINARY_SUBTYPE
 
 from djongo_services.bson_types import BINARY_SUBTYPES, binary_type
 from djongo_services.introspection.profiling.proof_schema import is_plain
@@ -120,7 +121,10 @@ def _is_at_least(subtype: int) -> Expression:
 
 def _as_long(byte: bytes, subtype: int) -> Expression:
     """The value of a subtype that repeats one byte and is as long as ``$$b``."""
-    every = [Binary(byte * length, subtype) for length in range(SUBTYPE_LENGTH + 1)]
+    # PyMongo puts a length of its own before the bytes of the old subtype.
+    prefix = 4 if subtype == OLD_BINARY_SUBTYPE else 0
+    lengths = range(SUBTYPE_LENGTH + 1)
+    every = [Binary(byte * max(length - prefix, 0), subtype) for length in lengths]
     return {"$arrayElemAt": [{"$literal": every}, "$$size"]}
 
 

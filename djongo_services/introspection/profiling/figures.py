@@ -136,16 +136,23 @@ def _refined(found: Mapping[str, int], node: Node) -> dict[str, int]:
     """
     result: dict[str, int] = {}
     for name, count in found.items():
-        alternatives = {
-            known: node.counts[SAMPLED][known] + node.counts[FETCHED][known]
-            for known in node.types
-            if server_type(known) == name.rstrip("?")
-        }
-        if (name in alternatives and len(alternatives) > 1) or not alternatives:
-            alternatives = {name.rstrip("?"): 1}
-        for refined, part in share(alternatives, count).items():
+        parts = {name: count}
+        if name.endswith("?"):
+            parts = share(_read(node, name[:-1]), count)
+        elif name == "object" and node.object is None and node.ref is not None:
+            parts = {"dbRef": count}
+        for refined, part in parts.items():
             result[refined] = result.get(refined, 0) + part
     return result
+
+
+def _read(node: Node, name: str) -> dict[str, int]:
+    """How many values of each refinement of a server's type were read."""
+    return {
+        known: node.counts[SAMPLED][known] + node.counts[FETCHED][known]
+        for known in node.types
+        if server_type(known) == name
+    }
 
 
 def share(weights: Mapping[Name, int], total: int) -> dict[Name, int]:
