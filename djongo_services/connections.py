@@ -12,6 +12,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -72,7 +73,8 @@ class Connection:
         """
         if self.settings.database is not None:
             wrapper = _backend_wrapper(self.settings)
-            wrapper.ensure_connection()
+            with self._explaining_settings():
+                wrapper.ensure_connection()
             shared: MongoClient[Document] = wrapper.connection
             return shared
         self._renew_after_fork()
@@ -154,14 +156,19 @@ class Connection:
             self._pid = os.getpid()
 
     def _make(self, client_class: type[Any]) -> Any:
-        try:
+        with self._explaining_settings():
             client = client_class(**_client_arguments(self.settings))
+        client_made.send(sender=type(self), connection=self, client=client)
+        return client
+
+    @contextmanager
+    def _explaining_settings(self) -> Iterator[None]:
+        try:
+            yield
         except (ConfigurationError, TypeError, ValueError) as error:
             raise ImproperlyConfigured(
                 f"The connection {self.alias!r} has settings that MongoClient refuses: {error}"
             ) from error
-        client_made.send(sender=type(self), connection=self, client=client)
-        return client
 
 
 class ConnectionHandler:
