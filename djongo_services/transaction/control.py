@@ -54,7 +54,7 @@ def current_session(using: str | None = None) -> Any:
 
 def get_rollback(using: str | None = None) -> bool:
     """Whether the transaction will be rolled back at the end of the outermost block."""
-    return _required(using, "get_rollback").rollback_only
+    return required_transaction(using, "get_rollback").rollback_only
 
 
 def set_rollback(rollback: bool, using: str | None = None) -> None:
@@ -63,7 +63,7 @@ def set_rollback(rollback: bool, using: str | None = None) -> None:
     A rollback that a failed inner block or operation decided on cannot be taken back, since
     MongoDB has no savepoint to return to: TransactionManagementError.
     """
-    transaction = _required(using, "set_rollback")
+    transaction = required_transaction(using, "set_rollback")
     if rollback:
         transaction.rollback_only = True
     elif transaction.rollback_cause is not None:
@@ -76,12 +76,8 @@ def set_rollback(rollback: bool, using: str | None = None) -> None:
         transaction.rollback_only = False
 
 
-def _current(using: str | None) -> Transaction | None:
-    connection = connections[using or DEFAULT_ALIAS]
-    return state.innermost(connection.key) or orm.adopt(connection)
-
-
-def _required(using: str | None, name: str) -> Transaction:
+def required_transaction(using: str | None, name: str) -> Transaction:
+    """Raises TransactionManagementError, naming what was called, outside of any block."""
     transaction = _current(using)
     if transaction is None:
         raise TransactionManagementError(
@@ -89,3 +85,8 @@ def _required(using: str | None, name: str) -> Transaction:
             f"{using or DEFAULT_ALIAS!r} only; there is none."
         )
     return transaction
+
+
+def _current(using: str | None) -> Transaction | None:
+    connection = connections[using or DEFAULT_ALIAS]
+    return state.innermost(connection.key) or orm.adopt(connection)

@@ -135,6 +135,7 @@ def _fence_off(transaction: Transaction) -> None:
     session.start_transaction()
     session.client[transaction.database][FENCE].find_one({}, session=session)
     session.abort_transaction()
+    _kill_session(session)  # should that abort have been lost as well
 
 
 def _kill(transaction: Transaction, error: BaseException) -> None:

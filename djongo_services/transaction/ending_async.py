@@ -141,6 +141,7 @@ async def _fence_off(transaction: Transaction) -> None:
     await session.start_transaction()
     await session.client[transaction.database][FENCE].find_one({}, session=session)
     await session.abort_transaction()
+    await _kill_session(session)  # should that abort have been lost as well
 
 
 async def _kill_session(session: Any) -> None:

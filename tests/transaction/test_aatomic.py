@@ -1,6 +1,6 @@
 """aatomic() with AsyncMongoClient, cancellation, and concurrency in one transaction."""
 
-# ruff: noqa: PT012 - what is tested is how whole blocks end
+# ruff: noqa: PT012, PT031 - what is tested is how whole blocks end
 
 from __future__ import annotations
 
