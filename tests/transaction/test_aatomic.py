@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
@@ -343,9 +343,3 @@ async def test_many_blocks_at_once(async_mongo: AsyncMongo, outside: Mongo) -> N
     assert [type(each) for each in done if each is not None] == [Boom] * 20
     assert outside.a.count_documents({}) == outside.b.count_documents({}) == 40
     assert open_transactions(outside.client) == 0
-
-
-def test_a_client_is_not_kept_alive_by_its_transactions(mongo: Mongo) -> None:
-    with atomic():
-        mongo.a.insert_one({})
-    assert isinstance(mongo.client, MongoClient)

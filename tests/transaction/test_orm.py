@@ -29,7 +29,7 @@ from djongo_services.transaction import (
     set_rollback,
 )
 from tests.backend_app.models import Author
-from tests.transaction.conftest import failing, open_transactions
+from tests.transaction.conftest import entry, failing, open_transactions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -294,3 +294,19 @@ async def test_the_orms_a_methods_and_both_clients_join(mongo: Mongo) -> None:
         assert ran == ["hook"]
     finally:
         await connections["default"].aclose()
+
+
+def test_the_orm_works_outside_of_another_connections_block(settings: Any, database: Mongo) -> None:
+    settings.DJONGO_SERVICES = {
+        "CONNECTIONS": {"default": {"DATABASE": "default"}, "archive": entry(database)}
+    }
+    archive = connections["archive"].database
+    with pytest.raises(Boom), atomic("archive"):
+        archive.a.insert_one({})
+        Author.objects.create(name="outside")
+        with atomic():
+            Author.objects.create(name="its own")
+        raise Boom
+    assert names() == ["its own", "outside"]
+    assert archive.a.count_documents({}) == 0
+    connections.close_all()
