@@ -51,12 +51,17 @@ def named_beside_keys(profile: Profile) -> Named:
 
 
 def extraction(
-    paths: Sequence[Path], *, beside: Named, element_limit: int | None = None
+    paths: Sequence[Path],
+    *,
+    beside: Named,
+    element_limit: int | None = None,
+    with_id: bool = False,
 ) -> list[Stage]:
     """Stages from documents to ``{p, v}``: ``p`` the index in ``paths``, ``v`` never an array.
 
     Null and missing values are dropped. ``beside`` as :func:`named_beside_keys` tells.
     ``element_limit`` takes only the first elements of every array and the first keys of every map.
+    ``with_id`` keeps the document's ``_id`` beside ``p`` and ``v``.
     """
     extractor = _Extractor(beside, element_limit)
     pairs = [
@@ -65,7 +70,7 @@ def extraction(
     ]
     deepest = max((levels(path) for path in paths), default=0)
     return [
-        {"$project": {"_id": 0, "pairs": pairs}},
+        {"$project": {"_id": int(with_id), "pairs": pairs}},
         {"$unwind": "$pairs"},
         {"$project": {"p": "$pairs.p", "v": "$pairs.v"}},
         *[{"$unwind": "$v"} for _ in range(deepest)],

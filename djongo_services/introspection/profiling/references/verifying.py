@@ -10,6 +10,7 @@ from pymongo.errors import OperationFailure
 
 from djongo_services.introspection.profiling.extraction import Named, Stage, extraction
 from djongo_services.introspection.profiling.interruption import aggregate
+from djongo_services.introspection.profiling.references.joining import join
 from djongo_services.introspection.profiling.references.samples import KEY_TYPES, dbrefs
 from djongo_services.introspection.progress import Stop
 from djongo_services.introspection.report import Reference
@@ -26,9 +27,9 @@ def verify(
 ) -> Reference:
     """The reference with the counts of all distinct values, ``complete`` set.
 
-    ``beside`` as in :func:`~.extraction.extraction`. One scan of the collection; each distinct
-    value is one descent in the target's index. Where the server cannot join (a sharded target
-    before MongoDB 5.1, a missing privilege) the reference comes back as it was.
+    ``beside`` as in :func:`~.extraction.extraction`. One scan of the collection, and one of the
+    target's keys or a descent in its index for each distinct value: :mod:`.joining`. Where the
+    server does not join (a missing privilege) the reference comes back as it was.
     """
     if reference.kind == "dbRef":
         values = dbrefs([reference.path], collection.database.name, beside=beside)
@@ -38,20 +39,12 @@ def verify(
         values = [*extraction([reference.path], beside=beside), key_types]
     pipeline: list[Stage] = [
         *values,
-        {"$group": {"_id": "$v"}},
-        {
-            "$lookup": {
-                "from": reference.target,
-                "localField": "_id",
-                "foreignField": reference.target_path,
-                "as": "hits",
-            }
-        },
+        *join(collection, reference.target, tuple(reference.target_path.split(".")), stop=stop),
         {
             "$group": {
                 "_id": None,
                 "checked": {"$sum": 1},
-                "found": {"$sum": {"$cond": [{"$gt": [{"$size": "$hits"}, 0]}, 1, 0]}},
+                "found": {"$sum": {"$cond": ["$known", 1, 0]}},
             }
         },
     ]

@@ -1,0 +1,123 @@
+"""The references that models declare: foreign keys, one-to-one and many-to-many relations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+from django.apps import apps
+from django.db import connections, models, router
+
+from djongo_services.introspection.path import ELEMENT, Path
+from djongo_services.schema.references.auditing import ForeignReference
+from djongo_services.schema.spec import CollectionSpec
+
+Model: TypeAlias = type[models.Model]
+_Field: TypeAlias = "models.Field[Any, Any]"
+
+_EMBEDDED = ("embedded_model", "embedded_models")
+"""Attributes of django-mongodb-backend's fields that hold one model, or several (polymorphic)."""
+
+
+def spec_references(
+    specs: Iterable[CollectionSpec], *, among: Iterable[Model] | None = None
+) -> tuple[ForeignReference, ...]:
+    """Those of the models that the specs were made from; see :func:`model_references`.
+
+    Raises LookupError for a label that no installed app has.
+    """
+    labels = dict.fromkeys(label for spec in specs for label in spec.models)
+    return model_references((apps.get_model(label) for label in labels), among=among)
+
+
+def model_references(
+    chosen: Iterable[Model], *, among: Iterable[Model] | None = None
+) -> tuple[ForeignReference, ...]:
+    """In the order of models and fields, each once.
+
+    The collections of automatic many-to-many relations are taken along, proxies count as their
+    models, and a parent's fields are the parent's. Embedded models are looked into. ``among``
+    names the models that live in the same database: references to others are left out, for their
+    targets are not in MongoDB. Without it, those that the routers would send elsewhere are.
+    Generic foreign keys name their target in the data and are not told.
+    """
+    concrete = dict.fromkeys(_concrete(model) for model in chosen)
+    for model in tuple(concrete):
+        concrete.update(dict.fromkeys(_automatic(model)))
+    known = None if among is None else {_concrete(model) for model in among}
+    found: dict[ForeignReference, None] = {}
+    for model in concrete:
+        for path, field in _foreign_keys(model._meta.local_fields, (), ()):
+            target = _concrete(field.remote_field.model)
+            if target in known if known is not None else _is_beside(target, model):
+                found[_reference(model, path, field)] = None
+    return tuple(found)
+
+
+def stored_name(field: _Field) -> str:
+    """The name of the field in documents.
+
+    django-mongodb-backend writes each field under its column; in a project whose ORM is on SQL
+    the primary key goes to ``_id``.
+    """
+    if field.primary_key and not _is_on_mongodb(field.model):
+        return "_id"
+    return str(field.column)
+
+
+def _reference(model: Model, path: Path, field: models.ForeignKey[Any, Any]) -> ForeignReference:
+    target = field.target_field
+    return ForeignReference(
+        model=model._meta.label,
+        collection=model._meta.db_table,
+        path=path,
+        # The target field of a key into an inherited model may be its parent's.
+        target=_concrete(target.model)._meta.db_table,
+        target_path=(stored_name(target),),
+    )
+
+
+def _foreign_keys(
+    fields: Iterable[Any], prefix: Path, above: tuple[Model, ...]
+) -> Iterator[tuple[Path, models.ForeignKey[Any, Any]]]:
+    """Those among the fields and in the models embedded in them; ``above`` ends recursion."""
+    for field in fields:
+        if isinstance(field, models.ForeignKey):
+            yield (*prefix, stored_name(field) if not above else str(field.column)), field
+        for path, embedded in _embedded(field):
+            if embedded not in above:
+                below = (*prefix, field.column, *path)
+                yield from _foreign_keys(embedded._meta.fields, below, (*above, embedded))
+
+
+def _embedded(field: Any) -> Iterator[tuple[Path, Model]]:
+    """The models embedded in a field, each with the path from the field to its values."""
+    base = getattr(field, "base_field", None)
+    if base is not None:
+        for path, model in _embedded(base):
+            yield (ELEMENT, *path), model
+        return
+    single, several = (getattr(field, name, None) for name in _EMBEDDED)
+    for model in (single, *(several or ())):
+        if isinstance(model, type) and issubclass(model, models.Model):
+            yield (), model
+
+
+def _automatic(model: Model) -> Iterator[Model]:
+    for field in model._meta.local_many_to_many:
+        through = field.remote_field.through
+        if through is not None and through._meta.auto_created:
+            yield through
+
+
+def _concrete(model: Any) -> Model:
+    concrete: Model = model._meta.concrete_model or model
+    return concrete
+
+
+def _is_beside(target: Model, model: Model) -> bool:
+    return router.db_for_read(target) == router.db_for_read(model)
+
+
+def _is_on_mongodb(model: Model) -> bool:
+    return bool(connections[router.db_for_read(model)].vendor == "mongodb")
