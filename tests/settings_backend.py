@@ -7,6 +7,8 @@ INSTALLED_APPS = [
     "tests.backend_app.apps.MongoAuthConfig",
     "djongo_services",
     "tests.backend_app",
+    "tests.schema.apps.target",
+    "tests.commands.library",
 ]
 DATABASES = {
     "default": {

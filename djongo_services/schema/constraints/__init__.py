@@ -1,0 +1,62 @@
+"""CheckConstraints as queries for a collection's validator.
+
+SQL lets a row pass when the condition is UNKNOWN, not only when it is TRUE: ``CHECK (age >= 18)``
+accepts NULL. So do the queries built here, which treat a missing field as NULL. They use no
+``$where``, ``$text``, ``$near`` or ``$function``, which validators refuse, and raise no errors for
+values of unexpected types: the ``$jsonSchema`` beside them judges types.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import FieldError
+from django.db.models import CheckConstraint, Model
+from django.db.models.sql import Query as ModelQuery
+
+from djongo_services.schema.constraints.queries import EVERYTHING, Query, holds
+from djongo_services.schema.constraints.refusal import NotExpressible
+from djongo_services.schema.spec import Problem
+
+__all__ = ["NotExpressible", "check_queries", "check_query", "resolved"]
+
+
+def check_queries(model: type[Model]) -> tuple[tuple[Query, ...], tuple[Problem, ...]]:
+    """The queries of the model's CheckConstraints, and what MongoDB cannot be told of them."""
+    queries: list[Query] = []
+    problems: list[Problem] = []
+    for constraint in model._meta.constraints:
+        if not isinstance(constraint, CheckConstraint):
+            continue
+        try:
+            query = check_query(model, constraint)
+        except NotExpressible as error:
+            problems.append(
+                Problem(
+                    subject=f"{model._meta.label}: constraint {constraint.name}",
+                    reason=f"The server cannot check it: {error}.",
+                )
+            )
+        else:
+            if query != EVERYTHING:
+                queries.append(query)
+    return tuple(queries), tuple(problems)
+
+
+def check_query(model: type[Model], constraint: CheckConstraint) -> Query:
+    """The documents that the constraint lets pass: those for which it is not FALSE.
+
+    Raises NotExpressible with the reason as a clause.
+    """
+    return holds(resolved(model, constraint.condition), unknown=True)
+
+
+def resolved(model: type[Model], condition: Any) -> Any:
+    """A ``Q`` or a boolean expression over the model's columns, with its lookups found.
+
+    Raises NotExpressible where it refers to other models or to fields that do not exist.
+    """
+    try:
+        return ModelQuery(model=model, alias_cols=False).build_where(condition)
+    except (FieldError, ValueError, TypeError, NotImplementedError) as error:
+        raise NotExpressible(str(error).rstrip(".")) from error

@@ -1,0 +1,99 @@
+"""Small aggregation expressions that know SQL's NULL.
+
+In what is built here ``null`` (and a missing field) stands for NULL and UNKNOWN. Operators of the
+server raise errors for values of the wrong type, and an error in a validator refuses the write;
+so arguments are looked at first, and what does not fit gives ``null``: the collection's
+``$jsonSchema`` is what judges types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from djongo_services.schema.constraints.columns import ANY, BOOL, DATE, NUMBER, STRING
+
+MQL = Any
+"""A document, list or scalar of the aggregation language."""
+
+
+def constant(value: Any) -> MQL:
+    """A BSON value as an expression that nothing in it can be taken for an operator or path."""
+    if isinstance(value, (dict, list)) or (isinstance(value, str) and value.startswith("$")):
+        return {"$literal": value}
+    return value
+
+
+def fits(argument: MQL, kind: str) -> MQL:
+    """Whether the argument is a value of the kind, and not null."""
+    match kind:
+        case "number":
+            return {"$isNumber": argument}
+        case "string" | "date" | "bool":
+            return {"$eq": [{"$type": argument}, kind]}
+        case _:
+            # Missing and null are the smallest values but for MinKey.
+            return {"$gt": [argument, None]}
+
+
+def strict(
+    arguments: Sequence[MQL], kinds: Sequence[str], build: Callable[..., MQL], *also: MQL
+) -> MQL:
+    """``build(*arguments)``, or null where an argument is null or not of its kind.
+
+    ``also`` are further conditions over the variables ``$$a0``, ``$$a1``, ...
+    """
+    names = [f"$$a{number}" for number in range(len(arguments))]
+    guards = [fits(name, kind) for name, kind in zip(names, kinds, strict=True)]
+    guarded = {"$cond": [{"$and": [*guards, *also]}, build(*names), None]}
+    variables = {name[2:]: argument for name, argument in zip(names, arguments, strict=True)}
+    return {"$let": {"vars": variables, "in": guarded}}
+
+
+def all_of(parts: Sequence[MQL]) -> MQL:
+    """SQL's AND: false if any is false, else null if any is null."""
+    return _connected(parts, decisive=False)
+
+
+def any_of(parts: Sequence[MQL]) -> MQL:
+    return _connected(parts, decisive=True)
+
+
+def negation(part: MQL) -> MQL:
+    return strict([part], [BOOL], lambda value: {"$not": [value]})
+
+
+def odd(parts: Sequence[MQL]) -> MQL:
+    """Django's XOR: whether an odd number of parts is true; UNKNOWN counts as not true."""
+    ones = [{"$cond": [{"$eq": [part, True]}, 1, 0]} for part in parts]
+    return {"$eq": [{"$mod": [{"$add": ones}, 2]}, 1]}
+
+
+def _connected(parts: Sequence[MQL], *, decisive: bool) -> MQL:
+    if len(parts) == 1:
+        return parts[0]
+    # The array turns a missing value into null.
+    unknown = {"$cond": [{"$in": [None, "$$all"]}, None, not decisive]}
+    return {
+        "$let": {
+            "vars": {"all": list(parts)},
+            "in": {"$cond": [{"$in": [decisive, "$$all"]}, decisive, unknown]},
+        }
+    }
+
+
+__all__ = [
+    "ANY",
+    "BOOL",
+    "DATE",
+    "MQL",
+    "NUMBER",
+    "STRING",
+    "all_of",
+    "any_of",
+    "constant",
+    "fits",
+    "negation",
+    "odd",
+    "strict",
+]

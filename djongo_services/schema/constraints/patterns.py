@@ -1,0 +1,53 @@
+"""Regular expressions of Python's ``re`` as MongoDB's PCRE reads them."""
+
+from __future__ import annotations
+
+import re
+
+from djongo_services.schema.constraints.refusal import NotExpressible
+
+_PIECES = re.compile(r"\\.|\(\?[aiLmsux]+(?:-[imsx]+)?[:)]|\(\?|\[\^?\]?|.", re.DOTALL)
+_UNICODE_CLASSES = {r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", r"\b", r"\B"}
+
+
+def pcre(pattern: str, *, ignore_case: bool = False) -> str:
+    """``pattern`` so that PCRE finds what ``re.search`` finds.
+
+    ``\\w``, ``\\d``, ``\\s`` and ``\\b`` know Unicode in Python, and in PCRE only after ``(*UCP)``;
+    ``\\Z`` is the very end in Python, which PCRE writes ``\\z``. Raises NotExpressible for what
+    is no regular expression of Python, for flags that PCRE lacks and for a NUL, which BSON's
+    patterns cannot hold.
+    """
+    if "\0" in pattern:
+        raise NotExpressible("a pattern with a NUL character cannot be stored")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise NotExpressible(f"{pattern!r} is not a regular expression: {error}") from None
+    pieces = _PIECES.findall(pattern)
+    translated = "".join(_translate(piece) for piece in pieces)
+    unicode_matters = ignore_case or not _UNICODE_CLASSES.isdisjoint(pieces)
+    return f"(*UCP){translated}" if unicode_matters else translated
+
+
+def literal(text: str) -> str:
+    """A pattern that finds ``text`` itself."""
+    if "\0" in text:
+        raise NotExpressible("a pattern with a NUL character cannot be stored")
+    return re.escape(text)
+
+
+def _translate(piece: str) -> str:
+    if piece == r"\Z":
+        return r"\z"
+    if piece.startswith("(?") and len(piece) > 2:
+        flags = piece[2:-1].partition("-")[0]
+        if set(flags) & set("aL"):
+            raise NotExpressible(f"MongoDB has no flags {piece[2:-1]!r} in a regular expression")
+        return piece.replace("u", "", 1) if "u" in flags and len(flags) > 1 else _plain(piece)
+    return piece
+
+
+def _plain(piece: str) -> str:
+    # Unicode is what PCRE does here anyway.
+    return {"(?u)": "", "(?u:": "(?:"}.get(piece, piece)

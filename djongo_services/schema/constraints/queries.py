@@ -1,0 +1,162 @@
+"""Condition trees as queries, by SQL's three values.
+
+A condition is TRUE, FALSE or UNKNOWN. :func:`holds` builds the query of the documents for which it
+has one wanted value, or is UNKNOWN where that is allowed too. Negations are pushed down to the
+lookups, so each lookup is asked for the value that it must have.
+
+============  ==========================================  ======================================
+Lookup        TRUE (or UNKNOWN)                           FALSE (or UNKNOWN)
+============  ==========================================  ======================================
+``a > 5``     ``{a: {$gt: 5}}`` (or ``{a: null}``)        ``{a: {$not: {$gt: 5}, $ne: null}}``
+expressions   ``{$expr: {$eq: [e, true]}}``               ``{$expr: {$eq: [e, false]}}``
+============  ==========================================  ======================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models.lookups import Lookup
+from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
+
+from djongo_services.schema.constraints.columns import STRING, field_of, is_scalar, kind, path
+from djongo_services.schema.constraints.expressions import expression
+from djongo_services.schema.constraints.lookups import (
+    COMPARISONS,
+    TEXT_LOOKUPS,
+    constant_of,
+    ignores_case,
+    is_constant,
+    lookup_name,
+    members_of,
+    pattern,
+    several,
+)
+from djongo_services.schema.constraints.refusal import NotExpressible
+
+Query = dict[str, Any]
+
+EVERYTHING: Query = {}
+NOTHING: Query = {"$nor": [{}]}
+
+
+def holds(node: Any, *, wanted: bool = True, unknown: bool) -> Query:
+    """The documents for which ``node`` is ``wanted``, or UNKNOWN where ``unknown`` allows it.
+
+    ``node`` is a resolved condition: a WhereNode, a lookup or a boolean expression.
+    """
+    match node:
+        case NothingNode():
+            return EVERYTHING if not wanted else NOTHING
+        case WhereNode():
+            return _where(node, wanted != node.negated, unknown)
+        case Lookup():
+            found = _simple_lookup(node)
+            if found is not None:
+                return _of_value(*found, wanted=wanted, unknown=unknown)
+    operator, value = ("$ne", not wanted) if unknown else ("$eq", wanted)
+    return {"$expr": {operator: [expression(node), value]}}
+
+
+def _where(node: WhereNode, wanted: bool, unknown: bool) -> Query:
+    children = node.children
+    if not children:
+        return EVERYTHING if wanted else NOTHING
+    if node.connector not in (AND, OR):
+        return _odd(children) if wanted else _even(children)
+    parts = [holds(child, wanted=wanted, unknown=unknown) for child in children]
+    return both(parts) if (node.connector == AND) == wanted else either(parts)
+
+
+def _odd(children: Sequence[Any]) -> Query:
+    """Django's XOR: an odd number of conditions is TRUE, where UNKNOWN is not TRUE.
+
+    In halves: odd and even, or even and odd; so the query grows with the square of the number.
+    """
+    if len(children) == 1:
+        return holds(children[0], unknown=False)
+    half = len(children) // 2
+    one, other = children[:half], children[half:]
+    return either([both([_odd(one), _even(other)]), both([_even(one), _odd(other)])])
+
+
+def _even(children: Sequence[Any]) -> Query:
+    if len(children) == 1:
+        return holds(children[0], wanted=False, unknown=True)
+    half = len(children) // 2
+    one, other = children[:half], children[half:]
+    return either([both([_odd(one), _odd(other)]), both([_even(one), _even(other)])])
+
+
+def both(parts: Sequence[Query]) -> Query:
+    """All of the queries, ``$and`` in ``$and`` laid flat."""
+    flat: list[Query] = []
+    for part in parts:
+        flat += part["$and"] if list(part) == ["$and"] else [part]
+    flat = [part for part in flat if part != EVERYTHING]
+    if NOTHING in flat:
+        return NOTHING
+    return EVERYTHING if not flat else flat[0] if len(flat) == 1 else {"$and": flat}
+
+
+def either(parts: Sequence[Query]) -> Query:
+    flat: list[Query] = []
+    for part in parts:
+        flat += part["$or"] if list(part) == ["$or"] else [part]
+    flat = [part for part in flat if part != NOTHING]
+    if EVERYTHING in flat:
+        return EVERYTHING
+    return NOTHING if not flat else flat[0] if len(flat) == 1 else {"$or": flat}
+
+
+def _simple_lookup(lookup: Lookup[Any]) -> tuple[str, Query | bool] | None:
+    """The column and the operators that are TRUE for its value; None where only ``$expr`` will do.
+
+    True and False instead of operators: ``isnull``, which is never UNKNOWN, or a constant.
+    """
+    column = path(lookup.lhs)
+    field = field_of(lookup.lhs)
+    if column is None or "." in column or not is_scalar(field):
+        return None
+    name = lookup_name(lookup)
+    if name == "isnull" and isinstance(lookup.rhs, bool):
+        return column, lookup.rhs
+    if name == "in":
+        members = members_of(lookup.rhs)
+        if not members or not all(is_constant(member) for member in members):
+            return None
+        return column, {"$in": [constant_of(member) for member in members]}
+    if name == "range":
+        return _simple_range(column, several(lookup.rhs))
+    if not is_constant(lookup.rhs):
+        return None
+    value = constant_of(lookup.rhs)
+    if name in COMPARISONS and value is not None:
+        return column, {COMPARISONS[name]: value}
+    if name in TEXT_LOOKUPS and kind(field) == STRING and isinstance(value, str):
+        options = {"$options": "i"} if ignores_case(name) else {}
+        return column, {"$regex": pattern(name, value), **options}
+    return None
+
+
+def _simple_range(column: str, bounds: Sequence[Any]) -> tuple[str, Query] | None:
+    if not all(is_constant(bound) for bound in bounds):
+        return None
+    low, high = (constant_of(bound) for bound in bounds)
+    if low is None or high is None:
+        return None
+    return column, {"$gte": low, "$lte": high}
+
+
+def _of_value(column: str, true: Query | bool, *, wanted: bool, unknown: bool) -> Query:
+    is_null, is_there = {column: None}, {column: {"$ne": None}}
+    if isinstance(true, bool):
+        return is_null if true == wanted else is_there
+    if wanted:
+        return either([{column: true}, is_null]) if unknown else {column: true}
+    negative = {column: {"$not": true}}
+    return negative if unknown else both([negative, is_there])
+
+
+__all__ = ["EVERYTHING", "NOTHING", "NotExpressible", "Query", "both", "either", "holds"]
