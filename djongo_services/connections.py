@@ -47,6 +47,12 @@ class Connection:
     def __init__(self, configured: ConnectionSettings) -> None:
         self.alias = configured.alias
         self.settings = configured
+        self.key = (
+            ("CONNECTIONS", configured.alias)
+            if configured.database is None
+            else ("DATABASES", configured.database)
+        )
+        """Equal for connections that share their clients, and with them their transactions."""
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._client: MongoClient[Document] | None = None
@@ -57,13 +63,6 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.alias!r}>"
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Equal for connections that share their clients, and with them their transactions."""
-        if self.settings.database is not None:
-            return ("DATABASES", self.settings.database)
-        return ("CONNECTIONS", self.alias)
 
     @property
     def client(self) -> MongoClient[Document]:

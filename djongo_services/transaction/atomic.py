@@ -21,6 +21,8 @@ from djongo_services.transaction.state import Options
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_PLAIN = Wanted()
+
 _IN_A_LOOP = (
     "atomic() would block the event loop; use `async with aatomic():`, or call the function that "
     "uses it through sync_to_async."
@@ -154,7 +156,7 @@ def atomic(using: Any = None, *, durable: bool = False, **options: Any) -> Any:
     and PyMongo's error when the commit failed.
     """
     if callable(using):
-        return Atomic(None, Wanted())(using)
+        return Atomic(None, _PLAIN)(using)
     return Atomic(using, wanted(durable=durable, **options))
 
 
@@ -177,12 +179,14 @@ def aatomic(using: Any = None, *, durable: bool = False, **options: Any) -> Any:
     waited for.
     """
     if callable(using):
-        return AsyncAtomic(None, Wanted())(using)
+        return AsyncAtomic(None, _PLAIN)(using)
     return AsyncAtomic(using, wanted(durable=durable, **options))
 
 
 def wanted(*, durable: bool = False, attempt: int = 1, **options: Any) -> Wanted:
     """Raises TypeError for an option that atomic() does not have, ValueError for a bad limit."""
+    if not durable and not options and attempt == 1:
+        return _PLAIN
     given = Options(**options)
     if given.max_commit_time is not None and given.max_commit_time <= 0:
         raise ValueError("max_commit_time is a number of seconds above 0.")

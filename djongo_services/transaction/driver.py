@@ -10,6 +10,7 @@ here fill that gap. This is the only file that relies on names which PyMongo doe
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar
@@ -24,6 +25,9 @@ from djongo_services.transaction import state
 from djongo_services.transaction.state import ENDING, Key, Transaction, transaction_of
 
 ClientT = TypeVar("ClientT", bound="MongoClient[Any] | AsyncMongoClient[Any]")
+
+_twins = threading.Lock()
+"""Held while a twin is made or given up; nothing is sent meanwhile."""
 
 _UNDOCUMENTED = ("_get_bound_session", "_retry_internal", "_process_response")
 
@@ -127,7 +131,7 @@ def watch(client: ClientT, key: Key) -> ClientT:
 
 def session_for(transaction: Transaction, client: Any) -> Any:
     """The transaction's session for this client; a twin where another client began it."""
-    with transaction.twins:
+    with _twins:
         found = transaction.sessions.get(client)
         if found is None:
             transaction.check_usable()
@@ -139,7 +143,7 @@ def session_for(transaction: Transaction, client: Any) -> Any:
 
 def let_go_of_twins(transaction: Transaction) -> None:
     """Detach the twins: their server session is given back by the session they came from."""
-    with transaction.twins:
+    with _twins:
         for session in transaction.sessions.values():
             if session is not transaction.session:
                 session._server_session = None

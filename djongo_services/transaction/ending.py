@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -47,12 +48,15 @@ def end(transaction: Transaction, error: BaseException | None) -> Ending:
 
     ``error`` is the exception that leaves the block.
     """
+    if transaction.pid != os.getpid():
+        return Ending(outcome="unknown")  # a forked child leaves the block of its parent
     token = ENDING.set(transaction)
     try:
         _wait_for_the_last_operation(transaction, error)
         return _commit_or_roll_back(transaction, error)
     finally:
         transaction.gate.leave()
+        transaction.forget_sessions()
         ENDING.reset(token)
 
 

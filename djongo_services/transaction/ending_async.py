@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -54,12 +55,15 @@ async def aend(transaction: Transaction, error: BaseException | None) -> Ending:
     """End the server's transaction and the session; see :func:`ending.end`."""
     if isinstance(transaction.session, ClientSession):
         return await sync_to_async(ending.end, thread_sensitive=False)(transaction, error)
+    if transaction.pid != os.getpid():
+        return Ending(outcome="unknown")
     token = ENDING.set(transaction)
     try:
         await _wait_for_the_last_operation(transaction, error)
         return await _commit_or_roll_back(transaction, error)
     finally:
         transaction.gate.leave()
+        transaction.forget_sessions()
         ENDING.reset(token)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -58,6 +58,30 @@ class Transaction:
     at a time, and the other attributes are changed by whoever is inside.
     """
 
+    __slots__ = (
+        "_warned",
+        "alias",
+        "attempt",
+        "database",
+        "ended",
+        "failure",
+        "gate",
+        "hooks",
+        "interrupted",
+        "key",
+        "options",
+        "owner",
+        "parent",
+        "pid",
+        "rollback_cause",
+        "rollback_only",
+        "session",
+        "sessions",
+        "started",
+        "transactional",
+        "wrote",
+    )
+
     def __init__(
         self,
         *,
@@ -76,6 +100,7 @@ class Transaction:
         """False on a server without transactions, where each operation stands alone."""
         self.attempt = attempt
         self.started = time.monotonic()
+        self.pid = os.getpid()
         self.gate = Gate()
         self.hooks = Hooks()
         self.session: Any = None
@@ -84,8 +109,6 @@ class Transaction:
         """By client: that session, and twins of it for the alias's other clients."""
         self.parent: Any = None
         """A session bound around the block, whose causal times go in and out."""
-        self.twins = threading.Lock()
-        """Held while a twin is made."""
         self.owner: Any = None
         """The backend's wrapper when its own atomic began this transaction and will end it."""
         self.rollback_only = False
@@ -99,6 +122,11 @@ class Transaction:
         self.ended = False
         self._warned = False
 
+    def forget_sessions(self) -> None:
+        """After the end, so that no cycle of references has to be collected."""
+        self.session = self.parent = None
+        self.sessions = {}
+
     def doom(self, cause: BaseException) -> None:
         """Nothing but a rollback is possible from now on."""
         if not self.rollback_only or self.rollback_cause is None:
@@ -111,6 +139,11 @@ class Transaction:
             raise TransactionManagementError(
                 f"The atomic block of {self.alias!r} that this thread or task joined has ended; "
                 f"wait for its work before the block ends, or start it outside."
+            )
+        if self.pid != os.getpid():
+            raise TransactionManagementError(
+                f"A forked process cannot take part in the transaction on {self.alias!r} that its "
+                f"parent began; fork before the block, or work in a new context."
             )
         if self.rollback_only:
             raise TransactionManagementError(

@@ -21,6 +21,9 @@ try:
     )
 except ImportError:
     trace = None
+else:
+    # It finds the provider that the application configures later by itself.
+    _tracer = trace.get_tracer("djongo_services", __version__)
 
 
 class Span:
@@ -30,11 +33,13 @@ class Span:
 
     def __init__(self) -> None:
         self._span: Any = None
-        if trace is not None:
-            tracer = trace.get_tracer("djongo_services", __version__)
-            self._span = tracer.start_span(
-                "transaction", kind=trace.SpanKind.CLIENT, attributes={"db.system": "mongodb"}
-            )
+        if trace is None:
+            return
+        span = _tracer.start_span(
+            "transaction", kind=trace.SpanKind.CLIENT, attributes={"db.system": "mongodb"}
+        )
+        if span.is_recording():
+            self._span = span
             self._token = otel_context.attach(trace.set_span_in_context(self._span))
 
     def leave(self) -> None:

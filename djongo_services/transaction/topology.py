@@ -30,17 +30,22 @@ def transactional(client: MongoClient[Any], alias: str) -> bool:
     Raises TransactionsUnsupported for other servers unless the setting STANDALONE is
     ``"single-document"``, and PyMongo's errors when no server can be reached.
     """
-    if not client.topology_description.has_known_servers:
+    if _is_unknown(client.topology_description, alias):
         with client.start_session() as session:  # not one that may be bound here
             client.admin.command("hello", read_preference=_ANY, session=session)
     return _judge(client.topology_description, alias)
 
 
 async def atransactional(client: AsyncMongoClient[Any], alias: str) -> bool:
-    if not client.topology_description.has_known_servers:
+    if _is_unknown(client.topology_description, alias):
         async with client.start_session() as session:
             await client.admin.command("hello", read_preference=_ANY, session=session)
     return _judge(client.topology_description, alias)
+
+
+def _is_unknown(topology: TopologyDescription, alias: str) -> bool:
+    known = _concluded.get(alias)
+    return (known is None or known[0] is not topology) and not topology.has_known_servers
 
 
 def _judge(topology: TopologyDescription, alias: str) -> bool:

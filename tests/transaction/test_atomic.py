@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import threading
+import warnings
 from typing import Any
 
 import pytest
@@ -465,3 +467,23 @@ def test_a_block_left_in_another_thread_is_rolled_back(mongo: Mongo, outside: Mo
         asyncio.run(in_two_hops())
     assert committed(outside.a) == 0
     assert open_transactions(outside.client) == 0
+
+
+def test_a_forked_child_leaves_the_transaction_alone(mongo: Mongo, outside: Mongo) -> None:
+    def child() -> int:
+        try:
+            mongo.a.insert_one({"_id": "child"})
+        except TransactionManagementError:
+            return 0
+        return 1
+
+    with atomic():
+        mongo.a.insert_one({"_id": 1})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyMongo and Python warn of threads and forks
+            pid = os.fork()
+        if pid == 0:
+            os._exit(child())
+        assert os.waitpid(pid, 0)[1] == 0
+        mongo.a.insert_one({"_id": 2})
+    assert committed(outside.a) == 2

@@ -310,3 +310,20 @@ def test_the_orm_works_outside_of_another_connections_block(settings: Any, datab
     assert names() == ["its own", "outside"]
     assert archive.a.count_documents({}) == 0
     connections.close_all()
+
+
+async def test_a_cancelled_orm_call_leaves_nothing_behind(mongo: Mongo) -> None:
+    async def work() -> None:
+        async with aatomic():
+            await Author.objects.acreate(name="A")
+
+    await Author.objects.acount()
+    for delay in (0.001, 0.005, 0.05):
+        with failing(mongo.client, "insert", times=1, blockConnection=True, blockTimeMS=100):
+            task = asyncio.create_task(work())
+            await asyncio.sleep(delay)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert await asyncio.to_thread(open_transactions, mongo.client) == 0
+    assert await Author.objects.acount() == 0
