@@ -43,13 +43,13 @@ class Proof:
         self.fetched = 0
         self.rounds = 0
 
-    def search(self, part: Range) -> Range:
-        """Widen the shape until it covers the part; returns the part."""
+    def search(self, part: Range) -> None:
+        """Widen the shape until it covers the part, in the order of ``_id``."""
         rest, limit = part, LIMIT
         while True:
             number, last = self._fetch(rest, self._next_schema(), limit, by_id=True)
             if number < limit:
-                return part
+                return
             if last is not None:
                 rest, limit = replace(rest, low=last, after=True), LIMIT
             else:
@@ -58,8 +58,7 @@ class Proof:
     def search_unordered(self) -> None:
         """The same where there is no index on ``_id`` to go on from: views, time-series.
 
-        Every search starts from the beginning, and returns again what no schema can describe;
-        digests tell the documents that were learnt before.
+        Every search starts from the beginning, and returns again what no schema can describe.
         """
         limit = LIMIT
         while self._fetch(Range(), self._next_schema(), limit, by_id=False)[0] >= limit:
@@ -78,20 +77,20 @@ class Proof:
         number, document = 0, b""
         for document in self._source.find_raw(query, limit=limit, by_id=by_id):
             number += 1
-            self._learn(document, known=not by_id)
+            self._learn(document, again=not by_id)
         if not number:
             return 0, None
         with self._lock:
             fold(self._shape)
         return number, Bound.of(document)
 
-    def _learn(self, document: bytes, *, known: bool) -> None:
-        """``known`` says that the document may have been learnt before."""
+    def _learn(self, document: bytes, *, again: bool) -> None:
+        """Once; ``again`` says that a later search may return the document once more."""
+        digest = hashlib.blake2b(document, digest_size=16).digest()
         with self._lock:
-            if known:
-                digest = hashlib.blake2b(document, digest_size=16).digest()
-                if digest in self._digests:
-                    return
+            if digest in self._digests:
+                return
+            if again:
                 self._digests.add(digest)
             learn(self._shape, document, FETCHED)
             self.fetched += 1

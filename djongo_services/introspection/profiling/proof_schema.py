@@ -11,6 +11,7 @@ whose fields are all required has as many fields as there are names.
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import Any, Final
 
 from djongo_services.bson_types import server_type
@@ -28,6 +29,9 @@ TOGETHER: Final = 3
 
 LARGE: Final = 8
 """Fields of an object from which on a search for a name is dearer than a pass over all."""
+
+FEW: Final = 4
+"""Optional fields up to which required ones are demanded by their number."""
 
 _PLAIN = re.compile(r"[^.$\x00][^.\x00]*")
 
@@ -141,6 +145,26 @@ def _required(shape: ObjectShape) -> Schema:
     names = demanded(shape)
     if not names:
         return {}
-    if len(names) == len(shape.fields) and shape.map is None:
+    optional = shape.fields.keys() - names
+    if shape.map is None and not optional:
         return {"minProperties": len(names)}
-    return {"required": sorted(name.decode("utf-8") for name in names)}
+    required = sorted(name.decode("utf-8") for name in names)
+    few = shape.map is None and len(required) >= LARGE and len(optional) <= FEW
+    if few and all(is_utf8(name) and is_plain(name.decode("utf-8")) for name in optional):
+        return _counted(len(required), sorted(name.decode("utf-8") for name in optional))
+    return {"required": required}
+
+
+def _counted(required: int, optional: list[str]) -> Schema:
+    """Demands all of the required fields of a closed object by the number of its fields.
+
+    There are as many as are required, and one more for each optional field that is there.
+    """
+    alternatives: list[Schema] = []
+    for there in range(len(optional), -1, -1):
+        alternative: Schema = {"minProperties": required + there}
+        more = [{"required": list(names)} for names in combinations(optional, there + 1)]
+        if more:
+            alternative["not"] = more[0] if len(more) == 1 else {"anyOf": more}
+        alternatives.append(alternative)
+    return {"anyOf": alternatives}
