@@ -12,6 +12,7 @@ from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.errors import (
     ConnectionFailure,
+    InvalidName,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -59,7 +60,8 @@ def inspect_database(
 
     A collection whose documents cannot be read is in the report without a profile, with a warning
     ``unreadable``. When ``stop`` is set or the connection is lost, the report holds what was done
-    until then and ``stopped`` says so.
+    until then and ``stopped`` says so; of the collections that were not reached it has the catalog
+    alone.
 
     Raises CollectionNotFound for a name that does not exist, ServerUnavailable when no server
     answers at the beginning, and PermissionMissing when the server refuses the user.
@@ -112,13 +114,13 @@ class _Inspection:
             stopped = f"The connection to the server was lost: {_first_sentence(error)}"
         if self.stop is not None and self.stop.is_set():
             stopped = "The inspection was stopped."
-        done = [one for one in chosen if one.name in self.profiles or one.name in self.unreadable]
         if stopped is not None:
-            stopped += f" {len(done)} of {len(chosen)} collections were read."
+            done = len(self.profiles) + len(self.unreadable)
+            stopped += f" {done} of {len(chosen)} collections were read."
         return Report(
             server=self.catalog.server,
             database=self.catalog.database,
-            collections=tuple(self._report(one) for one in done),
+            collections=tuple(self._report(one) for one in chosen),
             stopped=stopped,
         )
 
@@ -149,6 +151,12 @@ class _Inspection:
             return
         try:
             self.profiles[name] = self._profile(self.database[name])
+        except InvalidName:
+            reason = (
+                "PyMongo refuses its name; rename it with the server's command renameCollection"
+            )
+            self.unreadable[name] = _unreadable(name, reason)
+            return
         except OperationFailure as error:
             self.unreadable[name] = _unreadable(name, _refusal(error))
             return
@@ -212,7 +220,7 @@ class _Inspection:
             return CollectionReport(collection=collection, warnings=(self.unreadable[name],))
         return CollectionReport(
             collection=collection,
-            profile=self.profiles[name],
+            profile=self.profiles.get(name),
             references=self.references.get(name, ()),
             warnings=self.warnings.get(name, ()),
         )

@@ -217,7 +217,8 @@ class Warning:
 class CollectionReport:
     collection: Collection
     profile: Profile | None = None
-    """None where documents cannot be read; a warning ``unreadable`` says why."""
+    """None where documents cannot be read, of which a warning ``unreadable`` says why, and where
+    the inspection ended before it came to them."""
     references: tuple[Reference, ...] = ()
     warnings: tuple[Warning, ...] = ()
 

@@ -144,6 +144,21 @@ def test_views_that_cannot_be_read(matrix_database: Any) -> None:
     assert report["books"].references
 
 
+@pytest.mark.parametrize("name", ["a..b", "trailing."])
+def test_a_name_that_pymongo_refuses(matrix_database: Any, name: str) -> None:
+    library(matrix_database)
+    matrix_database.command({"insert": name, "documents": [{"x": 1}]})
+    report = inspect_database(matrix_database, values=True)
+    assert names(report) == sorted(["authors", "books", "lent", name])
+    assert [one.message for one in report[name].warnings] == [
+        f"{name!r} cannot be read: PyMongo refuses its name; "
+        f"rename it with the server's command renameCollection."
+    ]
+    assert report[name].collection.statistics is not None
+    assert report[name].collection.statistics.count == 1
+    assert report["books"].references
+
+
 def test_a_collection_that_is_dropped_in_between(database: Any) -> None:
     library(database)
 
@@ -166,8 +181,10 @@ def test_stopped_in_the_middle(database: Any) -> None:
             stop.set()
 
     report = inspect_database(database, progress=stop_at_books, stop=stop)
-    assert names(report) == ["authors", "books"]
     assert report.stopped == "The inspection was stopped. 2 of 3 collections were read."
+    assert names(report) == ["authors", "books", "lent"]
+    assert (report["lent"].profile, report["lent"].warnings) == (None, ())
+    assert report["lent"].collection.view_on == "books"
 
 
 def test_progress_names_its_phases(database: Any) -> None:
@@ -182,7 +199,8 @@ def test_a_connection_lost_in_the_middle(database: Any) -> None:
     library(database)
     with failing(database.client, f"{database.name}.books", closeConnection=True):
         report = inspect_database(database)
-    assert names(report) == ["authors"]
+    assert [one.collection.name for one in report.collections if one.profile] == ["authors"]
+    assert [one.name for one in report["books"].collection.indexes] == ["_id_"]
     assert report.stopped is not None
     assert report.stopped.startswith("The connection to the server was lost: ")
     assert report.stopped.endswith(" 1 of 3 collections were read.")

@@ -326,7 +326,7 @@ def test_views_and_partial_results_say_so() -> None:
 
     assert "# A view of things: it can be read, not written.\n" in text
     assert "# Incomplete: The collection was dropped.\n" in text
-    assert "    # The documents could not be read.\n" in text
+    assert "    # The documents were not read.\n" in text
     assert "The inspection ended early. Stopped by the user.\n" in text
     assert "Inspect\nwith --depth complete before you save through them." in text
 

@@ -187,7 +187,7 @@ class _Builder:
 
     def _left_out(self, report: CollectionReport) -> Iterator[str]:
         if report.profile is None:
-            yield "The documents could not be read."
+            yield "The documents were not read."
             return
         for found in report.profile.fields:
             obstacle = self._obstacle(found)

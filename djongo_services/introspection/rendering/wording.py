@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bson import ObjectId
+
 from djongo_services.abilities import Abilities
 from djongo_services.introspection.catalog import Collection, Index, IndexUsage
 from djongo_services.introspection.path import Step, render_path
@@ -72,6 +74,8 @@ def facts(report: CollectionReport) -> list[str]:
     found.extend(_options(collection))
     if validator := collection.validator:
         found.append(f"validator: {validator.level}, {validator.action}")
+    if report.profile is None:
+        found.append("documents not read")
     return found
 
 
@@ -138,7 +142,7 @@ def notes(field: Field, references: tuple[Reference, ...]) -> list[str]:
             span = f"{count(lengths.minimum)} to {count(lengths.maximum)} elements"
             found.append(f"{span}, {decimal(lengths.mean)} on average")
     if field.values:
-        found.extend(_value_notes(field.values, "binData" in next(iter(field.types), "")))
+        found.extend(_value_notes(field.values, next(iter(field.types), "")))
     return found
 
 
@@ -216,26 +220,35 @@ def _map_text(keys: MapKeys) -> str:
     return f"map: {more}{count(keys.distinct)} {form} {noun}"
 
 
-def _value_notes(values: ValueSummary, is_binary: bool) -> list[str]:
+def _value_notes(values: ValueSummary, type_name: str) -> list[str]:
+    """``type_name``: the most frequent type at the path."""
     if values.constant:
         only = values.enum[0][0] if values.enum else values.minimum
         return [f"always {value_text(only)}"]
     found = [f"{printable(name)} {percent(share)}" for name, share in values.formats.items()]
-    if values.enum:
+    # One ObjectId tells nobody more than another: how many there are is all that is said of them.
+    is_listed = bool(values.enum) and not _are_object_ids(values)
+    if is_listed:
         found.append(_enum_text(values))
-    elif values.minimum is not None:
+    elif values.minimum is not None and not _are_object_ids(values):
         found.append(f"{value_text(values.minimum)} to {value_text(values.maximum)}")
     if values.longest is not None:
-        unit = "byte" if is_binary else "character"
+        unit = "byte" if type_name.startswith("binData") else "character"
         same = values.shortest == values.longest
         span = "" if same else f"{count(values.shortest or 0)} to "
         found.append(f"{span}{counted(values.longest, unit)}")
-    if values.distinct is not None and not values.enum:
-        more = "more than " if values.distinct_is_bound else ""
-        found.append(f"{more}{count(values.distinct)} distinct")
+    if values.distinct is not None and not is_listed:
+        least = "at least " if values.distinct_is_bound else ""
+        found.append(f"{least}{count(values.distinct)} distinct")
     if values.boolean_like:
         found.append("reads as yes or no")
     return found
+
+
+def _are_object_ids(values: ValueSummary) -> bool:
+    if values.enum:
+        return all(isinstance(value, ObjectId) for value, _ in values.enum if value is not None)
+    return isinstance(values.minimum, ObjectId)
 
 
 def _enum_text(values: ValueSummary) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import InvalidName, OperationFailure
 
 from djongo_services.introspection.catalog import Catalog, Collection
 from djongo_services.introspection.path import ELEMENT, Path, query_path
@@ -36,6 +36,9 @@ from djongo_services.introspection.report import Profile, Reference
 
 PROBE = 10
 """Values of each path that are looked up under every key of the database."""
+
+_UNREADABLE = (OperationFailure, InvalidName)
+"""PyMongo refuses names such as ``a..b`` that the server accepts."""
 
 
 def find_references(
@@ -107,7 +110,7 @@ class _Search:
         values = {token(value): value for values in probes.values() for value in values}
         for key in self.candidates.keys:
             fitting = [value for value in values.values() if self.candidates.fits(key, value)]
-            with suppress(OperationFailure):
+            with suppress(*_UNREADABLE):
                 found = existing(self.database, key, fitting, stop=self.stop)
                 self._remember(key, found, probes)
 
@@ -141,7 +144,7 @@ class _Search:
         options = []
         for key, evidence in self.candidates.of(name, sampled.path).items():
             fitting = [value for value in sampled.values if self.candidates.fits(key, value)]
-            with suppress(OperationFailure):
+            with suppress(*_UNREADABLE):
                 found = existing(self.database, key, fitting, stop=self.stop)
                 options.append(Option(key=key, evidence=evidence, found=frozenset(found)))
         chosen = choose(sampled.path, sampled.values, options)
