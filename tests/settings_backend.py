@@ -7,6 +7,7 @@ INSTALLED_APPS = [
     "tests.backend_app.apps.MongoAuthConfig",
     "djongo_services",
     "tests.backend_app",
+    "tests.schema.apps.mapping",
     "tests.schema.apps.target",
     "tests.commands.library",
 ]

@@ -1,0 +1,79 @@
+"""Where in a document each field of a model has its value.
+
+In projects on MongoDB that is django-mongodb-backend's layout: one collection for each model of a
+multi-table inheritance, columns as names. Plain projects have no joins, so that a document holds
+the inherited fields as well, and its ``_id`` is the primary key: a document of all parts where that
+is composite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import models
+
+from djongo_services.schema.mapping.table import AnyField
+
+ID = "_id"
+
+AnyModel = type[models.Model]
+
+
+def fields_of(model: AnyModel, *, backend: bool) -> Sequence[AnyField]:
+    """The fields that have a place in the model's own collection."""
+    meta: Any = model._meta.concrete_model and model._meta.concrete_model._meta
+    meta = meta or model._meta
+    if backend:
+        found: Sequence[AnyField] = meta.local_concrete_fields
+        return found
+    # The keys of the parents are the key of the child.
+    linked = {link.target_field for link in _links(meta)}
+    return [field for field in meta.concrete_fields if field not in linked]
+
+
+def embedded_fields_of(model: AnyModel) -> Sequence[AnyField]:
+    return [field for field in model._meta.fields if field.column is not None]
+
+
+def key_of(model: AnyModel) -> tuple[AnyField, ...]:
+    """The primary key's fields, more than one where it is composite."""
+    meta: Any = model._meta
+    return tuple(getattr(meta, "pk_fields", None) or (meta.pk,))
+
+
+def linked_keys(model: AnyModel) -> list[tuple[AnyField, AnyField]]:
+    """Pairs of a link to a parent and the parent's key, from the child upwards."""
+    return [(link, link.target_field) for link in _links(model._meta)]
+
+
+def document_path(field: AnyField, *, backend: bool, model: AnyModel | None = None) -> str:
+    """The dotted path of the field's value: ``price``, ``_id``; of a composite key ``_id.shop``.
+
+    ``model`` is the model whose documents are meant, where that is not the field's own but a child.
+    """
+    if backend:
+        return column_of(field)
+    owner = model or field.model
+    key = key_of(owner)
+    if field in {parent for _, parent in linked_keys(owner)}:
+        return ID
+    if field not in key:
+        return column_of(field)
+    return ID if len(key) == 1 else f"{ID}.{column_of(field)}"
+
+
+def column_of(field: AnyField) -> str:
+    """The name of the field's value; all fields that are stored have one."""
+    assert field.column is not None, f"{field} is not stored"
+    return field.column
+
+
+def _links(meta: Any) -> list[Any]:
+    """Links to parents of this model and of all parents above."""
+    found = []
+    for parent, link in meta.parents.items():
+        if link is not None:
+            found.append(link)
+        found += [one for one in _links(parent._meta) if one not in found]
+    return found

@@ -1,0 +1,162 @@
+"""The table of fields: what BSON each becomes, and which field a BSON type comes from.
+
+A row is found by the field's class or by its internal type, whichever is nearer to the field's own
+class, so that a custom field is what its base class is until it is registered itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from djongo_services.bson_types import ALIASES, NUMBERS
+
+AnyField: TypeAlias = "models.Field[Any, Any]"
+Codec: TypeAlias = Callable[[Any, AnyField], Any]
+
+
+def unchanged(value: Any, field: AnyField) -> Any:
+    return value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """The BSON form of a field's values."""
+
+    writes: frozenset[str]
+    """Types that saving a model writes: ``{"long"}``. Without null."""
+    accepts: frozenset[str] = frozenset()
+    """Types that may be found besides, because expressions write them."""
+    pattern: str | None = None
+    """Of the server, true of every string that is written."""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """All that may be there, in the order of BSON's type numbers; none for anything."""
+        return tuple(name for name in ALIASES if name in self.writes | self.accepts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldMapping:
+    """A row of the table.
+
+    ``encode`` and ``decode`` translate between what the field's ``get_prep_value`` gives and the
+    BSON of ``plain``. They are never called with None and raise ValueError or TypeError for values
+    that the other side cannot have. What django-mongodb-backend writes is its own affair.
+    """
+
+    backend: Stored
+    """As django-mongodb-backend writes it."""
+    plain: Stored
+    """As :func:`~djongo_services.schema.mapping.to_document` writes it."""
+    encode: Codec = field(default=unchanged)
+    decode: Codec = field(default=unchanged)
+    text: bool = False
+    """Whether Python's value is the stored string, so that validators of texts speak of it."""
+
+    def stored(self, *, backend: bool) -> Stored:
+        return self.backend if backend else self.plain
+
+
+def writes(*types: str, pattern: str | None = None) -> Stored:
+    """Numbers accept every number type, because ``F()`` arithmetic stores any of them."""
+    accepts = NUMBERS if NUMBERS.intersection(types) else frozenset[str]()
+    return Stored(writes=frozenset(types), accepts=accepts, pattern=pattern)
+
+
+ANYTHING = FieldMapping(backend=Stored(writes=frozenset()), plain=Stored(writes=frozenset()))
+
+_rows: dict[str | type[AnyField], FieldMapping] = {}
+
+
+def register_field(field: type[AnyField] | str, mapping: FieldMapping) -> None:
+    """Say how a custom field is stored: for its class and subclasses, or for an internal type.
+
+    The last registration counts, also for Django's own fields.
+    """
+    _rows[field] = mapping
+
+
+def mapping_of(field: AnyField) -> FieldMapping | None:
+    """The field's row; None for a field that nobody has told about.
+
+    Relations are what they point at, generated fields what they compute.
+    """
+    field = keyed_by(field)
+    for cls in type(field).__mro__:
+        if (row := _rows.get(cls)) is not None:
+            return row
+        name = _internal_type(field, cls)
+        if name is not None and (row := _rows.get(name)) is not None:
+            return row
+        typed = "db_type" in vars(cls) and cls is not models.Field
+        if typed and (row := _of_column_type(field)) is not None:
+            return row
+    return None
+
+
+def keyed_by(field: AnyField) -> AnyField:
+    """The field whose values are stored: of a relation its target's key, and so on."""
+    found: Any = field
+    while True:
+        match found:
+            case models.ForeignKey():
+                found = found.target_field
+            case models.GeneratedField():
+                found = found.output_field
+            case _:
+                break
+    source: AnyField = found
+    return source
+
+
+def django_fields(bson_types: Iterable[str], *, backend: bool = True) -> tuple[str, ...]:
+    """Internal types of fields for such values, null aside: those that write just these first.
+
+    ``django_fields({"int", "long"})`` gives the integer fields, then other numbers.
+    """
+    wanted = frozenset(bson_types) - {"null"}
+    found = [
+        (row.stored(backend=backend), name) for name, row in _rows.items() if isinstance(name, str)
+    ]
+    fitting = [(form, name) for form, name in found if wanted and wanted <= set(form.types)]
+    ordered = sorted(fitting, key=lambda pair: (pair[0].writes != wanted, len(pair[0].writes)))
+    return tuple(name for _, name in ordered)
+
+
+def backend_connection() -> BaseDatabaseWrapper | None:
+    """A database of django-mongodb-backend, to be asked how it stores a value; never opened."""
+    return next((one for one in connections.all() if one.vendor == "mongodb"), None)
+
+
+def required_backend_connection() -> BaseDatabaseWrapper:
+    """Raises ImproperlyConfigured where there is none."""
+    connection = backend_connection()
+    if connection is None:
+        raise ImproperlyConfigured(
+            "None of the DATABASES is on MongoDB, so how django-mongodb-backend stores a choice "
+            "cannot be told; describe the model with backend=False."
+        )
+    return connection
+
+
+def _internal_type(field: AnyField, cls: type) -> str | None:
+    """The internal type where this class says it; who says nothing is called like the class."""
+    if type(field).get_internal_type is models.Field.get_internal_type:
+        return cls.__name__
+    return field.get_internal_type() if "get_internal_type" in vars(cls) else None
+
+
+def _of_column_type(field: AnyField) -> FieldMapping | None:
+    """A field that names its own column type: on the backend that is a BSON type."""
+    connection = backend_connection()
+    name = field.db_type(connection) if connection is not None else None
+    if name not in ALIASES:
+        return None
+    assert name is not None
+    return FieldMapping(backend=writes(name), plain=Stored(writes=frozenset()))
