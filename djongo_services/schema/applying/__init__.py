@@ -142,7 +142,6 @@ class _Execution:
         run = self.history.begin(operations, fingerprint=made_for, rolls_back=rolls_back)
         try:
             for number, operation in enumerate(operations):
-                self.lease.check()
                 self._step(run, number, operation, len(operations))
         except BaseException as error:
             failed = isinstance(error, (DjongoServicesError, PyMongoError))
@@ -165,7 +164,9 @@ class _Execution:
         self.history.start_step(run, number)
         tell()
         try:
-            run_operation(self.database, operation, stop=self.stop, progress=tell)
+            run_operation(
+                self.database, operation, stop=self.stop, check=self.lease.check, progress=tell
+            )
         except (DjongoServicesError, PyMongoError) as error:
             with contextlib.suppress(PyMongoError):
                 self.history.end_step(run, number, str(error))

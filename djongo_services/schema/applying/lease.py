@@ -34,7 +34,7 @@ class Locked(DjongoServicesError):
 
 
 class LeaseLost(DjongoServicesError):
-    """The lease ran out, and another run may have begun."""
+    """The lease on the schema ran out and another run took over; run again."""
 
 
 class Lease:
@@ -83,11 +83,15 @@ class Lease:
         go on where another took over.
         """
         if not self._renew():
-            raise LeaseLost(
-                "The lease on the schema ran out and another run may have begun; run again."
-            )
+            raise LeaseLost
 
     def _acquire(self) -> None:
+        while not self._take():
+            held = self._leases.find_one({"_id": self._name})
+            if held is not None:  # Else it was released just now.
+                raise Locked(_who(held))
+
+    def _take(self) -> bool:
         # $expr is refused in the filter of an upsert, so the document is made first.
         with contextlib.suppress(DuplicateKeyError):
             self._leases.insert_one({"_id": self._name, "expires": datetime.min})
@@ -97,14 +101,13 @@ class Lease:
             [{"$set": {"holder": self._holder, "since": "$$NOW", "expires": self._until()}}],
             return_document=ReturnDocument.AFTER,
         )
-        if taken is None:
-            raise Locked(self._who())
+        return taken is not None
 
     def _renew(self) -> bool:
-        mine = {"_id": self._name, "holder": self._holder}
-        alive = {"$gte": ["$expires", "$$NOW"]}
+        # Whoever takes over writes their own name, and removes the document when they have ended:
+        # as long as it has ours, nobody began, even when an election outlasted the lease.
         answer = self._leases.update_one(
-            {**mine, "$expr": alive}, [{"$set": {"expires": self._until()}}]
+            {"_id": self._name, "holder": self._holder}, [{"$set": {"expires": self._until()}}]
         )
         return answer.matched_count == 1
 
@@ -118,15 +121,15 @@ class Lease:
     def _until(self) -> Document:
         return {"$add": ["$$NOW", round(self._seconds * 1000)]}
 
-    def _who(self) -> str:
-        held = self._leases.find_one({"_id": self._name}) or {}
-        host, _, rest = str(held.get("holder", "another host")).partition(":")
-        process = rest.partition(":")[0] or "?"
-        since, expires = held.get("since"), held.get("expires")
-        if not (since and expires):
-            return "Another run is changing the schema; try again."
-        return (
-            f"Another run is changing the schema: process {process} on {host}, since "
-            f"{since:%H:%M:%S} UTC; try again when it has ended, or after {expires:%H:%M:%S} UTC "
-            f"if it died."
-        )
+
+def _who(held: Document) -> str:
+    host, _, rest = str(held.get("holder", "another host")).partition(":")
+    process = rest.partition(":")[0] or "?"
+    since, expires = held.get("since"), held.get("expires")
+    if not (since and expires):
+        return "Another run is changing the schema; try again."
+    return (
+        f"Another run is changing the schema: process {process} on {host}, since "
+        f"{since:%H:%M:%S} UTC; try again when it has ended, or after {expires:%H:%M:%S} UTC "
+        f"if it died."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from pymongo.database import Database
@@ -18,6 +19,7 @@ from djongo_services.exceptions import DjongoServicesError
 from djongo_services.schema.applying.duplicates import Duplicate, find_duplicates
 from djongo_services.schema.applying.watching import BuildHook, send
 from djongo_services.schema.operations import (
+    NAMESPACE_NOT_FOUND,
     BuildIndexes,
     MakeUnique,
     Operation,
@@ -30,9 +32,17 @@ Document = dict[str, Any]
 ELECTION_SECONDS = 60.0
 """How long an operation is tried again while there is no primary."""
 
+_RETRY_SECONDS = 0.5
+_WORKING_SECONDS = 10.0
+"""An attempt that lasted longer than this was at work before it failed: a new trouble, no more of
+the one before."""
+
 _CANNOT_CONVERT = 359
 _UNAUTHORIZED = 13
 _NO_SPACE = 14031
+_BUILD_RUNNING = 12587
+_GONE = frozenset({NAMESPACE_NOT_FOUND, 276})
+"""The collection does not exist; its index build was aborted, as a drop or a rename does."""
 _RETRYABLE = frozenset({6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 """The server specification's retryable codes: an election, a shutdown, a lost network."""
 
@@ -54,34 +64,59 @@ def run_operation(
     operation: Operation,
     *,
     stop: threading.Event,
+    check: Callable[[], None] = lambda: None,
     progress: BuildHook | None = None,
 ) -> None:
     """Carry the operation out; doing again what is done is fine.
 
     Tried again over elections for up to :data:`ELECTION_SECONDS`: an index build that another
-    primary goes on with is waited for. Raises OperationRefused with the reason in one sentence,
-    Interrupted after ``stop``, and PyMongo's connection errors when no primary comes back.
+    primary goes on with is waited for. So is a build of somebody else's that the server has to
+    finish first, for as long as it takes. ``check`` is called before each try, and what it raises
+    ends the operation, but for lost connections.
+
+    Raises OperationRefused with the reason in one sentence, Interrupted after ``stop``, and
+    PyMongo's connection errors when no primary comes back.
     """
     command = operation.command()
     if command is None:
         return
-    deadline = time.monotonic() + ELECTION_SECONDS
+    patience = _Patience()
     while True:
+        began = time.monotonic()
         try:
+            check()
             send(database, command, stop=stop, progress=progress)
-        except OperationFailure as error:
-            if error.code in operation.done_codes:
+        except (AutoReconnect, OperationFailure) as error:
+            code = error.code if isinstance(error, OperationFailure) else None
+            if code in operation.done_codes:
                 return
             if stop.is_set():
                 raise Interrupted from error
-            if error.code not in _RETRYABLE or time.monotonic() > deadline:
-                raise _refused(database, operation, error) from error
-        except (AutoReconnect, ServerSelectionTimeoutError):
-            if stop.is_set() or time.monotonic() > deadline:
+            if code != _BUILD_RUNNING and patience.is_over(error, began):
+                if isinstance(error, OperationFailure):
+                    raise _refused(database, operation, error) from error
                 raise
         else:
             return
-        stop.wait(0.5)
+        stop.wait(_RETRY_SECONDS)
+
+
+class _Patience:
+    """Ends :data:`ELECTION_SECONDS` after the trouble began, not after a long build did."""
+
+    def __init__(self) -> None:
+        self._deadline: float | None = None
+
+    def is_over(self, error: AutoReconnect | OperationFailure, began: float) -> bool:
+        """Whether not to try again after ``error`` of the attempt that began then."""
+        if isinstance(error, OperationFailure) and error.code not in _RETRYABLE:
+            return True
+        now = time.monotonic()
+        # Without a server, an attempt does nothing but wait.
+        worked = not isinstance(error, ServerSelectionTimeoutError)
+        if self._deadline is None or (worked and now - began > _WORKING_SECONDS):
+            self._deadline = now + ELECTION_SECONDS
+        return now > self._deadline
 
 
 def _refused(
@@ -99,13 +134,17 @@ def _refused(
             )
             send(database, undo.command(), stop=threading.Event())
             return _duplicates(database, operation.collection, _index(database, operation), what)
-    details = error.details or {}
-    reason = str(details.get("errmsg") or error)
+    return OperationRefused(f"{what}: {_reason(error)}.")
+
+
+def _reason(error: OperationFailure) -> str:
     if error.code == _UNAUTHORIZED:
-        reason = "the database user may not do that; grant it the role dbAdmin"
-    elif error.code == _NO_SPACE:
-        reason = "the server has too little disk space; free some and run again"
-    return OperationRefused(f"{what}: {reason}.")
+        return "the database user may not do that; grant it the role dbAdmin"
+    if error.code == _NO_SPACE:
+        return "the server has too little disk space; free some and run again"
+    if error.code in _GONE:
+        return "the collection was dropped or renamed meanwhile; make a new plan"
+    return str((error.details or {}).get("errmsg") or error).rstrip(".")
 
 
 def _duplicates(

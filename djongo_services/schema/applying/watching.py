@@ -16,7 +16,7 @@ from concurrent.futures import wait as wait_for
 from typing import Any, TypeAlias
 
 from pymongo.database import Database
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError, WriteConcernError
 
 Document = dict[str, Any]
 BuildHook: TypeAlias = Callable[[int, int], None]
@@ -32,16 +32,28 @@ def send(
     stop: threading.Event,
     progress: BuildHook | None = None,
 ) -> Document:
-    """The server's answer to the command; raises PyMongo's errors, 11601 after ``stop`` was set."""
+    """The server's answer to the command; raises PyMongo's errors, 11601 after ``stop`` was set.
+
+    A majority of the members has it when this returns, so that no election takes it back.
+    """
     comment = f"djongo_services {uuid.uuid4().hex}"
+    whole = {**command, "writeConcern": {"w": "majority"}, "comment": comment}
     with ThreadPoolExecutor(1, "djongo_services-schema") as worker:
-        answer = worker.submit(database.command, {**command, "comment": comment})
+        answer = worker.submit(database.command, whole)
         while not wait_for([answer], timeout=POLL_SECONDS).done:
             if stop.is_set():
                 _kill(database, comment)
             elif progress is not None:
                 _tell(database, comment, progress)
-        return answer.result()
+        return _acknowledged(answer.result())
+
+
+def _acknowledged(answer: Document) -> Document:
+    """PyMongo's ``command`` says nothing of a write concern that failed, as in an election."""
+    failed = answer.get("writeConcernError")
+    if failed:
+        raise WriteConcernError(failed.get("errmsg", ""), failed.get("code"), failed)
+    return answer
 
 
 def _tell(database: Database[Document], comment: str, progress: BuildHook) -> None:
@@ -61,5 +73,6 @@ def _operations(database: Database[Document], comment: str) -> list[Document]:
     pipeline: list[Document] = [{"$currentOp": {}}, {"$match": {"command.comment": comment}}]
     try:
         return list(database.client.admin.aggregate(pipeline))
-    except OperationFailure:
-        return []  # Without the privilege there is no progress to show.
+    except PyMongoError:
+        # Without the privilege, or during an election, there is no progress to show.
+        return []
