@@ -343,3 +343,24 @@ async def test_many_blocks_at_once(async_mongo: AsyncMongo, outside: Mongo) -> N
     assert [type(each) for each in done if each is not None] == [Boom] * 20
     assert outside.a.count_documents({}) == outside.b.count_documents({}) == 40
     assert open_transactions(outside.client) == 0
+
+
+@pytest.mark.filterwarnings("ignore::djongo_services.transaction.ConcurrentUse")
+async def test_a_cancelled_waiter_lets_the_next_one_in(
+    async_mongo: AsyncMongo, outside: Mongo
+) -> None:
+    with failing(outside.client, "insert", times=1, blockConnection=True, blockTimeMS=150):
+        async with aatomic():
+            inside = asyncio.create_task(async_mongo.a.insert_one({"_id": "inside"}))
+            await asyncio.sleep(0.05)
+            cancelled = asyncio.create_task(async_mongo.a.insert_one({"_id": "cancelled"}))
+            waiting = asyncio.create_task(async_mongo.a.insert_one({"_id": "waiting"}))
+            thread = asyncio.create_task(
+                asyncio.to_thread(connections["default"].database.a.insert_one, {"_id": "thread"})
+            )
+            await asyncio.sleep(0.05)
+            cancelled.cancel()
+            await asyncio.wait([inside, cancelled, waiting, thread])
+            assert cancelled.cancelled()
+    assert sorted(each["_id"] for each in outside.a.find()) == ["inside", "thread", "waiting"]
+    assert open_transactions(outside.client) == 0

@@ -28,6 +28,7 @@ from djongo_services.transaction import (
     run_in_transaction,
     set_rollback,
 )
+from djongo_services.transaction.testing import capture_on_commit, rolled_back
 from tests.backend_app.models import Author
 from tests.transaction.conftest import entry, failing, open_transactions
 
@@ -327,3 +328,16 @@ async def test_a_cancelled_orm_call_leaves_nothing_behind(mongo: Mongo) -> None:
                 await task
         assert await asyncio.to_thread(open_transactions, mongo.client) == 0
     assert await Author.objects.acount() == 0
+
+
+def test_a_test_that_is_rolled_back(mongo: Mongo) -> None:
+    with rolled_back():
+        Author.objects.create(name="A")
+        with django.atomic(), atomic(durable=True):
+            Author.objects.create(name="B")
+            django.on_commit(Boom)
+        with capture_on_commit() as callbacks:
+            django.on_commit(Boom)
+        assert callbacks == [Boom]
+        assert names() == ["A", "B"]
+    assert names() == []
