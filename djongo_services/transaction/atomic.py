@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 _PLAIN = Wanted()
 
-_IN_A_LOOP = (
+IN_A_LOOP = (
     "atomic() would block the event loop; use `async with aatomic():`, or call the function that "
     "uses it through sync_to_async."
 )
@@ -54,7 +54,7 @@ class _Atomic:
 class Atomic(_Atomic):
     """What :func:`atomic` returns: a context manager, and a decorator of plain functions."""
 
-    @async_unsafe(_IN_A_LOOP)
+    @async_unsafe(IN_A_LOOP)
     def __enter__(self) -> Self:
         self._refuse_if_open()
         self._block = beginning.enter(connections[self.using], self.wanted)
@@ -104,7 +104,8 @@ class AsyncAtomic(_Atomic):
         block = self._close()
         better = await beginning.aleave(block, error)
         if block.outermost:
-            better = await to_the_end(_aend_and_tell(block, better)) or better
+            work = _aend_and_tell(block, better)
+            better = await (to_the_end(work) if block.has_work_left() else work) or better
         if better is not None and better is not error:
             raise better
 

@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from pymongo import MongoClient
 
 from djongo_services.connections import Connection
-from djongo_services.transaction import driver, ending, orm, reporting, state, topology
+from djongo_services.transaction import causality, driver, ending, orm, reporting, state, topology
 from djongo_services.transaction.ending import Ending
 from djongo_services.transaction.errors import TransactionManagementError, improved
 from djongo_services.transaction.state import Level, Options, Transaction
@@ -39,21 +39,28 @@ class Block:
     """PyMongo's context manager of the bound session."""
     span: Span | None = None
 
+    def has_work_left(self) -> bool:
+        """Whether ending it may have to wait: for the server, or for hooks."""
+        transaction = self.transaction
+        return transaction.session is not None or transaction.hooks.any()
+
 
 def enter(connection: Connection, wanted: Wanted) -> Block:
     """Join the open transaction of these clients, or begin one; nothing is sent for it yet."""
-    joined = _join(connection, wanted)
+    joined = join(connection, wanted)
     if joined is not None:
         return joined
     client = driver.watch(connection.client, connection.key)
     adopted = orm.adopt(connection)
     if adopted is not None:
         return _join_owned(adopted, wanted)
-    transaction = _transaction(connection, wanted, topology.transactional(client, connection.alias))
-    session = _start_session(transaction, client)
+    transaction = new_transaction(
+        connection, wanted, topology.transactional(client, connection.alias)
+    )
+    session = start_session(transaction, client)
     if transaction.transactional:
-        _start_transaction(session, wanted.options)
-    block = _outermost(transaction, wanted)
+        start_transaction(session, wanted.options)
+    block = outermost(transaction, wanted)
     block.bound = session.bind(end_session=False)
     block.bound.__enter__()
     return block
@@ -66,15 +73,15 @@ async def aenter(connection: Connection, wanted: Wanted) -> Block:
     that the ORM's a-methods, which run in a thread, are part of it; an AsyncMongoClient of the
     same alias joins as a twin.
     """
-    joined = _join(connection, wanted)
+    joined = join(connection, wanted)
     if joined is not None:
         return joined
     client, able = await _aclient(connection)
-    transaction = _transaction(connection, wanted, able)
-    session = _start_session(transaction, client)
+    transaction = new_transaction(connection, wanted, able)
+    session = start_session(transaction, client)
     if transaction.transactional:
-        await _maybe(_start_transaction(session, wanted.options))
-    block = _outermost(transaction, wanted)
+        await _maybe(start_transaction(session, wanted.options))
+    block = outermost(transaction, wanted)
     block.bound = session.bind(end_session=False)
     if isinstance(client, MongoClient):
         block.bound.__enter__()
@@ -110,10 +117,11 @@ def finish(block: Block, ended: Ending, error: BaseException | None) -> None:
     reason = ended.error or error or block.transaction.rollback_cause
     if block.span is not None:
         block.span.end(reason)
-    reporting.finished(block.transaction, ended.outcome, reason)
+    if ended.begun:
+        reporting.finished(block.transaction, ended.outcome, reason)
 
 
-def _join(connection: Connection, wanted: Wanted) -> Block | None:
+def join(connection: Connection, wanted: Wanted) -> Block | None:
     levels = state.levels(connection.key)
     if not levels:
         return None
@@ -143,19 +151,21 @@ def _refuse_what_joining_cannot_give(transaction: Transaction, wanted: Wanted) -
         )
 
 
-def _transaction(connection: Connection, wanted: Wanted, able: bool) -> Transaction:
+def new_transaction(
+    connection: Connection, wanted: Wanted, able: bool, database: str | None = None
+) -> Transaction:
     return Transaction(
         key=connection.key,
         alias=connection.alias,
-        database=connection.database_name,
+        database=connection.database_name if database is None else database,
         options=wanted.options,
         transactional=able,
         attempt=wanted.attempt,
     )
 
 
-def _start_session(transaction: Transaction, client: Any) -> Any:
-    parent = driver.bound_session(client)
+def start_session(transaction: Transaction, client: Any) -> Any:
+    parent = driver.bound_session(client) or causality.current_clock(transaction.key)
     if parent is not None and parent.in_transaction:
         raise TransactionManagementError(
             f"A session of {transaction.alias!r} with a transaction of its own is bound here; "
@@ -170,7 +180,7 @@ def _start_session(transaction: Transaction, client: Any) -> Any:
     return session
 
 
-def _start_transaction(session: Any, options: Options) -> Any:
+def start_transaction(session: Any, options: Options) -> Any:
     return session.start_transaction(
         read_concern=options.read_concern,
         write_concern=options.write_concern,
@@ -179,7 +189,7 @@ def _start_transaction(session: Any, options: Options) -> Any:
     )
 
 
-def _outermost(transaction: Transaction, wanted: Wanted) -> Block:
+def outermost(transaction: Transaction, wanted: Wanted) -> Block:
     return Block(
         transaction=transaction,
         outermost=True,

@@ -3,9 +3,9 @@
 ``session.bind()`` is PyMongo's own way of joining operations to a session, but it knows one
 client at a time, refuses every other one, and lets concurrent operations race. The two classes
 here fill that gap. This is the only file that relies on names which PyMongo does not document:
-``_get_bound_session``, ``_retry_internal`` and ``_process_response`` of the clients,
-``_materialize``, ``_server_session`` and ``_transaction`` of the sessions (the same from 4.17 to
-4.20).
+``_get_bound_session``, ``_start_session``, ``_retry_internal`` and ``_process_response`` of the
+clients, ``_materialize``, ``_server_session`` and ``_transaction`` of the sessions (the same from
+4.17 to 4.20); :mod:`causality` sets times and options of sessions that this file made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.client_session import ClientSession
 from pymongo.synchronous.client_session import _SESSION as SYNC_BOUND
 
-from djongo_services.transaction import state
+from djongo_services.transaction import causality, state
+from djongo_services.transaction.causality import clock_of
 from djongo_services.transaction.state import ENDING, Key, Transaction, transaction_of
 
 ClientT = TypeVar("ClientT", bound="MongoClient[Any] | AsyncMongoClient[Any]")
@@ -29,7 +30,7 @@ ClientT = TypeVar("ClientT", bound="MongoClient[Any] | AsyncMongoClient[Any]")
 _twins = threading.Lock()
 """Held while a twin is made or given up; nothing is sent meanwhile."""
 
-_UNDOCUMENTED = ("_get_bound_session", "_retry_internal", "_process_response")
+_UNDOCUMENTED = ("_get_bound_session", "_retry_internal", "_process_response", "_start_session")
 
 
 class _Watched:
@@ -48,6 +49,15 @@ class _Watched:
             return None  # Another connection's atomic block: this client stays outside of it.
         return super()._get_bound_session()  # type: ignore[misc]  # MongoClient's
 
+    def _start_session(self, implicit: bool, **kwargs: Any) -> Any:
+        start = super()._start_session  # type: ignore[misc]  # MongoClient's
+        clock = causality.current_clock(self.djongo_services_key) if implicit else None
+        if clock is None:
+            return start(implicit, **kwargs)
+        session = start(implicit, **{**kwargs, "causal_consistency": True})
+        clock.give_to(session)
+        return session
+
 
 class WatchedClient(_Watched):
     def _retry_internal(
@@ -56,6 +66,8 @@ class WatchedClient(_Watched):
         run = super()._retry_internal  # type: ignore[misc]  # MongoClient's
         transaction = transaction_of(session)
         if transaction is None:
+            if (clock := clock_of(session)) is not None:
+                clock.before(operation, session, **kwargs)
             return run(func, session, bulk, operation, *args, **kwargs)
         if ENDING.get() is transaction:
             with transaction.noticing_a_failed_abort(operation):
@@ -80,6 +92,8 @@ class WatchedClient(_Watched):
 
     def _process_response(self, reply: Mapping[str, Any], session: Any) -> None:
         super()._process_response(reply, session)  # type: ignore[misc]  # MongoClient's
+        if (clock := clock_of(session)) is not None:
+            clock.take_from(session)
         if "writeErrors" in reply and (transaction := transaction_of(session)) is not None:
             transaction.answered(reply)
 
@@ -91,7 +105,11 @@ class WatchedAsyncClient(_Watched):
         run = super()._retry_internal  # type: ignore[misc]  # AsyncMongoClient's
         transaction = transaction_of(session)
         if transaction is None:
+            if (clock := clock_of(session)) is not None:
+                clock.before(operation, session, **kwargs)
             return await run(func, session, bulk, operation, *args, **kwargs)
+        if transaction.settle is not None:
+            await transaction.settle()
         if ENDING.get() is transaction:
             with transaction.noticing_a_failed_abort(operation):
                 return await run(func, session, bulk, operation, *args, **kwargs)
@@ -113,6 +131,8 @@ class WatchedAsyncClient(_Watched):
 
     async def _process_response(self, reply: Mapping[str, Any], session: Any) -> None:
         await super()._process_response(reply, session)  # type: ignore[misc]  # AsyncMongoClient's
+        if (clock := clock_of(session)) is not None:
+            clock.take_from(session)
         if "writeErrors" in reply and (transaction := transaction_of(session)) is not None:
             transaction.answered(reply)
 
@@ -131,6 +151,8 @@ def watch(client: ClientT, key: Key) -> ClientT:
 
 def session_for(transaction: Transaction, client: Any) -> Any:
     """The transaction's session for this client; a twin where another client began it."""
+    if transaction.begin is not None:
+        transaction.begin(client)
     with _twins:
         found = transaction.sessions.get(client)
         if found is None:

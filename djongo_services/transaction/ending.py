@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pymongo
@@ -16,6 +16,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from djongo_services.conf import settings
 from djongo_services.transaction import driver
+from djongo_services.transaction.causality import Clock
 from djongo_services.transaction.errors import (
     NO_SUCH_TRANSACTION,
     CommitResultUnknown,
@@ -41,6 +42,8 @@ class Ending:
     outcome: Outcome
     error: BaseException | None = None
     """What the block raises; None when it ends quietly or its own exception goes on."""
+    begun: bool = True
+    """False for a delayed transaction in which no operation was run."""
 
 
 def end(transaction: Transaction, error: BaseException | None) -> Ending:
@@ -67,6 +70,8 @@ def _wait_for_the_last_operation(transaction: Transaction, error: BaseException 
 
 
 def _commit_or_roll_back(transaction: Transaction, error: BaseException | None) -> Ending:
+    if transaction.session is None:
+        return never_begun(transaction, error)
     try:
         if error is None and not transaction.rollback_only:
             return _commit(transaction)
@@ -175,6 +180,12 @@ def give_up_waiting(transaction: Transaction) -> None:
     transaction.doom(TimeoutError("an operation of the transaction did not end"))
 
 
+def never_begun(transaction: Transaction, error: BaseException | None) -> Ending:
+    if error is None and not transaction.rollback_only:
+        return Ending(outcome="committed", begun=False)
+    return replace(rolled_back(transaction, error), begun=False)
+
+
 def rolled_back(transaction: Transaction, error: BaseException | None) -> Ending:
     cause = transaction.rollback_cause
     if error is not None or cause is None:
@@ -261,3 +272,5 @@ def give_times_back(transaction: Transaction) -> None:
         parent.advance_cluster_time(session.cluster_time)
     if session.operation_time is not None:
         parent.advance_operation_time(session.operation_time)
+    if transaction.wrote and isinstance(parent, Clock):
+        parent.note_write()

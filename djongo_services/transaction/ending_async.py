@@ -22,6 +22,7 @@ from djongo_services.transaction.ending import (
     final,
     give_times_back,
     give_up_waiting,
+    never_begun,
     patience,
     rolled_back,
     within_rollback_timeout,
@@ -77,6 +78,8 @@ async def _wait_for_the_last_operation(
 
 
 async def _commit_or_roll_back(transaction: Transaction, error: BaseException | None) -> Ending:
+    if transaction.session is None:
+        return never_begun(transaction, error)
     try:
         if error is None and not transaction.rollback_only:
             return await _commit(transaction)

@@ -36,6 +36,9 @@ class Hooks:
         hook = make_hook(event, callback, robust=robust)
         (self.on_commit if event == "on_commit" else self.on_rollback).append(hook)
 
+    def any(self) -> bool:
+        return bool(self.on_commit or self.on_rollback)
+
     def take(self, outcome: str) -> list[Hook]:
         """The callbacks of this outcome; afterwards there are none, so none can run twice.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from djongo_services.transaction.hooks import Hooks
 Key = tuple[str, str]
 """``Connection.key``: which clients, and therefore which transactions, are meant."""
 
-_READS = frozenset({"find", "aggregate", "distinct", "getMore", "count"})
+READS = frozenset({"find", "aggregate", "distinct", "getMore", "count"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +62,7 @@ class Transaction:
         "_warned",
         "alias",
         "attempt",
+        "begin",
         "database",
         "ended",
         "failure",
@@ -77,6 +78,7 @@ class Transaction:
         "rollback_only",
         "session",
         "sessions",
+        "settle",
         "started",
         "transactional",
         "wrote",
@@ -107,6 +109,10 @@ class Transaction:
         """The ClientSession or AsyncClientSession that began it and will end it."""
         self.sessions: dict[Any, Any] = {}
         """By client: that session, and twins of it for the alias's other clients."""
+        self.begin: Callable[[Any], None] | None = None
+        """Starts the session for the client of the first operation; None: it is started already."""
+        self.settle: Callable[[], Awaitable[None]] | None = None
+        """Finds out whether the server has transactions, where that could not be known at once."""
         self.parent: Any = None
         """A session bound around the block, whose causal times go in and out."""
         self.owner: Any = None
@@ -170,7 +176,7 @@ class Transaction:
         )
 
     def sent(self, operation: str) -> None:
-        self.wrote = self.wrote or operation not in _READS
+        self.wrote = self.wrote or operation not in READS
 
     def failed(self, operation: str, error: BaseException) -> BaseException:
         """Remember what an operation's error means here; the error to raise in its place."""

@@ -43,6 +43,13 @@ async def atransactional(client: AsyncMongoClient[Any], alias: str) -> bool:
     return _judge(client.topology_description, alias)
 
 
+def transactional_if_known(client: AsyncMongoClient[Any], alias: str) -> bool | None:
+    """The same without waiting; None while the client has not found its server."""
+    if _is_unknown(client.topology_description, alias):
+        return None
+    return _judge(client.topology_description, alias)
+
+
 def _is_unknown(topology: TopologyDescription, alias: str) -> bool:
     known = _concluded.get(alias)
     return (known is None or known[0] is not topology) and not topology.has_known_servers

@@ -1,0 +1,157 @@
+"""The causal session of a request: what its operations have seen, each by the one before.
+
+PyMongo takes a server session from a pool for every operation that brings none. What makes
+operations causally consistent is not that they share one, but that each is told the times that the
+earlier ones have seen. So these times are kept per request, and every operation gets a session of
+its own that knows them: threads and tasks of one request never share a session, which could carry
+one operation at a time only, and there is nothing to end afterwards.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from bson.timestamp import Timestamp
+from pymongo.synchronous.client_session import SessionOptions
+
+from djongo_services.transaction.state import READS, Key
+
+Times = tuple[Mapping[str, Any] | None, Timestamp | None]
+"""A session's ``cluster_time`` and ``operation_time``."""
+
+_CAUSAL = SessionOptions(causal_consistency=True)
+_SNAPSHOT = SessionOptions(causal_consistency=False, snapshot=True)
+_SNAPSHOT_READS = frozenset({"find", "aggregate", "distinct"})
+_HARMLESS = READS | {
+    "buildInfo",
+    "collStats",
+    "dbStats",
+    "explain",
+    "hello",
+    "listCollections",
+    "listDatabases",
+    "listIndexes",
+    "ping",
+    "serverStatus",
+}
+_SNAPSHOT_WIRE_VERSION = 13
+"""MongoDB 5.0."""
+
+
+class Clock:
+    """The causal times of one request on the deployment of one connection.
+
+    A transaction takes it for the session around itself: hence ``has_ended``, ``in_transaction``
+    and the names of its methods.
+    """
+
+    __slots__ = ("_lock", "cluster_time", "operation_time", "snapshot", "snapshot_time", "wrote")
+
+    has_ended = False
+    in_transaction = False
+
+    def __init__(self, times: Times, *, snapshot: bool) -> None:
+        self.cluster_time, self.operation_time = times
+        self.snapshot = snapshot
+        """Whether reads are to see one moment; no longer after a write, which they must see."""
+        self.snapshot_time: Any = None
+        self.wrote = False
+        self._lock = threading.Lock()
+
+    def advance_cluster_time(self, time: Mapping[str, Any]) -> None:
+        with self._lock:
+            known = self.cluster_time
+            if known is None or time["clusterTime"] > known["clusterTime"]:
+                self.cluster_time = time
+
+    def advance_operation_time(self, time: Timestamp) -> None:
+        with self._lock:
+            if self.operation_time is None or time > self.operation_time:
+                self.operation_time = time
+
+    def note_write(self) -> None:
+        self.wrote = True
+        self.snapshot = False
+
+    def give_to(self, session: Any) -> None:
+        session.djongo_services_clock = self
+        session._advance_cluster_time(self.cluster_time)
+        session._advance_operation_time(self.operation_time)
+
+    def take_from(self, session: Any) -> None:
+        """After each answer of the server."""
+        if session.cluster_time is not None:
+            self.advance_cluster_time(session.cluster_time)
+        if session.operation_time is not None:
+            self.advance_operation_time(session.operation_time)
+        if session.options.snapshot and self.snapshot_time is None:
+            self.snapshot_time = session._snapshot_time
+
+    def before(
+        self, operation: str, session: Any, *, is_aggregate_write: bool = False, **call: Any
+    ) -> None:
+        """Prepare the session of a single operation that is about to be sent."""
+        if operation not in _HARMLESS or is_aggregate_write:
+            self.note_write()
+        elif self.snapshot and operation in _SNAPSHOT_READS and _has_snapshots(session.client):
+            session._options = _SNAPSHOT
+            session._snapshot_time = self.snapshot_time
+
+
+class Clocks:
+    """The clocks of one request, each made when its connection is first used."""
+
+    __slots__ = ("_by_key", "_known", "snapshots")
+
+    def __init__(self, known: Callable[[Key], Times] | None = None) -> None:
+        self._by_key: dict[Key, Clock] = {}
+        self._known = known
+        """The times to begin with, such as those of an earlier request."""
+        self.snapshots: frozenset[Key] = frozenset()
+
+    def __getitem__(self, key: Key) -> Clock:
+        clock = self._by_key.get(key)
+        if clock is None:
+            times: Times = (None, None) if self._known is None else self._known(key)
+            made = Clock(times, snapshot=key in self.snapshots)
+            clock = self._by_key.setdefault(key, made)
+        return clock
+
+    def used(self) -> dict[Key, Clock]:
+        return dict(self._by_key)
+
+    def read_snapshots(self, keys: frozenset[Key]) -> None:
+        """From now on, reads on these connections see one moment, until the request writes."""
+        self.snapshots = keys
+        for key, clock in self.used().items():
+            clock.snapshot = key in keys and not clock.wrote
+
+
+CLOCKS: ContextVar[Clocks | None] = ContextVar("djongo_services_clocks", default=None)
+"""Those of the request that this context serves."""
+
+
+def current_clock(key: Key) -> Clock | None:
+    clocks = CLOCKS.get()
+    return None if clocks is None else clocks[key]
+
+
+def clock_of(session: Any) -> Clock | None:
+    found: Clock | None = getattr(session, "djongo_services_clock", None)
+    return found
+
+
+def _has_snapshots(client: Any) -> bool:
+    """Replica sets and sharded clusters from 5.0 on; unknown before a client has connected."""
+    topology = client.topology_description
+    servers = [
+        server for server in topology.server_descriptions().values() if server.is_server_type_known
+    ]
+    return bool(servers) and all(
+        server.max_wire_version >= _SNAPSHOT_WIRE_VERSION
+        and server.server_type_name != "Standalone"
+        for server in servers
+    )

@@ -1,0 +1,135 @@
+"""Atomic blocks that begin with their first operation.
+
+A request's view may or may not use a connection. Until it does, its block costs a few
+microseconds and needs neither a client nor a server. It binds nothing, so that a client which no
+connection knows simply stays outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+from django.db import connections as databases
+from django.utils.asyncio import async_unsafe
+from pymongo import AsyncMongoClient
+
+from djongo_services.connections import Connection, connections
+from djongo_services.transaction import beginning, driver, orm, topology
+from djongo_services.transaction.atomic import IN_A_LOOP, AsyncAtomic, Atomic
+from djongo_services.transaction.beginning import Block, Wanted
+from djongo_services.transaction.state import Transaction
+
+
+class DelayedAtomic(Atomic):
+    @async_unsafe(IN_A_LOOP)
+    def __enter__(self) -> Self:
+        self._refuse_if_open()
+        connection = connections[self.using]
+        if _is_begun_by_the_backend(connection):
+            return super().__enter__()
+        self._block = _enter(connection, self.wanted, home=None)
+        return self
+
+
+class DelayedAsyncAtomic(AsyncAtomic):
+    async def __aenter__(self) -> Self:
+        self._refuse_if_open()
+        home = asyncio.get_running_loop()
+        self._block = _enter(connections[self.using], self.wanted, home=home)
+        return self
+
+
+def _enter(
+    connection: Connection, wanted: Wanted, *, home: asyncio.AbstractEventLoop | None
+) -> Block:
+    joined = beginning.join(connection, wanted)
+    if joined is not None:
+        return joined
+    transaction = beginning.new_transaction(connection, wanted, able=True, database="")
+    transaction.begin = _Begin(transaction, connection, home)
+    return beginning.outermost(transaction, wanted)
+
+
+class _Begin:
+    """Starts the session when the first operation, of whatever client, asks for it."""
+
+    __slots__ = ("_connection", "_home", "_lock", "_transaction")
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        connection: Connection,
+        home: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self._transaction = transaction
+        self._connection = connection
+        self._home = home
+        """The loop that will end an async client's session; None: a thread will end it."""
+        self._lock = threading.Lock()
+
+    def __call__(self, client: Any) -> None:
+        transaction = self._transaction
+        with self._lock:
+            if transaction.begin is None:
+                return
+            transaction.check_usable()
+            origin = self._origin(client)
+            transaction.database = self._connection.database_name
+            transaction.transactional = self._judge(origin)
+            session = beginning.start_session(transaction, origin)
+            if transaction.transactional:
+                started = beginning.start_transaction(session, transaction.options)
+                if isinstance(started, Coroutine):
+                    _run_without_waiting(started)
+            transaction.begin = None
+
+    def _origin(self, client: Any) -> Any:
+        """The client whose session begins the transaction; others join it as twins."""
+        if not isinstance(client, AsyncMongoClient):
+            return client
+        if asyncio.get_running_loop() is self._home:
+            return client
+        # A passing loop, such as that of async_to_sync, will be gone when the block ends.
+        with ThreadPoolExecutor(1) as executor:
+            found = executor.submit(lambda: self._connection.client).result()
+        return driver.watch(found, self._connection.key)
+
+    def _judge(self, origin: Any) -> bool:
+        alias = self._transaction.alias
+        if not isinstance(origin, AsyncMongoClient):
+            return topology.transactional(origin, alias)
+        known = topology.transactional_if_known(origin, alias)
+        if known is None:
+            self._transaction.settle = self._settle
+        return known is not False
+
+    async def _settle(self) -> None:
+        """Before an async client's first operation, which found its server unknown."""
+        transaction = self._transaction
+        able = await topology.atransactional(transaction.session.client, transaction.alias)
+        if transaction.settle is not None and not able:
+            transaction.transactional = False
+            await transaction.session.abort_transaction()  # nothing was sent, and nothing is
+        transaction.settle = None
+
+
+def _is_begun_by_the_backend(connection: Connection) -> bool:
+    """Without making the thread's wrapper, which a view that does nothing has no need of."""
+    alias = connection.settings.database
+    return alias is not None and any(
+        wrapper.alias == alias and orm.adopt(connection) is not None
+        for wrapper in databases.all(initialized_only=True)
+    )
+
+
+def _run_without_waiting(work: Coroutine[Any, Any, Any]) -> None:
+    """Starting a transaction is a coroutine that awaits nothing on a new session."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("start_transaction() on a new session waited.")
