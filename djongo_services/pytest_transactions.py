@@ -1,4 +1,4 @@
-"""pytest fixtures for tests in a transaction: ``-p djongo_services.transaction.pytest_plugin``.
+"""pytest fixtures for tests in a transaction; installed with the package.
 
 ============================ =======================================================
 ``mongodb_rollback``         the test runs in a transaction that is rolled back
