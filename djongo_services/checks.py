@@ -3,7 +3,7 @@
 ============================  =====================================================
 ``djongo_services.E001``      no MongoDB connection is configured
 ``djongo_services.E002``      the setting DJONGO_SERVICES is wrong
-``djongo_services.W003``      a server cannot be reached (tag ``database``)
+``djongo_services.W003``      a server cannot be used (tag ``database``)
 ``djongo_services.W004``      a server is too old (tag ``database``)
 ``djongo_services.W005``      a server is standalone: no transactions (tag ``database``)
 ============================  =====================================================
@@ -17,18 +17,15 @@ from typing import Any
 from django.apps import AppConfig
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
-from djongo_services.conf import SETTING, settings
+from djongo_services.conf import EXAMPLE, SETTING, settings
 from djongo_services.connections import Connection, connections
+from djongo_services.management.sentences import describe_error
 
 OLDEST_SERVER = (4, 4)
 """What PyMongo 4.18+ talks to."""
-
-EXAMPLE = (
-    f'{SETTING} = {{"CONNECTIONS": {{"default": '
-    f'{{"HOST": "mongodb://localhost:27017", "NAME": "mydatabase"}}}}}}'
-)
 
 
 @checks.register(checks.Tags.compatibility)
@@ -37,12 +34,11 @@ def check_settings(
 ) -> list[checks.CheckMessage]:
     try:
         configured = settings.connections
-        for alias in configured:
-            connections[alias].database_name  # noqa: B018  (raises when the alias is unusable)
     except ImproperlyConfigured as error:
-        return [checks.Error(str(error), obj=SETTING, id="djongo_services.E002")]
+        return [_wrong_setting(str(error))]
+    wrong = [found for alias in configured for found in _check_connection(connections[alias])]
     if configured:
-        return []
+        return wrong
     return [
         checks.Error(
             "No MongoDB connection is configured.",
@@ -76,15 +72,29 @@ def check_servers(
     return [message for connection in asked for message in _check_server(connection)]
 
 
+def _check_connection(connection: Connection) -> list[checks.CheckMessage]:
+    """What is wrong with its settings, as far as that shows without the server."""
+    try:
+        connection.address  # noqa: B018  (raises when the alias or HOST is unusable)
+    except ImproperlyConfigured as error:
+        return [_wrong_setting(describe_error(error, connection))]
+    return []
+
+
+def _wrong_setting(sentence: str) -> checks.CheckMessage:
+    return checks.Error(sentence, obj=SETTING, id="djongo_services.E002")
+
+
 def _check_server(connection: Connection) -> list[checks.CheckMessage]:
+    if _check_connection(connection):
+        return []  # check_settings has said it.
     try:
         abilities = connection.abilities
-    except (PyMongoError, ImproperlyConfigured) as error:
+    except (PyMongoError, DatabaseError, ImproperlyConfigured) as error:
         return [
             checks.Warning(
-                f"The MongoDB server of the connection {connection.alias!r} "
-                f"({connection.address}) cannot be reached: {str(error).partition(',')[0]}.",
-                hint="Start the server, or correct HOST; for development: manage.py mongod.",
+                describe_error(error, connection),
+                hint="For development, manage.py mongod runs a server.",
                 id="djongo_services.W003",
             )
         ]

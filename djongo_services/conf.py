@@ -8,7 +8,7 @@ is cached. An unknown key or a value of the wrong type raises
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,8 +16,21 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 SETTING = "DJONGO_SERVICES"
-_SERVICES = ("CONNECTIONS", "TRANSACTION")
-_TRANSACTION_KEYS = ("STANDALONE", "MAX_ATTEMPTS", "TIMEOUT", "COMMIT_TIMEOUT", "ROLLBACK_TIMEOUT")
+EXAMPLE = (
+    f'{SETTING} = {{"CONNECTIONS": {{"default": '
+    f'{{"HOST": "mongodb://localhost:27017", "NAME": "mydatabase"}}}}}}'
+)
+"""For those who have no connection yet."""
+_SERVICES = ("CONNECTIONS", "SCHEMA", "TRANSACTION")
+_TRANSACTION_KEYS = (
+    "STANDALONE",
+    "MIDDLEWARE",
+    "MAX_ATTEMPTS",
+    "TIMEOUT",
+    "COMMIT_TIMEOUT",
+    "ROLLBACK_TIMEOUT",
+)
+_SCHEMA_KEYS = ("MODELS", "SYNC_ON_MIGRATE")
 _STANDALONE = ("error", "single-document")
 _CONNECTION_KEYS = ("DATABASE", "HOST", "NAME", "PORT", "USER", "PASSWORD", "OPTIONS")
 
@@ -56,6 +69,17 @@ class TransactionSettings:
     """Seconds that ending an interrupted transaction on the server may take."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SchemaSettings:
+    """``SCHEMA``: which models are synced where, and when."""
+
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By connection, ``app`` and ``app.Model`` labels of the models whose documents it holds.
+    Models that the ORM keeps in MongoDB need not be named."""
+    sync_on_migrate: bool = False
+    """Whether ``migrate`` also syncs the migrated apps' collections."""
+
+
 class Settings:
     """``DJONGO_SERVICES``, one property per service."""
 
@@ -64,7 +88,7 @@ class Settings:
         value = getattr(django_settings, SETTING, {})
         if not isinstance(value, Mapping):
             raise ImproperlyConfigured(f"{SETTING} must be a dict, not {type(value).__name__}.")
-        _refuse_unknown(SETTING, value, _SERVICES)
+        refuse_unknown(SETTING, value, _SERVICES)
         return value
 
     @property
@@ -86,12 +110,29 @@ class Settings:
         return {alias: _connection(alias, entry) for alias, entry in entries.items()}
 
     @property
+    def schema(self) -> SchemaSettings:
+        where = f'{SETTING}["SCHEMA"]'
+        entry = self.raw.get("SCHEMA", {})
+        if not isinstance(entry, Mapping):
+            raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
+        refuse_unknown(where, entry, _SCHEMA_KEYS)
+        sync = entry.get("SYNC_ON_MIGRATE", False)
+        if not isinstance(sync, bool):
+            raise ImproperlyConfigured(f'{where}["SYNC_ON_MIGRATE"] must be True or False.')
+        models = _models(where, entry)
+        if unknown := [alias for alias in models if alias not in self.connections]:
+            raise ImproperlyConfigured(
+                f'{where}["MODELS"] names the connection {unknown[0]!r}, which does not exist.'
+            )
+        return SchemaSettings(models=models, sync_on_migrate=sync)
+
+    @property
     def transaction(self) -> TransactionSettings:
         where = f'{SETTING}["TRANSACTION"]'
         entry = self.raw.get("TRANSACTION", {})
         if not isinstance(entry, Mapping):
             raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
-        _refuse_unknown(where, entry, _TRANSACTION_KEYS)
+        refuse_unknown(where, entry, _TRANSACTION_KEYS)
         if entry.get("STANDALONE", "error") not in _STANDALONE:
             raise ImproperlyConfigured(
                 f'{where}["STANDALONE"] must be one of {", ".join(map(repr, _STANDALONE))}, '
@@ -99,9 +140,22 @@ class Settings:
             )
         if "MAX_ATTEMPTS" in entry and not isinstance(entry["MAX_ATTEMPTS"], int):
             raise ImproperlyConfigured(f'{where}["MAX_ATTEMPTS"] must be a whole number.')
-        for key in _TRANSACTION_KEYS[1:]:
+        for key in _TRANSACTION_KEYS[2:]:
             _positive(where, entry, key)
-        return TransactionSettings(**{key.lower(): value for key, value in entry.items()})
+        own = {key.lower(): value for key, value in entry.items() if key != "MIDDLEWARE"}
+        return TransactionSettings(**own)
+
+    @property
+    def middleware(self) -> Mapping[str, Any]:
+        """``TRANSACTION["MIDDLEWARE"]`` as it is; the middleware knows its keys."""
+        transaction = self.raw.get("TRANSACTION", {})
+        entry = transaction.get("MIDDLEWARE", {}) if isinstance(transaction, Mapping) else {}
+        if not isinstance(entry, Mapping):
+            raise ImproperlyConfigured(
+                f'{SETTING}["TRANSACTION"]["MIDDLEWARE"] must be a dict, not '
+                f"{type(entry).__name__}."
+            )
+        return entry
 
 
 def mongodb_database_aliases() -> list[str]:
@@ -115,7 +169,7 @@ def _connection(alias: str, entry: Any) -> ConnectionSettings:
     where = f'{SETTING}["CONNECTIONS"]["{alias}"]'
     if not isinstance(entry, Mapping):
         raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
-    _refuse_unknown(where, entry, _CONNECTION_KEYS)
+    refuse_unknown(where, entry, _CONNECTION_KEYS)
     if "DATABASE" in entry:
         if others := sorted(set(entry) - {"DATABASE"}):
             raise ImproperlyConfigured(
@@ -137,6 +191,23 @@ def _connection(alias: str, entry: Any) -> ConnectionSettings:
         password=_text(where, entry, "PASSWORD"),
         options=dict(options),
     )
+
+
+def _models(where: str, entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """A list of labels is meant for the connection "default"."""
+    value = entry.get("MODELS", ())
+    by_alias = value if isinstance(value, Mapping) else {"default": value}
+    for labels in by_alias.values():
+        if isinstance(labels, str) or not isinstance(labels, Sequence):
+            raise ImproperlyConfigured(
+                f'{where}["MODELS"] must be a list of "app" and "app.Model" labels, or a dict of '
+                f"such lists by connection."
+            )
+        if bad := [label for label in labels if not isinstance(label, str)]:
+            raise ImproperlyConfigured(
+                f'{where}["MODELS"] holds {bad[0]!r}; write labels such as "app.Model".'
+            )
+    return {alias: tuple(labels) for alias, labels in by_alias.items() if labels}
 
 
 def _text(where: str, entry: Mapping[str, Any], key: str) -> str:
@@ -161,7 +232,7 @@ def _positive(where: str, entry: Mapping[str, Any], key: str) -> None:
         raise ImproperlyConfigured(f'{where}["{key}"] must be a number above 0, not {value!r}.')
 
 
-def _refuse_unknown(where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def refuse_unknown(where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
     if unknown := [key for key in given if key not in known]:
         raise ImproperlyConfigured(
             f"{where} has the unknown key {unknown[0]!r}; known keys are {', '.join(known)}."

@@ -125,8 +125,12 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Where the server is, without user and password: ``db1:27017,db2:27017/archive``."""
-        nodes = _nodes(self.settings)
+        """Where the server is, without user and password: ``db1:27017,db2:27017/archive``.
+
+        Raises ImproperlyConfigured when HOST is no URI that MongoClient takes.
+        """
+        with self._explaining_settings():
+            nodes = _nodes(self.settings)
         return f"{','.join(f'{host}:{port}' for host, port in nodes)}/{self.database_name}"
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 import pytest
 from django.core.checks import run_checks
+from django.db import connections as databases
 from django.test import override_settings
 
 from djongo_services.connections import connections
@@ -41,6 +42,15 @@ def test_an_alias_that_is_no_mongodb():
     assert "DATABASES['sql'], whose engine is sqlite, not MongoDB" in found.msg
 
 
+def test_an_address_that_the_driver_refuses():
+    own = {"HOST": "mongodb://ann:pa55/word@127.0.0.1", "NAME": "x"}
+    with override_settings(DJONGO_SERVICES={"CONNECTIONS": {"a": own}}):
+        (found,) = ours(databases=["default"])
+    assert found.id == "djongo_services.E002"
+    assert found.msg.startswith("The connection 'a' has settings that MongoClient refuses: ")
+    assert "pa55" not in found.msg
+
+
 @pytest.mark.django_db
 class TestServers:
     def test_are_asked_only_with_the_database_tag(self, settings):
@@ -54,6 +64,32 @@ class TestServers:
         assert "'away' (127.0.0.1:9/x) cannot be reached" in found.msg
         assert "secret" not in found.msg
         connections.close_all()
+
+    def test_wrong_credentials(self, settings, mongodb_server):
+        settings.DJONGO_SERVICES = {
+            "CONNECTIONS": {
+                "locked": {
+                    "HOST": mongodb_server.uri,
+                    "NAME": "x",
+                    "USER": "nobody",
+                    "PASSWORD": "pa55",
+                }
+            }
+        }
+        (found,) = ours(databases=["default"])
+        assert found.id == "djongo_services.W003"
+        assert "refused the user name or the password" in found.msg
+        assert "pa55" not in found.msg
+        connections.close_all()
+
+    def test_one_that_the_backend_refuses(self, settings, monkeypatch):
+        wrapper = databases["default"]
+        monkeypatch.setattr(type(wrapper.features), "minimum_database_version", (99, 0))
+        monkeypatch.setattr(wrapper, "connection", None)
+        (found,) = ours(databases=["default"])
+        assert found.id == "djongo_services.W003"
+        assert "refuses the MongoDB server of the connection 'default'" in found.msg
+        assert "MongoDB 99.0 or later is required" in found.msg
 
     def test_a_good_one(self):
         assert ours(databases=["default"]) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 import os
 import shutil
 import sys
@@ -15,10 +16,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.connection import ConnectionDoesNotExist
-from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from djongo_services.connections import DEFAULT_ALIAS, Connection, Document, connections
+from djongo_services.connections import DEFAULT_ALIAS, Connection, connections
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection.progress import ProgressHook
 from djongo_services.introspection.rendering.printable import printable
@@ -30,6 +30,7 @@ from djongo_services.management.sentences import (
     describe_error,
     unknown_connection,
     without_secrets,
+    wrong_settings,
 )
 
 PIPED_WIDTH = 100
@@ -115,7 +116,7 @@ class ServiceCommand(BaseCommand):
                 error.returncode = ExitCode.TROUBLE
             raise
         except (DjongoServicesError, ImproperlyConfigured) as error:
-            raise CommandError(printable(str(error)), returncode=ExitCode.TROUBLE) from error
+            raise _trouble(wrong_settings(error)) from error
 
     def connect(self, alias: str, *, verbosity: int = 1) -> Connection:
         """The connection of an alias, after its server has answered.
@@ -128,7 +129,7 @@ class ServiceCommand(BaseCommand):
         except ConnectionDoesNotExist as error:
             raise CommandError(unknown_connection(error), returncode=ExitCode.TROUBLE) from None
         with self.describing_errors(connection):
-            seconds = _open(connection).options.server_selection_timeout
+            seconds = connection.client.options.server_selection_timeout
             if verbosity:
                 self.notice(f"Connecting to {address_of(connection)}, for at most {seconds:g} s.")
             connection.abilities  # noqa: B018  (the first operation, which connects)
@@ -139,11 +140,7 @@ class ServiceCommand(BaseCommand):
         """Turn what the driver, the services and the settings raise into one sentence."""
         try:
             yield
-        except DatabaseError as error:  # the backend wraps PyMongo's errors in Django's
-            if not isinstance(error.__cause__, PyMongoError):
-                raise
-            raise _trouble(describe_error(error.__cause__, connection)) from error
-        except (PyMongoError, ImproperlyConfigured) as error:
+        except (DatabaseError, PyMongoError, ImproperlyConfigured) as error:
             raise _trouble(describe_error(error, connection)) from error
         except DjongoServicesError as error:
             raise _trouble(without_secrets(printable(str(error)), connection)) from error
@@ -172,7 +169,7 @@ class ServiceCommand(BaseCommand):
         except OSError as error:
             raise _trouble(_not_writable(output, error)) from error
         if verbosity:
-            self.notice(f"Wrote {output} ({len(data):,} bytes).")
+            self.notice(f"Wrote {printable(str(output))} ({len(data):,} bytes).")
 
     def notice(self, text: str) -> None:
         """A line for people, on stderr."""
@@ -218,23 +215,12 @@ class ServiceCommand(BaseCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _open(connection: Connection) -> MongoClient[Document]:
-    """The client; nothing is sent yet. Whatever it refuses in its settings is ImproperlyConfigured.
-
-    A client shared with the ORM is made by the backend, with MongoClient's own exceptions.
-    """
-    try:
-        return connection.client
-    except (TypeError, ValueError) as error:
-        raise ImproperlyConfigured(
-            f"The connection {connection.alias!r} has settings that MongoClient refuses: {error}"
-        ) from error
-
-
 def _trouble(sentence: str) -> CommandError:
     return CommandError(sentence, returncode=ExitCode.TROUBLE)
 
 
 def _not_writable(output: Path, error: OSError) -> str:
     reason = error.strerror or str(error)
-    return f"Cannot write {str(output)!r}: {reason}; give --output a file in a writable folder."
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    step = "free some space" if full else "give --output a file in a writable folder"
+    return f"Cannot write {str(output)!r}: {reason}; {step}."

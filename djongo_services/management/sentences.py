@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 from django.db import connections as databases
 from django.utils.connection import ConnectionDoesNotExist
 from pymongo.errors import (
@@ -19,8 +20,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from djongo_services.checks import EXAMPLE
-from djongo_services.conf import settings
+from djongo_services.conf import EXAMPLE, settings
 from djongo_services.connections import Connection
 from djongo_services.introspection.rendering.printable import printable
 
@@ -38,12 +38,24 @@ def address_of(connection: Connection) -> str:
     """``'archive' (db1:27017/archive)``, or the alias alone where HOST makes no sense."""
     try:
         return f"{connection.alias!r} ({printable(connection.address)})"
-    except (PyMongoError, ImproperlyConfigured, ValueError):
+    except ImproperlyConfigured:
         return repr(connection.alias)
 
 
+def wrong_settings(error: Exception) -> str:
+    """The sentence for settings that Django or one of the services refuses."""
+    if isinstance(error.__cause__, ImportError):
+        return (
+            f"The ENGINE of a DATABASES alias cannot be imported: {printable(str(error.__cause__))}"
+            f"; correct it, or install it: pip install 'djongo-services[backend]'."
+        )
+    return printable(str(error))
+
+
 def describe_error(error: Exception, connection: Connection) -> str:
-    """The sentence for an error of PyMongo's, or of the settings, met on a connection."""
+    """The sentence for an error of PyMongo's, the ORM's or the settings, met on a connection."""
+    if isinstance(error, DatabaseError) and isinstance(error.__cause__, PyMongoError):
+        error = error.__cause__  # the backend wraps PyMongo's errors in Django's
     where = address_of(connection)
     reason = without_secrets(_reason(error), connection)
     match error:
@@ -77,8 +89,14 @@ def describe_error(error: Exception, connection: Connection) -> str:
             )
         case ConfigurationError():
             return f"The connection {where} has settings that PyMongo refuses: {reason}."
+        case DatabaseError():
+            return (
+                f"The database backend refuses the MongoDB server of the connection {where}: "
+                f"{reason}. Install the backend's version that fits the server, or give the "
+                f"connection HOST and NAME of its own."
+            )
         case ImproperlyConfigured():
-            return f"{reason}."
+            return without_secrets(wrong_settings(error), connection).rstrip(".") + "."
         case _:
             return f"The connection {where} failed: {reason}."
 

@@ -171,6 +171,40 @@ def test_a_connection_shared_with_the_orm(manage: Any, uri: str, code: int, word
     assert done.stderr.count("\n") == 1
 
 
+def test_an_engine_that_is_not_installed(manage: Any) -> None:
+    refused = "import sys; sys.modules['django_mongodb_backend'] = None\n"
+    run = "from django.core.management import execute_from_command_line as run\nrun(sys.argv)"
+    settings = "tests.commands.settings_without_backend"
+    done = manage("inspectmongo", code=refused + run, settings=settings)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "CommandError: The ENGINE of a DATABASES alias cannot be imported"
+    )
+    assert done.stderr.endswith("install it: pip install 'djongo-services[backend]'.\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_server_that_the_backend_refuses(manage: Any) -> None:
+    too_new = (
+        "import sys\n"
+        "from django_mongodb_backend.features import DatabaseFeatures\n"
+        "DatabaseFeatures.minimum_database_version = (99, 0)\n"
+        "from django.core.management import execute_from_command_line as run\nrun(sys.argv)"
+    )
+    done = manage("inspectmongo", "-v", "0", code=too_new)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "MongoDB 99.0 or later is required" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk(inspectmongo: Run) -> None:
+    result = inspectmongo("--output", "/dev/full", "-v", "0")
+    assert (result.code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "CommandError: Cannot write '/dev/full': No space left on device; free some space.\n"
+    )
+
+
 def test_output_goes_to_the_file_alone(inspectmongo: Run, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     result = inspectmongo("--format", "json", "--output", str(file))
