@@ -1,6 +1,5 @@
 import pytest
 from django.core.checks import run_checks
-from django.db import connections as databases
 from django.test import override_settings
 
 from djongo_services.connections import connections
@@ -82,14 +81,17 @@ class TestServers:
         assert "pa55" not in found.msg
         connections.close_all()
 
-    def test_one_that_the_backend_refuses(self, settings, monkeypatch):
-        wrapper = databases["default"]
-        monkeypatch.setattr(type(wrapper.features), "minimum_database_version", (99, 0))
-        monkeypatch.setattr(wrapper, "connection", None)
-        (found,) = ours(databases=["default"])
-        assert found.id == "djongo_services.W003"
-        assert "refuses the MongoDB server of the connection 'default'" in found.msg
-        assert "MongoDB 99.0 or later is required" in found.msg
+    def test_one_that_the_backend_refuses(self, manage):
+        too_new = (
+            "import sys\n"
+            "from django_mongodb_backend.features import DatabaseFeatures\n"
+            "DatabaseFeatures.minimum_database_version = (99, 0)\n"
+            "from django.core.management import execute_from_command_line as run\nrun(sys.argv)"
+        )
+        done = manage("check", "--database", "default", code=too_new)
+        assert done.returncode == 0
+        assert "refuses the MongoDB server of the connection 'default'" in done.stderr
+        assert "MongoDB 99.0 or later is required" in done.stderr
 
     def test_a_good_one(self):
         assert ours(databases=["default"]) == []
