@@ -110,7 +110,9 @@ def accepted_by_mongodb(condition: Any) -> set[int]:
 
 
 def query_for(condition: Any) -> dict[str, Any]:
-    return check_query(Specimen, models.CheckConstraint(condition=condition, name="c"))
+    return check_query(
+        Specimen, models.CheckConstraint(condition=condition, name="c"), backend=True
+    )
 
 
 CONDITIONS = {

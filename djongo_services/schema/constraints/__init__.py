@@ -14,6 +14,7 @@ from django.core.exceptions import FieldError
 from django.db.models import CheckConstraint, Model
 from django.db.models.sql import Query as ModelQuery
 
+from djongo_services.schema.constraints.expressions import Compiler
 from djongo_services.schema.constraints.queries import EVERYTHING, Query, holds
 from djongo_services.schema.constraints.refusal import NotExpressible
 from djongo_services.schema.spec import Problem
@@ -21,7 +22,9 @@ from djongo_services.schema.spec import Problem
 __all__ = ["NotExpressible", "check_queries", "check_query", "resolved"]
 
 
-def check_queries(model: type[Model]) -> tuple[tuple[Query, ...], tuple[Problem, ...]]:
+def check_queries(
+    model: type[Model], *, backend: bool
+) -> tuple[tuple[Query, ...], tuple[Problem, ...]]:
     """The queries of the model's CheckConstraints, and what MongoDB cannot be told of them."""
     queries: list[Query] = []
     problems: list[Problem] = []
@@ -29,7 +32,7 @@ def check_queries(model: type[Model]) -> tuple[tuple[Query, ...], tuple[Problem,
         if not isinstance(constraint, CheckConstraint):
             continue
         try:
-            query = check_query(model, constraint)
+            query = check_query(model, constraint, backend=backend)
         except NotExpressible as error:
             problems.append(
                 Problem(
@@ -43,12 +46,13 @@ def check_queries(model: type[Model]) -> tuple[tuple[Query, ...], tuple[Problem,
     return tuple(queries), tuple(problems)
 
 
-def check_query(model: type[Model], constraint: CheckConstraint) -> Query:
+def check_query(model: type[Model], constraint: CheckConstraint, *, backend: bool) -> Query:
     """The documents that the constraint lets pass: those for which it is not FALSE.
 
-    Raises NotExpressible with the reason as a clause.
+    ``backend`` says who writes the documents: django-mongodb-backend or ``to_document``. Raises
+    NotExpressible with the reason as a clause.
     """
-    return holds(resolved(model, constraint.condition), unknown=True)
+    return holds(resolved(model, constraint.condition), Compiler(backend=backend), unknown=True)
 
 
 def resolved(model: type[Model], condition: Any) -> Any:

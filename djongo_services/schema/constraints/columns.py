@@ -9,6 +9,7 @@ from django.db.models.expressions import Col
 from django.db.models.fields.json import KeyTransform
 
 from djongo_services.schema.constraints.refusal import NotExpressible
+from djongo_services.schema.mapping import document_path
 
 NUMBER, STRING, DATE, BOOL, ANY = "number", "string", "date", "bool", "any"
 """What an expression's values are, as far as its guards need to know."""
@@ -71,14 +72,14 @@ def field_of(expression: Any) -> Any:
     return getattr(expression, "_output_field_or_none", None)
 
 
-def path(expression: Any) -> str | None:
+def path(expression: Any, *, backend: bool) -> str | None:
     """The dotted path of a column or of a key in a document; None for anything else.
 
     Keys come from ``data__key`` lookups: those of a JSONField carry ``key_name``, those of the
     backend's embedded models the embedded ``_field``.
     """
     if isinstance(expression, Col):
-        return _checked(str(expression.target.column))
+        return _checked(document_path(expression.target, backend=backend))
     if not hasattr(expression, "lhs"):
         return None
     inner = getattr(expression, "_field", None)
@@ -88,11 +89,13 @@ def path(expression: Any) -> str | None:
         name = str(inner.column)
     else:
         return None
-    above = path(expression.lhs)
+    above = path(expression.lhs, backend=backend)
+    if "." in name:
+        raise NotExpressible(f"the name {name!r} cannot stand in a query")
     return None if above is None else f"{above}.{_checked(name)}"
 
 
 def _checked(name: str) -> str:
-    if "." in name or name.startswith("$") or not name:
+    if name.startswith("$") or not name:
         raise NotExpressible(f"the name {name!r} cannot stand in a query")
     return name

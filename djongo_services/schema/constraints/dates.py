@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import DateField, DateTimeField, TimeField
 from django.db.models import functions as f
 
-from djongo_services.schema.constraints.mql import DATE, MQL, strict
+from djongo_services.schema.constraints.mql import DATE, MQL, STRING, Compile, strict
 from djongo_services.schema.constraints.refusal import NotExpressible
 
 _PARTS = {
@@ -45,13 +45,21 @@ _OPERATORS = {
 }
 
 
-def _extract(node: Any, compile_: Callable[[Any], MQL]) -> MQL:
+def _extract(node: Any, compile_: Compile) -> MQL:
     (source,) = node.get_source_expressions()
     operator = _PARTS[type(node)]
-    return strict([compile_(source)], [DATE], lambda date: {operator: _in_zone(date, node)})
+    date = compile_(source)
+    if isinstance(source.output_field, TimeField) and not compile_.backend:
+        date = strict([date], [STRING], _moment_of_clock)
+    return strict([date], [DATE], lambda date: {operator: _in_zone(date, node)})
 
 
-def _quarter(node: Any, compile_: Callable[[Any], MQL]) -> MQL:
+def _moment_of_clock(text: MQL) -> MQL:
+    """A date of the clock time, which stands as ISO 8601 in the document."""
+    return {"$dateFromString": {"dateString": {"$concat": ["1970-01-01T", text]}, "onError": None}}
+
+
+def _quarter(node: Any, compile_: Compile) -> MQL:
     (source,) = node.get_source_expressions()
 
     def build(date: MQL) -> MQL:
@@ -74,7 +82,7 @@ def _olson(zone: str) -> str:
     return zone.removeprefix("UTC") if zone[:4] in ("UTC+", "UTC-") else zone
 
 
-def _trunc(node: Any, compile_: Callable[[Any], MQL]) -> MQL:
+def _trunc(node: Any, compile_: Compile) -> MQL:
     (source,) = node.get_source_expressions()
     if isinstance(source.output_field, TimeField) or node.kind not in _KEPT:
         raise NotExpressible(f"{type(node).__name__} has no form in a validator")
@@ -91,7 +99,7 @@ def _trunc(node: Any, compile_: Callable[[Any], MQL]) -> MQL:
     return strict([compile_(source)], [DATE], build)
 
 
-def _trunc_date(node: Any, compile_: Callable[[Any], MQL]) -> MQL:
+def _trunc_date(node: Any, compile_: Compile) -> MQL:
     (source,) = node.get_source_expressions()
 
     def build(date: MQL) -> MQL:
@@ -103,8 +111,10 @@ def _trunc_date(node: Any, compile_: Callable[[Any], MQL]) -> MQL:
     raise NotExpressible("only dates have a date")
 
 
-def _trunc_time(node: Any, compile_: Callable[[Any], MQL]) -> MQL:
+def _trunc_time(node: Any, compile_: Compile) -> MQL:
     (source,) = node.get_source_expressions()
+    if not compile_.backend:
+        raise NotExpressible("the time of a moment cannot be compared with a time kept as text")
 
     def build(date: MQL) -> MQL:
         zoned = _in_zone(date, node)
@@ -114,7 +124,7 @@ def _trunc_time(node: Any, compile_: Callable[[Any], MQL]) -> MQL:
     return strict([compile_(source)], [DATE], build)
 
 
-DATE_FUNCTIONS: Mapping[type[Any], Callable[[Any, Callable[[Any], MQL]], MQL]] = {
+DATE_FUNCTIONS: Mapping[type[Any], Callable[[Any, Compile], MQL]] = {
     **dict.fromkeys(_PARTS, _extract),
     f.ExtractQuarter: _quarter,
     f.TruncDate: _trunc_date,

@@ -7,6 +7,7 @@ the expression is a condition, for UNKNOWN. What has no faithful form raises
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Value
@@ -24,48 +25,60 @@ from djongo_services.schema.constraints import mql
 from djongo_services.schema.constraints.columns import INTEGERS, field_of, internal_type, kind, path
 from djongo_services.schema.constraints.functions import FUNCTIONS
 from djongo_services.schema.constraints.lookups import lookup_expression
-from djongo_services.schema.constraints.mql import MQL, NUMBER, constant, strict
+from djongo_services.schema.constraints.mql import DATE, MQL, NUMBER, Compile, constant, strict
 from djongo_services.schema.constraints.refusal import NotExpressible
 from djongo_services.schema.constraints.values import bson_value
 
 
-def expression(node: Any) -> MQL:
-    """The aggregation expression of a resolved Django expression or lookup."""
-    if (found := path(node)) is not None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compiler:
+    """Builds the aggregation expression of a resolved Django expression or lookup."""
+
+    backend: bool
+
+    def __call__(self, node: Any) -> MQL:
+        return _expression(node, self)
+
+    def value(self, value: Any) -> Any:
+        return bson_value(value, backend=self.backend)
+
+
+def _expression(node: Any, compile_: Compile) -> MQL:
+    if (found := path(node, backend=compile_.backend)) is not None:
         return f"${found}"
     match node:
         case Value():
-            return constant(bson_value(node.value))
+            return constant(compile_.value(node.value))
         case WhereNode() | NothingNode() | Lookup() | NegatedExpression():
-            return _condition(node)
+            return _condition(node, compile_)
         case ExpressionWrapper():
-            return expression(node.expression)
+            return compile_(node.expression)
         case CombinedExpression():
-            return _combined(node)
+            return _combined(node, compile_)
         case Case():
-            return _case(node)
+            return _case(node, compile_)
     build = FUNCTIONS.get(type(node))
     if build is not None:
-        return build(node, expression)
+        return build(node, compile_)
     if not hasattr(node, "resolve_expression"):
-        return constant(bson_value(node))
+        return constant(compile_.value(node))
     raise NotExpressible(f"{type(node).__name__} has no form in a validator")
 
 
-def _condition(node: Any) -> MQL:
+def _condition(node: Any, compile_: Compile) -> MQL:
     match node:
         case WhereNode():
-            return _where(node)
+            return _where(node, compile_)
         case NegatedExpression():
-            return mql.negation(expression(node.expression))
+            return mql.negation(compile_(node.expression))
         case Lookup():
-            return lookup_expression(node, expression)
+            return lookup_expression(node, compile_)
         case _:
             return False
 
 
-def _where(node: WhereNode) -> MQL:
-    parts = [expression(child) for child in node.children]
+def _where(node: WhereNode, compile_: Compile) -> MQL:
+    parts = [compile_(child) for child in node.children]
     if not parts:
         whole: MQL = True
     elif node.connector == AND:
@@ -77,25 +90,25 @@ def _where(node: WhereNode) -> MQL:
     return mql.negation(whole) if node.negated else whole
 
 
-def _case(node: Case) -> MQL:
+def _case(node: Case, compile_: Compile) -> MQL:
     branches = [
-        {"case": {"$eq": [expression(when.condition), True]}, "then": expression(when.result)}
+        {"case": {"$eq": [compile_(when.condition), True]}, "then": compile_(when.result)}
         for when in node.cases
     ]
-    default = expression(node.default)
+    default = compile_(node.default)
     return {"$switch": {"branches": branches, "default": default}} if branches else default
 
 
 _ARITHMETIC = {Combinable.MUL: "$multiply", Combinable.POW: "$pow"}
 
 
-def _combined(node: CombinedExpression) -> MQL:
-    arguments = [expression(node.lhs), expression(node.rhs)]
-    kinds = [_operand_kind(node.lhs), _operand_kind(node.rhs)]
+def _combined(node: CombinedExpression, compile_: Compile) -> MQL:
+    arguments = [compile_(node.lhs), compile_(node.rhs)]
+    kinds = [_operand_kind(side, compile_) for side in (node.lhs, node.rhs)]
     match node.connector:
         case Combinable.ADD | Combinable.SUB:
             operator = "$add" if node.connector == Combinable.ADD else "$subtract"
-            return strict(arguments, kinds, lambda a, b: {operator: [a, b]})
+            return _sum(operator, arguments, kinds, compile_)
         case Combinable.DIV:
             whole = all(_is_integer(side) for side in (node.lhs, node.rhs))
             return strict(
@@ -109,16 +122,36 @@ def _combined(node: CombinedExpression) -> MQL:
     raise NotExpressible(f"the operator {node.connector} has no form in a validator")
 
 
+def _sum(operator: str, arguments: list[MQL], kinds: list[str], compile_: Compile) -> MQL:
+    """The server's operators take and give durations in milliseconds."""
+    if compile_.backend or DATE not in kinds:
+        return strict(arguments, kinds, lambda a, b: {operator: [a, b]})
+    if kinds == [DATE, DATE]:
+        return strict(arguments, kinds, lambda a, b: {"$multiply": [{operator: [a, b]}, 1000]})
+
+    def build(*sides: MQL) -> MQL:
+        return {
+            operator: [
+                side if kind_ == DATE else {"$divide": [side, 1000]}
+                for side, kind_ in zip(sides, kinds, strict=True)
+            ]
+        }
+
+    return strict(arguments, kinds, build)
+
+
 def _divided(dividend: MQL, divisor: MQL, whole: bool) -> MQL:
     # SQL divides whole numbers without a remainder.
     quotient = {"$divide": [dividend, divisor]}
     return {"$trunc": [quotient]} if whole else quotient
 
 
-def _operand_kind(node: Any) -> str:
+def _operand_kind(node: Any, compile_: Compile) -> str:
     """Numbers, and the dates to and from which durations are added."""
-    found = kind(field_of(node))
-    if found in (mql.STRING, mql.BOOL):
+    field = field_of(node)
+    found = kind(field)
+    is_text = internal_type(field) == "TimeField" and not compile_.backend
+    if found in (mql.STRING, mql.BOOL) or is_text:
         raise NotExpressible("arithmetic needs numbers, dates or durations")
     return NUMBER if found == mql.ANY else found
 

@@ -10,10 +10,9 @@ from django.db.models import functions as f
 
 from djongo_services.schema.constraints.columns import INTEGERS, field_of, internal_type, kind
 from djongo_services.schema.constraints.dates import DATE_FUNCTIONS
-from djongo_services.schema.constraints.mql import ANY, MQL, NUMBER, STRING, strict
+from djongo_services.schema.constraints.mql import ANY, MQL, NUMBER, STRING, Compile, strict
 from djongo_services.schema.constraints.refusal import NotExpressible
 
-Compile: TypeAlias = Callable[[Any], MQL]
 Build: TypeAlias = Callable[[Any, Compile], MQL]
 
 
@@ -58,6 +57,8 @@ def as_text(source: Any, compile_: Compile) -> MQL:
     field = field_of(source)
     if internal_type(field) in INTEGERS:
         return strict([value], [NUMBER], lambda number: {"$toString": {"$toLong": number}})
+    if internal_type(field) == "UUIDField" and not compile_.backend:
+        raise NotExpressible("a UUID is stored as binary, without text to compare with")
     if kind(field) == STRING or (field is None and isinstance(getattr(source, "value", 0), str)):
         return strict([value], [STRING], lambda text: text)
     if kind(field) == ANY and hasattr(source, "key_name"):

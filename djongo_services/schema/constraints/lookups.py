@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.db.models.expressions import ExpressionList, Value
@@ -12,12 +11,9 @@ from django.db.models.lookups import Lookup
 from djongo_services.schema.constraints import mql
 from djongo_services.schema.constraints.columns import ANY, BOOL, field_of, kind, path
 from djongo_services.schema.constraints.functions import as_text
-from djongo_services.schema.constraints.mql import MQL, STRING, constant, strict
+from djongo_services.schema.constraints.mql import MQL, STRING, Compile, constant, strict
 from djongo_services.schema.constraints.patterns import literal, pcre
 from djongo_services.schema.constraints.refusal import NotExpressible
-from djongo_services.schema.constraints.values import bson_value
-
-Compile = Callable[[Any], MQL]
 
 COMPARISONS = {"exact": "$eq", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
 TEXT_LOOKUPS = frozenset(
@@ -81,8 +77,8 @@ def is_constant(rhs: Any) -> bool:
     return isinstance(rhs, Value) or not hasattr(rhs, "resolve_expression")
 
 
-def constant_of(rhs: Any) -> Any:
-    return bson_value(rhs.value if isinstance(rhs, Value) else rhs)
+def constant_of(rhs: Any, compile_: Compile) -> Any:
+    return compile_.value(rhs.value if isinstance(rhs, Value) else rhs)
 
 
 def members_of(rhs: Any) -> list[Any]:
@@ -101,7 +97,7 @@ def several(rhs: Any) -> list[Any]:
 
 
 def _side(value: Any, compile_: Compile) -> MQL:
-    return constant(constant_of(value)) if is_constant(value) else compile_(value)
+    return constant(constant_of(value, compile_)) if is_constant(value) else compile_(value)
 
 
 def _comparison(operator: str, lhs: Any, rhs: Any, compile_: Compile) -> MQL:
@@ -142,7 +138,7 @@ def _text(lookup: Any, name: str, compile_: Compile) -> MQL:
     text = as_text(lookup.lhs, compile_)
     options = "i" if ignores_case(name) else ""
     if is_constant(lookup.rhs):
-        value = constant_of(lookup.rhs)
+        value = constant_of(lookup.rhs, compile_)
         if not isinstance(value, str):
             raise NotExpressible(f"the lookup {name!r} compares with text only")
         regex = constant(pattern(name, value))
@@ -178,7 +174,7 @@ def _compared_texts(name: str, text: MQL, part: MQL) -> MQL:
 
 
 def _has_keys(lookup: Any, name: str, compile_: Compile) -> MQL:
-    above = path(lookup.lhs)
+    above = path(lookup.lhs, backend=compile_.backend)
     if not isinstance(lookup, HasKeyLookup) or above is None:
         raise NotExpressible(f"the lookup {name!r} has no form in a validator")
     keys = [lookup.rhs] if name == "has_key" else list(lookup.rhs)

@@ -9,12 +9,24 @@ so arguments are looked at first, and what does not fit gives ``null``: the coll
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from djongo_services.schema.constraints.columns import ANY, BOOL, DATE, NUMBER, STRING
 
 MQL = Any
 """A document, list or scalar of the aggregation language."""
+
+
+class Compile(Protocol):
+    """What builds the expression of a Django expression, and the BSON of a Python value."""
+
+    @property
+    def backend(self) -> bool:
+        """Whether django-mongodb-backend writes the documents, or ``to_document``."""
+
+    def __call__(self, node: Any) -> MQL: ...
+
+    def value(self, value: Any) -> Any: ...
 
 
 def constant(value: Any) -> MQL:
@@ -89,6 +101,7 @@ __all__ = [
     "MQL",
     "NUMBER",
     "STRING",
+    "Compile",
     "all_of",
     "any_of",
     "constant",

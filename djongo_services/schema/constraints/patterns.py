@@ -6,7 +6,10 @@ import re
 
 from djongo_services.schema.constraints.refusal import NotExpressible
 
-_PIECES = re.compile(r"\\.|\(\?[aiLmsux]+(?:-[imsx]+)?[:)]|\(\?|\[\^?\]?|.", re.DOTALL)
+_PIECES = re.compile(
+    r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|\[:|\(\?[aiLmsux]+(?:-[imsx]+)?[:)]|\(\?|\[\^?\]?|.",
+    re.DOTALL,
+)
 _UNICODE_CLASSES = {r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", r"\b", r"\B"}
 
 
@@ -38,6 +41,10 @@ def literal(text: str) -> str:
 
 
 def _translate(piece: str) -> str:
+    if piece[:2] in (r"\u", r"\U"):
+        return rf"\x{{{piece[2:]}}}"
+    if piece == "[:":
+        raise NotExpressible("MongoDB reads [: in a regular expression as a class of characters")
     if piece == r"\Z":
         return r"\z"
     if piece.startswith("(?") and len(piece) > 2:

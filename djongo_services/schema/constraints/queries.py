@@ -20,8 +20,14 @@ from typing import Any
 from django.db.models.lookups import Lookup
 from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 
-from djongo_services.schema.constraints.columns import STRING, field_of, is_scalar, kind, path
-from djongo_services.schema.constraints.expressions import expression
+from djongo_services.schema.constraints.columns import (
+    STRING,
+    field_of,
+    internal_type,
+    is_scalar,
+    kind,
+    path,
+)
 from djongo_services.schema.constraints.lookups import (
     COMPARISONS,
     TEXT_LOOKUPS,
@@ -33,6 +39,7 @@ from djongo_services.schema.constraints.lookups import (
     pattern,
     several,
 )
+from djongo_services.schema.constraints.mql import Compile
 from djongo_services.schema.constraints.refusal import NotExpressible
 
 Query = dict[str, Any]
@@ -41,7 +48,7 @@ EVERYTHING: Query = {}
 NOTHING: Query = {"$nor": [{}]}
 
 
-def holds(node: Any, *, wanted: bool = True, unknown: bool) -> Query:
+def holds(node: Any, compile_: Compile, *, wanted: bool = True, unknown: bool) -> Query:
     """The documents for which ``node`` is ``wanted``, or UNKNOWN where ``unknown`` allows it.
 
     ``node`` is a resolved condition: a WhereNode, a lookup or a boolean expression.
@@ -50,43 +57,45 @@ def holds(node: Any, *, wanted: bool = True, unknown: bool) -> Query:
         case NothingNode():
             return EVERYTHING if not wanted else NOTHING
         case WhereNode():
-            return _where(node, wanted != node.negated, unknown)
+            return _where(node, compile_, wanted != node.negated, unknown)
         case Lookup():
-            found = _simple_lookup(node)
+            found = _simple_lookup(node, compile_)
             if found is not None:
                 return _of_value(*found, wanted=wanted, unknown=unknown)
     operator, value = ("$ne", not wanted) if unknown else ("$eq", wanted)
-    return {"$expr": {operator: [expression(node), value]}}
+    return {"$expr": {operator: [compile_(node), value]}}
 
 
-def _where(node: WhereNode, wanted: bool, unknown: bool) -> Query:
+def _where(node: WhereNode, compile_: Compile, wanted: bool, unknown: bool) -> Query:
     children = node.children
     if not children:
         return EVERYTHING if wanted else NOTHING
     if node.connector not in (AND, OR):
-        return _odd(children) if wanted else _even(children)
-    parts = [holds(child, wanted=wanted, unknown=unknown) for child in children]
+        return (_odd if wanted else _even)(children, compile_)
+    parts = [holds(child, compile_, wanted=wanted, unknown=unknown) for child in children]
     return both(parts) if (node.connector == AND) == wanted else either(parts)
 
 
-def _odd(children: Sequence[Any]) -> Query:
+def _odd(children: Sequence[Any], compile_: Compile) -> Query:
     """Django's XOR: an odd number of conditions is TRUE, where UNKNOWN is not TRUE.
 
     In halves: odd and even, or even and odd; so the query grows with the square of the number.
     """
     if len(children) == 1:
-        return holds(children[0], unknown=False)
+        return holds(children[0], compile_, unknown=False)
     half = len(children) // 2
-    one, other = children[:half], children[half:]
-    return either([both([_odd(one), _even(other)]), both([_even(one), _odd(other)])])
+    odd = [_odd(part, compile_) for part in (children[:half], children[half:])]
+    even = [_even(part, compile_) for part in (children[:half], children[half:])]
+    return either([both([odd[0], even[1]]), both([even[0], odd[1]])])
 
 
-def _even(children: Sequence[Any]) -> Query:
+def _even(children: Sequence[Any], compile_: Compile) -> Query:
     if len(children) == 1:
-        return holds(children[0], wanted=False, unknown=True)
+        return holds(children[0], compile_, wanted=False, unknown=True)
     half = len(children) // 2
-    one, other = children[:half], children[half:]
-    return either([both([_odd(one), _odd(other)]), both([_even(one), _even(other)])])
+    odd = [_odd(part, compile_) for part in (children[:half], children[half:])]
+    even = [_even(part, compile_) for part in (children[:half], children[half:])]
+    return either([both(odd), both(even)])
 
 
 def both(parts: Sequence[Query]) -> Query:
@@ -110,12 +119,12 @@ def either(parts: Sequence[Query]) -> Query:
     return NOTHING if not flat else flat[0] if len(flat) == 1 else {"$or": flat}
 
 
-def _simple_lookup(lookup: Lookup[Any]) -> tuple[str, Query | bool] | None:
+def _simple_lookup(lookup: Lookup[Any], compile_: Compile) -> tuple[str, Query | bool] | None:
     """The column and the operators that are TRUE for its value; None where only ``$expr`` will do.
 
     True and False instead of operators: ``isnull``, which is never UNKNOWN, or a constant.
     """
-    column = path(lookup.lhs)
+    column = path(lookup.lhs, backend=compile_.backend)
     field = field_of(lookup.lhs)
     if column is None or "." in column or not is_scalar(field):
         return None
@@ -126,24 +135,32 @@ def _simple_lookup(lookup: Lookup[Any]) -> tuple[str, Query | bool] | None:
         members = members_of(lookup.rhs)
         if not members or not all(is_constant(member) for member in members):
             return None
-        return column, {"$in": [constant_of(member) for member in members]}
+        return column, {"$in": [constant_of(member, compile_) for member in members]}
     if name == "range":
-        return _simple_range(column, several(lookup.rhs))
+        return _simple_range(column, several(lookup.rhs), compile_)
     if not is_constant(lookup.rhs):
         return None
-    value = constant_of(lookup.rhs)
+    value = constant_of(lookup.rhs, compile_)
     if name in COMPARISONS and value is not None:
         return column, {COMPARISONS[name]: value}
-    if name in TEXT_LOOKUPS and kind(field) == STRING and isinstance(value, str):
+    if name in TEXT_LOOKUPS and kind(field) == STRING and internal_type(field) != "UUIDField":
+        return _simple_text(column, name, value)
+    return None
+
+
+def _simple_text(column: str, name: str, value: Any) -> tuple[str, Query] | None:
+    if isinstance(value, str):
         options = {"$options": "i"} if ignores_case(name) else {}
         return column, {"$regex": pattern(name, value), **options}
     return None
 
 
-def _simple_range(column: str, bounds: Sequence[Any]) -> tuple[str, Query] | None:
+def _simple_range(
+    column: str, bounds: Sequence[Any], compile_: Compile
+) -> tuple[str, Query] | None:
     if not all(is_constant(bound) for bound in bounds):
         return None
-    low, high = (constant_of(bound) for bound in bounds)
+    low, high = (constant_of(bound, compile_) for bound in bounds)
     if low is None or high is None:
         return None
     return column, {"$gte": low, "$lte": high}

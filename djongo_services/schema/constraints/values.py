@@ -1,7 +1,8 @@
 """Python values of lookups as the BSON values that stand in documents.
 
-The types are those of django-mongodb-backend 5.2 and 6.x: dates and times are BSON dates
-(a time on 0001-01-01), durations are milliseconds, UUIDs are 32 hexadecimal digits.
+django-mongodb-backend 5.2 and 6.x write a time as a BSON date on 0001-01-01, a duration in
+milliseconds and a UUID as 32 hexadecimal digits; ``to_document`` of
+:mod:`djongo_services.schema.mapping` writes ISO 8601, microseconds and a binary of subtype 4.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from django.utils.functional import Promise
 from djongo_services.schema.constraints.refusal import NotExpressible
 
 _MILLISECOND = dt.timedelta(milliseconds=1)
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
-def bson_value(value: Any) -> Any:
+def bson_value(value: Any, *, backend: bool) -> Any:
     """``value`` as it is stored; raises NotExpressible for a type that BSON does not have.
 
     Instances of subclasses (choices, ``SafeString``) become their plain types, dates lose what is
@@ -36,15 +38,15 @@ def bson_value(value: Any) -> Any:
         case Decimal():
             return _decimal(value)
         case dt.date() | dt.time() | dt.timedelta():
-            return _temporal(value)
+            return _temporal(value, backend=backend)
         case UUID():
-            return value.hex
+            return value.hex if backend else Binary.from_uuid(value)
         case bytes() | bytearray() | memoryview():
             return bytes(value)
         case list() | tuple():
-            return [bson_value(item) for item in value]
+            return [bson_value(item, backend=backend) for item in value]
         case Mapping():
-            return {str(key): bson_value(item) for key, item in value.items()}
+            return {str(key): bson_value(item, backend=backend) for key, item in value.items()}
     raise NotExpressible(f"a {type(value).__name__} has no BSON type")
 
 
@@ -55,7 +57,7 @@ def _decimal(value: Decimal) -> Decimal128:
         raise NotExpressible(f"{value} has more digits than Decimal128 keeps") from None
 
 
-def _temporal(value: dt.date | dt.time | dt.timedelta) -> Any:
+def _temporal(value: dt.date | dt.time | dt.timedelta, *, backend: bool) -> Any:
     match value:
         case dt.datetime():
             if value.tzinfo is not None:
@@ -64,7 +66,12 @@ def _temporal(value: dt.date | dt.time | dt.timedelta) -> Any:
         case dt.date():
             return dt.datetime(value.year, value.month, value.day)
         case dt.time():
-            return _temporal(dt.datetime.combine(dt.date.min, value.replace(tzinfo=None)))
-        case _:
+            clock = value.replace(tzinfo=None)
+            if not backend:
+                return clock.isoformat()
+            return _temporal(dt.datetime.combine(dt.date.min, clock), backend=True)
+        case _ if backend:
             milliseconds = value / _MILLISECOND
             return int(milliseconds) if milliseconds.is_integer() else milliseconds
+        case _:
+            return value // _MICROSECOND

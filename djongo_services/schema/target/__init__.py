@@ -1,0 +1,172 @@
+"""What models want of their collections.
+
+``specs_for(connection)`` gives one :class:`~djongo_services.schema.spec.CollectionSpec` for each
+collection behind a connection: options from ``@collection_options``, a validator from the fields
+and the CheckConstraints, indexes from fields and Meta. On django-mongodb-backend the indexes are
+those that its own ``migrate`` would create, so that the two never differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.db import connections as databases
+from django.db.models import Model, UniqueConstraint
+
+from djongo_services.connections import Connection
+from djongo_services.schema.constraints import check_queries
+from djongo_services.schema.mapping import model_schema
+from djongo_services.schema.options import create_arguments, options_of
+from djongo_services.schema.spec import CollectionSpec, IndexSpec, Problem
+from djongo_services.schema.target.declared import Declared
+from djongo_services.schema.target.merging import SpecConflict, merge, without_twins
+from djongo_services.schema.target.models import UnknownModel, models_of, select_specs
+from djongo_services.schema.target.recorded import record_indexes
+
+__all__ = [
+    "SpecConflict",
+    "UnknownModel",
+    "collection_spec",
+    "models_of",
+    "select_specs",
+    "specs_for",
+]
+
+MOST_INDEXES = 64
+"""Of one collection, ``_id_`` included (MongoDB manual, "Limits and Thresholds")."""
+
+
+def specs_for(connection: Connection) -> tuple[CollectionSpec, ...]:
+    """The specs of all collections behind the connection, by name.
+
+    Raises SpecConflict where models contradict each other, and ImproperlyConfigured.
+    """
+    shared = connection.settings.database
+    wrapper = None if shared is None else databases[shared]
+    by_table: dict[str, list[type[Model]]] = {}
+    for model in models_of(connection):
+        by_table.setdefault(model._meta.db_table, []).append(model)
+    return tuple(collection_spec(models, backend=wrapper) for _, models in sorted(by_table.items()))
+
+
+def collection_spec(models: Sequence[type[Model]], *, backend: Any = None) -> CollectionSpec:
+    """What models that share a collection want of it.
+
+    ``backend`` is the connection of django-mongodb-backend that writes the documents; None where
+    :func:`~djongo_services.schema.mapping.to_document` does. Raises SpecConflict.
+    """
+    ordered = sorted(models, key=lambda model: (model._meta.proxy, not model._meta.managed))
+    spec = merge([_model_spec(model, backend) for model in ordered])
+    if len(spec.indexes) < MOST_INDEXES:
+        return spec
+    problem = Problem(
+        subject=f"{spec.models[0]}: {len(spec.indexes)} indexes",
+        reason=f"MongoDB allows {MOST_INDEXES - 1} beside the one on _id; leave some out.",
+    )
+    return replace(spec, problems=(*spec.problems, problem))
+
+
+def _model_spec(model: type[Model], backend: Any) -> CollectionSpec:
+    label = model._meta.label
+    if model._meta.proxy:
+        # All that it wants is in its model.
+        return CollectionSpec(name=model._meta.db_table, models=(label,))
+    options = options_of(model)
+    validator, problems = _validator(model, backend is not None)
+    indexes, unsaid = _indexes(model, backend)
+    return CollectionSpec(
+        name=model._meta.db_table,
+        models=(label,),
+        options=create_arguments(model),
+        validator=validator,
+        level=options.validation_level,
+        action=options.validation_action,
+        indexes=without_twins(indexes),
+        problems=(*problems, *unsaid),
+    )
+
+
+def _validator(model: type[Model], backend: bool) -> tuple[Mapping[str, Any] | None, list[Problem]]:
+    """``{"$jsonSchema": ...}``, beside the checks in an ``$and`` where there are any."""
+    options = options_of(model)
+    if options.time_series is not None:
+        return None, []
+    described = model_schema(model, backend=backend, closed=options.closed)
+    checks, problems = check_queries(model, backend=backend)
+    schema = {"$jsonSchema": described.schema}
+    validator = {"$and": [schema, *checks]} if checks else schema
+    return validator, [*described.problems, *problems]
+
+
+def _indexes(model: type[Model], backend: Any) -> tuple[Sequence[IndexSpec], Sequence[Problem]]:
+    if backend is None or not model._meta.managed:
+        declared = Declared(model, backend=backend is not None)
+        return declared.indexes(), declared.problems
+    documents, refused = record_indexes(model, backend)
+    indexes = [_recorded(model, document) for document in documents]
+    more, problems = _unrecorded(model, {index.name for index in indexes}, refused)
+    return [*indexes, *more], [*refused, *problems]
+
+
+def _unrecorded(
+    model: type[Model], names: set[str], refused: Sequence[Problem]
+) -> tuple[list[IndexSpec], list[Problem]]:
+    """What the backend passes over in silence: made here where MongoDB can, else said."""
+    declared = Declared(model, backend=True)
+    found: list[IndexSpec] = []
+    said = {problem.subject for problem in refused}
+    for constraint in model._meta.constraints:
+        known = constraint.name in names or f"{model._meta.label}: {constraint.name}" in said
+        if isinstance(constraint, UniqueConstraint) and not known:
+            found += declared.constraint(constraint)
+    for index in model._meta.indexes:
+        if index.contains_expressions:
+            found += declared.index(index)
+    return found, declared.problems
+
+
+def _recorded(model: type[Model], document: Mapping[str, Any]) -> IndexSpec:
+    name = str(document["name"])
+    options = {key: _plain(value) for key, value in document.items() if key not in ("name", "key")}
+    keys = tuple(document["key"].items())
+    named, declared_by = _origin(model, name, keys)
+    return IndexSpec(name=name, keys=keys, options=options, named=named, declared_by=declared_by)
+
+
+def _origin(model: type[Model], name: str, keys: tuple[tuple[str, Any], ...]) -> tuple[bool, str]:
+    """Whether the model chose the name, and who asked for the index."""
+    meta: Any = model._meta
+    if any(index.name == name for index in meta.indexes):
+        return True, f"{meta.label}.Meta.indexes"
+    if any(constraint.name == name for constraint in meta.constraints):
+        return True, f"{meta.label}.Meta.constraints"
+    columns = {field.column: field.name for field in meta.local_concrete_fields}
+    path = keys[0][0]
+    if len(keys) == 1 and path in columns:
+        return False, f"{meta.label}.{columns[path]}"
+    if "." in path:
+        chosen = any(name in _names(one) for one in _embedded(model))
+        return chosen, f"{meta.label}.{columns.get(path.split('.')[0], path)}"
+    return False, f"{meta.label}.Meta.unique_together"
+
+
+def _names(model: type[Model]) -> set[str]:
+    return {str(each.name) for each in (*model._meta.indexes, *model._meta.constraints)}
+
+
+def _embedded(model: type[Model]) -> list[type[Model]]:
+    """All models embedded in it, at any depth."""
+    found = [model]
+    for each in found:
+        inner = (getattr(field, "embedded_model", None) for field in each._meta.fields)
+        found += [one for one in inner if one is not None and one not in found]
+    return found[1:]
+
+
+def _plain(value: Any) -> Any:
+    """The backend's default dicts as dicts."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

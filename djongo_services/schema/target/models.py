@@ -1,0 +1,129 @@
+"""Which models have their documents behind a connection."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections as databases
+from django.db import models, router
+
+from djongo_services.conf import SETTING, settings
+from djongo_services.connections import Connection
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.schema.spec import CollectionSpec
+
+AnyModel: TypeAlias = "type[models.Model]"
+
+
+class UnknownModel(DjongoServicesError):
+    """There is no such app or model."""
+
+
+def models_of(connection: Connection) -> list[AnyModel]:
+    """The connection's models, without proxies of models that are not among them.
+
+    Those that the routers let migrate to the DATABASES alias which the connection shares, and those
+    that ``SCHEMA["MODELS"]`` names for it. Raises ImproperlyConfigured where that names what does
+    not exist.
+    """
+    found = dict.fromkeys(_migrated(connection.settings.database))
+    for label in settings.schema.models.get(connection.alias, ()):
+        found |= dict.fromkeys(_named(label))
+    every = apps.get_models(include_auto_created=True)
+    proxies = [
+        model for model in every if model._meta.proxy and model._meta.concrete_model in found
+    ]
+    return [*found, *(proxy for proxy in proxies if proxy not in found)]
+
+
+def select_specs(
+    specs: Sequence[CollectionSpec], labels: Iterable[str]
+) -> tuple[CollectionSpec, ...]:
+    """The specs of the collections of these ``app`` and ``app.Model`` labels; without any, all.
+
+    Raises UnknownModel with names that are close, or with the reason why a model is not there.
+    """
+    chosen = [_selected(specs, label) for label in labels]
+    if not chosen:
+        return tuple(specs)
+    return tuple(spec for spec in specs if any(spec in some for some in chosen))
+
+
+def _migrated(alias: str | None) -> Iterator[AnyModel]:
+    if alias is None:
+        return
+    wrapper = databases[alias]
+    for model in apps.get_models(include_auto_created=True):
+        if (
+            not _is_embedded(model)
+            and model._meta.can_migrate(wrapper)
+            and router.allow_migrate_model(alias, model)
+        ):
+            yield model
+
+
+def _named(label: str) -> Iterator[AnyModel]:
+    try:
+        app, model = _found(label)
+    except UnknownModel as error:
+        raise ImproperlyConfigured(f'{SETTING}["SCHEMA"]["MODELS"]: {error}') from None
+    if model is None:
+        every = apps.get_app_config(app).get_models(include_auto_created=True)
+        yield from (one for one in every if not (one._meta.proxy or _is_embedded(one)))
+        return
+    concrete: Any = model._meta.concrete_model
+    yield concrete
+    for field in concrete._meta.local_many_to_many:
+        if field.remote_field.through._meta.auto_created:
+            yield field.remote_field.through
+
+
+def _selected(specs: Sequence[CollectionSpec], label: str) -> list[CollectionSpec]:
+    app, model = _found(label)
+    if model is not None:
+        found = [spec for spec in specs if model._meta.label in spec.models]
+        what = model._meta.label
+    else:
+        found = [s for s in specs if any(one.startswith(f"{app}.") for one in s.models)]
+        what = f"the app {app!r}"
+    if found:
+        return found
+    raise UnknownModel(
+        f"No documents of {what} are kept behind this connection: routers send its models "
+        f'elsewhere, and {SETTING}["SCHEMA"]["MODELS"] does not name them.'
+    )
+
+
+def _found(label: str) -> tuple[str, AnyModel | None]:
+    """The app, and the model where the label names one."""
+    app, _, name = label.partition(".")
+    try:
+        config = apps.get_app_config(app)
+    except LookupError:
+        known = [config.label for config in apps.get_app_configs()]
+        raise UnknownModel(f"There is no app {app!r}{_close(app, known)}.") from None
+    if not name:
+        return app, None
+    try:
+        return app, config.get_model(name)
+    except LookupError:
+        known = [model.__name__ for model in config.get_models(include_auto_created=True)]
+        raise UnknownModel(f"The app {app!r} has no model {name!r}{_close(name, known)}.") from None
+
+
+def _close(name: str, known: Sequence[str]) -> str:
+    by_lower = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=3)
+    return f"; did you mean {' or '.join(by_lower[one] for one in close)}?" if close else ""
+
+
+def _is_embedded(model: AnyModel) -> bool:
+    """An EmbeddedModel of the backend: its instances live in the documents of others."""
+    return any(
+        base.__name__ == "EmbeddedModel" and base.__module__.startswith("django_mongodb_backend.")
+        for base in model.__mro__
+    )
