@@ -279,3 +279,38 @@ def test_a_server_that_cannot_be_reached_raises_pymongos_error() -> None:
     with MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50) as client:
         with pytest.raises(ServerSelectionTimeoutError):
             profile(client.x.y)
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        ({"errorCode": 13}, "The proof ended early: the user may not read many any more."),
+        ({"closeConnection": True}, "The proof ended early: the connection to the server was lost"),
+        ({"errorCode": 8000}, "The proof ended early: the server answered: "),
+    ],
+)
+def test_a_failure_in_the_middle_gives_the_sample(
+    database: Documents, failure: dict[str, Any], sentence: str
+) -> None:
+    database.many.insert_many({"_id": n, "a": n} for n in range(5000))
+    fails: dict[str, Any] = {
+        "failCommands": ["find"],
+        "namespace": f"{database.name}.many",
+        **failure,
+    }
+    admin = database.client.admin
+
+    def break_it(progress: Progress) -> None:
+        if progress.phase == "sample":
+            # The first find only looks for the index on _id.
+            admin.command("configureFailPoint", "failCommand", mode={"skip": 1}, data=fails)
+
+    try:
+        result = profile(database.many, "exact", sample=100, progress=break_it)
+    finally:
+        admin.command("configureFailPoint", "failCommand", mode="off")
+
+    assert result["a"].types
+    assert result.coverage.reached == "sample"
+    assert result.coverage.stopped is not None
+    assert result.coverage.stopped.startswith(sentence)
