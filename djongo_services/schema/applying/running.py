@@ -144,7 +144,9 @@ def _reason(error: OperationFailure) -> str:
         return "the server has too little disk space; free some and run again"
     if error.code in _GONE:
         return "the collection was dropped or renamed meanwhile; make a new plan"
-    return str((error.details or {}).get("errmsg") or error).rstrip(".")
+    words = str((error.details or {}).get("errmsg") or error).split(" :: caused by :: ")[-1]
+    # Some messages quote a pattern over several lines.
+    return " ".join(words.split()).rstrip(".")
 
 
 def _duplicates(

@@ -1,0 +1,463 @@
+"""What goes wrong while a plan is applied: the run waits, finishes, or says what to do.
+
+Nothing is lost in any of these, and the next run finishes what is left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import AutoReconnect, PyMongoError
+
+from djongo_services.embedded import Member, MongoServer
+from djongo_services.introspection import read_catalog
+from djongo_services.schema.applying import (
+    ApplyProgress,
+    History,
+    Interrupted,
+    LeaseLost,
+    Locked,
+    OperationRefused,
+    apply,
+    running,
+)
+from djongo_services.schema.diff import diff
+from djongo_services.schema.operations import BuildIndexes, SetValidator
+from djongo_services.schema.plan import Plan
+from djongo_services.schema.spec import CollectionSpec, IndexSpec
+from tests.embedded.program import until
+from tests.introspection.guarded import guarded_server
+from tests.schema.drifted import SPECS, WANTED, drift, indexes_of
+from tests.schema.dropping_proxy import dropping_proxy
+
+HANG = "hangAfterStartingIndexBuild"
+A = IndexSpec(name="a_idx", keys=(("a", 1),))
+
+
+def plan_for(database: Database[Any], *specs: CollectionSpec) -> Plan:
+    return diff(read_catalog(database), specs or SPECS)
+
+
+def things(*indexes: IndexSpec, **options: Any) -> CollectionSpec:
+    return CollectionSpec(name="things", models=("app.Thing",), indexes=indexes, **options)
+
+
+WHOLE = things(A, validator={"$jsonSchema": {"required": ["a"]}})
+
+
+def fill(database: Database[Any], documents: int = 500) -> None:
+    database.things.insert_many([{"_id": n, "a": n} for n in range(documents)])
+
+
+def names_of(database: Database[Any], collection: str = "things") -> set[str]:
+    return set(database[collection].index_information())
+
+
+def finish(database: Database[Any], *specs: CollectionSpec) -> None:
+    """The next run, as soon as the lease of the one before has run out."""
+
+    def finished() -> bool:
+        try:
+            apply(database, plan_for(database, *specs))
+        except Locked:
+            return False
+        return True
+
+    assert until(finished, 20)
+    assert plan_for(database, *specs).in_sync
+
+
+class ThreeMembers:
+    """A replica set of three, and ways to disturb its primary."""
+
+    def __init__(self, server: MongoServer, client: MongoClient[Any], stack: ExitStack) -> None:
+        self.server, self.client = server, client
+        self._direct = {
+            member: stack.enter_context(
+                MongoClient[Any](
+                    member.address, directConnection=True, serverSelectionTimeoutMS=5000
+                )
+            )
+            for member in server.members
+        }
+
+    def primary(self) -> Member:
+        self.client.admin.command("ping")
+        assert self.client.primary is not None
+        return next(m for m in self.server.members if m.port == self.client.primary[1])
+
+    def step_down(self) -> None:
+        with suppress(AutoReconnect):  # Older servers close the connections.
+            self._direct[self.primary()].admin.command("replSetStepDown", 5, force=True)
+
+    @contextmanager
+    def held(self, point: str) -> Iterator[Callable[[], None]]:
+        """Whoever comes to the fail point waits there, on the member that is the primary now.
+
+        Gives a function that returns when somebody waits.
+        """
+        primary = self.primary()
+        admin = self._direct[primary].admin
+        before = admin.command("configureFailPoint", point, mode="alwaysOn")["count"]
+
+        def reached() -> None:
+            wait = {"waitForFailPoint": point, "timesEntered": before + 1, "maxTimeMS": 10_000}
+            admin.command(wait)
+
+        try:
+            yield reached
+        finally:
+            if primary.running:
+                admin.command("configureFailPoint", point, mode="off")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MongoServer]:
+    with MongoServer(members=3, test_commands=True) as server:
+        yield server
+
+
+@pytest.fixture
+def members(server: MongoServer) -> Iterator[ThreeMembers]:
+    with ExitStack() as stack:
+        client = stack.enter_context(server.client())
+        yield ThreeMembers(server, client, stack)
+        for member in server.members:
+            if not member.running:
+                member.restart()
+        server.wait_until_ready()
+
+
+@pytest.fixture
+def shop(members: ThreeMembers) -> Database[Any]:
+    members.client.drop_database("shop")
+    database = members.client.shop
+    fill(database)
+    return database
+
+
+@pytest.fixture
+def background() -> Iterator[Callable[..., Future[Any]]]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit
+
+
+class TestElections:
+    def test_stepping_down_in_mid_build(self, members, shop, background):
+        with members.held(HANG) as reached:
+            run = background(apply, shop, plan_for(shop, WHOLE))
+            reached()
+            before = members.primary()
+            members.step_down()
+            assert until(lambda: members.primary() != before)
+        run.result(30)
+        assert plan_for(shop, WHOLE).in_sync
+        assert next(iter(History(shop).runs())).status == "done"
+        assert shop.things.count_documents({}) == 500
+
+    def test_killed_in_mid_build(self, members, shop, background):
+        with members.held(HANG) as reached:
+            run = background(apply, shop, plan_for(shop, WHOLE))
+            reached()
+            killed = members.primary()
+            killed.kill()
+            assert until(lambda: members.primary() != killed)
+        # All members have a vote on the build, the dead one too: the run waits for it.
+        assert not run.done()
+        killed.restart()
+        run.result(30)
+        assert plan_for(shop, WHOLE).in_sync
+        assert shop.things.count_documents({}) == 500
+
+    def test_stepping_down_while_the_validator_is_set(self, members, shop, background):
+        point = "hangAfterDatabaseLock"
+        with members.held(point) as reached:
+            run = background(apply, shop, plan_for(shop, WHOLE))
+            reached()
+            stepping = threading.Thread(target=members.step_down)
+            stepping.start()
+        stepping.join()
+        run.result(30)
+        assert plan_for(shop, WHOLE).in_sync
+
+    def test_stepping_down_between_operations(self, members, shop):
+        drift(shop)
+        plan = plan_for(shop)
+
+        def told(progress: ApplyProgress) -> None:
+            if progress.number == len(plan.operations) // 2 and not progress.of:
+                members.step_down()
+
+        apply(shop, plan, progress=told)
+        assert indexes_of(shop) == WANTED
+
+    def test_killed_between_operations(self, members, shop):
+        spec = things(validator={"$jsonSchema": {"required": ["a"]}})
+        apply(shop, plan_for(shop, spec), progress=lambda _: members.primary().kill())
+        # Without a build there is nothing to wait for: two members are a majority.
+        assert plan_for(shop, spec).in_sync
+
+    def test_no_primary_comes_back(self, members, monkeypatch):
+        monkeypatch.setattr(running, "ELECTION_SECONDS", 1.0)
+        with members.server.client(serverSelectionTimeoutMS=1000) as client:
+            client.drop_database("shop")
+            fill(client.shop)
+
+            def told(progress: ApplyProgress) -> None:
+                for member in members.server.members[:2]:
+                    member.kill()
+
+            with pytest.raises(AutoReconnect):
+                apply(client.shop, plan_for(client.shop, WHOLE), progress=told, lease_seconds=1)
+            for member in members.server.members[:2]:
+                member.restart()
+            members.server.wait_until_ready()
+            finish(client.shop, WHOLE)
+            assert client.shop.things.count_documents({}) == 500
+
+
+@contextmanager
+def disturbed(
+    uri: str, database: Database[Any], number: int, seconds: float
+) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process of its own, stopped (SIGSTOP) after its Nth operation."""
+    arguments = [uri, database.name, str(signal.SIGSTOP.value), str(number), str(seconds)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.schema.disturbed_run", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        process.communicate()
+
+
+def resumed(process: subprocess.Popen[str]) -> dict[str, Any]:
+    process.send_signal(signal.SIGCONT)
+    output, _ = process.communicate(timeout=30)
+    result: dict[str, Any] = json.loads(output)
+    return result
+
+
+class TestTwoRuns:
+    def test_the_second_hears_who_is_at_work_since_when(self, database, mongodb_server):
+        drift(database)
+        with disturbed(mongodb_server.uri, database, 1, 30) as process:
+            with pytest.raises(Locked, match=rf"process {process.pid} on .*, since \d\d:\d\d:\d\d"):
+                apply(database, plan_for(database))
+            assert resumed(process)["error"] is None
+        assert indexes_of(database) == WANTED
+
+    def test_who_slept_longer_than_the_lease_does_not_go_on(self, database, mongodb_server):
+        drift(database)
+        with disturbed(mongodb_server.uri, database, 2, 1) as process:
+            finish(database)
+            result = resumed(process)
+        assert result["error"] == ["LeaseLost", str(LeaseLost())]
+        assert result["sent"] == 2
+        assert indexes_of(database) == WANTED
+        assert plan_for(database).in_sync
+        assert [run.status for run in History(database).runs()] == ["done", "failed"]
+
+
+class TestConnections:
+    @pytest.mark.parametrize("lost", ["command", "answer"])
+    @pytest.mark.parametrize("command", ["create", "collMod", "createIndexes", "dropIndexes"])
+    def test_lost_at(self, database, mongodb_server, command, lost):
+        drift(database)
+        port = mongodb_server.members[0].port
+        with dropping_proxy(port, command, tuple(WANTED), lost) as proxy:
+            with MongoClient[Any]("127.0.0.1", proxy.port, directConnection=True) as client:
+                own = client[database.name]
+                apply(own, plan_for(own))
+        assert proxy.dropped == 1
+        assert indexes_of(database) == WANTED
+        assert plan_for(database).in_sync
+
+    def test_stopping_when_the_server_is_gone(self, database, mongodb_server):
+        fill(database)
+        stop = threading.Event()
+        port = mongodb_server.members[0].port
+        with dropping_proxy(port, "nothing", (), "command") as proxy:
+            options = {"directConnection": True, "serverSelectionTimeoutMS": 500}
+            with MongoClient[Any]("127.0.0.1", proxy.port, **options) as client:
+
+                def told(_: ApplyProgress) -> None:
+                    proxy.close()
+                    stop.set()
+
+                own = client[database.name]
+                with pytest.raises(Interrupted):
+                    apply(own, plan_for(own, WHOLE), progress=told, stop=stop, lease_seconds=1)
+        finish(database, WHOLE)
+
+
+class TestRefused:
+    @pytest.fixture
+    def guarded(self, tmp_path):
+        with guarded_server(tmp_path, "6.0") as server, server.client("root") as root:
+            fill(root.shop)
+            yield server
+
+    def test_no_privilege_for_collmod(self, guarded):
+        everything = {"role": "readWrite", "db": "shop"}
+        with guarded.user(roles=[everything]) as client:
+            with pytest.raises(OperationRefused) as raised:
+                apply(client.shop, plan_for(client.shop, WHOLE))
+            assert str(raised.value) == (
+                "things: could not set the validator, moderate and warn: the database user may "
+                "not do that; grant it the role dbAdmin."
+            )
+        with guarded.user(roles=[everything, {"role": "dbAdmin", "db": "shop"}]) as client:
+            finish(client.shop, WHOLE)
+
+    def test_no_privilege_for_createindexes(self, guarded):
+        documents = ["find", "insert", "update", "remove", "listIndexes", "listCollections"]
+        steps = {"db": "shop", "collection": "djongo_services_run_steps"}
+        privileges = [
+            {"resource": {"db": "shop", "collection": ""}, "actions": documents},
+            {"resource": steps, "actions": ["createIndex"]},
+        ]
+        with guarded.user(privileges) as client:
+            with pytest.raises(OperationRefused, match=r"build index a_idx.*the role dbAdmin\.$"):
+                apply(client.shop, plan_for(client.shop, things(A)))
+            (run,) = History(client.shop).runs()
+            assert (run.status, run.done) == ("failed", 0)
+
+    def test_no_disk_space(self, database):
+        fill(database)
+        data = {
+            "failCommands": ["createIndexes"],
+            "errorCode": 14031,
+            "namespace": f"{database.name}.things",
+        }
+        admin = database.client.admin
+        admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=data)
+        with pytest.raises(OperationRefused) as raised:
+            apply(database, plan_for(database, WHOLE))
+        assert str(raised.value) == (
+            "things: could not build index a_idx {a: 1}: the server has too little disk space; "
+            "free some and run again."
+        )
+        assert read_catalog(database)["things"].validator is not None
+        finish(database, WHOLE)
+
+    @pytest.mark.parametrize(
+        ("index", "reason"),
+        [
+            (
+                IndexSpec(name="wide", keys=tuple((f"f{n}", 1) for n in range(33))),
+                "too many compound keys",
+            ),
+            (
+                IndexSpec(
+                    name="partial",
+                    keys=(("b", 1),),
+                    options={"partialFilterExpression": {"b": {"$regex": "x"}}},
+                ),
+                "partial",
+            ),
+            (
+                IndexSpec(
+                    name="ttl", keys=(("b", 1), ("c", 1)), options={"expireAfterSeconds": 60}
+                ),
+                "TTL indexes are single-field",
+            ),
+            (IndexSpec(name="odd", keys=(("b", 1),), options={"colour": 1}), "colour"),
+        ],
+        ids=lambda value: value.name if isinstance(value, IndexSpec) else "",
+    )
+    def test_an_index_that_the_server_does_not_make(self, matrix_database, index, reason):
+        fill(matrix_database)
+        spec = things(A, index, validator=WHOLE.validator)
+        with pytest.raises(OperationRefused) as raised:
+            apply(matrix_database, plan_for(matrix_database, spec))
+        sentence = str(raised.value)
+        assert sentence.startswith("things: could not build indexes a_idx {a: 1}, ")
+        assert reason in sentence
+        assert "\n" not in sentence
+        assert names_of(matrix_database) == {"_id_"}
+        assert read_catalog(matrix_database)["things"].validator is not None
+        finish(matrix_database, WHOLE)
+
+
+class TestChangedMeanwhile:
+    @pytest.mark.parametrize("change", ["drop", "rename"])
+    @pytest.mark.parametrize("before", [SetValidator, BuildIndexes])
+    def test_before_an_operation(self, matrix_database, change, before):
+        fill(matrix_database)
+
+        def told(progress: ApplyProgress) -> None:
+            if isinstance(progress.operation, before) and not progress.of:
+                if change == "drop":
+                    matrix_database.things.drop()
+                else:
+                    matrix_database.things.rename("kept")
+
+        plan = plan_for(matrix_database, WHOLE)
+        if before is SetValidator:
+            with pytest.raises(OperationRefused, match="dropped or renamed meanwhile; make a new"):
+                apply(matrix_database, plan, progress=told)
+        else:
+            # createIndexes makes the collection again.
+            apply(matrix_database, plan, progress=told)
+        finish(matrix_database, WHOLE)
+        assert matrix_database.kept.count_documents({}) == (500 if change == "rename" else 0)
+
+    def test_dropped_in_mid_build(self, members, shop, background):
+        with members.held(HANG) as reached:
+            run = background(apply, shop, plan_for(shop, WHOLE))
+            reached()
+            dropping = threading.Thread(target=shop.things.drop)
+            dropping.start()
+        dropping.join()
+        with pytest.raises(OperationRefused, match="dropped or renamed meanwhile; make a new"):
+            run.result(30)
+        finish(shop, WHOLE)
+
+    def test_somebody_elses_build_is_waited_for(self, members, shop, background):
+        """The server refuses collMod on a collection while an index is built there."""
+        with members.held(HANG) as reached:
+            building = threading.Thread(target=shop.things.create_index, args=("other",))
+            building.start()
+            reached()
+            run = background(apply, shop, plan_for(shop, things(validator=WHOLE.validator)))
+            with suppress(TimeoutError):
+                run.result(1)
+            assert not run.done()
+        building.join()
+        run.result(30)
+        assert names_of(shop) == {"_id_", "other_1"}
+        finish(shop, WHOLE)
+
+
+def test_errors_of_the_history_do_not_hide_the_first_one(database, monkeypatch):
+    """The run fails because of its operation, also when nobody can note that."""
+    fill(database)
+
+    def refuse(*_: Any) -> None:
+        raise PyMongoError("no history any more")
+
+    monkeypatch.setattr(History, "end", refuse)
+    monkeypatch.setattr(History, "end_step", refuse)
+    odd = IndexSpec(name="odd", keys=(("b", 1),), options={"colour": 1})
+    plan = plan_for(database, things(odd))
+    with pytest.raises(OperationRefused, match="colour"):
+        apply(database, plan)
