@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -19,11 +20,12 @@ from django.db.models.sql import InsertQuery, Query
 from django.db.utils import ConnectionHandler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pymongo.errors import WriteError
+from pymongo.errors import BulkWriteError, WriteError
 
 from djongo_services.schema.constraints import NotExpressible, check_queries, check_query
 from djongo_services.schema.constraints.queries import NOTHING
-from tests.schema.apps.target.models import Specimen
+from djongo_services.schema.mapping import to_document
+from tests.schema.apps.target.models import Specimen, Word
 
 pytestmark = pytest.mark.django_db
 
@@ -109,10 +111,9 @@ def accepted_by_mongodb(condition: Any) -> set[int]:
     return {document["_id"] for document in collection.find(query, {"_id": 1})}
 
 
-def query_for(condition: Any) -> dict[str, Any]:
-    return check_query(
-        Specimen, models.CheckConstraint(condition=condition, name="c"), backend=True
-    )
+def query_for(condition: Any, *, backend: bool = True) -> dict[str, Any]:
+    constraint = models.CheckConstraint(condition=condition, name="c")
+    return check_query(Specimen, constraint, backend=backend)
 
 
 CONDITIONS = {
@@ -276,3 +277,162 @@ trees = st.recursive(
 @given(condition=trees)
 def test_random_trees(accepted, condition):
     accepted(condition)
+
+
+UNSAID_IN_PLAIN = {
+    "moment's time": "the time of a moment cannot be compared with a time kept as text",
+}
+
+
+def test_documents_of_plain_projects_on_every_server(matrix_database, rows, sqlite):
+    """Times, durations and keys as ``to_document`` writes them; validators judge, not queries."""
+    documents = [to_document(row) for row in rows]
+    matrix_database.rows.insert_many(documents)
+    wrong = []
+    for name, condition in CONDITIONS.items():
+        if name in UNSAID_IN_PLAIN:
+            with pytest.raises(NotExpressible, match=UNSAID_IN_PLAIN[name]):
+                query_for(condition, backend=False)
+            continue
+        for tried in (condition, ~Q(condition)):
+            query = query_for(tried, backend=False)
+            found = {document["_id"] for document in matrix_database.rows.find(query, {"_id": 1})}
+            if found != accepted_by_sql(sqlite, tried):
+                wrong.append(name)
+    assert wrong == []
+
+
+def test_a_validator_refuses_what_the_query_does_not_find(matrix_database, rows, sqlite):
+    condition = (
+        Q(number__gt=F("other"))
+        ^ Q(name__iregex=r"^\w+$")
+        ^ (Q(day__week_day__in=[1, 7]) | Q(span__lt=F("span") + F("span")))
+    )
+    matrix_database.create_collection("rows", validator=query_for(condition, backend=False))
+    inserted, codes = set(), set()
+    for row in rows:
+        try:
+            matrix_database.rows.insert_one(to_document(row))
+        except WriteError as error:
+            codes.add(error.code)
+        else:
+            inserted.add(row.id)
+    assert codes == {121}
+    assert inserted == accepted_by_sql(sqlite, condition)
+
+
+def test_unexpected_types_raise_no_errors_in_validators(matrix_database):
+    """The server would answer an error of an operator with a refusal of every write."""
+    codes = set()
+    for number, condition in enumerate(CONDITIONS.values()):
+        name = f"c{number}"
+        matrix_database.create_collection(name, validator=query_for(condition))
+        odd = [dict.fromkeys(VALUES, value) for value in ("text", 5, [1, "a"], {"b": 1})]
+        try:
+            matrix_database[name].insert_many(odd, ordered=False)
+        except BulkWriteError as error:
+            codes |= {each["code"] for each in error.details["writeErrors"]}
+    assert codes == {121}
+
+
+class TestQueries:
+    @pytest.mark.parametrize(
+        ("condition", "query"),
+        [
+            (Q(number__gte=18), {"$or": [{"number": {"$gte": 18}}, {"number": None}]}),
+            (Q(number__isnull=False), {"number": {"$ne": None}}),
+            (~Q(id=5), {"_id": {"$not": {"$eq": 5}}}),
+            (Q(number__in=[]), NOTHING),
+            (~Q(number__in=[]), {}),
+            (
+                Q(name__istartswith="a.b"),
+                {
+                    "$or": [
+                        {"name": {"$regex": r"(*UCP)^a\.b", "$options": "i"}},
+                        {"name": None},
+                    ]
+                },
+            ),
+        ],
+    )
+    def test_columns_and_constants_need_no_expressions(self, condition, query):
+        assert query_for(condition) == query
+
+    def test_xor_grows_with_the_square(self):
+        def size(count: int) -> int:
+            condition = Q(number=0)
+            for number in range(1, count):
+                condition ^= Q(number=number)
+            return len(repr(query_for(condition)))
+
+        assert size(16) < 5 * size(8)
+
+    @pytest.mark.parametrize(
+        ("pattern", "found"),
+        [
+            (r"^\w+$", {"héé", "a\u0661", "ab", "ab\n"}),
+            (r"^\w+\Z", {"héé", "a\u0661", "ab"}),
+            (r"^a\d$", {"a\u0661"}),
+            ("\\u00e9", {"héé"}),
+            (r"(?i)^AB", {"ab", "ab\n"}),
+            (r"(?P<x>.)\b(?P=x)|é{2}", {"héé"}),
+            (r"[]^-]", {"]"}),
+        ],
+    )
+    def test_patterns_mean_what_they_mean_in_python(self, matrix_database, pattern, found):
+        texts = ["héé", "a\u0661", "ab", "ab\n", "", "]"]
+        assert {text for text in texts if re.search(pattern, text)} == found
+        matrix_database.texts.insert_many([{"_id": n, "name": t} for n, t in enumerate(texts)])
+        query = query_for(Q(name__regex=pattern))
+        assert {d["name"] for d in matrix_database.texts.find(query)} == found
+
+    def test_case_of_letters_beyond_ascii(self, matrix_database):
+        matrix_database.texts.insert_one({"name": "ÉCOLE"})
+        assert matrix_database.texts.find_one(query_for(Q(name__icontains="école")))
+        assert matrix_database.texts.find_one(query_for(Q(name__contains="école"))) is None
+
+    def test_json_keys(self, matrix_database):
+        values = [{}, {"a": 1}, {"a": 5}, {"a": None}, {"a": "x"}, {"b": {"c": 7}}, None]
+        matrix_database.rows.insert_many([{"_id": n, "data": v} for n, v in enumerate(values)])
+
+        def found(condition: Q) -> list[int]:
+            return sorted(d["_id"] for d in matrix_database.rows.find(query_for(condition)))
+
+        assert found(Q(data__has_key="a")) == [1, 2, 3, 4, 6]
+        assert found(Q(data__has_any_keys=["a", "b"])) == [1, 2, 3, 4, 5, 6]
+        assert found(Q(data__a__isnull=True)) == [0, 5, 6]
+        assert found(~Q(data__a=1)) == [0, 2, 3, 4, 5, 6]
+        assert found(Q(data__b__c__gt=6)) == [0, 1, 2, 3, 4, 5, 6]
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("condition", "reason"),
+        [
+            (Q(friend__name="x"), "Joined field references are not permitted"),
+            (Q(nothing=1), "Cannot resolve keyword 'nothing'"),
+            (Q(name=f.Reverse("name")), "Reverse has no form in a validator"),
+            (Q(number=F("number").bitand(1)), "the operator & has no form in a validator"),
+            (Q(data__contains={"a": 1}), "a JSONField has no text to compare with"),
+            (Q(name__regex=F("nick")), "a pattern that stands in a column"),
+            (Q(name__regex="(?a)x"), "MongoDB has no flags 'a'"),
+            (Q(name__regex="a\0"), "NUL"),
+            (Q(name__regex="[[:alpha:]]"), r"reads \[: in a regular expression"),
+            (Q(data__has_key="a.b"), "a key with a dot"),
+            (Q(day__contains="2024"), "a DateField has no text"),
+            (Q(number__in=Specimen.objects.values("number")), "query"),
+        ],
+    )
+    def test_what_cannot_be_expressed_is_said(self, condition, reason):
+        with pytest.raises(NotExpressible, match=reason):
+            query_for(condition)
+
+    def test_constraints_of_a_model(self):
+        queries, problems = check_queries(Word, backend=True)
+        assert len(queries) == 1
+        assert [(problem.subject, problem.reason) for problem in problems] == [
+            (
+                "target.Word: constraint word_is_palindrome",
+                "The server cannot check it: Reverse has no form in a validator.",
+            )
+        ]

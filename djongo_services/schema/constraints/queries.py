@@ -58,6 +58,8 @@ def holds(node: Any, compile_: Compile, *, wanted: bool = True, unknown: bool) -
             return EVERYTHING if not wanted else NOTHING
         case WhereNode():
             return _where(node, compile_, wanted != node.negated, unknown)
+        case Lookup() if _is_in_nothing(node):
+            return EVERYTHING if not wanted else NOTHING
         case Lookup():
             found = _simple_lookup(node, compile_)
             if found is not None:
@@ -119,6 +121,11 @@ def either(parts: Sequence[Query]) -> Query:
     return NOTHING if not flat else flat[0] if len(flat) == 1 else {"$or": flat}
 
 
+def _is_in_nothing(lookup: Lookup[Any]) -> bool:
+    """``IN ()``, which is FALSE for NULL as well."""
+    return lookup_name(lookup) == "in" and not members_of(lookup.rhs)
+
+
 def _simple_lookup(lookup: Lookup[Any], compile_: Compile) -> tuple[str, Query | bool] | None:
     """The column and the operators that are TRUE for its value; None where only ``$expr`` will do.
 
@@ -133,7 +140,7 @@ def _simple_lookup(lookup: Lookup[Any], compile_: Compile) -> tuple[str, Query |
         return column, lookup.rhs
     if name == "in":
         members = members_of(lookup.rhs)
-        if not members or not all(is_constant(member) for member in members):
+        if not all(is_constant(member) for member in members):
             return None
         return column, {"$in": [constant_of(member, compile_) for member in members]}
     if name == "range":
