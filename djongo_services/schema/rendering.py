@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from bson.json_util import CANONICAL_JSON_OPTIONS, dumps, loads
 from django.core.signing import BadSignature, Signer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection.catalog import Validator
+from djongo_services.introspection.rendering.printable import printable
 from djongo_services.schema.operations import (
     BuildIndexes,
     CreateCollection,
@@ -50,26 +55,37 @@ class PlanFileError(DjongoServicesError):
     """The plan file cannot be used."""
 
 
-def render_text(plan: Plan) -> str:
-    """Grouped by collection, one summary line at the end; ends with a newline.
+_STYLES = {"+": "green", "~": "yellow", "-": "red", "!": "bold red"}
 
-    Plain text: the command colours a line by its first character.
-    """
-    lines: list[str] = []
+
+def render_text(plan: Plan, *, color: bool = False) -> str:
+    """Grouped by collection, one summary line at the end; ends with a newline."""
+    lines: list[Text] = []
     for name, changes in plan.by_collection():
-        lines.append(name)
-        lines += [f"  {change.sign} {change.words}{_risk(change)}" for change in changes]
-        lines.append("")
+        lines.append(Text(printable(name), style="bold"))
+        lines += [_line(change) for change in changes]
+        lines.append(Text())
     if plan.notes:
-        lines.append("Left alone:")
-        lines += [f"    {note.collection}: {note.words}" for note in plan.notes]
-        lines.append("")
+        lines.append(Text("Left alone:"))
+        lines += [Text(f"    {printable(f'{n.collection}: {n.words}')}") for n in plan.notes]
+        lines.append(Text())
     if plan.problems:
-        lines.append("Not expressed in MongoDB:")
-        lines += [f"    {problem.subject}: {problem.reason}" for problem in plan.problems]
-        lines.append("")
-    lines.append(summary(plan))
-    return "\n".join(lines) + "\n"
+        lines.append(Text("Not expressed in MongoDB:"))
+        lines += [Text(f"    {printable(f'{p.subject}: {p.reason}')}") for p in plan.problems]
+        lines.append(Text())
+    lines.append(Text(summary(plan)))
+    return on_console(lines, color=color)
+
+
+def on_console(lines: Iterable[Text | Table], *, color: bool = False, width: int = 10_000) -> str:
+    """As a terminal would show them; lines of text are not wrapped."""
+    stream = io.StringIO()
+    console = Console(
+        file=stream, force_terminal=color, no_color=not color, width=width, legacy_windows=False
+    )
+    for line in lines:
+        console.print(line, soft_wrap=isinstance(line, Text))
+    return stream.getvalue()
 
 
 def summary(plan: Plan) -> str:
@@ -226,5 +242,6 @@ def _signer() -> Signer:
     return Signer(salt="djongo_services.schema.plan")
 
 
-def _risk(change: Change) -> str:
-    return "" if change.risk is Risk.SAFE else f"  ({change.risk.value})"
+def _line(change: Change) -> Text:
+    risk = "" if change.risk is Risk.SAFE else f"  ({change.risk.value})"
+    return Text(f"  {change.sign} {printable(change.words)}{risk}", style=_STYLES[change.sign])

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db import connections, models, router
 
 from djongo_services.introspection.path import ELEMENT, Path
+from djongo_services.schema.mapping.layout import document_path
 from djongo_services.schema.references.auditing import ForeignReference
 from djongo_services.schema.spec import CollectionSpec
 
@@ -20,21 +21,30 @@ _EMBEDDED = ("embedded_model", "embedded_models")
 
 
 def spec_references(
-    specs: Iterable[CollectionSpec], *, among: Iterable[Model] | None = None
+    specs: Iterable[CollectionSpec],
+    *,
+    backend: bool | None = None,
+    among: Iterable[Model] | None = None,
 ) -> tuple[ForeignReference, ...]:
     """Those of the models that the specs were made from; see :func:`model_references`.
 
     Raises LookupError for a label that no installed app has.
     """
     labels = dict.fromkeys(label for spec in specs for label in spec.models)
-    return model_references((apps.get_model(label) for label in labels), among=among)
+    chosen = (apps.get_model(label) for label in labels)
+    return model_references(chosen, backend=backend, among=among)
 
 
 def model_references(
-    chosen: Iterable[Model], *, among: Iterable[Model] | None = None
+    chosen: Iterable[Model],
+    *,
+    backend: bool | None = None,
+    among: Iterable[Model] | None = None,
 ) -> tuple[ForeignReference, ...]:
     """In the order of models and fields, each once.
 
+    ``backend`` says whether django-mongodb-backend writes the documents; without it, that is so
+    where the routers send the models.
     The collections of automatic many-to-many relations are taken along, proxies count as their
     models, and a parent's fields are the parent's. Embedded models are looked into. ``among``
     names the models that live in the same database: references to others are left out, for their
@@ -47,25 +57,17 @@ def model_references(
     known = None if among is None else {_concrete(model) for model in among}
     found: dict[ForeignReference, None] = {}
     for model in concrete:
-        for path, field in _foreign_keys(model._meta.local_fields, (), ()):
+        own = _is_on_mongodb(model) if backend is None else backend
+        for path, field in _foreign_keys(model._meta.local_fields, (), (), own):
             target = _concrete(field.remote_field.model)
             if target in known if known is not None else _is_beside(target, model):
-                found[_reference(model, path, field)] = None
+                found[_reference(model, path, field, own)] = None
     return tuple(found)
 
 
-def stored_name(field: _Field) -> str:
-    """The name of the field in documents.
-
-    django-mongodb-backend writes each field under its column; in a project whose ORM is on SQL
-    the primary key goes to ``_id``.
-    """
-    if field.primary_key and not _is_on_mongodb(field.model):
-        return "_id"
-    return str(field.column)
-
-
-def _reference(model: Model, path: Path, field: models.ForeignKey[Any, Any]) -> ForeignReference:
+def _reference(
+    model: Model, path: Path, field: models.ForeignKey[Any, Any], backend: bool
+) -> ForeignReference:
     target = field.target_field
     return ForeignReference(
         model=model._meta.label,
@@ -73,21 +75,26 @@ def _reference(model: Model, path: Path, field: models.ForeignKey[Any, Any]) -> 
         path=path,
         # The target field of a key into an inherited model may be its parent's.
         target=_concrete(target.model)._meta.db_table,
-        target_path=(stored_name(target),),
+        target_path=_path(target, backend),
     )
 
 
+def _path(field: _Field, backend: bool) -> Path:
+    return tuple(document_path(field, backend=backend).split("."))
+
+
 def _foreign_keys(
-    fields: Iterable[Any], prefix: Path, above: tuple[Model, ...]
+    fields: Iterable[Any], prefix: Path, above: tuple[Model, ...], backend: bool
 ) -> Iterator[tuple[Path, models.ForeignKey[Any, Any]]]:
     """Those among the fields and in the models embedded in them; ``above`` ends recursion."""
     for field in fields:
         if isinstance(field, models.ForeignKey):
-            yield (*prefix, stored_name(field) if not above else str(field.column)), field
+            # The key of an embedded document is a field like any other.
+            yield (*prefix, *_path(field, backend or bool(above))), field
         for path, embedded in _embedded(field):
             if embedded not in above:
                 below = (*prefix, field.column, *path)
-                yield from _foreign_keys(embedded._meta.fields, below, (*above, embedded))
+                yield from _foreign_keys(embedded._meta.fields, below, (*above, embedded), backend)
 
 
 def _embedded(field: Any) -> Iterator[tuple[Path, Model]]:

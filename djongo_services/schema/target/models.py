@@ -105,20 +105,20 @@ def _found(label: str) -> tuple[str, AnyModel | None]:
         config = apps.get_app_config(app)
     except LookupError:
         known = [config.label for config in apps.get_app_configs()]
-        raise UnknownModel(f"There is no app {app!r}{_close(app, known)}.") from None
+        raise UnknownModel(f"There is no app {app!r}{_close(app, known)}") from None
     if not name:
         return app, None
     try:
         return app, config.get_model(name)
     except LookupError:
         known = [model.__name__ for model in config.get_models(include_auto_created=True)]
-        raise UnknownModel(f"The app {app!r} has no model {name!r}{_close(name, known)}.") from None
+        raise UnknownModel(f"The app {app!r} has no model {name!r}{_close(name, known)}") from None
 
 
 def _close(name: str, known: Sequence[str]) -> str:
     by_lower = {one.lower(): one for one in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=3)
-    return f"; did you mean {' or '.join(by_lower[one] for one in close)}?" if close else ""
+    return f"; did you mean {' or '.join(by_lower[one] for one in close)}?" if close else "."
 
 
 def _is_embedded(model: AnyModel) -> bool:

@@ -1,0 +1,9 @@
+"""Signals of the schema service; their sender is the class ``Plan``."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+schema_synced = Signal()
+"""After a plan was applied: ``using`` (the connection's alias), ``plan``, ``run`` (its id in the
+history)."""

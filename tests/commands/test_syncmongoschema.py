@@ -1,0 +1,257 @@
+"""``manage.py syncmongoschema`` as users see it: stdout, stderr, exit code, the database."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from djongo_services.schema.applying import Lease
+from djongo_services.schema.signals import schema_synced
+from tests.commands.conftest import Result
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def library(matrix_database, settings):
+    host, port = matrix_database.client.address
+    settings.DJONGO_SERVICES = {
+        "CONNECTIONS": {
+            "default": {"HOST": f"mongodb://{host}:{port}/", "NAME": matrix_database.name}
+        },
+        "SCHEMA": {"MODELS": ["library"]},
+    }
+    return matrix_database
+
+
+def sync(*arguments: str) -> Result:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code = 0
+    try:
+        call_command("syncmongoschema", *arguments, stdout=stdout, stderr=stderr)
+    except CommandError as error:
+        code = error.returncode
+        stderr.write(f"{error}\n")
+    except SystemExit as left:
+        code = int(left.code or 0)
+    return Result(code=code, stdout=stdout.getvalue(), stderr=stderr.getvalue())
+
+
+def indexes(database: Any) -> dict[str, set[str]]:
+    return {
+        name: set(database[name].index_information())
+        for name in database.list_collection_names()
+        if not name.startswith("djongo_services_")
+    }
+
+
+class TestPlan:
+    def test_shows_what_would_be_done_and_does_nothing(self, library):
+        result = sync("--plan")
+        assert result.code == 0
+        lines = result.stdout.splitlines()
+        assert lines[0] == "authors"
+        assert lines[1] == "  + create collection"
+        assert "  + index title_pages {title: 1, pages: -1}  (slow)" in lines
+        assert re.fullmatch(r"Plan: \d+ to add\.", lines[-1])
+        assert library.list_collection_names() == []
+
+    def test_of_one_model(self, library):
+        assert "books" not in sync("--plan", "library.Author").stdout
+
+    @pytest.mark.parametrize(
+        ("label", "sentence"),
+        [
+            ("libary", "There is no app 'libary'; did you mean library?"),
+            ("library.Boook", "The app 'library' has no model 'Boook'; did you mean Book?"),
+            ("a.b.c", "There is no app 'a'."),
+        ],
+    )
+    def test_an_unknown_label_names_close_ones(self, library, label, sentence):
+        result = sync("--plan", label)
+        assert result.code == 2
+        assert sentence in result.stderr
+
+    def test_json_can_be_applied_later(self, library, tmp_path):
+        path = tmp_path / "plan.json"
+        assert sync("--plan", "--format", "json", "--output", str(path)).code == 0
+        assert json.loads(path.read_text())["fingerprint"]
+        assert sync("--from-plan", str(path)).code == 0
+        assert "title_pages" in indexes(library)["books"]
+
+    def test_a_plan_for_a_database_that_changed_is_refused(self, library, tmp_path):
+        path = tmp_path / "plan.json"
+        sync("--plan", "--format", "json", "--output", str(path))
+        library.books.create_index("title")
+        result = sync("--from-plan", str(path))
+        assert result.code == 2
+        assert "has changed since the plan was made" in result.stderr
+
+    def test_a_missing_plan(self, library, tmp_path):
+        result = sync("--from-plan", str(tmp_path / "none.json"))
+        assert result.code == 2
+        assert "Cannot read the plan" in result.stderr
+
+
+class TestApply:
+    def test_makes_the_database_what_the_models_say(self, library):
+        result = sync()
+        assert result.code == 0, result.stderr
+        assert re.search(r"Applied \d+ steps in run [0-9a-f]{24}\.", result.stderr)
+        assert "title_pages" in indexes(library)["books"]
+        again = sync()
+        assert again.stdout == f"In sync: {library.name} is what the models say.\n"
+
+    def test_tells_a_signal(self, library):
+        heard = []
+
+        def hear(**kwargs):
+            heard.append(kwargs["using"])
+
+        schema_synced.connect(hear)
+        try:
+            sync()
+        finally:
+            schema_synced.disconnect(hear)
+        assert heard == ["default"]
+
+    def test_the_server_enforces_the_models(self, library):
+        from pymongo.errors import WriteError
+
+        sync()
+        with pytest.raises(WriteError):
+            library.books.insert_one({"_id": 1, "title": "T", "author_id": 1, "pages": -1})
+        with pytest.raises(WriteError):
+            library.books.insert_one({"_id": 1, "title": 3, "author_id": 1, "pages": 1})
+
+    def test_violators_keep_a_validator_gentle_until_they_are_mended(self, library):
+        library.books.insert_one({"_id": 1, "title": 3, "author_id": 1, "pages": 1})
+        result = sync()
+        assert "1 document violates it" in result.stdout
+        assert options_of(library, "books")["validationAction"] == "warn"
+        shown = sync("--violations", "5")
+        assert shown.stdout.startswith("books: 1 document violates the validator\n  1")
+        library.books.update_one({"_id": 1}, {"$set": {"title": "Three"}})
+        assert sync().code == 0
+        assert options_of(library, "books")["validationAction"] == "error"
+        assert sync("--violations", "5").stdout == "No document violates a validator.\n"
+
+    def test_duplicates_are_listed(self, library):
+        library.authors.insert_many([{"_id": 1, "name": "A"}, {"_id": 2, "name": "A"}])
+        result = sync()
+        assert result.code == 2
+        assert '{name: "A"}: 2 documents, such as 1 and 2' in result.stderr
+        assert "make them differ and run again" in result.stderr
+
+
+class TestDestructive:
+    @pytest.fixture
+    def unmanaged(self, library):
+        sync()
+        library.books.create_index("pages", name="nobodys")
+        return library
+
+    def test_nothing_is_done_without_permission(self, unmanaged):
+        result = sync("--prune", "drop")
+        assert result.code == 2
+        assert "Add --allow-destructive" in result.stderr
+        assert "nobodys" in indexes(unmanaged)["books"]
+
+    def test_nobody_to_ask(self, unmanaged, monkeypatch):
+        monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+        result = sync("--prune", "drop", "--allow-destructive")
+        assert result.code == 2
+        assert "--noinput" in result.stderr
+        assert "nobodys" in indexes(unmanaged)["books"]
+
+    def test_is_done_when_allowed(self, unmanaged):
+        assert sync("--prune", "drop", "--allow-destructive", "--noinput").code == 0
+        assert "nobodys" not in indexes(unmanaged)["books"]
+
+    def test_an_index_in_use_needs_its_name(self, unmanaged):
+        unmanaged.books.find_one({"pages": 1})
+        kept = sync("--prune", "drop", "--allow-destructive", "--noinput")
+        assert "in use; name it to drop it" in kept.stdout
+        options = ("--drop-index", "books.nobodys", "--allow-destructive", "--noinput")
+        assert sync(*options).code == 0
+        assert "nobodys" not in indexes(unmanaged)["books"]
+
+
+class TestCheck:
+    def test_says_what_differs_and_never_writes(self, library):
+        result = sync("--check")
+        assert result.code == 1
+        assert "+ create collection" in result.stdout
+        assert library.list_collection_names() == []
+
+    def test_in_sync(self, library):
+        sync()
+        result = sync("--check")
+        assert (result.code, result.stdout) == (
+            0,
+            f"In sync: {library.name} is what the models say.\n",
+        )
+
+    def test_references(self, library):
+        sync()
+        library.authors.insert_one({"_id": 1, "name": "A"})
+        library.books.insert_one({"_id": 1, "title": "T", "author_id": 1, "pages": 1})
+        assert sync("--check", "--references").code == 0
+        library.authors.delete_one({"_id": 1})
+        result = sync("--check", "--references")
+        assert result.code == 1
+        assert "library.Book" in result.stderr
+
+
+class TestHistory:
+    def test_lists_runs_and_rolls_back(self, library):
+        assert sync("--history").stdout == "No run yet.\n"
+        sync()
+        library.books.drop_index("title_pages")
+        sync()
+        runs = json.loads(sync("--history", "--format", "json").stdout)["runs"]
+        assert [run["status"] for run in runs] == ["done", "done"]
+        assert runs[0]["run"] in sync("--history").stdout
+        refused = sync("--rollback", runs[0]["run"])
+        assert refused.code == 2  # Dropping an index destroys it.
+        undone = sync("--rollback", runs[0]["run"], "--allow-destructive", "--noinput")
+        assert undone.code == 0, undone.stderr
+        assert "title_pages" not in indexes(library)["books"]
+
+    @pytest.mark.parametrize("run", ["nonsense", "0" * 24])
+    def test_no_such_run(self, library, run):
+        result = sync("--rollback", run)
+        assert result.code == 2
+        assert "--history" in result.stderr
+
+
+def test_another_run_is_at_work(library):
+    with Lease(library):
+        result = sync()
+    assert result.code == 3
+    assert "Another run is changing the schema: process" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--references",), "--references belongs to --check"),
+        (("--violations", "0"), "above 0"),
+        (("--plan", "--check"), "not allowed with"),
+        (("--prune", "all"), "invalid choice"),
+    ],
+)
+def test_wrong_options(library, arguments, sentence):
+    result = sync(*arguments)
+    assert result.code == 2
+    assert sentence in result.stderr
+
+
+def options_of(database: Any, name: str) -> dict[str, Any]:
+    (found,) = database.list_collections(filter={"name": name})
+    return found["options"]
