@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 _PLAIN = Wanted()
 
-IN_A_LOOP = (
+_IN_A_LOOP = (
     "atomic() would block the event loop; use `async with aatomic():`, or call the function that "
     "uses it through sync_to_async."
 )
@@ -54,7 +54,7 @@ class _Atomic:
 class Atomic(_Atomic):
     """What :func:`atomic` returns: a context manager, and a decorator of plain functions."""
 
-    @async_unsafe(IN_A_LOOP)
+    @async_unsafe(_IN_A_LOOP)
     def __enter__(self) -> Self:
         self._refuse_if_open()
         self._block = beginning.enter(connections[self.using], self.wanted)
@@ -66,13 +66,7 @@ class Atomic(_Atomic):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        block = self._close()
-        better = beginning.leave(block, error)
-        if block.outermost:
-            ended = ending.end(block.transaction, better)
-            beginning.finish(block, ended, better)
-            hooks.run(block.transaction.hooks.take(ended.outcome))
-            better = ended.error or better
+        better = end_block(self._close(), error)
         if better is not None and better is not error:
             raise better
 
@@ -101,11 +95,7 @@ class AsyncAtomic(_Atomic):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        block = self._close()
-        better = await beginning.aleave(block, error)
-        if block.outermost:
-            work = _aend_and_tell(block, better)
-            better = await (to_the_end(work) if block.has_work_left() else work) or better
+        better = await aend_block(self._close(), error)
         if better is not None and better is not error:
             raise better
 
@@ -118,6 +108,29 @@ class AsyncAtomic(_Atomic):
                 return await function(*args, **kwargs)
 
         return wrapper
+
+
+def end_block(block: Block, error: BaseException | None) -> BaseException | None:
+    """Leave a block and, if it is the outermost, end its transaction and run the hooks.
+
+    The exception to go on with: ``error``, a better one, or that of a commit that failed.
+    """
+    better = beginning.leave(block, error)
+    if not block.outermost:
+        return better
+    ended = ending.end(block.transaction, better)
+    beginning.finish(block, ended, better)
+    hooks.run(block.transaction.hooks.take(ended.outcome))
+    return ended.error or better
+
+
+async def aend_block(block: Block, error: BaseException | None) -> BaseException | None:
+    """The same for a block of the asyncio flavour; a cancellation waits until it is done."""
+    better = await beginning.aleave(block, error)
+    if not block.outermost:
+        return better
+    work = _aend_and_tell(block, better)
+    return await (to_the_end(work) if block.has_work_left() else work) or better
 
 
 async def _aend_and_tell(block: Block, error: BaseException | None) -> BaseException | None:

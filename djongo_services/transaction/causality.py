@@ -10,12 +10,12 @@ one operation at a time only, and there is nothing to end afterwards.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from bson.timestamp import Timestamp
-from pymongo.synchronous.client_session import SessionOptions
+from pymongo.client_session import SessionOptions  # type: ignore[attr-defined]  # by a star
 
 from djongo_services.transaction.state import READS, Key
 
@@ -81,12 +81,16 @@ class Clock:
         session._advance_cluster_time(self.cluster_time)
         session._advance_operation_time(self.operation_time)
 
+    def advance(self, times: Times) -> None:
+        cluster_time, operation_time = times
+        if cluster_time is not None:
+            self.advance_cluster_time(cluster_time)
+        if operation_time is not None:
+            self.advance_operation_time(operation_time)
+
     def take_from(self, session: Any) -> None:
         """After each answer of the server."""
-        if session.cluster_time is not None:
-            self.advance_cluster_time(session.cluster_time)
-        if session.operation_time is not None:
-            self.advance_operation_time(session.operation_time)
+        self.advance((session.cluster_time, session.operation_time))
         if session.options.snapshot and self.snapshot_time is None:
             self.snapshot_time = session._snapshot_time
 
@@ -104,19 +108,21 @@ class Clock:
 class Clocks:
     """The clocks of one request, each made when its connection is first used."""
 
-    __slots__ = ("_by_key", "_known", "snapshots")
+    __slots__ = ("_by_key", "_times", "snapshots")
 
-    def __init__(self, known: Callable[[Key], Times] | None = None) -> None:
+    def __init__(self, times: Mapping[Key, Times] | None = None) -> None:
         self._by_key: dict[Key, Clock] = {}
-        self._known = known
-        """The times to begin with, such as those of an earlier request."""
+        self._times = times or {}
         self.snapshots: frozenset[Key] = frozenset()
+
+    def known_times(self, key: Key) -> Times:
+        """The times to begin with, such as those of an earlier request."""
+        return self._times.get(key, (None, None))
 
     def __getitem__(self, key: Key) -> Clock:
         clock = self._by_key.get(key)
         if clock is None:
-            times: Times = (None, None) if self._known is None else self._known(key)
-            made = Clock(times, snapshot=key in self.snapshots)
+            made = Clock(self.known_times(key), snapshot=key in self.snapshots)
             clock = self._by_key.setdefault(key, made)
         return clock
 

@@ -11,44 +11,30 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from typing import Any
 
 from django.db import connections as databases
-from django.utils.asyncio import async_unsafe
 from pymongo import AsyncMongoClient
 
-from djongo_services.connections import Connection, connections
+from djongo_services.connections import Connection
 from djongo_services.transaction import beginning, driver, orm, topology
-from djongo_services.transaction.atomic import IN_A_LOOP, AsyncAtomic, Atomic
 from djongo_services.transaction.beginning import Block, Wanted
 from djongo_services.transaction.state import Transaction
 
 
-class DelayedAtomic(Atomic):
-    @async_unsafe(IN_A_LOOP)
-    def __enter__(self) -> Self:
-        self._refuse_if_open()
-        connection = connections[self.using]
-        if _is_begun_by_the_backend(connection):
-            return super().__enter__()
-        self._block = _enter(connection, self.wanted, home=None)
-        return self
-
-
-class DelayedAsyncAtomic(AsyncAtomic):
-    async def __aenter__(self) -> Self:
-        self._refuse_if_open()
-        home = asyncio.get_running_loop()
-        self._block = _enter(connections[self.using], self.wanted, home=home)
-        return self
-
-
-def _enter(
-    connection: Connection, wanted: Wanted, *, home: asyncio.AbstractEventLoop | None
+def enter(
+    connection: Connection, wanted: Wanted, *, home: asyncio.AbstractEventLoop | None = None
 ) -> Block:
+    """Join the open transaction of these clients, or prepare one.
+
+    :param home: the loop of a block that :func:`~atomic.aend_block` will end; None for one that
+        :func:`~atomic.end_block` will end.
+    """
     joined = beginning.join(connection, wanted)
     if joined is not None:
         return joined
+    if home is None and _is_begun_by_the_backend(connection):
+        return beginning.enter(connection, wanted)
     transaction = beginning.new_transaction(connection, wanted, able=True, database="")
     transaction.begin = _Begin(transaction, connection, home)
     return beginning.outermost(transaction, wanted)

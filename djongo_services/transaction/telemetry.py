@@ -33,6 +33,7 @@ class Span:
 
     def __init__(self) -> None:
         self._span: Any = None
+        self._token: Any = None
         if trace is None:
             return
         span = _tracer.start_span(
@@ -43,9 +44,10 @@ class Span:
             self._token = otel_context.attach(trace.set_span_in_context(self._span))
 
     def leave(self) -> None:
-        """No longer the current one; in the context that began it."""
-        if self._span is not None:
-            otel_context.detach(self._token)
+        """No longer the current one; in the context that began it, and once."""
+        token, self._token = self._token, None
+        if token is not None:
+            otel_context.detach(token)
 
     def end(self, error: BaseException | None) -> None:
         if self._span is not None:

@@ -1,0 +1,120 @@
+"""``MongoTransactionMiddleware``: requests whose changes happen together or not at all.
+
+>>> MIDDLEWARE = ["djongo_services.middleware.MongoTransactionMiddleware", ...]
+
+Put it first, or before the first middleware that uses MongoDB (sessions, authentication): it gives
+the request's operations their causal session. The transactions are around the view alone, wherever
+the middleware stands. Settings: :mod:`djongo_services.transaction.requests.settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings as django_settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from djongo_services.conf import SETTING
+from djongo_services.transaction.causality import CLOCKS
+from djongo_services.transaction.requests.decorators import atomic_view, non_atomic
+from djongo_services.transaction.requests.handler import teach_handlers
+from djongo_services.transaction.requests.served import ServedRequest, served
+from djongo_services.transaction.requests.settings import (
+    client_errors_too,
+    middleware_settings,
+    server_errors,
+)
+from djongo_services.transaction.requests.streaming import streamed
+from djongo_services.transaction.requests.token import keep_token
+from djongo_services.transaction.requests.treatment import Policy
+
+__all__ = [
+    "MongoTransactionMiddleware",
+    "atomic_view",
+    "client_errors_too",
+    "non_atomic",
+    "server_errors",
+    "streamed",
+]
+
+
+class MongoTransactionMiddleware:
+    """One class for sync and async stacks.
+
+    Per request, every operation on a configured connection is causally consistent with those
+    before it. Per view, the operations on each connection are one transaction, which begins with
+    the first of them and ends in the view's own thread or task: committed, or rolled back when the
+    view raised or its response says that it failed (ROLLBACK_ON: a status of 500 or more).
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(
+        self,
+        get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]],
+    ) -> None:
+        self.get_response: Callable[[HttpRequest], Any] = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+        self._policy: tuple[Any, Policy] | None = None
+        self.policy()  # a wrong setting is said when the site starts
+        teach_handlers()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self._is_async:
+            return self.__acall__(request)
+        response: HttpResponseBase | None = None
+        if _is_served_already(request):
+            return cast(HttpResponseBase, self.get_response(request))
+        serving = ServedRequest(request, self.policy())
+        token = CLOCKS.set(serving)
+        try:
+            response = self.get_response(request)
+            return _remember(serving, cast(HttpResponseBase, response))
+        finally:
+            CLOCKS.reset(token)
+            if serving.left_open is not None:
+                serving.left_open.end(response)
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase | None = None
+        if _is_served_already(request):
+            return cast(HttpResponseBase, await self.get_response(request))
+        serving = ServedRequest(request, self.policy())
+        token = CLOCKS.set(serving)
+        try:
+            await serving.aload_session()
+            response = await self.get_response(request)
+            return _remember(serving, cast(HttpResponseBase, response))
+        finally:
+            CLOCKS.reset(token)
+            if serving.left_open is not None:
+                await serving.left_open.aend(response)
+
+    def policy(self) -> Policy:
+        """That of the setting, made anew when the setting is another one."""
+        raw = getattr(django_settings, SETTING, None)
+        known = self._policy
+        if known is None or known[0] is not raw:
+            known = self._policy = (raw, Policy(middleware_settings()))
+        return known[1]
+
+
+def _is_served_already(request: HttpRequest) -> bool:
+    """The middleware is listed twice; the outer one has done it."""
+    outer = served()
+    return outer is not None and outer.request is request
+
+
+def _remember(serving: ServedRequest, response: HttpResponseBase) -> HttpResponseBase:
+    settings = serving.policy.settings
+    if settings.read_your_writes is not None:
+        clocks = serving.used()
+        if any(clock.wrote for clock in clocks.values()):
+            keep_token(serving.request, response, clocks, serving.tokens, settings)
+    return response

@@ -1,0 +1,148 @@
+"""Run a view within its transactions, in the view's own thread or task."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest
+
+from djongo_services.transaction.requests.blocks import ViewBlocks
+from djongo_services.transaction.requests.rendering import LeftOpen, can_wait_for_rendering
+from djongo_services.transaction.requests.retrying import Attempt, ViewAttempts
+from djongo_services.transaction.requests.served import ServedRequest
+from djongo_services.transaction.requests.treatment import Treatment
+
+View = Callable[..., Any]
+
+
+def wrap(view: View, served: ServedRequest | None, treatment: Treatment) -> View:
+    """The view in its treatment; the view itself when nothing is to be done."""
+    if served is not None and treatment.snapshots:
+        served.read_snapshots(treatment.snapshots)
+    if not treatment.blocks:
+        return view
+    wrapper: View
+    if iscoroutinefunction(view):
+
+        async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            return await arun(partial(view, request, *args, **kwargs), request, served, treatment)
+    else:
+
+        def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            return run(partial(view, request, *args, **kwargs), request, served, treatment)
+
+    return wrapper
+
+
+def run(
+    call: Callable[[], Any],
+    request: HttpRequest,
+    served: ServedRequest | None,
+    treatment: Treatment,
+) -> Any:
+    attempts = ViewAttempts.of(request, treatment)
+    if attempts is None:
+        return _attempt(call, request, served, treatment)
+    while True:
+        with attempts.recorded():
+            try:
+                with attempts.savepoints():
+                    response = _attempt(
+                        attempts.calling(call), request, served, treatment, attempts
+                    )
+                return attempts.tell(response)
+            except Exception as error:  # noqa: BLE001 - raised again unless it is transient
+                delay = attempts.delay_or_raise(error)
+        time.sleep(delay)
+        attempts.prepare()
+
+
+async def arun(
+    call: Callable[[], Awaitable[Any]],
+    request: HttpRequest,
+    served: ServedRequest | None,
+    treatment: Treatment,
+) -> Any:
+    attempts = ViewAttempts.of(request, treatment)
+    if attempts is None:
+        return await _aattempt(call, request, served, treatment)
+    while True:
+        with attempts.recorded():
+            try:
+                response = await _aattempt(
+                    attempts.acalling(call), request, served, treatment, attempts
+                )
+                return attempts.tell(response)
+            except Exception as error:  # noqa: BLE001 - raised again unless it is transient
+                delay = attempts.delay_or_raise(error)
+        await asyncio.sleep(delay)
+        attempts.prepare()
+
+
+def _attempt(
+    call: Callable[[], Any],
+    request: HttpRequest,
+    served: ServedRequest | None,
+    treatment: Treatment,
+    attempt: Attempt | None = None,
+) -> Any:
+    number = 1 if attempt is None else attempt.number
+    blocks = ViewBlocks(treatment, number, home=None)
+    try:
+        response = call()
+        if _is_left_open(response, request, served, treatment, blocks):
+            return response
+    except BaseException as error:
+        better = blocks.close(error)
+        if better is None or better is error:
+            raise
+        raise better from better.__cause__ or error
+    if (failure := blocks.close(None)) is not None:
+        raise failure
+    return response
+
+
+async def _aattempt(
+    call: Callable[[], Awaitable[Any]],
+    request: HttpRequest,
+    served: ServedRequest | None,
+    treatment: Treatment,
+    attempt: Attempt | None = None,
+) -> Any:
+    number = 1 if attempt is None else attempt.number
+    blocks = ViewBlocks(treatment, number, home=asyncio.get_running_loop())
+    try:
+        response = await call()
+        if _is_left_open(response, request, served, treatment, blocks):
+            return response
+    except BaseException as error:
+        better = await blocks.aclose(error)
+        if better is None or better is error:
+            raise
+        raise better from better.__cause__ or error
+    if (failure := await blocks.aclose(None)) is not None:
+        raise failure
+    return response
+
+
+def _is_left_open(
+    response: Any,
+    request: HttpRequest,
+    served: ServedRequest | None,
+    treatment: Treatment,
+    blocks: ViewBlocks,
+) -> bool:
+    """Look at the view's response; True when its rendering will end the transactions."""
+    if not hasattr(response, "status_code"):
+        return False  # Django will complain of it
+    if treatment.rollback_on(request, response):
+        blocks.give_up()
+    elif served is not None and can_wait_for_rendering(response, treatment, blocks):
+        LeftOpen(response, request, treatment, blocks).attach(served)
+        return True
+    return False

@@ -1,0 +1,82 @@
+"""Reading MongoDB while a response is streamed, after its view has ended.
+
+A streaming response is consumed by the server when the view, its transactions and the middleware
+are done. Its reads are outside of all of them; wrap its content to keep them causally consistent
+with what the view did, and with one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import Any, TypeVar, overload
+
+from djongo_services.transaction.causality import CLOCKS, Clocks
+
+T = TypeVar("T")
+
+
+@overload
+def streamed(content: AsyncIterable[T], *, snapshot: bool = False) -> AsyncIterator[T]: ...
+@overload
+def streamed(content: Iterable[T], *, snapshot: bool = False) -> Iterator[T]: ...
+def streamed(content: Any, *, snapshot: bool = False) -> Any:
+    """``StreamingHttpResponse(streamed(rows()))``: hold the request's session for the stream.
+
+    :param content: an iterable or asynchronous iterable, such as a generator that reads.
+    :param snapshot: read one moment in all of the stream, from MongoDB 5.0 on, for as long as the
+        server keeps it (minSnapshotHistoryWindowInSeconds, five minutes by default).
+    """
+    clocks = _continued(snapshot)
+    if hasattr(content, "__aiter__"):
+        return _astream(aiter(content), clocks)
+    return _stream(iter(content), clocks)
+
+
+def _stream(steps: Iterator[T], clocks: Clocks) -> Iterator[T]:
+    try:
+        while True:
+            # The server may take each chunk in another context, and do its own work in between.
+            token = CLOCKS.set(clocks)
+            try:
+                chunk = next(steps)
+            except StopIteration:
+                return
+            finally:
+                CLOCKS.reset(token)
+            yield chunk
+    finally:
+        if (close := getattr(steps, "close", None)) is not None:
+            close()
+
+
+async def _astream(steps: AsyncIterator[T], clocks: Clocks) -> AsyncIterator[T]:
+    try:
+        while True:
+            token = CLOCKS.set(clocks)
+            try:
+                chunk = await anext(steps)
+            except StopAsyncIteration:
+                return
+            finally:
+                CLOCKS.reset(token)
+            yield chunk
+    finally:
+        if (close := getattr(steps, "aclose", None)) is not None:
+            await close()
+
+
+class _AllSnapshots(Clocks):
+    """Clocks that read one moment on every connection."""
+
+    def __getitem__(self, key: Any) -> Any:
+        clock = super().__getitem__(key)
+        clock.snapshot = not clock.wrote
+        return clock
+
+
+def _continued(snapshot: bool) -> Clocks:
+    """New clocks that go on where those of the request are."""
+    current = CLOCKS.get()
+    used = {} if current is None else current.used()
+    times = {key: (clock.cluster_time, clock.operation_time) for key, clock in used.items()}
+    return (_AllSnapshots if snapshot else Clocks)(times)
