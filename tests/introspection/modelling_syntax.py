@@ -1,4 +1,4 @@
-"""That a generated module is nothing but imports, classes and calls of known functions."""
+"""What a generated module consists of: imports, classes and calls of known functions alone."""
 
 from __future__ import annotations
 
@@ -117,3 +117,10 @@ def _assert_function(function: ast.expr) -> None:
             assert any(name in names for names in MODULES.values())
         case _:
             raise AssertionError(ast.dump(function))
+
+
+def body(collection: str, text: str) -> str:
+    """The class of a collection without what stands above it."""
+    classes = text.split("\n\n\n")
+    found = next(each for each in classes if f'db_table = "{collection}"' in each)
+    return found[found.index("class ") :].strip()

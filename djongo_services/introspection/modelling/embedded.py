@@ -28,7 +28,7 @@ from djongo_services.introspection.report import Field
 
 MOST_ORIGINS = 5
 """Places that the comment above a class names."""
-MOST_STEPS = 8
+MOST_STEPS = 5
 """Parts deeper than that are one value: nobody reads classes or arrays nested further."""
 
 

@@ -1,15 +1,20 @@
-"""Indexes as ``Meta.indexes`` and ``Meta.constraints``, or as comments that say why not."""
+"""Indexes as options of fields, ``Meta.indexes`` and ``Meta.constraints``, or as comments.
+
+What the backend makes of a field's own ``db_index`` or ``unique`` is said there: the index then
+has the name that the backend gives it, whatever its name in the database is.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from bson import json_util
 
 from djongo_services.introspection.catalog import Collection, Index
-from djongo_services.introspection.modelling.declarations import Call, Value
+from djongo_services.introspection.modelling.declarations import Call, FieldDeclaration, Value
 from djongo_services.introspection.modelling.naming import Namespace
 
 NAME_LENGTH = 30
@@ -18,31 +23,46 @@ _OPTIONS_OF_EVERY_INDEX = frozenset({"v", "key", "name", "ns", "unique", "backgr
 _LOOKUPS = {"$eq": "exact", "$gt": "gt", "$gte": "gte", "$lt": "lt", "$lte": "lte"}
 """Of partial filters: what the backend makes of these lookups is the same filter again."""
 
+Option: TypeAlias = Literal["db_index", "unique"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Indexes:
+    options: Mapping[str, Option]
+    """By field name, what the field says of an index of its own."""
     indexes: tuple[Call, ...]
     constraints: tuple[Call, ...]
     remarks: tuple[str, ...]
 
 
 def declare_indexes(
-    collection: Collection, field_names: Mapping[str, str], names: Namespace
+    collection: Collection,
+    field_names: Mapping[str, str],
+    names: Namespace,
+    *,
+    functions: Mapping[str, str] | None = None,
 ) -> Indexes:
     """The collection's indexes over the fields that the class has.
 
     ``field_names`` maps a top-level key to its field. ``names`` are the names given so far in the
     whole module: MongoDB's are unique in a collection, Django's in a project (models.E030, E032).
+    ``functions`` maps a field to what makes it, such as ``models.CharField``; without it no field
+    says an index.
     """
+    options: dict[str, Option] = {}
     indexes: list[Call] = []
     constraints: list[Call] = []
     remarks: list[str] = []
-    for index in collection.indexes:
-        if index.is_id or index.clustered:
-            continue
+    # A field that is unique has no second index of its own.
+    for index in sorted(_declarable(collection), key=lambda index: not index.unique):
         reason = _obstacle(index, field_names)
         if reason is not None:
             remarks.append(f"Index {_definition(index)}: {reason}.")
+            continue
+        fields = _ordered(index, field_names)
+        option = _option(index, (functions or {}).get(str(fields[0])))
+        if option is not None and len(fields) == 1 and fields[0] not in options:
+            options[str(fields[0])] = option
             continue
         name = _index_name(index.name, collection.name, names)
         if name != index.name:
@@ -50,10 +70,46 @@ def declare_indexes(
         if index.unique:
             constraints.append(_call("models.UniqueConstraint", _fields(index, field_names), name))
             continue
-        call = _call("models.Index", _ordered(index, field_names), name)
+        call = _call("models.Index", fields, name)
         condition = _condition(index, field_names)
         indexes.append(call.having(condition=condition) if condition else call)
-    return Indexes(indexes=tuple(indexes), constraints=tuple(constraints), remarks=tuple(remarks))
+    return Indexes(
+        options=options,
+        indexes=tuple(indexes),
+        constraints=tuple(constraints),
+        remarks=tuple(remarks),
+    )
+
+
+def with_index(declaration: FieldDeclaration, option: Option | None) -> FieldDeclaration:
+    """The field as it says whether it has an index; Django's own is one for each foreign key."""
+    match declaration.call.function, option:
+        case "models.ForeignKey", None:
+            call = declaration.call.having(db_index=False)
+        case ("models.ForeignKey" | "models.OneToOneField", _) | (_, None):
+            return declaration
+        case _, option:
+            call = declaration.call.having(**{str(option): True})
+    return replace(declaration, call=call)
+
+
+def _declarable(collection: Collection) -> Iterator[Index]:
+    return (index for index in collection.indexes if not index.is_id and not index.clustered)
+
+
+def _option(index: Index, function: str | None) -> Option | None:
+    """What a field made by ``function`` alone can say of the index; None if not all of it."""
+    direction = index.keys[0][1]
+    match function:
+        case None:
+            return None
+        case "models.OneToOneField":
+            return "unique" if index.unique else None
+        case "models.ForeignKey" | "BSONField" if index.unique:
+            return None  # Django wants a OneToOneField; a mixed field has no type to ignore null by
+    if index.unique:
+        return "unique" if _ignores_null_only(index) else None
+    return None if index.partial_filter or direction != 1 else "db_index"
 
 
 def _obstacle(index: Index, field_names: Mapping[str, str]) -> str | None:

@@ -19,7 +19,7 @@ from djongo_services.introspection.modelling.embedded import (
     with_options,
 )
 from djongo_services.introspection.modelling.header import about, header
-from djongo_services.introspection.modelling.indexes import declare_indexes
+from djongo_services.introspection.modelling.indexes import declare_indexes, with_index
 from djongo_services.introspection.modelling.naming import (
     RESERVED_FIELDS,
     Namespace,
@@ -74,12 +74,22 @@ class _Builder:
     def collection_class(self, report: CollectionReport) -> ClassDeclaration:
         collection = report.collection
         names = self._field_names[collection.name]
-        found = declare_indexes(collection, {**names, "_id": "id"}, self._index_names)
+        fields = list(self._fields(report))
+        functions = {each.name: each.call.function for each in fields}
+        found = declare_indexes(
+            collection,
+            {**names, "_id": "id"},
+            self._index_names,
+            functions=functions if self.style == "backend" else None,
+        )
         return ClassDeclaration(
             name=self._class_names[collection.name],
             base="models.Model",
             comments=about(report),
-            fields=(self._key(report), *self._fields(report)),
+            fields=(
+                self._key(report),
+                *(with_index(each, found.options.get(each.name)) for each in fields),
+            ),
             remarks=tuple(self._left_out(report)),
             db_table=collection.name,
             indexes=found.indexes,

@@ -64,8 +64,6 @@ def relation_call(
     )
     if related_name is not None:
         call = call.having(related_name=related_name)
-    if not reference.unique:
-        call = call.having(db_index=False)
     if plain or reference.found < reference.checked:
         call = call.having(db_constraint=False)
     return call

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from djongo_services.bson_types import NUMBERS
 from djongo_services.introspection.path import Path, render_path
 from djongo_services.introspection.profiling.warnings.wording import (
+    average,
     estimated,
     listed,
     number,
@@ -165,7 +166,7 @@ def _unbounded_array(field: Field) -> Warning | None:
     return Warning(
         code="unbounded-array",
         message=(
-            f"{quoted(field.name)} has up to {number(longest)} elements, {lengths.mean:,.1f} on "
+            f"{quoted(field.name)} has up to {number(longest)} elements, {average(lengths.mean)} on "
             f"average; if it grows, keep its elements in a collection of their own."
         ),
         path=field.name,

@@ -35,6 +35,11 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
+def average(value: float) -> str:
+    """``1,000``, ``2.5``."""
+    return f"{value:,.1f}".removesuffix(".0")
+
+
 def objects(count: int, one: str = "document") -> str:
     return f"{number(count)} {one if count == 1 else one + 's'}"
 
