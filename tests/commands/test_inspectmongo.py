@@ -278,3 +278,29 @@ def test_a_connection_lost_midway_gives_a_partial_result(
     assert result.stderr.startswith("CommandError: The result is partial: The connection ")
     assert result.stderr.count("\n") == 1
     assert json.loads(result.stdout)["stopped"] in result.stderr
+
+
+@pytest.mark.parametrize("format", ["models", "jsonschema", "mermaid"])
+def test_what_cannot_be_read_is_said_where_the_format_has_no_place_for_it(
+    inspectmongo: Run, archive: Mongo, format: str
+) -> None:
+    archive.command({"create": "a..b"})
+    result = inspectmongo("--format", format, "--exclude", "people")
+    assert result.code == 0
+    assert "'a..b' cannot be read: PyMongo refuses its name" in result.stderr
+    assert "cannot be read" not in inspectmongo("--format", format, "-v", "0").stderr
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_hundred_levels(inspectmongo: Run, database: Mongo, format: str) -> None:
+    deep: Any = 1
+    for _ in range(90):
+        deep = {"in": [deep]} if _ % 2 else {"in": deep}
+    database.deep.insert_one(deep)
+    result = inspectmongo("--format", format, "--depth", "exact", "--values", "-v", "0")
+    assert (result.code, result.stderr) == (0, "")
+    if format == "report":
+        # Deep fields stay legible: none is squeezed to a letter a line.
+        assert max(map(len, result.stdout.splitlines())) <= 100
+        assert len(result.stdout.splitlines()) < 200
+        assert "(60) in " in result.stdout

@@ -31,6 +31,8 @@ from djongo_services.introspection.rendering.wording import (
 from djongo_services.introspection.report import CollectionReport, Field, Profile, Report
 
 BAR_WIDTH = 8
+MOST_INDENTS = 10
+"""Levels of fields that are indented; deeper ones say their level, so that they have room."""
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -118,10 +120,16 @@ def _profile(profile: Profile, report: CollectionReport) -> Iterator[RenderableT
     table.columns[1].justify = "right"
     table.columns[2].no_wrap = True
     for depth, label, field in rows(profile.fields):
-        name = Text("  " * depth + label, overflow="fold")
+        name = Text(_indent(depth) + label, overflow="fold")
         told = Text(" · ".join(notes(field, report.references)), style="dim", overflow="fold")
         table.add_row(name, percent(field.probability), _types(field), told)
     yield table
+
+
+def _indent(depth: int) -> str:
+    if depth <= MOST_INDENTS:
+        return "  " * depth
+    return f"{'  ' * MOST_INDENTS}({depth}) "
 
 
 def _types(field: Field) -> Text:

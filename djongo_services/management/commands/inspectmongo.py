@@ -16,6 +16,8 @@ from djongo_services.management.base import ExitCode, ServiceCommand
 from djongo_services.management.interruption import stop_on_interrupt
 
 STYLES = ("backend", "plain")
+SILENT_FORMATS = frozenset({"models", "jsonschema", "mermaid"})
+"""They have no place to say why a collection cannot be read; it is said on stderr."""
 
 
 class Command(ServiceCommand):
@@ -52,7 +54,8 @@ class Command(ServiceCommand):
             "--values",
             action="store_true",
             help="Look at values too: ranges, lengths, enumerations, string formats. "
-            "They then appear in the result.",
+            "They then appear in the result, and --format models can tell choices and lengths "
+            "of strings.",
         )
         parser.add_argument(
             "--exclude",
@@ -91,6 +94,8 @@ class Command(ServiceCommand):
         else:
             style = options["style"] or _default_style(connection)
             text = _render(report, format, style=style, single=len(collections) == 1)
+        if format in SILENT_FORMATS and verbosity:
+            self._tell_unreadable(report)
         is_machine = format != "report"
         self.deliver(text, output=output, machine=is_machine, verbosity=verbosity)
         if report.stopped is not None:
@@ -99,6 +104,12 @@ class Command(ServiceCommand):
                 f"The result is partial: {printable(report.stopped)}",
                 returncode=ExitCode.INTERRUPTED if stopped_by_user else ExitCode.TROUBLE,
             )
+
+    def _tell_unreadable(self, report: Report) -> None:
+        for found in report.collections:
+            for warning in found.warnings:
+                if warning.code == "unreadable":
+                    self.notice(printable(warning.message))
 
     def _inspect(
         self,

@@ -166,8 +166,9 @@ def _unbounded_array(field: Field) -> Warning | None:
     return Warning(
         code="unbounded-array",
         message=(
-            f"{quoted(field.name)} has up to {number(longest)} elements, {average(lengths.mean)} on "
-            f"average; if it grows, keep its elements in a collection of their own."
+            f"{quoted(field.name)} has up to {number(longest)} elements, "
+            f"{average(lengths.mean)} on average; if it grows, keep its elements in a collection "
+            f"of their own."
         ),
         path=field.name,
     )
