@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from bson.json_util import CANONICAL_JSON_OPTIONS, dumps
+from bson import encode
 
 from djongo_services.introspection.catalog import Catalog, Collection
 from djongo_services.schema.operations import BuildIndexes, Operation, Phase, Risk
@@ -86,9 +85,11 @@ def fingerprint(catalog: Catalog, names: Iterable[str]) -> str:
     Statistics and usage are left out; a collection that does not exist counts as such.
     """
     known = {collection.name: collection for collection in catalog.collections}
-    described = [(name, _described(known.get(name))) for name in sorted(set(names))]
-    text = dumps(described, json_options=CANONICAL_JSON_OPTIONS, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256()
+    for name in sorted(set(names)):
+        # As BSON, the form in which the server keeps and returns all this, key order included.
+        digest.update(encode({"name": name, "is": _described(known.get(name))}))
+    return digest.hexdigest()
 
 
 def _described(collection: Collection | None) -> object:
@@ -98,16 +99,9 @@ def _described(collection: Collection | None) -> object:
     return {
         "type": collection.type,
         "options": collection.options,
-        "validator": validator
-        and [json.loads(dumps(validator.query)), validator.level, validator.action],
-        # Pairs, because the order of an index's keys matters and sorted objects would hide it.
+        "validator": validator and [validator.query, validator.level, validator.action],
         "indexes": [
-            [
-                index.name,
-                [*index.keys],
-                {k: v for k, v in index.definition.items() if k != "key"},
-                index.build is not None,
-            ]
+            [index.definition, index.build is not None]
             for index in sorted(collection.indexes, key=lambda index: index.name)
         ],
     }

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from djongo_services.abilities import Abilities
 from djongo_services.introspection.catalog import Collection, Index
 from djongo_services.schema.diff.matching import match, same
-from djongo_services.schema.diff.normal import normal_index, normal_spec, same_collation
+from djongo_services.schema.diff.normal import (
+    NormalIndex,
+    normal_index,
+    normal_spec,
+    same_collation,
+)
 from djongo_services.schema.diff.rebuild import as_spec, rebuild
 from djongo_services.schema.operations import (
     SHADOW_PREFIX,
@@ -70,7 +76,13 @@ class _IndexDiff:
         existing = [index for index in own if index.name not in self.shadows]
         self.pairs, self.left = match(wanted, existing, server, self.inherited)
         self.names = {spec.name for spec in wanted}
-        self.serving = {normal_spec(spec) for spec in wanted} | {normal_index(i) for i in existing}
+        self.wanted, self.existing = wanted, existing
+
+    @cached_property
+    def serving(self) -> set[NormalIndex]:
+        """What is there or will be; only rebuilds need to know."""
+        wanted = {normal_spec(spec) for spec in self.wanted}
+        return wanted | {normal_index(index) for index in self.existing}
 
     def result(self) -> IndexChanges:
         changes = [change for spec, index in self.pairs for change in self._change(spec, index)]
