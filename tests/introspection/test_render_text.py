@@ -61,7 +61,19 @@ def test_a_collection_at_80_columns() -> None:
     assert render_text(only("people"), width=80) == PEOPLE
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_a_narrow_terminal_gets_two_columns() -> None:
+    lines = render_text(only("people"), width=50).splitlines()
+    table = next(at for at, line in enumerate(lines) if line.startswith("  FIELD"))
+    assert lines[table].split() == ["FIELD", "PRESENT,", "TYPES,", "NOTES"]
+    # No word is squeezed to some letters a line.
+    assert min(len(line.strip()) for line in lines[table:] if line) > 2
+
+
+def test_spaces_at_the_edge_of_a_name_are_seen() -> None:
+    assert '\n  " "  ' in render_text(hostile_report(" "), width=200)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
 def test_no_line_is_wider_than_asked_for(width: int) -> None:
     assert max(map(cell_len, render_text(EXAMPLE, width=width).splitlines())) <= width
 

@@ -31,6 +31,8 @@ from djongo_services.introspection.rendering.wording import (
 from djongo_services.introspection.report import CollectionReport, Field, Profile, Report
 
 BAR_WIDTH = 8
+NARROW = 72
+"""Columns below which tables have two columns, and say below what else they have no room for."""
 MOST_INDENTS = 10
 """Levels of fields that are indented; deeper ones say their level, so that they have room."""
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -54,13 +56,13 @@ def render_text(report: Report, *, width: int = 100, color: bool = False) -> str
         legacy_windows=False,
     )
     with console.capture() as capture:
-        for block in _blocks(report):
+        for block in _blocks(report, narrow=width < NARROW):
             console.print(block)
     lines = (line.rstrip() for line in capture.get().splitlines())
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def _blocks(report: Report) -> Iterator[RenderableType]:
+def _blocks(report: Report, *, narrow: bool) -> Iterator[RenderableType]:
     yield Text(printable(report.database), style="bold")
     yield Text(server_text(report.server), style="dim")
     yield Text(summary_text(report))
@@ -69,7 +71,7 @@ def _blocks(report: Report) -> Iterator[RenderableType]:
     for found in report.collections:
         yield Text()
         yield _heading(found)
-        yield Padding(Group(*_sections(found)), (0, 0, 0, 2))
+        yield Padding(Group(*_sections(found, narrow=narrow)), (0, 0, 0, 2))
 
 
 def _heading(report: CollectionReport) -> RenderableType:
@@ -77,7 +79,7 @@ def _heading(report: CollectionReport) -> RenderableType:
     return Text.assemble((name, "bold cyan"), "  ", (kind_text(report.collection), "dim"))
 
 
-def _sections(report: CollectionReport) -> Iterator[RenderableType]:
+def _sections(report: CollectionReport, *, narrow: bool) -> Iterator[RenderableType]:
     if phrases := facts(report):
         yield Text(" · ".join(phrases))
     for missing in report.collection.unavailable:
@@ -85,10 +87,11 @@ def _sections(report: CollectionReport) -> Iterator[RenderableType]:
             f"{printable(missing.what)} not available: {printable(missing.reason)}", style="dim"
         )
     if report.profile is not None:
-        yield from _profile(report.profile, report)
+        yield from _profile(report.profile, report, narrow=narrow)
     if report.collection.indexes:
         yield Text()
-        yield _index_table(report.collection.indexes)
+        table = _narrow_index_table if narrow else _index_table
+        yield table(report.collection.indexes)
     if report.references:
         yield Text()
         yield Text("REFERENCES", style="dim")
@@ -107,23 +110,43 @@ def _sections(report: CollectionReport) -> Iterator[RenderableType]:
         yield warnings
 
 
-def _profile(profile: Profile, report: CollectionReport) -> Iterator[RenderableType]:
+def _profile(
+    profile: Profile, report: CollectionReport, *, narrow: bool
+) -> Iterator[RenderableType]:
     coverage = profile.coverage
     style = "" if coverage.reached == "exact" or not coverage.margin else "yellow"
     yield Text(coverage_text(coverage), style=style)
     if coverage.stopped:
         yield Text(f"Partial: {printable(coverage.stopped)}", style="yellow")
-    if not profile.fields:
-        return
-    yield Text()
+    if profile.fields:
+        yield Text()
+        yield _narrow_field_table(profile, report) if narrow else _field_table(profile, report)
+
+
+def _field_table(profile: Profile, report: CollectionReport) -> Table:
     table = _table("FIELD", "PRESENT", "TYPES", "NOTES")
     table.columns[1].justify = "right"
     table.columns[2].no_wrap = True
     for depth, label, field in rows(profile.fields):
         name = Text(_indent(depth) + label, overflow="fold")
-        told = Text(" · ".join(notes(field, report.references)), style="dim", overflow="fold")
+        told = Text(_notes(field, report), style="dim", overflow="fold")
         table.add_row(name, percent(field.probability), _types(field), told)
-    yield table
+    return table
+
+
+def _narrow_field_table(profile: Profile, report: CollectionReport) -> Table:
+    table = _table("FIELD", "PRESENT, TYPES, NOTES")
+    for depth, label, field in rows(profile.fields):
+        told = Text(f"{percent(field.probability)}\n", overflow="fold")
+        told.append_text(_types(field))
+        if words := _notes(field, report):
+            told.append(f"\n{words}", style="dim")
+        table.add_row(Text(_indent(depth) + label, overflow="fold"), told)
+    return table
+
+
+def _notes(field: Field, report: CollectionReport) -> str:
+    return " · ".join(notes(field, report.references))
 
 
 def _indent(depth: int) -> str:
@@ -165,6 +188,18 @@ def _index_table(indexes: tuple[Index, ...]) -> Table:
             Text("\n".join(usage_texts(index)), style="dim", overflow="fold"),
             Text("\n".join(index_properties(index)), overflow="fold"),
         )
+    return table
+
+
+def _narrow_index_table(indexes: tuple[Index, ...]) -> Table:
+    table = _table("INDEX", "TYPE, SIZE, PROPERTIES, USAGE")
+    for index in indexes:
+        name = Text(printable(index.name), overflow="fold")
+        name.append(f"\n{index_keys(index)}", style="dim")
+        first = index.type if index.size is None else f"{index.type}, {size(index.size)}"
+        told = Text("\n".join([first, *index_properties(index)]), overflow="fold")
+        told.append("\n" + "\n".join(usage_texts(index)), style="dim")
+        table.add_row(name, told)
     return table
 
 

@@ -126,7 +126,8 @@ def rows(fields: tuple[Field, ...], depth: int = 0) -> Iterator[tuple[int, str, 
     for field in fields:
         last = field.path[-1]
         label = last.value if isinstance(last, Step) else printable(render_path((last,)))
-        yield depth, label, field
+        # Spaces at the edge of a name would not be seen.
+        yield depth, label if label == label.strip() else f'"{label}"', field
         yield from rows(field.children, depth + 1)
 
 
