@@ -13,7 +13,6 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.db import connections as databases
 from pymongo import AsyncMongoClient
 
 from djongo_services.connections import Connection
@@ -33,7 +32,8 @@ def enter(
     joined = beginning.join(connection, wanted)
     if joined is not None:
         return joined
-    if home is None and _is_begun_by_the_backend(connection):
+    alias = connection.settings.database
+    if home is None and alias is not None and orm.may_have_begun_here(alias):
         return beginning.enter(connection, wanted)
     transaction = beginning.new_transaction(connection, wanted, able=True, database="")
     transaction.begin = _Begin(transaction, connection, home)
@@ -101,15 +101,6 @@ class _Begin:
             transaction.transactional = False
             await transaction.session.abort_transaction()  # nothing was sent, and nothing is
         transaction.settle = None
-
-
-def _is_begun_by_the_backend(connection: Connection) -> bool:
-    """Without making the thread's wrapper, which a view that does nothing has no need of."""
-    alias = connection.settings.database
-    return alias is not None and any(
-        wrapper.alias == alias and orm.adopt(connection) is not None
-        for wrapper in databases.all(initialized_only=True)
-    )
 
 
 def _run_without_waiting(work: Coroutine[Any, Any, Any]) -> None:

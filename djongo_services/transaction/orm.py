@@ -27,6 +27,8 @@ _FLAG = "in_atomic_block_mongo"
 _ADOPTED = "_djongo_services_adopted"
 _taught: set[type[Any]] = set()
 _lock = threading.Lock()
+_here = threading.local()
+"""By alias, this thread's wrapper once its own atomic has begun a transaction."""
 
 
 def watch_connections() -> None:
@@ -65,6 +67,13 @@ def adopt(connection: Connection) -> Transaction | None:
         state.attach(wrapper.session, adopted)
         setattr(wrapper, _ADOPTED, adopted)
     return adopted
+
+
+def may_have_begun_here(alias: str) -> bool:
+    """Whether the backend's own atomic may be open in this thread, without asking Django for the
+    thread's wrapper, which takes some microseconds and makes one that may not be needed."""
+    wrapper = vars(_here).get(alias)
+    return wrapper is not None and wrapper.session is not None
 
 
 def register(
@@ -122,6 +131,7 @@ def _set_flag(wrapper: Any, value: bool) -> None:
 def _start(wrapper: Any, original: Callable[[], None]) -> None:
     if _joined(wrapper) is None:
         original()
+        vars(_here)[wrapper.alias] = wrapper
 
 
 def _commit(wrapper: Any, original: Callable[[], None]) -> None:

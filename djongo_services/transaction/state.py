@@ -130,7 +130,7 @@ class Transaction:
 
     def forget_sessions(self) -> None:
         """After the end, so that no cycle of references has to be collected."""
-        self.session = self.parent = None
+        self.session = self.parent = self.begin = self.settle = None
         self.sessions = {}
 
     def doom(self, cause: BaseException) -> None:
