@@ -70,7 +70,7 @@ class Keeper(models.Model):
             models.Index(fields=["active"]),
             models.Index(fields=["age"], name="keeper_adults", condition=models.Q(age__gte=18)),
             models.Index(
-                fields=["email"],
+                fields=["email", "active"],
                 name="keeper_email_two",
                 condition=models.Q(age__lt=5, active=True),
             ),
