@@ -94,7 +94,8 @@ class TestServers:
         assert "MongoDB 99.0 or later is required" in done.stderr
 
     def test_a_good_one(self):
-        assert ours(databases=["default"]) == []
+        # The tests' own models have drifted on purpose (W006).
+        assert [one.id for one in ours(databases=["default"])] == ["djongo_services.W006"]
 
 
 def unreachable():

@@ -1,6 +1,10 @@
 """Plain Django models whose collections ``syncmongoschema`` makes in the tests."""
 
+from datetime import timedelta
+
 from django.db import models
+
+from djongo_services.indexes import TTLIndex
 
 
 class Author(models.Model):
@@ -29,3 +33,15 @@ class Book(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Visit(models.Model):
+    id = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "visits"
+        indexes = [TTLIndex(fields=["at"], name="visit_ttl", expire_after=timedelta(hours=1))]
+
+    def __str__(self) -> str:
+        return str(self.at)

@@ -1,0 +1,106 @@
+"""The schema beside Django's migrations: synced after ``migrate``, checked with the databases."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from django.apps import apps
+from django.core.checks import run_checks
+from django.core.management import call_command
+
+from djongo_services.connections import connections
+from djongo_services.schema.migrating import sync_after_migrate
+from djongo_services.schema.syncing import make_plan
+from djongo_services.schema.target import specs_for
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def library(database, mongodb_server, settings):
+    def configure(**schema):
+        settings.DJONGO_SERVICES = {
+            "CONNECTIONS": {"default": {"HOST": mongodb_server.uri, "NAME": database.name}},
+            "SCHEMA": {"MODELS": ["library"], **schema},
+        }
+        return database
+
+    return configure
+
+
+def migrated():
+    sync_after_migrate(apps.get_app_config("library"), using="default")
+
+
+def drift():
+    return [found for found in run_checks(databases=["default"]) if found.id.endswith("W006")]
+
+
+class TestAfterMigrate:
+    def test_nothing_happens_unless_asked(self, library):
+        database = library()
+        migrated()
+        assert database.list_collection_names() == []
+
+    def test_the_apps_collections_are_synced(self, library):
+        database = library(SYNC_ON_MIGRATE=True)
+        migrated()
+        assert {"authors", "books"} <= set(database.list_collection_names())
+        assert "title_pages" in database.books.index_information()
+        assert make_plan(database, specs_for(connections["default"])).in_sync
+
+    def test_other_apps_are_not(self, library):
+        database = library(SYNC_ON_MIGRATE=True)
+        sync_after_migrate(apps.get_app_config("backend_app"), using="default")
+        assert database.list_collection_names() == []
+
+    def test_migrate_itself_does_it(self, settings):
+        settings.DJONGO_SERVICES = {"SCHEMA": {"SYNC_ON_MIGRATE": True}}
+        call_command("migrate", "library", run_syncdb=True, verbosity=0)
+        (books,) = connections["default"].database.list_collections(filter={"name": "books"})
+        assert books["options"]["validationLevel"] == "strict"
+
+    def test_a_step_that_destroys_is_left_to_the_command(self, library, caplog):
+        database = library(SYNC_ON_MIGRATE=True)
+        migrated()
+        database.books.drop_index("title_pages")
+        database.command(
+            "collMod", "visits", index={"name": "visit_ttl", "expireAfterSeconds": 7200}
+        )
+        with caplog.at_level(logging.WARNING, "djongo_services.schema"):
+            migrated()
+        assert "expire documents of index visit_ttl after 3,600 s, was 7,200 s" in caplog.text
+        assert "syncmongoschema --allow-destructive" in caplog.text
+
+
+class TestCheck:
+    def test_drift_is_a_warning(self, library):
+        library()
+        (found,) = drift()
+        assert "connection 'default' is not what the models say. Plan: " in found.msg
+        assert found.hint == "See manage.py syncmongoschema --database default --plan."
+
+    def test_in_sync(self, library):
+        library(SYNC_ON_MIGRATE=True)
+        migrated()
+        assert drift() == []
+
+    def test_is_not_made_without_databases(self, library):
+        library()
+        assert [found for found in run_checks() if found.id.endswith("W006")] == []
+
+    def test_an_unreachable_server_is_said_once(self, settings):
+        settings.DJONGO_SERVICES = {
+            "CONNECTIONS": {
+                "default": {
+                    "HOST": "mongodb://127.0.0.1:9",
+                    "NAME": "x",
+                    "OPTIONS": {"serverSelectionTimeoutMS": 50},
+                }
+            },
+            "SCHEMA": {"MODELS": ["library"]},
+        }
+        found = [one.id for one in run_checks(databases=["default"])]
+        assert found.count("djongo_services.W003") == 1
+        assert drift() == []
