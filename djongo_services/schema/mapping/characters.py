@@ -1,7 +1,8 @@
 """Sets of characters as Python's ``re`` means them, written for the server's PCRE.
 
-Both agree on ASCII. Beyond it they do not: ``\\w`` and ``\\d`` are Unicode in Python and ASCII in PCRE, whose Unicode tables are of another age anyway, and so is caseless comparison. Such a
-set is *fuzzy*: which characters beyond ASCII are in it is known to Python alone.
+Both agree on ASCII. Beyond it they do not: ``\\w`` and ``\\d`` are Unicode in Python and ASCII in
+PCRE, whose Unicode tables are of another age anyway, and so is caseless comparison. Such a set is
+*fuzzy*: which characters beyond ASCII are in it is known to Python alone.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ class Ruled(models.Model):
     not_code = models.TextField(
         validators=[validators.RegexValidator(r"\d", inverse_match=True)], blank=True
     )
-    words = models.TextField(validators=[validators.RegexValidator(r"^(\w+\s?)*$")], blank=True)
+    words = models.TextField(validators=[validators.RegexValidator(r"^(\w\s?)*$")], blank=True)
     no_null = models.TextField(
         validators=[validators.ProhibitNullCharactersValidator()], blank=True
     )
@@ -185,7 +185,7 @@ class Dog(EmbeddedModel):
 
 class Comment(EmbeddedModel):
     text = models.CharField(max_length=10)
-    answers = EmbeddedModelArrayField("mapping.Comment", null=True, blank=True)
+    answers = EmbeddedModelArrayField("mapping.Comment", default=list, blank=True)
 
 
 class Nested(models.Model):
