@@ -6,6 +6,10 @@
 ``djongo_services.W003``      a server cannot be used (tag ``database``)
 ``djongo_services.W004``      a server is too old (tag ``database``)
 ``djongo_services.W005``      a server is standalone: no transactions (tag ``database``)
+``djongo_services.W006``      a database is not what the models say (tag ``database``)
+``djongo_services.W007``      ATOMIC_REQUESTS on a MongoDB alias does nothing
+``djongo_services.W008``      MongoTransactionMiddleware is listed more than once
+``djongo_services.W009``      MongoTransactionMiddleware is too far in
 ============================  =====================================================
 """
 
