@@ -172,8 +172,9 @@ class ServiceCommand(BaseCommand):
             self.notice(f"Wrote {printable(str(output))} ({len(data):,} bytes).")
 
     def notice(self, text: str) -> None:
-        """A line for people, on stderr."""
-        self.stderr.write(text, lambda unstyled: unstyled)
+        """A line for people, on stderr if there is one."""
+        if self.stderr._out is not None:
+            self.stderr.write(text, lambda unstyled: unstyled)
 
     def wants_color(self, options: dict[str, Any]) -> bool:
         """Whether the result may be coloured: asked for, or on a terminal and not refused."""
@@ -200,6 +201,8 @@ class ServiceCommand(BaseCommand):
             yield hook
 
     def _write_stdout(self, text: str, *, machine: bool) -> None:
+        if self.stdout._out is None:  # closed by whoever started the process
+            raise _trouble("There is no stdout to write to; give --output a file.")
         raw = getattr(self.stdout, "buffer", None)
         if raw is None:
             self.stdout.write(text)
@@ -210,9 +213,11 @@ class ServiceCommand(BaseCommand):
             self.stdout.flush()
             raw.write(text.encode(encoding or "utf-8", errors))
             raw.flush()
-        except BrokenPipeError:
+        except OSError as error:
             # The interpreter flushes stdout once more at its end; let that go nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if not isinstance(error, BrokenPipeError):
+                raise _trouble(f"Cannot write to stdout: {error.strerror}.") from error
 
 
 def _trouble(sentence: str) -> CommandError:

@@ -115,6 +115,23 @@ def test_a_reader_who_leaves_is_no_error(database: Mongo, start: Start) -> None:
     assert (process.returncode, stderr) == (0, "")
 
 
+def test_a_full_disk_behind_stdout_is_one_line(database: Mongo, start: Start) -> None:
+    with open("/dev/full", "w") as full:
+        process = start("inspectmongo", "-v", "0", database=database.name, stdout=full)
+    with process:
+        _, stderr = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2
+    assert stderr == "CommandError: Cannot write to stdout: No space left on device.\n"
+
+
+def test_a_closed_stdout_is_one_line(database: Mongo, start: Start) -> None:
+    closed = {"stdout": None, "preexec_fn": lambda: os.close(1)}
+    with start("inspectmongo", "-v", "0", database=database.name, **closed) as process:
+        _, stderr = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2
+    assert stderr == "CommandError: There is no stdout to write to; give --output a file.\n"
+
+
 def test_a_wrong_argument_is_one_line_and_exit_code_2(database: Mongo, start: Start) -> None:
     with start("inspectmongo", "--frmat", "json", database=database.name) as process:
         stdout, stderr = process.communicate(timeout=SECONDS)
