@@ -17,6 +17,7 @@ class DjongoServicesConfig(AppConfig):
             transaction,  # watches the clients from their beginning
         )
         from djongo_services.schema.migrating import check_drift, sync_after_migrate
+        from djongo_services.transaction.requests import checks as _checks  # noqa: F401
 
         register(check_drift, Tags.database)
         post_migrate.connect(sync_after_migrate, dispatch_uid="djongo_services.sync_after_migrate")
