@@ -71,7 +71,7 @@ class MongoTransactionMiddleware:
         response: HttpResponseBase | None = None
         if _is_served_already(request):
             return cast(HttpResponseBase, self.get_response(request))
-        serving = ServedRequest(request, self.policy())
+        serving = ServedRequest(request, self.policy(), is_in_sync_stack=True)
         token = CLOCKS.set(serving)
         try:
             response = self.get_response(request)

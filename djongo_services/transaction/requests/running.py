@@ -11,6 +11,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 
+from djongo_services.connections import connections
 from djongo_services.transaction.requests.blocks import ViewBlocks
 from djongo_services.transaction.requests.rendering import LeftOpen, can_wait_for_rendering
 from djongo_services.transaction.requests.retrying import Attempt, ViewAttempts
@@ -24,17 +25,38 @@ def wrap(view: View, served: ServedRequest | None, treatment: Treatment) -> View
     """The view in its treatment; the view itself when nothing is to be done."""
     if served is not None and treatment.snapshots:
         served.read_snapshots(treatment.snapshots)
-    if not treatment.blocks:
-        return view
-    wrapper: View
-    if iscoroutinefunction(view):
+    is_async = iscoroutinefunction(view)
+    wrapped = view
+    if treatment.blocks:
+        wrapped = (_in_task if is_async else _in_thread)(view, served, treatment)
+    if is_async and served is not None and served.is_in_sync_stack:
+        wrapped = _in_passing_loop(wrapped)
+    return wrapped
 
-        async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            return await arun(partial(view, request, *args, **kwargs), request, served, treatment)
-    else:
 
-        def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            return run(partial(view, request, *args, **kwargs), request, served, treatment)
+def _in_thread(view: View, served: ServedRequest | None, treatment: Treatment) -> View:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return run(partial(view, request, *args, **kwargs), request, served, treatment)
+
+    return wrapper
+
+
+def _in_task(view: View, served: ServedRequest | None, treatment: Treatment) -> View:
+    async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return await arun(partial(view, request, *args, **kwargs), request, served, treatment)
+
+    return wrapper
+
+
+def _in_passing_loop(view: View) -> View:
+    """A sync stack runs each async view in a loop of its own, whose clients nobody would close."""
+
+    async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await view(request, *args, **kwargs)
+        finally:
+            for connection in connections.all():
+                await connection.aclose()
 
     return wrapper
 

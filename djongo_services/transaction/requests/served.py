@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 class ServedRequest(Clocks):
     """From the middleware's beginning to its end; every context of the request shares it."""
 
-    __slots__ = ("_tokens", "left_open", "policy", "request", "treatment")
+    __slots__ = ("_tokens", "is_in_sync_stack", "left_open", "policy", "request", "treatment")
 
-    def __init__(self, request: HttpRequest, policy: Policy) -> None:
+    def __init__(
+        self, request: HttpRequest, policy: Policy, *, is_in_sync_stack: bool = False
+    ) -> None:
         super().__init__()
         self.request = request
         self.policy = policy
+        self.is_in_sync_stack = is_in_sync_stack
         self.treatment: Treatment | None = None
         """Of the view that Django chose; None before that."""
         self.left_open: LeftOpen | None = None
