@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models import F, Q
 from django.urls import reverse
 from django_mongodb_backend.fields import (
     ArrayField,
@@ -12,9 +16,10 @@ from django_mongodb_backend.fields import (
 from django_mongodb_backend.managers import MongoManager
 from django_mongodb_backend.models import EmbeddedModel
 
-from demo_project.archive.indexes import SphereIndex, TextIndex, TTLIndex
+from djongo_services.indexes import GeoIndex, TextIndex, TTLIndex, UniqueIndex
+from djongo_services.schema.options import collection_options
 
-SEARCHES_ARE_KEPT = 90 * 24 * 3600
+SEARCHES_ARE_KEPT = dt.timedelta(days=90)
 
 
 class Person(models.Model):
@@ -35,7 +40,14 @@ class Person(models.Model):
     class Meta:
         ordering = ["name"]
         verbose_name_plural = "people"
-        indexes = [models.Index(fields=["name"], name="person_name")]
+        indexes = [
+            models.Index(fields=["name"], name="person_name"),
+            UniqueIndex(
+                fields=["email"],
+                name="person_email_any_case",
+                collation={"locale": "en", "strength": 2},
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -44,15 +56,20 @@ class Person(models.Model):
 class Place(models.Model):
     name = models.CharField(max_length=120)
     slug = models.SlugField(unique=True)
-    country = models.CharField(max_length=2)
+    country = models.CharField(max_length=2, validators=[RegexValidator(r"^[A-Z]{2}\Z")])
     location = models.JSONField(help_text="A GeoJSON point: longitude first.")
-    elevation = models.IntegerField(null=True, blank=True, help_text="Metres above the sea.")
+    elevation = models.IntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(-430), MaxValueValidator(8_849)],
+        help_text="Metres above the sea.",
+    )
 
     class Meta:
         ordering = ["name"]
         indexes = [
             models.Index(fields=["country", "name"], name="place_country_name"),
-            SphereIndex(fields=["location"], name="place_location"),
+            GeoIndex(fields=["location"], name="place_location"),
         ]
 
     def __str__(self) -> str:
@@ -69,7 +86,9 @@ class Weather(EmbeddedModel):
 
     sky = models.CharField(max_length=10, choices=Sky.choices)
     temperature = models.FloatField(help_text="Degrees Celsius.")
-    wind = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Beaufort.")
+    wind = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MaxValueValidator(12)], help_text="Beaufort."
+    )
 
     def __str__(self) -> str:
         return f"{self.get_sky_display()}, {self.temperature:g} °C"
@@ -126,7 +145,11 @@ class Medium(models.Model):
     filename = models.CharField(max_length=160)
     content_type = models.CharField(max_length=80)
     size = models.PositiveBigIntegerField(help_text="Bytes.")
-    checksum = models.CharField(max_length=64, help_text="SHA-256, hexadecimal.")
+    checksum = models.CharField(
+        max_length=64,
+        validators=[RegexValidator(r"^[0-9a-f]{64}\Z")],
+        help_text="SHA-256, hexadecimal.",
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -140,6 +163,7 @@ class Medium(models.Model):
         return self.filename
 
 
+@collection_options(closed=True)
 class Loan(models.Model):
     code = models.CharField(max_length=12, unique=True)
     medium = models.ForeignKey(Medium, models.PROTECT, related_name="loans")
@@ -155,16 +179,28 @@ class Loan(models.Model):
             models.Index(
                 fields=["due_on"],
                 name="loan_deposit_due",
-                condition=models.Q(deposit__gt=0),
+                condition=Q(deposit__gt=0),
             ),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(due_on__gte=F("lent_on")), name="loan_due_later"),
+            models.CheckConstraint(
+                condition=Q(returned_on__isnull=True) | Q(returned_on__gte=F("lent_on")),
+                name="loan_returned_later",
+            ),
+            models.CheckConstraint(condition=Q(deposit__gte=0), name="loan_deposit_positive"),
         ]
 
     def __str__(self) -> str:
         return self.code
 
 
+@collection_options(validation_action="warn")
 class Search(models.Model):
-    """What visitors looked for; MongoDB itself forgets it after ninety days."""
+    """What visitors looked for; MongoDB itself forgets it after ninety days.
+
+    An odd entry in a log is better than none: the server only warns of it, in its own log.
+    """
 
     words = models.CharField(max_length=200)
     results = models.PositiveIntegerField()
@@ -178,7 +214,7 @@ class Search(models.Model):
             TTLIndex(
                 fields=["searched_at"],
                 name="search_expires",
-                expire_after_seconds=SEARCHES_ARE_KEPT,
+                expire_after=SEARCHES_ARE_KEPT,
             ),
         ]
 

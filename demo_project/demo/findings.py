@@ -1,10 +1,11 @@
-"""Which of the seeded oddities a JSON report shows."""
+"""Which of the seeded oddities a JSON report shows, and which of the seeded drift a JSON plan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from demo_project.archive.seeding.drift import DRIFT, Drift
 from demo_project.archive.seeding.oddities import ODDITIES, Oddity
 
 Json = dict[str, Any]
@@ -19,6 +20,22 @@ def missing_oddities(document: Json) -> list[Oddity]:
         for oddity in ODDITIES
         if not (oddity.type == "timeseries" and not time_series)
         and not is_shown(oddity, collections.get(oddity.collection))
+    ]
+
+
+def missing_drift(document: Json) -> list[Drift]:
+    """What a plan of ``syncmongoschema --plan --prune drop --format json`` should show and does
+    not."""
+    return [
+        drift
+        for drift in DRIFT
+        if not any(
+            change["collection"] == drift.collection
+            and change["sign"] == drift.sign
+            and change["words"].startswith(drift.words)
+            and change["operations"]
+            for change in document["changes"]
+        )
     ]
 
 

@@ -39,15 +39,15 @@ def inspect(deployment: Deployment, file: str, *arguments: str) -> str:
 
 def report(deployment: Deployment) -> str:
     text = inspect(deployment, "report.txt", "--format", "report", "--values")
-    _require("legacy_cards" in text, "The report does not name the collection legacy_cards.")
+    require("legacy_cards" in text, "The report does not name the collection legacy_cards.")
     return f"reports/report.txt, {text.count(chr(10)):,} lines"
 
 
 def json_report(deployment: Deployment) -> str:
-    document = _parse(
+    document = parse(
         inspect(deployment, "report.json", "--format", "json", "--values"), "report.json"
     )
-    _require(document.get("format_version") == 1, "report.json has no format_version 1.")
+    require(document.get("format_version") == 1, "report.json has no format_version 1.")
     if missing := missing_oddities(document):
         raise StepFailed(f"report.json does not show {len(missing)} oddities: {missing[0]}.")
     return f"reports/report.json, {len(ODDITIES)} seeded oddities found"
@@ -71,26 +71,26 @@ def models(deployment: Deployment, *, style: str) -> str:
 
 def json_schema(deployment: Deployment) -> str:
     text = inspect(deployment, "jsonschema.json", "--format", "jsonschema")
-    validators = _parse(text, "jsonschema.json")
+    validators = parse(text, "jsonschema.json")
     client: MongoClient[dict[str, Any]] = MongoClient(deployment.uri)
     with client:
         for name, validator in validators.items():
             refused = client[deployment.database][name].count_documents({"$nor": [validator]})
-            _require(refused == 0, f"The schema of {name} refuses {refused} of its documents.")
+            require(refused == 0, f"The schema of {name} refuses {refused} of its documents.")
     return f"reports/jsonschema.json, all documents of {len(validators)} collections satisfy it"
 
 
 def mermaid(deployment: Deployment) -> str:
     text = inspect(deployment, "diagram.mmd", "--format", "mermaid")
-    _require(text.lstrip().startswith("erDiagram"), "diagram.mmd is not an ER diagram.")
+    require(text.lstrip().startswith("erDiagram"), "diagram.mmd is not an ER diagram.")
     return "reports/diagram.mmd"
 
 
 def html(deployment: Deployment) -> str:
     page = _ExternalResources()
     page.feed(inspect(deployment, "report.html", "--format", "html", "--values"))
-    _require("html" in page.tags, "report.html is not a page.")
-    _require(not page.found, f"report.html loads {page.found}.")
+    require("html" in page.tags, "report.html is not a page.")
+    require(not page.found, f"report.html loads {page.found}.")
     return "reports/report.html, self-contained"
 
 
@@ -114,19 +114,19 @@ def kind_b(deployment: Deployment) -> str:
         check=False,
     )
     said = done.stderr.strip().splitlines() or ["it said nothing"]
-    _require(done.returncode == 0, f"Kind B fails with exit code {done.returncode}: {said[-1]}")
-    document = _parse(output.read_text("utf-8"), output.name)
+    require(done.returncode == 0, f"Kind B fails with exit code {done.returncode}: {said[-1]}")
+    document = parse(output.read_text("utf-8"), output.name)
     names = {collection["name"] for collection in document["collections"]}
-    _require("archive_note" in names, "Kind B does not see the collection archive_note.")
+    require("archive_note" in names, "Kind B does not see the collection archive_note.")
     return f"reports/{output.name}, {len(names)} collections"
 
 
-def _require(fact: bool, otherwise: str) -> None:
+def require(fact: bool, otherwise: str) -> None:
     if not fact:
         raise StepFailed(otherwise)
 
 
-def _parse(text: str, file: str) -> dict[str, Any]:
+def parse(text: str, file: str) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(text)
     except ValueError as error:

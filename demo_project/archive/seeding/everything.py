@@ -1,9 +1,10 @@
-"""Fills the archive: the models' collections, then what no model knows of."""
+"""Fills the archive: the models' collections, oddities beside them, drift from them."""
 
 from __future__ import annotations
 
 from django.db import connections
 
+from demo_project.archive.seeding.drift import seed_drift
 from demo_project.archive.seeding.models import seed_models
 from demo_project.archive.seeding.oddities import seed_oddities
 from demo_project.archive.seeding.sizes import SIZES
@@ -15,4 +16,7 @@ def seed(size: str, using: str = "default") -> dict[str, int]:
     A second run replaces what the first one made, and nothing else.
     """
     chosen = SIZES[size]
-    return seed_models(chosen, using) | seed_oddities(connections[using].database, chosen)
+    database = connections[using].database
+    made = seed_models(chosen, using) | seed_oddities(database, chosen)
+    seed_drift(database)
+    return made

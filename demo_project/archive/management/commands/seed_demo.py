@@ -2,7 +2,8 @@
 
 The same size makes the same content in every run; a second run replaces what the first one made,
 so that nothing is doubled, and leaves alone what was added by hand. Besides the models' documents
-there are oddities that ``inspectmongo`` finds; ``--list-oddities`` prints them.
+there are oddities that ``inspectmongo`` finds, and drift from the models that ``syncmongoschema``
+repairs; ``--list-oddities`` prints both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.db import DatabaseError
 from django.test.utils import override_settings
 from pymongo.errors import PyMongoError
 
+from demo_project.archive.seeding.drift import DRIFT
 from demo_project.archive.seeding.everything import seed
 from demo_project.archive.seeding.oddities import ODDITIES
 from demo_project.archive.seeding.sizes import SIZES
@@ -38,7 +40,7 @@ class Command(BaseCommand):
 
     def handle(self, *, size: str, list_oddities: bool, **options: Any) -> None:
         if list_oddities:
-            for oddity in ODDITIES:
+            for oddity in (*ODDITIES, *DRIFT):
                 self.stdout.write(str(oddity))
             return
         started = perf_counter()
