@@ -35,7 +35,8 @@ class MongoIndex(Index):
 
     suffix = "mix"
     max_name_length = 127
-    has_collation: ClassVar[bool] = True
+    has_collation = True
+    """Whether MongoDB lets this kind have a collation; text and 2d indexes compare bytes."""
     own_arguments: ClassVar[tuple[str, ...]] = ()
     """Constructor arguments beside the shared ones, also the names of their attributes."""
 

@@ -110,7 +110,6 @@ class GeoIndex(MongoIndex):
     """
 
     suffix = "geo"
-    has_collation = False
     own_arguments = ("bits", "min", "max")
 
     def __init__(
@@ -122,6 +121,7 @@ class GeoIndex(MongoIndex):
         max: float | None = None,
         **kwargs: Any,
     ) -> None:
+        self.has_collation = kind != GEO2D
         super().__init__(**kwargs)
         self.kind, self.bits, self.min, self.max = kind, bits, min, max
         self._several()
@@ -149,7 +149,6 @@ class HashedIndex(MongoIndex):
     """Of the hash of the first field, for sharding and equality; further fields as they are."""
 
     suffix = "hsh"
-    has_collation = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -72,6 +72,10 @@ class TestArguments:
             (lambda: GeoIndex(fields=["a"], kind="3d"), "2dsphere or 2d, not '3d'"),
             (lambda: GeoIndex(fields=["a"], bits=3), "are for 2d"),
             (lambda: GeoIndex(fields=["a"], kind="2d", bits=33), "bits must be 1 to 32"),
+            (
+                lambda: GeoIndex(fields=["a"], kind="2d", collation={"locale": "en"}),
+                "no collation",
+            ),
             (lambda: WildcardIndex(fields=["a", "b"]), "one field at most"),
             (lambda: WildcardIndex(fields=["a"], projection={"b": True}), "whole documents"),
             (lambda: WildcardIndex(projection={"a": True, "b": False}), "either takes fields in"),

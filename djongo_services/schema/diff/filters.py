@@ -60,8 +60,17 @@ def freeze(value: Any) -> Frozen:
             return ("decimal", str(value.to_decimal().normalize()))
         case str() | bytes() | None:
             return (type(value).__name__, value)
+        case datetime.datetime():
+            return ("date", _milliseconds(value))
         case _:
             return (type(value).__name__, repr(value))
+
+
+def _milliseconds(moment: datetime.datetime) -> str:
+    """In UTC, which naive ones are already; BSON keeps no smaller unit."""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds")
 
 
 def normal_filter(query: Mapping[str, Any]) -> Frozen:
