@@ -261,6 +261,15 @@ class TestValidator:
         assert plan_for(things, spec, violators={"things": 0}).in_sync
         assert plan_for(things, spec).in_sync
 
+    def test_what_the_model_chose_rests_uncounted_at_both_stages(self, things):
+        spec = wants(validator={"$jsonSchema": {"required": ["a"]}}, action="warn")
+        for violators in (20, 0):
+            carry_out(things, plan_for(things, spec, violators={"things": violators}))
+            assert plan_for(things, spec).in_sync
+        found = things.command("listCollections", filter={"name": "things"})
+        options = found["cursor"]["firstBatch"][0]["options"]
+        assert (options["validationLevel"], options["validationAction"]) == ("strict", "warn")
+
     def test_the_callers_policy_wins(self, things):
         policy = ValidationPolicy(level="strict", action="warn")
         plan = plan_for(things, wants(validator=self.SCHEMA), validation=policy)

@@ -47,7 +47,7 @@ def diff_validator(
     after = policy.wanted(spec, violators)
     if after is None or same_validator(before, after):
         return []
-    if _rests(before, after, violators):
+    if violators is None and before is not None and _rests(before, spec, policy):
         return []
     operation = SetValidator(collection=found.name, before=before, after=after)
     sign: Sign = "+" if before is None else "~"
@@ -69,13 +69,10 @@ def same_query(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return repr(one) == repr(other) or bool(_normal(one) == _normal(other))
 
 
-def _rests(before: Validator | None, after: Validator, violators: int | None) -> bool:
+def _rests(before: Validator, spec: CollectionSpec, policy: ValidationPolicy) -> bool:
     """Nobody has counted, and the validator is at one of the two stages that counting leads to."""
-    if violators is not None or before is None:
-        return False
-    stages = {("moderate", "warn"), ("strict", "error")}
-    at_rest = (before.level, before.action) in stages and (after.level, after.action) in stages
-    return at_rest and same_query(before.query, after.query)
+    stages = (policy.wanted(spec, violators) for violators in (0, 1))
+    return any(stage is not None and same_validator(before, stage) for stage in stages)
 
 
 def _normal(value: Any, key: str = "") -> Frozen:
