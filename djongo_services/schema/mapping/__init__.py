@@ -11,7 +11,7 @@
 =========================== ====================================================
 """
 
-from djongo_services.schema.mapping import rows as rows
+from djongo_services.schema.mapping import rows as rows  # Fills the table.
 from djongo_services.schema.mapping.documents import from_document, to_document
 from djongo_services.schema.mapping.layout import document_path
 from djongo_services.schema.mapping.rules import stored_form

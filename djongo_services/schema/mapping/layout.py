@@ -22,8 +22,8 @@ AnyModel = type[models.Model]
 
 def fields_of(model: AnyModel, *, backend: bool) -> Sequence[AnyField]:
     """The fields that have a place in the model's own collection."""
-    meta: Any = model._meta.concrete_model and model._meta.concrete_model._meta
-    meta = meta or model._meta
+    # A proxy has no collection of its own.
+    meta: Any = (model._meta.concrete_model or model)._meta
     if backend:
         found: Sequence[AnyField] = meta.local_concrete_fields
         return found
