@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from bson import Decimal128
+from bson import CodecOptions, Decimal128
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections as databases
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 from django_mongodb_backend.indexes import SearchIndex
@@ -42,6 +45,7 @@ from tests.schema.apps.target.models import (
 )
 from tests.schema.recorded_by_6_1 import INDEXES
 
+MOMENT = dt.datetime(2024, 2, 29, 12, 30, 0, 123456, tzinfo=dt.timezone(dt.timedelta(hours=2)))
 OFF = ValidationPolicy(level="off")
 
 
@@ -115,6 +119,33 @@ class TestPlainProjects:
             assert bool(found.operations) is not again, lines(found)
             for operation in found.operations:
                 matrix_database.command(operation.command())
+
+    def test_every_index_class_on_every_server(self, matrix_database):
+        spec = replace(collection_spec([Site]), validator=None)
+        for again in (False, True):
+            found = diff(read_catalog(matrix_database), (spec,))
+            assert found.in_sync is again, lines(found)
+            for operation in found.operations:
+                matrix_database.command(operation.command())
+
+    def test_dates_in_conditions_compare_as_the_server_returns_them(self, database):
+        with isolate_apps("tests.schema.apps.target"):
+
+            class Visit(models.Model):
+                at = models.DateTimeField(null=True)
+
+                class Meta:
+                    app_label = "target"
+                    indexes = [models.Index(fields=["at"], name="new", condition=Q(at__gt=MOMENT))]
+                    constraints = [models.CheckConstraint(condition=Q(at__gt=MOMENT), name="c")]
+
+        spec = collection_spec([Visit])
+        for aware in (True, False):
+            mine = database.with_options(CodecOptions(tz_aware=aware))
+            found = diff(read_catalog(mine), (spec,), violators={spec.name: 0})
+            assert found.in_sync is not aware, lines(found)
+            for operation in found.operations:
+                mine.command(operation.command())
 
     def test_a_unique_field_accepts_several_nulls(self, matrix_database):
         (index,) = [i for i in collection_spec([Keeper]).indexes if i.keys == (("number", 1),)]
