@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from djongo_services.introspection import profile
 from djongo_services.introspection.profiling.interruption import (
     Interrupted,
     aggregate,
@@ -25,14 +26,10 @@ ENDLESS: list[dict[str, Any]] = [
 """A million times a million documents."""
 
 
-def running(database: Any) -> int:
-    return len(
-        list(
-            database.client.admin.aggregate(
-                [{"$currentOp": {}}, {"$match": {"ns": f"{database.name}.things"}}]
-            )
-        )
-    )
+def running(database: Any, name: str = "things") -> int:
+    ours = [{"command.aggregate": name}, {"command.count": name}]
+    pipeline = [{"$currentOp": {}}, {"$match": {"command.$db": database.name, "$or": ours}}]
+    return len(list(database.client.admin.aggregate(pipeline)))
 
 
 def test_a_running_aggregation_ends_on_the_server_too(matrix_database: Any) -> None:
@@ -50,6 +47,26 @@ def test_a_running_aggregation_ends_on_the_server_too(matrix_database: Any) -> N
     deadline = time.monotonic() + 10
     while running(matrix_database):
         assert time.monotonic() < deadline
+
+
+def test_a_view_that_would_be_counted_for_ever(matrix_database: Any) -> None:
+    matrix_database.things.insert_one({})
+    matrix_database.command("create", "endless", viewOn="things", pipeline=ENDLESS)
+    stop = threading.Event()
+
+    def stop_once_it_runs() -> None:
+        while not running(matrix_database, "endless"):
+            pass
+        stop.set()
+
+    threading.Thread(target=stop_once_it_runs, daemon=True).start()
+    began = time.monotonic()
+    found = profile(matrix_database.endless, stop=stop)
+    assert time.monotonic() - began < 10
+    assert found.fields == ()
+    assert found.coverage.stopped == "The profile of endless was stopped before its end."
+    while running(matrix_database, "endless"):
+        assert time.monotonic() - began < 20
 
 
 def test_stopped_before_it_began(database: Any) -> None:

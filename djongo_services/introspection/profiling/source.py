@@ -16,6 +16,8 @@ from djongo_services.introspection.profiling.interruption import interruptible
 from djongo_services.introspection.profiling.walk import split_documents
 from djongo_services.introspection.progress import Stop
 
+_NAMESPACE_NOT_FOUND = 26
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -70,9 +72,17 @@ class Source:
         return True
 
     def count(self) -> int:
-        """By the server's metadata; a view is counted."""
-        with interruptible(self.collection, self.halt):
-            return self.collection.estimated_document_count()
+        """By the server's metadata; a view is counted by reading it, which ``halt`` ends."""
+        # As a plain command: PyMongo's estimated_document_count takes no session to be killed by.
+        with interruptible(self.collection, self.halt) as session:
+            answer = self.collection.database.command(
+                "count",
+                self.name,
+                read_preference=self.collection.read_preference,
+                session=session,
+                allowable_errors=[_NAMESPACE_NOT_FOUND],
+            )
+            return int(answer.get("n", 0))
 
     def sample(self, size: int) -> Iterator[bytes]:
         return self.aggregate_raw([{"$sample": {"size": size}}])
