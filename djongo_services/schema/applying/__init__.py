@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
+
+logger = logging.getLogger("djongo_services.schema")
 
 
 class PlanOutdated(DjongoServicesError):
@@ -172,3 +175,4 @@ class _Execution:
                 self.history.end_step(run, number, str(error))
             raise
         self.history.end_step(run, number)
+        logger.info("%s: %s", operation.collection, operation.words())
