@@ -98,12 +98,32 @@ def _schema_rule(rule: Mapping[str, Any], path: str) -> Iterator[str]:
             below = f"{path}[{rule.get('itemIndex', '')}]"
             for detail in rule["details"]:
                 yield from _schema_rule(detail, below)
-        case "allOf" | "anyOf" | "oneOf" if "schemasNotSatisfied" in rule:
+        case "anyOf" | "oneOf" if "schemasNotSatisfied" in rule:
+            yield from _alternatives(rule["schemasNotSatisfied"], path)
+        case "allOf" if "schemasNotSatisfied" in rule:
             for schema in rule["schemasNotSatisfied"]:
                 for detail in schema["details"]:
                     yield from _schema_rule(detail, path)
         case _:
             yield from _leaf(rule, path)
+
+
+def _alternatives(schemas: Any, path: str) -> Iterator[str]:
+    """What is wrong with each alternative; that the value is not blank says nothing."""
+    told = [
+        [reason for detail in schema["details"] for reason in _schema_rule(detail, path)]
+        for schema in schemas
+        if not any(_only_blank(detail) for detail in schema["details"])
+    ]
+    if len(told) == 1:
+        yield from told[0]
+    elif told:
+        yield ", or ".join(" and ".join(reasons) for reasons in told)
+
+
+def _only_blank(rule: Mapping[str, Any]) -> bool:
+    choices = rule.get("specifiedAs", {}).get("enum")
+    return choices is not None and not any(choices)
 
 
 def _leaf(rule: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -117,6 +137,8 @@ def _leaf(rule: Mapping[str, Any], path: str) -> Iterator[str]:
         case "pattern":
             value = _short(rule.get("consideredValue"))
             yield f"{name}: {value} does not match {_short(wanted.get('pattern'))}"
+        case "not":
+            yield f"{name}: matches {_short(wanted.get('not'))}, which is excluded"
         case operator:
             bound = next(iter(wanted.values()), None) if wanted else None
             value = _short(rule.get("consideredValue"))

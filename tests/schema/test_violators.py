@@ -77,3 +77,25 @@ def test_rules_besides_the_schema(things, request):
 def test_a_validator_that_is_no_query(things):
     with pytest.raises(OperationFailure):
         list(find_violators(things, "things", {"$nonsense": 1}, limit=1))
+
+
+def test_alternatives_and_exceptions(matrix_database, request):
+    schema = {
+        "$jsonSchema": {
+            "properties": {
+                "a": {"anyOf": [{"enum": [""]}, {"bsonType": "string", "minLength": 3}]},
+                "b": {"anyOf": [{"bsonType": "int"}, {"bsonType": "bool"}]},
+                "c": {"not": {"enum": ["no"]}},
+            }
+        }
+    }
+    matrix_database.things.insert_one({"a": "x", "b": "y", "c": "no"})
+    (found,) = find_violators(matrix_database, "things", schema, limit=1)
+    if "4.4" in request.node.name:
+        assert found.reasons == ()
+        return
+    assert found.reasons == (
+        "a: 'x' breaks minLength 3",
+        "b: is string, must be int, or b: is string, must be bool",
+        "c: matches {'enum': ['no']}, which is excluded",
+    )
