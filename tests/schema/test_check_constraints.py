@@ -410,6 +410,8 @@ class TestProblems:
         ("condition", "reason"),
         [
             (Q(friend__name="x"), "Joined field references are not permitted"),
+            (Q(day="soon"), "“soon” value has an invalid date format"),
+            (Q(number__gt=2**70), "beyond the 64 bits of a long"),
             (Q(nothing=1), "Cannot resolve keyword 'nothing'"),
             (Q(name=f.Reverse("name")), "Reverse has no form in a validator"),
             (Q(number=F("number").bitand(1)), "the operator & has no form in a validator"),

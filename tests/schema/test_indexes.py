@@ -175,25 +175,26 @@ def test_sql_databases_carry_them_along(tmp_path, django_sql):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text.replace("DATABASE}", json.dumps(str(tmp_path / "db")) + "}"))
 
-    def run(*args: str, returns: int = 0) -> str:
-        done = django_sql(
-            *args,
-            settings="settings",
-            env={"PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONWARNINGS": "ignore"},
-        )
+    def run(*commands: str, returns: int = 0) -> str:
+        """Several commands in one process."""
+        code = "from importlib import invalidate_caches\nfrom django.core.management import *\n"
+        calls = [f"call_command(*{line.split()!r}); invalidate_caches()" for line in commands]
+        environment = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONWARNINGS": "ignore"}
+        done = django_sql(code=code + "\n".join(calls), settings="settings", env=environment)
         assert done.returncode == returns, done.stderr
         return done.stdout + done.stderr
 
-    run("makemigrations", "plain")
-    run("makemigrations", "plain", "--check")
-    run("migrate")
+    run("makemigrations plain", "makemigrations plain --check", "migrate")
     models_file = tmp_path / "plain/models.py"
     models_file.write_text(models_file.read_text().replace("days=1", "days=2"))
-    run("makemigrations", "plain", "-n", "longer")
-    assert "SELECT 1;" in run("sqlmigrate", "plain", "0002_longer")
-    run("migrate")
-    run("makemigrations", "plain", "--check")
-    run("migrate", "plain", "zero")
+    said = run(
+        "makemigrations plain -n longer",
+        "sqlmigrate plain 0002_longer",
+        "migrate",
+        "makemigrations plain --check",
+        "migrate plain zero",
+    )
+    assert "SELECT 1;" in said
     models_file.write_text(models_file.read_text().replace('["when"]', '["name"]'))
     assert "djongo_services.E010" in run("check", returns=1)
-    assert "djongo_services.E010" in run("check", "--database", "default", returns=1)
+    assert "djongo_services.E010" in run("check --database default", returns=1)

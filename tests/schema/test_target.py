@@ -14,7 +14,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
+from django_mongodb_backend.fields import EmbeddedModelField
 from django_mongodb_backend.indexes import SearchIndex
+from django_mongodb_backend.models import EmbeddedModel
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
@@ -320,6 +322,32 @@ class TestProblems:
             "later",
             "no",
         ]
+
+    @isolate_apps("tests.schema.apps.target")
+    def test_checks_of_embedded_models_are_declared_where_they_are_held(self, database):
+        class Part(EmbeddedModel):
+            size = models.IntegerField(db_column="s", null=True)
+
+            class Meta:
+                app_label = "target"
+                constraints = [models.CheckConstraint(condition=Q(size__gt=0), name="part_size")]
+
+        class Whole(models.Model):
+            part = EmbeddedModelField(Part, null=True)
+
+            class Meta:
+                app_label = "target"
+                constraints = [models.CheckConstraint(condition=Q(part__size__gt=0), name="size")]
+
+        spec = collection_spec([Whole], backend=databases["default"])
+        (problem,) = spec.problems
+        assert problem.subject == "target.Part: constraint part_size"
+        assert "declare it in target.Whole" in problem.reason
+        accepted = [{"part": None}, {"part": {"s": None}}, {"part": {"s": 1}}]
+        refused = {"_id": 0, "part": {"s": 0}}
+        database.whole.insert_many([*accepted, refused])
+        assert database.whole.find_one({"$nor": [spec.validator]}) == refused
+        assert database.whole.count_documents(spec.validator) == 3
 
     @isolate_apps("tests.schema.apps.target")
     def test_more_indexes_than_mongodb_allows(self):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ValidationError
 from django.db.models import CheckConstraint, Model
 from django.db.models.sql import Query as ModelQuery
 
@@ -62,5 +62,7 @@ def resolved(model: type[Model], condition: Any) -> Any:
     """
     try:
         return ModelQuery(model=model, alias_cols=False).build_where(condition)
+    except ValidationError as error:
+        raise NotExpressible(error.messages[0].rstrip(".")) from error
     except (FieldError, ValueError, TypeError, NotImplementedError) as error:
         raise NotExpressible(str(error).rstrip(".")) from error

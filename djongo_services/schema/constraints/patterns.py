@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 from djongo_services.schema.constraints.refusal import NotExpressible
 
@@ -24,7 +25,10 @@ def pcre(pattern: str, *, ignore_case: bool = False) -> str:
     if "\0" in pattern:
         raise NotExpressible("a pattern with a NUL character cannot be stored")
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():
+            # What Python may read otherwise one day is refused or meant as today.
+            warnings.simplefilter("ignore", FutureWarning)
+            re.compile(pattern)
     except re.error as error:
         raise NotExpressible(f"{pattern!r} is not a regular expression: {error}") from None
     pieces = _PIECES.findall(pattern)

@@ -18,6 +18,7 @@ from django.utils.functional import Promise
 
 from djongo_services.schema.constraints.refusal import NotExpressible
 
+_LONG = range(-(2**63), 2**63)
 _MILLISECOND = dt.timedelta(milliseconds=1)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -34,6 +35,8 @@ def bson_value(value: Any, *, backend: bool) -> Any:
         case Promise() | str():
             return "".join(str(value))
         case int():
+            if value not in _LONG:
+                raise NotExpressible(f"{value} is beyond the 64 bits of a long")
             return int(value)
         case Decimal():
             return _decimal(value)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import connections as databases
-from django.db.models import Model, UniqueConstraint
+from django.db.models import CheckConstraint, Model, UniqueConstraint
 
 from djongo_services.connections import Connection
 from djongo_services.schema.constraints import check_queries
@@ -97,7 +97,20 @@ def _validator(model: type[Model], backend: bool) -> tuple[Mapping[str, Any] | N
     checks, problems = check_queries(model, backend=backend)
     schema = {"$jsonSchema": described.schema}
     validator = {"$and": [schema, *checks]} if checks else schema
-    return validator, [*described.problems, *problems]
+    return validator, [*described.problems, *problems, *_embedded_checks(model)]
+
+
+def _embedded_checks(model: type[Model]) -> list[Problem]:
+    return [
+        Problem(
+            subject=f"{inner._meta.label}: constraint {constraint.name}",
+            reason=f"The server does not check it, for it is an embedded model's; declare it in "
+            f"{model._meta.label}, with the path to the field in its condition.",
+        )
+        for inner in _embedded(model)
+        for constraint in inner._meta.constraints
+        if isinstance(constraint, CheckConstraint)
+    ]
 
 
 def _indexes(model: type[Model], backend: Any) -> tuple[Sequence[IndexSpec], Sequence[Problem]]:
@@ -160,8 +173,8 @@ def _embedded(model: type[Model]) -> list[type[Model]]:
     """All models embedded in it, at any depth."""
     found = [model]
     for each in found:
-        inner = (getattr(field, "embedded_model", None) for field in each._meta.fields)
-        found += [one for one in inner if one is not None and one not in found]
+        inner = [getattr(field, "embedded_model", None) for field in each._meta.fields]
+        found += [one for one in dict.fromkeys(inner) if one is not None and one not in found]
     return found[1:]
 
 
