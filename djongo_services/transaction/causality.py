@@ -15,14 +15,17 @@ from contextvars import ContextVar
 from typing import Any
 
 from bson.timestamp import Timestamp
-from pymongo.client_session import SessionOptions  # type: ignore[attr-defined]  # by a star
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.client_session import (  # type: ignore[attr-defined]  # exported by a star
+    ClientSession,
+    SessionOptions,
+)
 
 from djongo_services.transaction.state import READS, Key
 
 Times = tuple[Mapping[str, Any] | None, Timestamp | None]
 """A session's ``cluster_time`` and ``operation_time``."""
 
-_CAUSAL = SessionOptions(causal_consistency=True)
 _SNAPSHOT = SessionOptions(causal_consistency=False, snapshot=True)
 _SNAPSHOT_READS = frozenset({"find", "aggregate", "distinct"})
 _HARMLESS = READS | {
@@ -31,6 +34,7 @@ _HARMLESS = READS | {
     "dbStats",
     "explain",
     "hello",
+    "killCursors",
     "listCollections",
     "listDatabases",
     "listIndexes",
@@ -77,6 +81,8 @@ class Clock:
         self.snapshot = False
 
     def give_to(self, session: Any) -> None:
+        is_async = isinstance(session, AsyncClientSession)
+        session.__class__ = AsyncCausalSession if is_async else CausalSession
         session.djongo_services_clock = self
         session._advance_cluster_time(self.cluster_time)
         session._advance_operation_time(self.operation_time)
@@ -94,15 +100,42 @@ class Clock:
         if session.options.snapshot and self.snapshot_time is None:
             self.snapshot_time = session._snapshot_time
 
-    def before(
-        self, operation: str, session: Any, *, is_aggregate_write: bool = False, **call: Any
-    ) -> None:
-        """Prepare the session of a single operation that is about to be sent."""
-        if operation not in _HARMLESS or is_aggregate_write:
+    def before(self, command: Mapping[str, Any], session: Any, connection: Any) -> None:
+        """Prepare the session of a single operation whose command is about to be sent."""
+        name = next(iter(command))
+        if name not in _HARMLESS or _writes(command):
             self.note_write()
-        elif self.snapshot and operation in _SNAPSHOT_READS and _has_snapshots(session.client):
+        elif self.snapshot and name in _SNAPSHOT_READS and _has_snapshots(connection):
             session._options = _SNAPSHOT
             session._snapshot_time = self.snapshot_time
+
+
+class CausalSession(ClientSession):
+    """The session of a single operation of a request."""
+
+    djongo_services_clock: Clock
+
+    def _apply_to(self, command: Any, is_retryable: bool, read_preference: Any, conn: Any) -> None:
+        self.djongo_services_clock.before(command, self, conn)
+        super()._apply_to(command, is_retryable, read_preference, conn)
+
+    def _process_response(self, reply: Mapping[str, Any]) -> None:
+        super()._process_response(reply)
+        self.djongo_services_clock.take_from(self)
+
+
+class AsyncCausalSession(AsyncClientSession):
+    """The same of an AsyncMongoClient; a shared base class would forbid becoming one."""
+
+    djongo_services_clock: Clock
+
+    def _apply_to(self, command: Any, is_retryable: bool, read_preference: Any, conn: Any) -> None:
+        self.djongo_services_clock.before(command, self, conn)
+        super()._apply_to(command, is_retryable, read_preference, conn)
+
+    def _process_response(self, reply: Mapping[str, Any]) -> None:
+        super()._process_response(reply)
+        self.djongo_services_clock.take_from(self)
 
 
 class Clocks:
@@ -145,19 +178,12 @@ def current_clock(key: Key) -> Clock | None:
     return None if clocks is None else clocks[key]
 
 
-def clock_of(session: Any) -> Clock | None:
-    found: Clock | None = getattr(session, "djongo_services_clock", None)
-    return found
+def _writes(command: Mapping[str, Any]) -> bool:
+    pipeline: Any = command.get("pipeline")
+    return bool(pipeline) and ("$out" in pipeline[-1] or "$merge" in pipeline[-1])
 
 
-def _has_snapshots(client: Any) -> bool:
-    """Replica sets and sharded clusters from 5.0 on; unknown before a client has connected."""
-    topology = client.topology_description
-    servers = [
-        server for server in topology.server_descriptions().values() if server.is_server_type_known
-    ]
-    return bool(servers) and all(
-        server.max_wire_version >= _SNAPSHOT_WIRE_VERSION
-        and server.server_type_name != "Standalone"
-        for server in servers
-    )
+def _has_snapshots(connection: Any) -> bool:
+    """Replica sets and sharded clusters from 5.0 on."""
+    wire_version: int = connection.max_wire_version
+    return wire_version >= _SNAPSHOT_WIRE_VERSION and (connection.is_repl or connection.is_mongos)

@@ -5,7 +5,7 @@ client at a time, refuses every other one, and lets concurrent operations race. 
 here fill that gap. This is the only file that relies on names which PyMongo does not document:
 ``_get_bound_session``, ``_start_session``, ``_retry_internal`` and ``_process_response`` of the
 clients, ``_materialize``, ``_server_session`` and ``_transaction`` of the sessions (the same from
-4.17 to 4.20); :mod:`causality` sets times and options of sessions that this file made.
+4.17 to 4.20); :mod:`causality` has its own such names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pymongo.client_session import ClientSession
 from pymongo.synchronous.client_session import _SESSION as SYNC_BOUND
 
 from djongo_services.transaction import causality, state
-from djongo_services.transaction.causality import clock_of
 from djongo_services.transaction.state import ENDING, Key, Transaction, transaction_of
 
 ClientT = TypeVar("ClientT", bound="MongoClient[Any] | AsyncMongoClient[Any]")
@@ -66,8 +65,6 @@ class WatchedClient(_Watched):
         run = super()._retry_internal  # type: ignore[misc]  # MongoClient's
         transaction = transaction_of(session)
         if transaction is None:
-            if (clock := clock_of(session)) is not None:
-                clock.before(operation, session, **kwargs)
             return run(func, session, bulk, operation, *args, **kwargs)
         if ENDING.get() is transaction:
             with transaction.noticing_a_failed_abort(operation):
@@ -92,8 +89,6 @@ class WatchedClient(_Watched):
 
     def _process_response(self, reply: Mapping[str, Any], session: Any) -> None:
         super()._process_response(reply, session)  # type: ignore[misc]  # MongoClient's
-        if (clock := clock_of(session)) is not None:
-            clock.take_from(session)
         if "writeErrors" in reply and (transaction := transaction_of(session)) is not None:
             transaction.answered(reply)
 
@@ -105,8 +100,6 @@ class WatchedAsyncClient(_Watched):
         run = super()._retry_internal  # type: ignore[misc]  # AsyncMongoClient's
         transaction = transaction_of(session)
         if transaction is None:
-            if (clock := clock_of(session)) is not None:
-                clock.before(operation, session, **kwargs)
             return await run(func, session, bulk, operation, *args, **kwargs)
         if transaction.settle is not None:
             await transaction.settle()
@@ -131,8 +124,6 @@ class WatchedAsyncClient(_Watched):
 
     async def _process_response(self, reply: Mapping[str, Any], session: Any) -> None:
         await super()._process_response(reply, session)  # type: ignore[misc]  # AsyncMongoClient's
-        if (clock := clock_of(session)) is not None:
-            clock.take_from(session)
         if "writeErrors" in reply and (transaction := transaction_of(session)) is not None:
             transaction.answered(reply)
 
