@@ -64,24 +64,8 @@ def describe_error(error: Exception, connection: Connection) -> str:
                 f"The MongoDB server of the connection {where} cannot be reached: {reason}. "
                 f"Start the server, or correct HOST in the settings."
             )
-        case OperationFailure(code=code) if code in AUTHENTICATION_FAILED:
-            return (
-                f"The MongoDB server of the connection {where} refused the user name or the "
-                f"password; correct USER and PASSWORD, or authSource, in the settings."
-            )
-        case OperationFailure(code=13):
-            return (
-                f"The user of the connection {where} lacks a privilege: {reason}. "
-                f"Grant it, or use a connection of another user."
-            )
-        case ExecutionTimeout():
-            return (
-                f"The MongoDB server of the connection {where} ended an operation that took "
-                f"too long: {reason}."
-            )
-        case OperationFailure(code=code):
-            number = "" if code is None else f" (code {code})"
-            return f"The MongoDB server of the connection {where} answered: {reason}{number}."
+        case OperationFailure():
+            return _describe_refusal(error, where, reason)
         case AutoReconnect():
             return (
                 f"The connection {where} was lost: {reason}. "
@@ -99,6 +83,29 @@ def describe_error(error: Exception, connection: Connection) -> str:
             return without_secrets(wrong_settings(error), connection).rstrip(".") + "."
         case _:
             return f"The connection {where} failed: {reason}."
+
+
+def _describe_refusal(error: OperationFailure, where: str, reason: str) -> str:
+    """What the server answered instead of doing what it was asked."""
+    match error:
+        case OperationFailure(code=code) if code in AUTHENTICATION_FAILED:
+            return (
+                f"The MongoDB server of the connection {where} refused the user name or the "
+                f"password; correct USER and PASSWORD, or authSource, in the settings."
+            )
+        case OperationFailure(code=13):
+            return (
+                f"The user of the connection {where} lacks a privilege: {reason}. "
+                f"Grant it, or use a connection of another user."
+            )
+        case ExecutionTimeout():
+            return (
+                f"The MongoDB server of the connection {where} ended an operation that took "
+                f"too long: {reason}."
+            )
+        case _:
+            number = "" if error.code is None else f" (code {error.code})"
+            return f"The MongoDB server of the connection {where} answered: {reason}{number}."
 
 
 def without_secrets(text: str, connection: Connection) -> str:

@@ -34,8 +34,12 @@ def nullable(field: Field) -> bool:
 
 
 def counted(coverage: Coverage) -> bool:
-    """Whether "never missing" is a fact and not an estimate."""
-    return coverage.reached == "exact"
+    """Whether "never missing" is a fact and not an estimate.
+
+    It is one of a small collection at any depth, because that is read whole.
+    """
+    whole = coverage.margin is None and coverage.examined >= coverage.documents
+    return coverage.reached == "exact" or whole
 
 
 def json_safe(field: Field) -> bool:

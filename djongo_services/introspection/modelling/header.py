@@ -82,8 +82,6 @@ def _coverage(coverage: Coverage) -> str:
     noun = "document" if coverage.documents == 1 else "documents"
     if facts.counted(coverage):
         return f"{coverage.documents} {noun}, every field counted."
-    if coverage.examined >= coverage.documents and not coverage.margin:
-        return f"{coverage.documents} {noun}, all examined."
     if coverage.proven:
         return f"About {coverage.documents} {noun}, none with a field or type besides these."
     return f"About {coverage.documents} {noun}, {coverage.examined} examined."

@@ -29,19 +29,15 @@ class Command(ServiceCommand):
     formats = ("report", "json", "models", "jsonschema", "mermaid", "html")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "collections",
-            nargs="*",
-            metavar="COLLECTION",
-            help="Collections and views to inspect (default: all but the system's).",
-        )
+        names = parser.add_argument("collections", nargs="*", metavar="COLLECTION")
+        names.help = "Collections and views to inspect (default: all but the system's)."
         super().add_arguments(parser)
         parser.add_argument(
             "--depth",
             choices=("sample", "complete", "exact"),
             default="sample",
             help="sample: a random sample. complete: the server proves that no document has "
-            "another type. exact: complete, and every count exact (default: %(default)s).",
+            "another type. exact: every count exact, too (default: %(default)s).",
         )
         parser.add_argument(
             "--sample",
@@ -53,9 +49,8 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--values",
             action="store_true",
-            help="Look at values too: ranges, lengths, enumerations, string formats. "
-            "They then appear in the result, and --format models can tell choices and lengths "
-            "of strings.",
+            help="Look at values too, and show them: ranges, lengths, formats, all of few values. "
+            "--format models tells choices and lengths by them.",
         )
         parser.add_argument(
             "--exclude",
@@ -67,9 +62,8 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--style",
             choices=STYLES,
-            help="With --format models: fields of django-mongodb-backend, or unmanaged models of "
-            "plain Django fields (default: backend where the connection shares a DATABASES alias, "
-            "else plain).",
+            help="With --format models: fields of django-mongodb-backend, or plain Django fields "
+            "(default: backend where the connection shares a DATABASES alias, else plain).",
         )
 
     def handle(
