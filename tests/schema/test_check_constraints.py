@@ -377,6 +377,9 @@ class TestQueries:
             (r"(?i)^AB", {"ab", "ab\n"}),
             (r"(?P<x>.)\b(?P=x)|é{2}", {"héé"}),
             (r"[]^-]", {"]"}),
+            (r"^a{,1}b\Z", {"ab"}),
+            (r"[{,1}(?i)]|^$", {""}),
+            (r"^[^]b-z{,3}]{2}", {"a\u0661"}),
         ],
     )
     def test_patterns_mean_what_they_mean_in_python(self, matrix_database, pattern, found):

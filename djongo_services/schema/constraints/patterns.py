@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
 
 from djongo_services.schema.constraints.refusal import NotExpressible
 
 _PIECES = re.compile(
-    r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|\[:|\(\?[aiLmsux]+(?:-[imsx]+)?[:)]|\(\?|\[\^?\]?|.",
-    re.DOTALL,
+    r"""
+    \\u[0-9a-fA-F]{4} | \\U[0-9a-fA-F]{8} | \\.  # one character
+    | \(\?[aiLmsux]+(?:-[imsx]+)?[:)]            # flags
+    | \{,\d*\}                                   # a repetition from zero
+    | \[:                                        # a class of POSIX in a set
+    | \[\^?\]?                                   # a set begins
+    | .
+    """,
+    re.DOTALL | re.VERBOSE,
 )
 _UNICODE_CLASSES = {r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", r"\b", r"\B"}
 
@@ -32,7 +40,7 @@ def pcre(pattern: str, *, ignore_case: bool = False) -> str:
     except re.error as error:
         raise NotExpressible(f"{pattern!r} is not a regular expression: {error}") from None
     pieces = _PIECES.findall(pattern)
-    translated = "".join(_translate(piece) for piece in pieces)
+    translated = "".join(_translated(pieces))
     unicode_matters = ignore_case or not _UNICODE_CLASSES.isdisjoint(pieces)
     return f"(*UCP){translated}" if unicode_matters else translated
 
@@ -44,7 +52,23 @@ def literal(text: str) -> str:
     return re.escape(text)
 
 
+def _translated(pieces: list[str]) -> Iterator[str]:
+    in_set = False
+    for piece in pieces:
+        if piece.startswith("\\") or piece == "[:":
+            yield _translate(piece)
+        elif in_set:
+            in_set = piece[-1] != "]"
+            yield piece
+        else:
+            in_set = piece.startswith("[")
+            yield _translate(piece)
+
+
 def _translate(piece: str) -> str:
+    if piece.startswith("{,"):
+        # For PCRE these are the characters themselves.
+        return f"{{0{piece[1:]}"
     if piece[:2] in (r"\u", r"\U"):
         return rf"\x{{{piece[2:]}}}"
     if piece == "[:":
