@@ -279,17 +279,41 @@ class TestDeclared:
         assert figures(matrix_database, wanted) == (1, 1)
 
 
-def test_where_the_orm_is_on_sql_primary_keys_are_at_id(django_sql):
-    code = """
+CODE = """
 import json
 from django.apps import apps
+from django.db import models
 from djongo_services.schema.references import model_references
-found = model_references([apps.get_model("auth.Group")])
+
+class Book(models.Model):
+    group = models.ForeignKey("auth.Group", models.CASCADE)
+    isbn = models.CharField(max_length=13, unique=True)
+    class Meta:
+        app_label = "djongo_services"
+
+class Comic(Book):
+    class Meta:
+        app_label = "djongo_services"
+
+class Loan(models.Model):
+    comic = models.OneToOneField(Comic, models.CASCADE, primary_key=True)
+    isbn = models.ForeignKey(Book, models.CASCADE, to_field="isbn")
+    class Meta:
+        app_label = "djongo_services"
+
+found = model_references([apps.get_model("auth.Group"), Comic, Loan])
 print(json.dumps([[one.collection, one.path, one.target, one.target_path] for one in found]))
 """
-    result = django_sql(code=code)
+
+
+def test_where_the_orm_is_on_sql_keys_are_at_id_and_inherited_fields_in_the_document(django_sql):
+    result = django_sql(code=CODE)
     assert result.returncode == 0, result.stderr
+    comic = "djongo_services_comic"
     assert json.loads(result.stdout) == [
+        [comic, ["group_id"], "auth_group", ["_id"]],
+        ["djongo_services_loan", ["_id"], comic, ["_id"]],
+        ["djongo_services_loan", ["isbn_id"], "djongo_services_book", ["isbn"]],
         ["auth_group_permissions", ["group_id"], "auth_group", ["_id"]],
         ["auth_group_permissions", ["permission_id"], "auth_permission", ["_id"]],
     ]

@@ -9,7 +9,11 @@ from django.apps import apps
 from django.db import connections, models, router
 
 from djongo_services.introspection.path import ELEMENT, Path
-from djongo_services.schema.mapping.layout import document_path
+from djongo_services.schema.mapping.layout import (
+    document_path,
+    embedded_fields_of,
+    fields_of,
+)
 from djongo_services.schema.references.auditing import ForeignReference
 from djongo_services.schema.spec import CollectionSpec
 
@@ -44,9 +48,11 @@ def model_references(
     """In the order of models and fields, each once.
 
     ``backend`` says whether django-mongodb-backend writes the documents; without it, that is so
-    where the routers send the models.
-    The collections of automatic many-to-many relations are taken along, proxies count as their
-    models, and a parent's fields are the parent's. Embedded models are looked into. ``among``
+    where the routers send the models. There a parent's fields are in the parent's collection, and
+    the link to it is a reference; elsewhere a document holds the inherited fields as well.
+
+    The collections of automatic many-to-many relations are taken along, and proxies count as their
+    models. Embedded models are looked into. ``among``
     names the models that live in the same database: references to others are left out, for their
     targets are not in MongoDB. Without it, those that the routers would send elsewhere are.
     Generic foreign keys name their target in the data and are not told.
@@ -58,7 +64,7 @@ def model_references(
     found: dict[ForeignReference, None] = {}
     for model in concrete:
         own = _is_on_mongodb(model) if backend is None else backend
-        for path, field in _foreign_keys(model._meta.local_fields, (), (), own):
+        for path, field in _foreign_keys(model, fields_of(model, backend=own), own):
             target = _concrete(field.remote_field.model)
             if target in known if known is not None else _is_beside(target, model):
                 found[_reference(model, path, field, own)] = None
@@ -68,33 +74,42 @@ def model_references(
 def _reference(
     model: Model, path: Path, field: models.ForeignKey[Any, Any], backend: bool
 ) -> ForeignReference:
-    target = field.target_field
+    target = _concrete(field.remote_field.model)
     return ForeignReference(
         model=model._meta.label,
         collection=model._meta.db_table,
         path=path,
-        # The target field of a key into an inherited model may be its parent's.
-        target=_concrete(target.model)._meta.db_table,
-        target_path=_path(target, backend),
+        target=target._meta.db_table,
+        target_path=_path(target, field.target_field, backend),
     )
 
 
-def _path(field: _Field, backend: bool) -> Path:
-    return tuple(document_path(field, backend=backend).split("."))
+def _path(model: Model, field: _Field, backend: bool) -> Path:
+    return tuple(document_path(field, backend=backend, model=model).split("."))
 
 
 def _foreign_keys(
-    fields: Iterable[Any], prefix: Path, above: tuple[Model, ...], backend: bool
+    model: Model,
+    fields: Iterable[Any],
+    backend: bool,
+    prefix: Path = (),
+    above: tuple[Model, ...] = (),
 ) -> Iterator[tuple[Path, models.ForeignKey[Any, Any]]]:
     """Those among the fields and in the models embedded in them; ``above`` ends recursion."""
+    # The key of an embedded document is a field like any other.
+    columns = backend or bool(above)
     for field in fields:
-        if isinstance(field, models.ForeignKey):
-            # The key of an embedded document is a field like any other.
-            yield (*prefix, *_path(field, backend or bool(above))), field
+        if isinstance(field, models.ForeignKey) and (columns or not _is_parent_link(field)):
+            yield (*prefix, *_path(model, field, columns)), field
         for path, embedded in _embedded(field):
             if embedded not in above:
                 below = (*prefix, field.column, *path)
-                yield from _foreign_keys(embedded._meta.fields, below, (*above, embedded), backend)
+                within = embedded_fields_of(embedded)
+                yield from _foreign_keys(embedded, within, backend, below, (*above, embedded))
+
+
+def _is_parent_link(field: models.ForeignKey[Any, Any]) -> bool:
+    return bool(getattr(field.remote_field, "parent_link", False))
 
 
 def _embedded(field: Any) -> Iterator[tuple[Path, Model]]:
