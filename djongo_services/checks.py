@@ -10,6 +10,7 @@
 ``djongo_services.W007``      ATOMIC_REQUESTS on a MongoDB alias does nothing
 ``djongo_services.W008``      MongoTransactionMiddleware is listed more than once
 ``djongo_services.W009``      MongoTransactionMiddleware is too far in
+``djongo_services.E010``      an index of ``djongo_services.indexes`` is wrong
 ============================  =====================================================
 """
 

@@ -97,5 +97,5 @@ def test_alternatives_and_exceptions(matrix_database, request):
     assert found.reasons == (
         "a: 'x' breaks minLength 3",
         "b: is string, must be int, or b: is string, must be bool",
-        "c: matches {'enum': ['no']}, which is excluded",
+        "c: matches what is excluded",
     )

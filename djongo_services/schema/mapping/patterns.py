@@ -13,6 +13,7 @@ of a group.
 from __future__ import annotations
 
 import importlib
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -43,6 +44,7 @@ class Pattern:
     """Whether very long strings can exceed the server's recursion, and fail to match."""
 
 
+@functools.lru_cache(maxsize=512)
 def translate(source: str, flags: int = 0, *, wide: bool = True, end: str = r"\z") -> Pattern:
     """The pattern that ``re.search(source, ...)`` is to the server.
 
