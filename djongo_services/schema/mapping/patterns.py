@@ -12,8 +12,8 @@ of a group.
 
 from __future__ import annotations
 
-import importlib
 import functools
+import importlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
