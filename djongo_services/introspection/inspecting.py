@@ -304,7 +304,7 @@ def _explain(database: Database[Any], error: PyMongoError) -> NoReturn:
         case OperationFailure(code=13):
             raise PermissionMissing(
                 f"The database user may not list the collections of {database.name!r} at {where}; "
-                f"grant the role read on that database."
+                f"grant the role read on that database, or connect as a user who has it."
             ) from error
         case _:
             raise error
