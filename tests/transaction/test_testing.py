@@ -23,7 +23,6 @@ from djongo_services.transaction import (
 )
 from djongo_services.transaction.testing import RollbackMixin, capture_on_commit, rolled_back
 
-
 Mongo = Database[dict[str, Any]]
 
 

@@ -33,7 +33,7 @@ from djongo_services.schema.reporting import (
 )
 from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.syncing import Policy, list_violations, make_plan
-from djongo_services.schema.target import select_specs, specs_for
+from djongo_services.schema.target import models_of, select_specs, specs_for
 
 MODES = ("plan", "check", "from_plan", "rollback", "history", "violations")
 
@@ -168,7 +168,8 @@ class Command(ServiceCommand):
             from djongo_services.schema.references import audit_references, spec_references
 
             backend = connection.settings.database is not None
-            declared = spec_references(specs, backend=backend)
+            beside = models_of(connection)
+            declared = spec_references(specs, backend=backend, among=beside)
             with self.progress(options) as progress:
                 found = audit_references(connection.database, declared, progress=progress)
             dangling = bool(found)
