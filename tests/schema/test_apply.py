@@ -105,7 +105,8 @@ class TestRefused:
     def test_a_65th_index(self, database):
         many = [IndexSpec(name=f"i{n}", keys=((f"f{n}", 1),)) for n in range(64)]
         with pytest.raises(
-            OperationRefused, match=r"things: could not build 64 indexes: .*and 59 more: .*too many indexes"
+            OperationRefused,
+            match=r"things: could not build 64 indexes: .*and 59 more: .*too many indexes",
         ):
             apply(database, plan_for(database, things(*many)))
 
