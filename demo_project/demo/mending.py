@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson import ObjectId
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
-from demo_project.archive.models import Loan, Note, Person, Place
 from demo_project.demo.step import StepFailed
+
+if TYPE_CHECKING:
+    # The list of the demo's steps can be read before Django is set up.
+    from demo_project.archive.models import Loan, Note, Person, Place
 
 Json = dict[str, Any]
 
@@ -24,9 +28,9 @@ def mend(document: Json) -> Iterator[str]:
         name = violations["collection"]
         if name not in _MENDERS:
             raise StepFailed(f"Nobody knows how to mend a document of {name}.")
-        model, mender = _MENDERS[name]
+        label, mender = _MENDERS[name]
         for example in violations["examples"]:
-            found = model._default_manager.get(pk=ObjectId(example["_id"]["$oid"]))
+            found = apps.get_model(label)._default_manager.get(pk=ObjectId(example["_id"]["$oid"]))
             said = mender(found)
             _save(found)
             yield f"{found}: {said}"
@@ -41,7 +45,7 @@ def _save(instance: Model) -> None:
 
 
 def _mend_person(person: Person) -> str:
-    was, person.role = person.role, Person.Role.VOLUNTEER
+    was, person.role = person.role, person.Role.VOLUNTEER
     return f"{was} is now {person.role.value}"
 
 
@@ -66,9 +70,9 @@ def _mend_loan(loan: Loan) -> str:
 _COUNTRIES = {358: "FI"}
 """By what one dials."""
 
-_MENDERS: dict[str, tuple[type[Model], Callable[[Any], str]]] = {
-    "archive_person": (Person, _mend_person),
-    "archive_place": (Place, _mend_place),
-    "archive_note": (Note, _mend_note),
-    "archive_loan": (Loan, _mend_loan),
+_MENDERS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "archive_person": ("archive.Person", _mend_person),
+    "archive_place": ("archive.Place", _mend_place),
+    "archive_note": ("archive.Note", _mend_note),
+    "archive_loan": ("archive.Loan", _mend_loan),
 }
