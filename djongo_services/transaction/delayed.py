@@ -79,7 +79,8 @@ class _Begin:
             return client
         if asyncio.get_running_loop() is self._home:
             return client
-        # A passing loop, such as that of async_to_sync, will be gone when the block ends.
+        # A passing loop, such as that of async_to_sync, will be gone when the block ends. Django
+        # connects in a thread without a loop only.
         with ThreadPoolExecutor(1) as executor:
             found = executor.submit(lambda: self._connection.client).result()
         return driver.watch(found, self._connection.key)

@@ -46,11 +46,14 @@ class Site:
         """The middleware inside of ours."""
         self.settings.MIDDLEWARE = [*([OURS] if ours else []), *inner]
 
-    def request(self, method: str, path: str, **options: Any) -> HttpResponse:
+    def request(
+        self, method: str, path: str, *, cookies: dict[str, str] | None = None, **options: Any
+    ) -> HttpResponse:
         if self.stack == "sync":
             client = Client(raise_request_exception=False)
+            client.cookies.load(cookies or {})
             return getattr(client, method)(path, **options)
-        return asyncio.run(self._arequest(method, path, **options))
+        return asyncio.run(self._arequest(method, path, cookies or {}, **options))
 
     def post(self, path: str, **options: Any) -> HttpResponse:
         return self.request("post", path, **options)
@@ -58,9 +61,12 @@ class Site:
     def get(self, path: str, **options: Any) -> HttpResponse:
         return self.request("get", path, **options)
 
-    async def _arequest(self, method: str, path: str, **options: Any) -> HttpResponse:
+    async def _arequest(
+        self, method: str, path: str, cookies: dict[str, str], **options: Any
+    ) -> HttpResponse:
         try:
             client = AsyncClient(raise_request_exception=False)
+            client.cookies.load(cookies)
             return await getattr(client, method)(path, **options)
         finally:
             for alias in connections:

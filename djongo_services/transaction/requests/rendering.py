@@ -92,6 +92,12 @@ class LeftOpen:
 
 
 def _close(blocks: ViewBlocks, error: BaseException | None) -> BaseException | None:
-    if blocks.begun_in_a_loop():
-        return async_to_sync(blocks.aclose)(error)
-    return blocks.close(error)
+    if not blocks.begun_in_a_loop():
+        return blocks.close(error)
+    blocks.suspend()
+
+    async def close() -> BaseException | None:
+        blocks.resume()
+        return await blocks.aclose(error)
+
+    return async_to_sync(close)()

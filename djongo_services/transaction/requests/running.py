@@ -137,7 +137,7 @@ async def _aattempt(
     attempt: Attempt | None = None,
 ) -> Any:
     number = 1 if attempt is None else attempt.number
-    blocks = ViewBlocks(treatment, number, home=asyncio.get_running_loop())
+    blocks = ViewBlocks(treatment, number, home=_home(served, treatment))
     try:
         response = await call()
         if _is_left_open(response, request, served, treatment, blocks):
@@ -150,6 +150,13 @@ async def _aattempt(
     if (failure := await blocks.aclose(None)) is not None:
         raise failure
     return response
+
+
+def _home(served: ServedRequest | None, treatment: Treatment) -> asyncio.AbstractEventLoop | None:
+    """The loop that will still be there when the transactions end, if there is one."""
+    if treatment.rendering and served is not None and served.is_in_sync_stack:
+        return None
+    return asyncio.get_running_loop()
 
 
 def _is_left_open(

@@ -26,13 +26,14 @@ def streamed(content: Any, *, snapshot: bool = False) -> Any:
     :param snapshot: read one moment in all of the stream, from MongoDB 5.0 on, for as long as the
         server keeps it (minSnapshotHistoryWindowInSeconds, five minutes by default).
     """
-    clocks = _continued(snapshot)
+    request = CLOCKS.get()
     if hasattr(content, "__aiter__"):
-        return _astream(aiter(content), clocks)
-    return _stream(iter(content), clocks)
+        return _astream(aiter(content), request, snapshot)
+    return _stream(iter(content), request, snapshot)
 
 
-def _stream(steps: Iterator[T], clocks: Clocks) -> Iterator[T]:
+def _stream(steps: Iterator[T], request: Clocks | None, snapshot: bool) -> Iterator[T]:
+    clocks = _continued(request, snapshot)
     try:
         while True:
             # The server may take each chunk in another context, and do its own work in between.
@@ -49,7 +50,10 @@ def _stream(steps: Iterator[T], clocks: Clocks) -> Iterator[T]:
             close()
 
 
-async def _astream(steps: AsyncIterator[T], clocks: Clocks) -> AsyncIterator[T]:
+async def _astream(
+    steps: AsyncIterator[T], request: Clocks | None, snapshot: bool
+) -> AsyncIterator[T]:
+    clocks = _continued(request, snapshot)
     try:
         while True:
             token = CLOCKS.set(clocks)
@@ -74,9 +78,9 @@ class _AllSnapshots(Clocks):
         return clock
 
 
-def _continued(snapshot: bool) -> Clocks:
-    """New clocks that go on where those of the request are."""
-    current = CLOCKS.get()
-    used = {} if current is None else current.used()
+def _continued(request: Clocks | None, snapshot: bool) -> Clocks:
+    """New clocks that go on where those of the request are when the first step is taken: its
+    transactions have ended by then."""
+    used = {} if request is None else request.used()
     times = {key: (clock.cluster_time, clock.operation_time) for key, clock in used.items()}
     return (_AllSnapshots if snapshot else Clocks)(times)
