@@ -113,7 +113,7 @@ def middleware_settings() -> MiddlewareSettings:
 def _aliases(entry: Mapping[str, Any]) -> dict[str, AliasSettings]:
     known = list(settings.connections)
     using = entry.get("USING", known)
-    if isinstance(using, str) or not all(isinstance(alias, str) for alias in using):
+    if not isinstance(using, list | tuple) or not all(isinstance(alias, str) for alias in using):
         raise ImproperlyConfigured(f'{WHERE}["USING"] must be a list of connections.')
     own = entry.get("ALIASES", {})
     if not isinstance(own, Mapping):
