@@ -15,6 +15,16 @@ MODULES = {
         "ObjectIdField",
     },
     "django_mongodb_backend.models": {"EmbeddedModel"},
+    "djongo_services.indexes": {
+        "GeoIndex",
+        "HashedIndex",
+        "MongoIndex",
+        "SparseIndex",
+        "TTLIndex",
+        "TextIndex",
+        "UniqueIndex",
+        "WildcardIndex",
+    },
     "djongo_services.modelfields": {"BSONField", "Decimal128Field"},
 }
 CALLED_OF_MODELS = {
@@ -95,6 +105,10 @@ def _assert_value(value: ast.expr, classes: set[str]) -> None:
             pass
         case ast.Name(id=name):
             assert name in classes
+        case ast.Dict(keys=keys, values=values):
+            assert all(isinstance(key, ast.Constant) for key in keys)
+            for item in values:
+                _assert_value(item, classes)
         case ast.List(elts=items) | ast.Tuple(elts=items):
             for item in items:
                 _assert_value(item, classes)

@@ -48,31 +48,26 @@ INDEXES: Sequence[Mapping[str, Any]] = [
 
 EXPECTED_META = """\
 indexes = [
+    UniqueIndex(fields=["email"], name="email_1", nulls_distinct=False),
     models.Index(fields=["name"], name="name_1"),
     models.Index(fields=["-name", "id"], name="name_-1__id_1"),
     models.Index(fields=["email", "name"], name="a_very_long_name_of_an_index_1"),
-    models.Index(fields=["email", "-name"], name="people_a_very_long_na_b2ae36db"),
+    MongoIndex(fields=["email", "-name"], name="a_very_long_name_of_an_index_12"),
+    MongoIndex(fields=["address.zip"], name="address.zip_1"),
     models.Index(
         fields=["name"],
         name="partial",
         condition=models.Q(email__gte="m", name__exact="x"),
     ),
+    SparseIndex(fields=["name"], name="sparse"),
 ]
-constraints = [
-    models.UniqueConstraint(fields=["email"], name="email_1"),
-]
-# people_a_very_long_na_b2ae36db is called a_very_long_name_of_an_index_12 in the database.
-# Index {"name": "address.zip_1", "key": {"address.zip": 1}}: this class has no field
-# address.zip.
-# Index {"name": "text", "key": {"_fts": "text"}, "weights": {"name": 1}}: Django has no
-# text index.
-# Index {"name": "seen_1", "key": {"seen": 1}, "expireAfterSeconds": 60}: Django has no
-# expireAfterSeconds like this.
+# Index {"name": "text", "key": {"_fts": "text"}, "weights": {"name": 1}}: this class has no
+# field _fts.
+# Index {"name": "seen_1", "key": {"seen": 1}, "expireAfterSeconds": 60}: TTLIndex is for a
+# DateTimeField.
 # Index {"name": "partial_elsewhere", "key": {"name": 1}, "partialFilterExpression":
-# {"email": {"$exists": true}}}: Django has no partialFilterExpression like this.
-# Index {"name": "sparse", "key": {"name": 1}, "sparse": true}: Django has no sparse like
-# this.
-# Index {"name": "at_2d", "key": {"at": "2d"}}: Django has no 2d index."""
+# {"email": {"$exists": true}}}: no condition makes its partialFilterExpression.
+# Index {"name": "at_2d", "key": {"at": "2d"}}: this class has no field at."""
 
 
 def test_indexes_are_declared_or_told() -> None:
@@ -117,8 +112,11 @@ def test_an_index_of_one_field_is_said_by_the_field(tmp_path: Path) -> None:
     assert "    name = models.TextField(db_index=True)\n" in things
     assert "    code = models.TextField(unique=True)\n" in things
     assert "    mixed = BSONField(db_index=True)\n" in things
-    assert things.count("db_index=False") == 1  # reader has no index, owner has Django's own
+    # Neither has an index of its own that Django makes: reader has none, badge refuses nulls too.
+    assert things.count("db_index=False") == 2
+    assert "OneToOneField" not in things
     meta = things[things.index("        indexes") :]
+    assert 'UniqueIndex(fields=["badge"], name="badge_1", nulls_distinct=False)' in meta
     assert meta.count("models.Index(") == 2
     assert 'fields=["-back"]' in meta
     assert 'name="partial"' in meta

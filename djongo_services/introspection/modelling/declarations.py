@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Value: TypeAlias = (
-    "bool | int | str | Call | ClassReference | tuple[Value, ...] | list[Value] | None"
+    "bool | int | str | Call | ClassReference | Dictionary | tuple[Value, ...] | list[Value] | None"
 )
 """What may stand as an argument. Nothing else is ever written, so data cannot become code."""
 
@@ -29,6 +29,13 @@ class ClassReference:
     """A class of the same module, declared earlier."""
 
     name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dictionary:
+    """``{"key": value}``."""
+
+    items: tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

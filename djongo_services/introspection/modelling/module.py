@@ -19,7 +19,13 @@ from djongo_services.introspection.modelling.embedded import (
     with_options,
 )
 from djongo_services.introspection.modelling.header import about, header
-from djongo_services.introspection.modelling.indexes import declare_indexes, with_index
+from djongo_services.introspection.modelling.index_fields import RELATIONS, IndexFields
+from djongo_services.introspection.modelling.indexes import (
+    declare_indexes,
+    declare_plain_indexes,
+    refuses_second_null,
+    with_index,
+)
 from djongo_services.introspection.modelling.naming import (
     RESERVED_FIELDS,
     Namespace,
@@ -73,21 +79,15 @@ class _Builder:
 
     def collection_class(self, report: CollectionReport) -> ClassDeclaration:
         collection = report.collection
-        names = self._field_names[collection.name]
-        fields = list(self._fields(report))
-        functions = {each.name: each.call.function for each in fields}
-        found = declare_indexes(
-            collection,
-            {**names, "_id": "id"},
-            self._index_names,
-            functions=functions if self.style == "backend" else None,
-        )
+        key, fields = self._key(report), list(self._fields(report))
+        declare = declare_indexes if self.style == "backend" else declare_plain_indexes
+        found = declare(collection, self._index_fields(report, key, fields), self._index_names)
         return ClassDeclaration(
             name=self._class_names[collection.name],
             base="models.Model",
             comments=about(report),
             fields=(
-                self._key(report),
+                key,
                 *(with_index(each, found.options.get(each.name)) for each in fields),
             ),
             remarks=tuple(self._left_out(report)),
@@ -95,6 +95,22 @@ class _Builder:
             indexes=found.indexes,
             constraints=found.constraints,
             index_remarks=found.remarks,
+        )
+
+    def _index_fields(
+        self, report: CollectionReport, key: FieldDeclaration, fields: list[FieldDeclaration]
+    ) -> IndexFields:
+        by_name = {found.name: found for found in fields}
+        names = self._field_names[report.collection.name]
+        declared = {key: by_name[name] for key, name in names.items()}
+        return IndexFields(
+            fields={**declared, "_id": key},
+            embedded={found.name: found for found in self.embedded.declarations()},
+            key_types={
+                facts.key(found): next(iter(facts.kinds(found)))
+                for found in self._modelled(report)
+                if declared[facts.key(found)].call.function in RELATIONS
+            },
         )
 
     def _find_targets(self) -> Iterator[tuple[str, Target]]:
@@ -163,6 +179,10 @@ class _Builder:
             return None
         reference, target = related
         name = self._field_names[report.collection.name][facts.key(found)]
+        nulls_too = refuses_second_null(report.collection, facts.key(found))
+        if self.style == "backend" and nulls_too:
+            # A OneToOneField has an index of its own, which lets nulls through.
+            reference = replace(reference, unique=False)
         call = relations.relation_call(
             reference,
             target,

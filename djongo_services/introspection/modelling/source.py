@@ -10,6 +10,7 @@ from djongo_services.introspection.modelling.declarations import (
     Call,
     ClassDeclaration,
     ClassReference,
+    Dictionary,
     Module,
     Value,
 )
@@ -24,8 +25,19 @@ _BACKEND_FIELDS = (
     "ObjectIdAutoField",
     "ObjectIdField",
 )
+_INDEXES = (
+    "GeoIndex",
+    "HashedIndex",
+    "MongoIndex",
+    "SparseIndex",
+    "TTLIndex",
+    "TextIndex",
+    "UniqueIndex",
+    "WildcardIndex",
+)
 _IMPORTED: dict[str, str] = {
     **dict.fromkeys(_BACKEND_FIELDS, "django_mongodb_backend.fields"),
+    **dict.fromkeys(_INDEXES, "djongo_services.indexes"),
     "EmbeddedModel": "django_mongodb_backend.models",
     "BSONField": "djongo_services.modelfields",
     "Decimal128Field": "djongo_services.modelfields",
@@ -122,7 +134,11 @@ def _imports(module: Module) -> Iterator[str]:
 
 
 def _functions(declaration: ClassDeclaration) -> Iterator[str]:
-    pending: list[Value] = [found.call for found in declaration.fields]
+    pending: list[Value] = [
+        *(found.call for found in declaration.fields),
+        *declaration.indexes,
+        *declaration.constraints,
+    ]
     while pending:
         match pending.pop():
             case Call() as call:
@@ -208,5 +224,7 @@ def _parts(value: Value) -> tuple[str, list[tuple[str, Value]], str]:
             return "(", [("", item) for item in value], ")"
         case list():
             return "[", [("", item) for item in value], "]"
+        case Dictionary():
+            return "{", [(f"{literal(key)}: ", item) for key, item in value.items], "}"
         case _:
             return literal(value), [], ""

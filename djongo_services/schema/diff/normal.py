@@ -12,23 +12,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from djongo_services.introspection.catalog import Direction, Index
+from djongo_services.introspection.collations import COLLATION_DEFAULTS
 from djongo_services.schema.diff.filters import Frozen, freeze, normal_filter
 from djongo_services.schema.spec import IndexSpec
 
 Keys: TypeAlias = tuple[tuple[str, int | str], ...]
-
-COLLATION_DEFAULTS: dict[str, Any] = {
-    "caseLevel": False,
-    "caseFirst": "off",
-    "strength": 3,
-    "numericOrdering": False,
-    "alternate": "non-ignorable",
-    "maxVariable": "punct",
-    "normalization": False,
-    "backwards": False,
-}
-"""MongoDB manual, "Collation". A locale may bring others, and the server fills them in for an
-index but not for a collection (measured on 6.0.27): see LOCALE_DEFAULTS."""
 
 _NORMALIZING = "as bn my el gu he hi ig kn km kok mr or ps fa fa_AF pa si ta te th vi yi yo"
 
@@ -39,7 +27,8 @@ LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
     "fr_CA": {"backwards": True},
     "th": {"alternate": "shifted", "normalization": True},
 }
-"""What an index of 6.0.27 gets where its collation names only the locale."""
+"""What an index of 6.0.27 gets, beside COLLATION_DEFAULTS, where its collation names only the
+locale."""
 
 OPTION_DEFAULTS: dict[str, Any] = {
     "unique": False,

@@ -20,7 +20,7 @@ from djongo_services.schema.constraints import check_queries
 from djongo_services.schema.mapping import model_schema
 from djongo_services.schema.options import create_arguments, options_of
 from djongo_services.schema.spec import CollectionSpec, IndexSpec, Problem
-from djongo_services.schema.target.declared import Declared
+from djongo_services.schema.target.declared import Declared, is_named
 from djongo_services.schema.target.merging import SpecConflict, merge, without_twins
 from djongo_services.schema.target.models import UnknownModel, models_of, select_specs
 from djongo_services.schema.target.recorded import record_indexes
@@ -151,8 +151,9 @@ def _recorded(model: type[Model], document: Mapping[str, Any]) -> IndexSpec:
 def _origin(model: type[Model], name: str, keys: tuple[tuple[str, Any], ...]) -> tuple[bool, str]:
     """Whether the model chose the name, and who asked for the index."""
     meta: Any = model._meta
-    if any(index.name == name for index in meta.indexes):
-        return True, f"{meta.label}.Meta.indexes"
+    for index in meta.indexes:
+        if index.name == name:
+            return is_named(model, index), f"{meta.label}.Meta.indexes"
     if any(constraint.name == name for constraint in meta.constraints):
         return True, f"{meta.label}.Meta.constraints"
     columns = {field.column: field.name for field in meta.local_concrete_fields}

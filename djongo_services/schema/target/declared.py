@@ -96,6 +96,7 @@ class Declared:
             name=index.name,
             keys=tuple(keys),
             options=options,
+            named=is_named(self.model, index),
             declared_by=f"{self.label}.Meta.indexes",
         )
 
@@ -147,6 +148,15 @@ class Declared:
         self.problems.append(
             Problem(subject=f"{self.label}: {subject}", reason=f"It is not created: {reason}.")
         )
+
+
+def is_named(model: type[Model], index: Index) -> bool:
+    """Whether the model chose the name of one of its ``Meta.indexes``, or left it to Django."""
+    if index.contains_expressions:
+        return True
+    unnamed = index.clone()
+    unnamed.set_name_with_model(model)
+    return unnamed.name != index.name
 
 
 def _obstacle(constraint: Any) -> str | None:

@@ -1,0 +1,257 @@
+"""Indexes as the classes of :mod:`djongo_services.indexes`, or as Django's where these do.
+
+What a class makes of its arguments is the same index again, options and all: a schema that was
+read this way and compared with its database differs in no index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from djongo_services.introspection.catalog import Index
+from djongo_services.introspection.collations import stated_collation
+from djongo_services.introspection.modelling.declarations import Call, Dictionary, Value
+from djongo_services.introspection.modelling.index_conditions import condition, is_presence
+from djongo_services.introspection.modelling.index_fields import IndexField, IndexFields
+
+_SERVERS_OWN = frozenset(
+    {"v", "key", "name", "ns", "background"}
+    | {"textIndexVersion", "2dsphereIndexVersion", "hashVersion"}
+)
+"""What an index says of itself without being asked."""
+_LONGEST_TTL = 2**31 - 1
+_PLANE = {"bits": 26, "min": -180, "max": 180}
+_LANGUAGES = {"default_language": "english", "language_override": "language"}
+
+
+class Inexpressible(Exception):
+    """No class says this index; the reason as a clause."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Said:
+    call: Call
+    options: frozenset[str] = frozenset()
+    """What of the index's definition the call says."""
+    collates: bool = True
+    """Whether the class takes a collation."""
+
+
+_Kind: TypeAlias = Callable[[Index, IndexFields], _Said]
+
+
+def index_class(
+    index: Index, fields: IndexFields, *, inherited: Mapping[str, Any] | None = None
+) -> Call:
+    """The index without its name; ``inherited`` is the collation of its collection.
+
+    Raises Inexpressible.
+    """
+    kind = _KINDS.get(index.type)
+    if kind is None:
+        raise Inexpressible(f"there is no class for a {index.type} index")
+    said = kind(index, fields)
+    shared = _shared(index, fields, said, inherited)
+    told = _SERVERS_OWN | said.options | {"hidden", "collation"}
+    if "condition" in shared:
+        told |= {"partialFilterExpression"}
+    if left := [name for name, value in index.definition.items() if value and name not in told]:
+        raise Inexpressible(f"no class has {' and '.join(sorted(left))} like this")
+    call = said.call.having(**shared)
+    narrow = "condition" in shared and not _is_comparison(shared["condition"])
+    return _extended(call) if narrow or shared.keys() & {"hidden", "collation"} else call
+
+
+def _is_comparison(condition: Value) -> bool:
+    """Whether the backend itself makes a partial filter of the ``Q``."""
+    names = [name for name, _ in condition.kwargs] if isinstance(condition, Call) else []
+    return not any(name.endswith(("__isnull", "__in")) for name in names)
+
+
+def _extended(call: Call) -> Call:
+    """Django's own classes have no room for it."""
+    match call.function:
+        case "models.Index":
+            return Call(function="MongoIndex", kwargs=call.kwargs)
+        case "models.UniqueConstraint":
+            return Call(function="UniqueIndex", kwargs=call.kwargs)
+    return call
+
+
+def _shared(
+    index: Index, fields: IndexFields, said: _Said, inherited: Mapping[str, Any] | None
+) -> dict[str, Value]:
+    """What every class takes."""
+    shared: dict[str, Value] = {}
+    partial = index.partial_filter
+    if partial is not None and "partialFilterExpression" not in said.options:
+        filter_ = condition(partial, fields)
+        if filter_ is None:
+            raise Inexpressible("no condition makes its partialFilterExpression")
+        shared["condition"] = filter_
+    if index.hidden:
+        shared["hidden"] = True
+    collation = index.collation or (inherited and {"locale": "simple"})
+    if collation and not said.collates:
+        raise Inexpressible("its class has no collation")
+    if collation and collation != inherited:
+        shared["collation"] = Dictionary(items=tuple(stated_collation(collation).items()))
+    return shared
+
+
+def _ordinary(index: Index, fields: IndexFields) -> _Said:
+    paths = [path for path, _ in index.keys]
+    if len(set(paths)) < len(paths):
+        raise Inexpressible("a field occurs twice in it")
+    names: list[Value] = [_signed(path, direction, fields) for path, direction in index.keys]
+    if index.expire_after_seconds is not None:
+        return _expiring(index, fields, names)
+    if index.sparse:
+        options = {"unique": True} if index.unique else {}
+        call = Call(function="SparseIndex", kwargs=(("fields", names),)).having(**options)
+        return _Said(call=call, options=frozenset({"sparse", "unique"}))
+    if index.unique:
+        return _unique(index, fields, names)
+    dotted = any("." in path for path in paths)
+    function = "MongoIndex" if dotted else "models.Index"
+    return _Said(call=Call(function=function, kwargs=(("fields", names),)))
+
+
+def _expiring(index: Index, fields: IndexFields, names: list[Value]) -> _Said:
+    seconds = index.expire_after_seconds
+    found = fields.find(index.keys[0][0])
+    if len(names) > 1 or index.unique or index.sparse:
+        raise Inexpressible("TTLIndex has one field and is neither unique nor sparse")
+    if seconds is None or seconds != seconds or not 0 <= seconds <= _LONGEST_TTL:
+        raise Inexpressible(f"TTLIndex has no expireAfterSeconds of {seconds}")
+    call = found.call if found else None
+    if call is not None and call.function != "models.DateTimeField":
+        raise Inexpressible("TTLIndex is for a DateTimeField")
+    kwargs: tuple[tuple[str, Value], ...] = (("fields", names), ("expire_after", int(seconds)))
+    return _Said(
+        call=Call(function="TTLIndex", kwargs=kwargs), options=frozenset({"expireAfterSeconds"})
+    )
+
+
+def _unique(index: Index, fields: IndexFields, names: list[Value]) -> _Said:
+    """As a constraint where that makes it: without nulls by type, as SQL has it."""
+    partial = dict(index.partial_filter or {})
+    present = all(
+        (found := fields.find(path)) is not None and is_presence(partial.get(path), found)
+        for path, _ in index.keys
+    )
+    rest = {path: partial[path] for path in partial if not present or path not in dict(index.keys)}
+    plain = not any(str(name).startswith("-") or "." in str(name) for name in names)
+    constraint = present and not rest and plain
+    call = Call(
+        function="models.UniqueConstraint" if constraint else "UniqueIndex",
+        kwargs=(("fields", names),),
+    )
+    if not present:
+        call = call.having(nulls_distinct=False)
+    options = {"unique", "partialFilterExpression"}
+    if rest:
+        filter_ = condition(rest, fields)
+        if filter_ is None:
+            raise Inexpressible("no condition makes its partialFilterExpression")
+        call = call.having(condition=filter_)
+    return _Said(call=call, options=frozenset(options))
+
+
+def _text(index: Index, fields: IndexFields) -> _Said:
+    if any(direction != "text" for _, direction in index.keys):
+        raise Inexpressible("TextIndex has fields for text alone")
+    names = {path: _name(path, fields) for path, _ in index.keys}
+    weights = {names[path]: int(weight) for path, weight in (index.weights or {}).items()}
+    call = Call(function="TextIndex", kwargs=(("fields", list(names.values())),))
+    heavier = tuple((name, weight) for name, weight in weights.items() if weight != 1)
+    if heavier:
+        call = call.having(weights=Dictionary(items=heavier))
+    for option, default in _LANGUAGES.items():
+        if (value := index.definition.get(option, default)) != default:
+            call = call.having(**{option: value})
+    return _Said(call=call, options=frozenset({"weights", *_LANGUAGES}), collates=False)
+
+
+def _special(function: str) -> _Kind:
+    """Of a kind that is that of the first key."""
+
+    def declare(index: Index, fields: IndexFields) -> _Said:
+        (_, kind), *rest = index.keys
+        if not isinstance(kind, str) or any(isinstance(direction, str) for _, direction in rest):
+            raise Inexpressible(f"{function} begins with its {index.type} key and has one")
+        first, *others = index.keys
+        names: list[Value] = [_name(first[0], fields)]
+        names += [_signed(path, direction, fields) for path, direction in others]
+        call = Call(function=function, kwargs=(("fields", names),))
+        if kind == "2d":
+            call = call.having(kind="2d", **_plane(index))
+        options = frozenset(_PLANE) if kind == "2d" else frozenset[str]()
+        return _Said(call=call, options=options, collates=kind != "2d")
+
+    return declare
+
+
+def _plane(index: Index) -> dict[str, Value]:
+    given: dict[str, Value] = {}
+    for option, default in _PLANE.items():
+        value = index.definition.get(option, default)
+        if value != int(value):
+            raise Inexpressible(f"its {option} is no whole number")
+        if value != default:
+            given[option] = int(value)
+    return given
+
+
+def _wildcard(index: Index, fields: IndexFields) -> _Said:
+    if len(index.keys) > 1:
+        raise Inexpressible("WildcardIndex has one key")
+    path = index.keys[0][0].removesuffix("$**").removesuffix(".")
+    names: list[Value] = [_name(path, fields)] if path else []
+    call = Call(function="WildcardIndex", kwargs=(("fields", names),) if names else ())
+    projection = _flat(index.wildcard_projection or {})
+    if any(projection.values()):
+        projection = {path: taken for path, taken in projection.items() if taken or path != "_id"}
+    if len(set(projection.values())) > 1:
+        raise Inexpressible("WildcardIndex takes paths in or leaves paths out")
+    if projection:
+        items = tuple((_name(path, fields), taken) for path, taken in projection.items())
+        call = call.having(projection=Dictionary(items=items))
+    return _Said(call=call, options=frozenset({"wildcardProjection"}))
+
+
+def _flat(projection: Mapping[str, Any], above: str = "") -> dict[str, bool]:
+    """Dotted paths; 5.0 lists nested ones."""
+    found: dict[str, bool] = {}
+    for name, value in projection.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{above}{name}.")
+        else:
+            found[f"{above}{name}"] = bool(value)
+    return found
+
+
+def _signed(path: str, direction: Any, fields: IndexFields) -> str:
+    if isinstance(direction, str):
+        raise Inexpressible(f"a {direction} key stands among others in it")
+    return f"-{_name(path, fields)}" if direction < 0 else _name(path, fields)
+
+
+def _name(path: str, fields: IndexFields) -> str:
+    found: IndexField | None = fields.find(path)
+    if found is None:
+        raise Inexpressible(f"this class has no field {path}")
+    return found.name
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "regular": _ordinary,
+    "compound": _ordinary,
+    "text": _text,
+    "2dsphere": _special("GeoIndex"),
+    "2d": _special("GeoIndex"),
+    "hashed": _special("HashedIndex"),
+    "wildcard": _wildcard,
+}
