@@ -9,8 +9,8 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, router
 from django.db import connections as databases
-from django.db import router
 from pymongo.errors import PyMongoError
 
 from djongo_services.conf import settings
@@ -96,11 +96,14 @@ def _asked(named: Sequence[str]) -> Iterator[Connection]:
 
 
 def _waiting(alias: str) -> bool:
-    """Whether migrations of this alias wait to be applied."""
+    """Whether migrations of this alias wait to be applied, or nobody can tell."""
     from django.db.migrations.executor import MigrationExecutor
 
-    executor = MigrationExecutor(databases[alias])
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    try:
+        executor = MigrationExecutor(databases[alias])
+        return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    except (DatabaseError, PyMongoError, ImproperlyConfigured, ValueError):
+        return True  # check_servers says what is wrong.
 
 
 def _specs_of(

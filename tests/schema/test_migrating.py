@@ -104,3 +104,9 @@ class TestCheck:
         found = [one.id for one in run_checks(databases=["default"])]
         assert found.count("djongo_services.W003") == 1
         assert drift() == []
+
+    @pytest.mark.parametrize("host", ["mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=50", "x://"])
+    def test_an_unusable_database_of_the_orm_is_no_traceback(self, manage, host):
+        result = manage("check", "--database", "default", env={"DJONGO_SERVICES_TEST_URI": host})
+        assert "Traceback" not in result.stderr
+        assert "djongo_services." in result.stderr
