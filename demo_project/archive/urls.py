@@ -3,7 +3,7 @@ from __future__ import annotations
 from bson import ObjectId
 from django.urls import path, register_converter
 
-from demo_project.archive import views
+from demo_project.archive import loan_views, views
 
 
 class ObjectIdConverter:
@@ -24,4 +24,14 @@ urlpatterns = [
     path("notes/", views.notes, name="notes"),
     path("notes/<object_id:pk>/", views.note, name="note"),
     path("people/", views.people, name="people"),
+    path("loans/", loan_views.loans, name="loans"),
+    path("loans/<object_id:pk>/", loan_views.loan, name="loan"),
+    path("loans/<object_id:pk>/hand-over/", loan_views.hand_over_loan, name="hand_over"),
+    path("loans/<object_id:pk>/hand-over/async/", loan_views.ahand_over_loan, name="ahand_over"),
+    path("loans/<object_id:pk>/fail/", loan_views.fail_to_hand_over, name="fail_to_hand_over"),
+    path(
+        "loans/<object_id:pk>/fail/async/",
+        loan_views.afail_to_hand_over,
+        name="afail_to_hand_over",
+    ),
 ]

@@ -20,6 +20,7 @@ PUBLIC = (
     ("/notes/?tag=moss", "tagged moss"),
     ("/notes/?q=moss", "Moss samples"),
     ("/people/", "Languages"),
+    ("/loans/", "Lent at present"),
     ("/static/archive/archive.css", "prefers-color-scheme"),
 )
 ADMIN = (
@@ -66,7 +67,7 @@ class Browser:
 def visit(deployment: Deployment) -> str:
     with serving(deployment) as address:
         browser = Browser(address)
-        visited = _visit_public(browser) + _visit_admin(browser)
+        visited = _visit_public(browser) + _visit_loans(browser) + _visit_admin(browser)
     return f"{visited} pages at {address}"
 
 
@@ -83,14 +84,41 @@ def _visit_public(browser: Browser) -> int:
     return len(PUBLIC) + 2
 
 
+def _visit_loans(browser: Browser) -> int:
+    """Hand a loan over, and another by the async view; before that, fail at it."""
+    visited = 0
+    for variant in ("", "async/"):
+        loan = re.search(r'href="(/loans/[0-9a-f]{24}/)"', browser.require("/loans/", "Due"))
+        if loan is None:
+            raise StepFailed("/loans/ links to no loan.")
+        before = browser.require("/loans/", "Handed over")
+        page = browser.require(loan[1], "Hand over to")
+        borrower = re.search(r'<option value="([^"]+)"', page)
+        if borrower is None:
+            raise StepFailed(f"{loan[1]} names nobody to hand it over to.")
+        form = {"borrower": borrower[1], **_token(page)}
+        status, text = browser.open(f"{loan[1]}fail/{variant}", form)
+        if status != 500 or "Failed on purpose" not in text:
+            raise StepFailed(f"{loan[1]}fail/{variant} answers {status}, not 500.")
+        if browser.require("/loans/", "Handed over") != before:
+            raise StepFailed(f"{loan[1]}fail/{variant} failed, but left something behind.")
+        browser.require(f"{loan[1]}hand-over/{variant}", "Hand over to", form)
+        if browser.require("/loans/", r"<li>\S+ to H-") == before:
+            raise StepFailed(f"{loan[1]}hand-over/{variant} changed nothing.")
+        visited += 7
+    return visited
+
+
+def _token(page: str) -> dict[str, str]:
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert token is not None
+    return {"csrfmiddlewaretoken": token[1]}
+
+
 def _visit_admin(browser: Browser) -> int:
     login = browser.require("/admin/login/", "csrfmiddlewaretoken")
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', login)
-    assert token is not None
     form = {"username": USER, "password": PASSWORD, "next": "/admin/"}
-    browser.require(
-        "/admin/login/", "Site administration", {**form, "csrfmiddlewaretoken": token[1]}
-    )
+    browser.require("/admin/login/", "Site administration", {**form, **_token(login)})
     for path, pattern in ADMIN:
         browser.require(path, pattern)
     notes = browser.require("/admin/archive/note/", "change/")

@@ -145,6 +145,12 @@ def test_the_request_is_put_back(each_site: Site, database: Database[Any]) -> No
     assert seen == [("otter", b"content", ["a.txt"], False, None)] * 3
 
 
+def test_a_request_without_a_body(each_site: Site, database: Database[Any]) -> None:
+    each_site.serve(path("", atomic_view(retry=2)(calling(conflict_once))))
+    with conflicts(database, 1):
+        assert each_site.get("/").headers["X-Transaction-Attempt"] == "2"
+
+
 @pytest.mark.parametrize("touch", ["body", "read", "POST"])
 def test_the_body_can_be_read_in_each_attempt(
     each_site: Site, database: Database[Any], touch: str

@@ -107,7 +107,7 @@ def _size(request: HttpRequest) -> int:
     except ValueError:
         pass
     stream = request._stream
-    if not hasattr(stream, "seek"):
+    if not (hasattr(stream, "seekable") and stream.seekable()):
         return 0  # under WSGI there is no body without its length
     here = stream.tell()
     size: int = stream.seek(0, os.SEEK_END)
