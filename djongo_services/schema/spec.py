@@ -52,6 +52,8 @@ class CollectionSpec:
     ``collation``, ..."""
     validator: Mapping[str, Any] | None = None
     """The whole validator document; None where the models ask for none."""
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By name, the constraints among the parts of the validator's ``$and``."""
     level: Level | None = None
     """None leaves it to the caller: the plan's validation option."""
     action: Action | None = None

@@ -83,7 +83,9 @@ def list_violations(
             continue
         count = count_violators(database[spec.name], spec.validator)
         if count:
-            found = find_violators(database, spec.name, spec.validator, limit=limit)
+            found = find_violators(
+                database, spec.name, spec.validator, limit=limit, checks=spec.checks
+            )
             yield Violations(collection=spec.name, count=count, examples=tuple(found))
 
 

@@ -37,9 +37,16 @@ def count_violators(collection: Collection[Document], query: Mapping[str, Any]) 
 
 
 def find_violators(
-    database: Database[Document], collection: str, query: Mapping[str, Any], *, limit: int
+    database: Database[Document],
+    collection: str,
+    query: Mapping[str, Any],
+    *,
+    limit: int,
+    checks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[Violator]:
     """The first violators in natural order.
+
+    Those parts of the query's ``$and`` that are among ``checks`` are told by name.
 
     The server explains a refusal only to who writes, so each document is offered to an empty
     collection that has the same validator; it is refused there, too, and nothing is stored. The
@@ -49,17 +56,18 @@ def find_violators(
         codec_options=database.codec_options.with_options(document_class=RawBSONDocument)
     )
     found = raw.find(violating(query)).limit(limit)
+    named = _Named(query, checks or {})
     probe = f"djongo_services_probe_{uuid.uuid4().hex}"
     database.create_collection(probe, validator=dict(query))
     try:
         for document in found:
-            yield Violator(id=document["_id"], reasons=_reasons(database, probe, document))
+            yield Violator(id=document["_id"], reasons=_reasons(database, probe, document, named))
     finally:
         database.drop_collection(probe)
 
 
 def _reasons(
-    database: Database[Document], probe: str, document: RawBSONDocument
+    database: Database[Document], probe: str, document: RawBSONDocument, named: _Named
 ) -> tuple[str, ...]:
     try:
         database[probe].insert_one(document)
@@ -67,8 +75,33 @@ def _reasons(
         if error.code != _REFUSED:
             raise
         details = (error.details or {}).get("errInfo", {}).get("details")
-        return tuple(explain(details)) if details else ()
+        return tuple(named.explain(details)) if details else ()
     return ()
+
+
+class _Named:
+    """Explains refusals by a query some parts of which have names."""
+
+    def __init__(self, query: Mapping[str, Any], checks: Mapping[str, Mapping[str, Any]]) -> None:
+        self._parts = query.get("$and", ())
+        self._checks = checks
+
+    def explain(self, details: Mapping[str, Any]) -> Iterator[str]:
+        if details.get("operatorName") != "$and":
+            yield from explain(details)
+            return
+        for broken in details.get("clausesNotSatisfied", ()):
+            name = self._name(broken.get("index"))
+            if name is None:
+                yield from explain(broken["details"])
+            else:
+                yield f"breaks the constraint {name}"
+
+    def _name(self, index: Any) -> str | None:
+        if not isinstance(index, int) or index >= len(self._parts):
+            return None
+        part = self._parts[index]
+        return next((name for name, check in self._checks.items() if check == part), None)
 
 
 def explain(details: Mapping[str, Any], path: str = "") -> Iterator[str]:

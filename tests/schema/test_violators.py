@@ -74,6 +74,19 @@ def test_rules_besides_the_schema(things, request):
         assert reasons[2][:1] == ("price: -1 does not satisfy {'$gt': 0}",)
 
 
+def test_named_rules_are_told_by_their_names(things, request):
+    check = {"$expr": {"$gte": ["$price", 0]}}
+    found = find_violators(
+        things, "things", {"$and": [SCHEMA, check]}, limit=10, checks={"price_positive": check}
+    )
+    if "4.4" not in request.node.name:
+        assert {v.id: v.reasons for v in found}[3] == (
+            "name: 'much too long' breaks maxLength 5",
+            "price: -1 breaks minimum 0",
+            "breaks the constraint price_positive",
+        )
+
+
 def test_a_validator_that_is_no_query(things):
     with pytest.raises(OperationFailure):
         list(find_violators(things, "things", {"$nonsense": 1}, limit=1))

@@ -8,6 +8,7 @@ values of unexpected types: the ``$jsonSchema`` beside them judges types.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import FieldError, ValidationError
@@ -24,9 +25,9 @@ __all__ = ["NotExpressible", "check_queries", "check_query", "resolved"]
 
 def check_queries(
     model: type[Model], *, backend: bool
-) -> tuple[tuple[Query, ...], tuple[Problem, ...]]:
-    """The queries of the model's CheckConstraints, and what MongoDB cannot be told of them."""
-    queries: list[Query] = []
+) -> tuple[Mapping[str, Query], tuple[Problem, ...]]:
+    """The queries of the model's CheckConstraints, by name, and what MongoDB cannot be told."""
+    queries: dict[str, Query] = {}
     problems: list[Problem] = []
     for constraint in model._meta.constraints:
         if not isinstance(constraint, CheckConstraint):
@@ -42,8 +43,8 @@ def check_queries(
             )
         else:
             if query != EVERYTHING:
-                queries.append(query)
-    return tuple(queries), tuple(problems)
+                queries[str(constraint.name)] = query
+    return queries, tuple(problems)
 
 
 def check_query(model: type[Model], constraint: CheckConstraint, *, backend: bool) -> Query:

@@ -74,13 +74,14 @@ def _model_spec(model: type[Model], backend: Any) -> CollectionSpec:
         # All that it wants is in its model.
         return CollectionSpec(name=model._meta.db_table, models=(label,))
     options = options_of(model)
-    validator, problems = _validator(model, backend is not None)
+    validator, checks, problems = _validator(model, backend is not None)
     indexes, unsaid = _indexes(model, backend)
     return CollectionSpec(
         name=model._meta.db_table,
         models=(label,),
         options=create_arguments(model),
         validator=validator,
+        checks=checks,
         level=options.validation_level,
         action=options.validation_action,
         indexes=without_twins(indexes),
@@ -88,16 +89,18 @@ def _model_spec(model: type[Model], backend: Any) -> CollectionSpec:
     )
 
 
-def _validator(model: type[Model], backend: bool) -> tuple[Mapping[str, Any] | None, list[Problem]]:
+def _validator(
+    model: type[Model], backend: bool
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Mapping[str, Any]], list[Problem]]:
     """``{"$jsonSchema": ...}``, beside the checks in an ``$and`` where there are any."""
     options = options_of(model)
     if options.time_series is not None:
-        return None, []
+        return None, {}, []
     described = model_schema(model, backend=backend, closed=options.closed)
     checks, problems = check_queries(model, backend=backend)
     schema = {"$jsonSchema": described.schema}
-    validator = {"$and": [schema, *checks]} if checks else schema
-    return validator, [*described.problems, *problems, *_embedded_checks(model)]
+    validator = {"$and": [schema, *checks.values()]} if checks else schema
+    return validator, checks, [*described.problems, *problems, *_embedded_checks(model)]
 
 
 def _embedded_checks(model: type[Model]) -> list[Problem]:

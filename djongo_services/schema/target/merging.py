@@ -42,6 +42,7 @@ class _Merge:
             models=(*one.models, *other.models),
             options=self._united("options", one.options, other.options),
             validator=self._validator(),
+            checks={**one.checks, **other.checks},
             level=self._same("validation level", one.level, other.level),
             action=self._same("validation action", one.action, other.action),
             indexes=self._indexes(),
