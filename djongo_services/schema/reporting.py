@@ -21,7 +21,7 @@ from djongo_services.schema.syncing import Violations
 
 
 def history_text(runs: Sequence[Run]) -> str:
-    """A table, newest first."""
+    """A table, newest first; as wide as it needs to be, for ids that are cut are of no use."""
     if not runs:
         return "No run yet.\n"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -29,7 +29,7 @@ def history_text(runs: Sequence[Run]) -> str:
         table.add_column(column, no_wrap=True)
     for run in runs:
         table.add_row(*(Text(printable(cell)) for cell in _cells(run)))
-    return on_console([table], width=120)
+    return on_console([table])
 
 
 def history_json(runs: Sequence[Run]) -> str:

@@ -221,6 +221,9 @@ class TestHistory:
         assert refused.code == 2  # Dropping an index destroys it.
         undone = sync("--rollback", runs[0]["run"], "--allow-destructive", "--noinput")
         assert undone.code == 0, undone.stderr
+        shown = sync("--history").stdout
+        assert f"done, rolls back {runs[0]['run']} " in shown
+        assert "…" not in shown
         assert "title_pages" not in indexes(library)["books"]
 
     @pytest.mark.parametrize("run", ["nonsense", "0" * 24])
