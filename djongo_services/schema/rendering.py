@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
@@ -110,7 +111,11 @@ def render_json(plan: Plan) -> str:
     """
     document = _document(plan)
     document["signature"] = _signer().signature(_canonical(document))
-    return dumps(document, json_options=CANONICAL_JSON_OPTIONS, indent=2, ensure_ascii=False) + "\n"
+    # Canonical Extended JSON tells int from long from double, which validators need; the version
+    # is for whoever reads plain JSON.
+    plain = json.loads(dumps(document, json_options=CANONICAL_JSON_OPTIONS))
+    plain["format_version"] = FORMAT_VERSION
+    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 
 def load(text: str) -> Plan:

@@ -80,7 +80,9 @@ class TestPlan:
     def test_json_can_be_applied_later(self, library, tmp_path):
         path = tmp_path / "plan.json"
         assert sync("--plan", "--format", "json", "--output", str(path)).code == 0
-        assert json.loads(path.read_text())["fingerprint"]
+        document = json.loads(path.read_text())
+        assert document["format_version"] == 1
+        assert document["fingerprint"]
         assert sync("--from-plan", str(path)).code == 0
         assert "title_pages" in indexes(library)["books"]
 

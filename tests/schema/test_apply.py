@@ -280,7 +280,7 @@ class TestSavedPlan:
             (lambda text: text[:-20], "is not JSON"),
             (lambda text: "{}", "is no plan"),
             (
-                lambda text: text.replace('"format_version": {', '"format_versio": {'),
+                lambda text: text.replace('"format_version": 1', '"format_versio": 1'),
                 "of format None",
             ),
         ],
