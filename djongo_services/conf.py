@@ -24,11 +24,11 @@ EXAMPLE = (
 _SERVICES = ("CONNECTIONS", "SCHEMA", "TRANSACTION")
 _TRANSACTION_KEYS = (
     "STANDALONE",
-    "MIDDLEWARE",
     "MAX_ATTEMPTS",
     "TIMEOUT",
     "COMMIT_TIMEOUT",
     "ROLLBACK_TIMEOUT",
+    "MIDDLEWARE",
 )
 _SCHEMA_KEYS = ("MODELS", "SYNC_ON_MIGRATE")
 _STANDALONE = ("error", "single-document")
@@ -140,7 +140,7 @@ class Settings:
             )
         if "MAX_ATTEMPTS" in entry and not isinstance(entry["MAX_ATTEMPTS"], int):
             raise ImproperlyConfigured(f'{where}["MAX_ATTEMPTS"] must be a whole number.')
-        for key in _TRANSACTION_KEYS[2:]:
+        for key in _TRANSACTION_KEYS[1:-1]:
             _positive(where, entry, key)
         own = {key.lower(): value for key, value in entry.items() if key != "MIDDLEWARE"}
         return TransactionSettings(**own)
