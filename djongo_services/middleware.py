@@ -74,12 +74,14 @@ class MongoTransactionMiddleware:
         serving = ServedRequest(request, self.policy(), is_in_sync_stack=True)
         token = CLOCKS.set(serving)
         try:
-            response = self.get_response(request)
+            try:
+                response = self.get_response(request)
+            finally:
+                if serving.left_open is not None:
+                    serving.left_open.end(response)
             return _remember(serving, cast(HttpResponseBase, response))
         finally:
             CLOCKS.reset(token)
-            if serving.left_open is not None:
-                serving.left_open.end(response)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase | None = None
@@ -89,12 +91,14 @@ class MongoTransactionMiddleware:
         token = CLOCKS.set(serving)
         try:
             await serving.aload_session()
-            response = await self.get_response(request)
+            try:
+                response = await self.get_response(request)
+            finally:
+                if serving.left_open is not None:
+                    await serving.left_open.aend(response)
             return _remember(serving, cast(HttpResponseBase, response))
         finally:
             CLOCKS.reset(token)
-            if serving.left_open is not None:
-                await serving.left_open.aend(response)
 
     def policy(self) -> Policy:
         """That of the setting, made anew when the setting is another one."""

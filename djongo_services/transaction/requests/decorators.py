@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -144,7 +144,7 @@ def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
                 return await call()
             return await running.arun(call, request, served(), treatment)
 
-        return acalled if inspect.iscoroutinefunction(view) else markcoroutinefunction(acalled)
+        return acalled
 
     @functools.wraps(view)
     def called(*args: Any, **kwargs: Any) -> Any:
