@@ -7,6 +7,7 @@ settings: ``mongodb_uri_variable`` in setup.cfg.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -20,6 +21,12 @@ from pymongo.database import Database
 from djongo_services.embedded import MongoServer
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C as usual: a shell starts its background jobs with SIGINT ignored, our processes
+    would inherit that, and the tests of Ctrl-C would wait for ever."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
