@@ -1,0 +1,352 @@
+"""Atomic requests and blocks beside none, and beside transactions written by hand.
+
+Single operations are measured in many short rounds: within one, each contestant has its turn, and
+what counts is the median of the rounds' own ratios, so that whatever else the machine does meets
+both. The load is ``REQUESTS`` requests at once against the handlers, from threads and in a loop;
+every twentieth view fails after its first write, and afterwards every write is looked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import logging
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from bson import ObjectId
+from pymongo import MongoClient
+
+from benchmarks import transaction_site as site
+
+REQUESTS = 2_000
+THREADS = 16
+TASKS = 64
+"""Requests under way at once in the loop."""
+ROUNDS = 40
+"""Short rounds for each of the repeats."""
+CALLS_EMPTY, CALLS = 200, 12
+"""Calls of a contestant in a round: without a server, and with one."""
+EMPTY_TARGET = 25.0
+"""Microseconds."""
+TARGET = 1.05
+
+Row = dict[str, Any]
+Contestants = Mapping[str, Callable[[], object]]
+Rounds = dict[str, list[float]]
+"""Seconds of one call, by contestant and round."""
+
+
+def run(uri: str, repeats: int = 5) -> list[Row]:
+    site.configure(uri)
+    logging.disable(logging.ERROR)  # of the views that fail on purpose
+    with MongoClient[dict[str, Any]](uri) as client:
+        client.drop_database(site.DATABASE)
+        try:
+            _fill(client[site.DATABASE])
+            rows = [
+                *_empty(repeats),
+                *_aempty(repeats),
+                *_reads(repeats),
+                *_raw(client, repeats),
+                *_orm(repeats),
+                *_threads(client, repeats),
+                *asyncio.run(_tasks(client, repeats)),
+            ]
+        finally:
+            logging.disable(logging.NOTSET)
+            client.drop_database(site.DATABASE)
+    return rows
+
+
+def _fill(database: Any) -> None:
+    database.stock.insert_one({"_id": 1, "title": "a book"})
+    for name in ("loans", "loans_made", "members", "raw"):
+        database.create_collection(name)
+
+
+# Requests that do little:
+
+
+def _empty(repeats: int) -> list[Row]:
+    rows = []
+    for method in ("GET", "POST"):
+        contestants = {
+            name: _asking(site.handler(middleware=with_it), "/empty/", method)
+            for name, with_it in (("without", False), ("with", True))
+        }
+        rows.append(_added(f"empty {method} request", _measured(contestants, repeats, CALLS_EMPTY)))
+    return rows
+
+
+def _aempty(repeats: int) -> list[Row]:
+    def asking(middleware: bool) -> Callable[[], Coroutine[Any, Any, object]]:
+        answer = site.async_handler(middleware=middleware)
+        return lambda: answer(site.request("/aempty/", "POST"))
+
+    contestants = {"without": asking(False), "with": asking(True)}
+    taken = asyncio.run(_ameasured(contestants, repeats, CALLS_EMPTY))
+    return [_added("empty POST request, async view", taken)]
+
+
+def _reads(repeats: int) -> list[Row]:
+    without, ours = (site.handler(middleware=with_it) for with_it in (False, True))
+    contestants = {
+        "without": _asking(without, "/read/", "GET"),
+        "with": _asking(ours, "/read/", "GET"),
+        "in a transaction": _asking(ours, "/read/", "POST"),
+        "by hand": _asking(without, "/read-in-transaction/", "GET"),
+    }
+    taken = _measured(contestants, repeats, CALLS)
+    return [
+        _compared("GET with one read", taken, "with", "without", "no middleware", TARGET),
+        _compared("GET with one read", taken, "with", "by hand", "committed by hand", None),
+        _compared("POST with one read", taken, "in a transaction", "without", "no middleware"),
+        _compared(
+            "POST with one read", taken, "in a transaction", "by hand", "committed by hand", None
+        ),
+    ]
+
+
+def _asking(answer: site.Answer, address: str, method: str) -> Callable[[], object]:
+    return lambda: answer(site.request(address, method))
+
+
+# Blocks:
+
+
+def _raw(client: site.SyncClient, repeats: int) -> list[Row]:
+    from djongo_services.transaction import atomic
+
+    peer, ours = client[site.DATABASE].raw, site.database().raw
+
+    def by_hand() -> None:
+        key = ObjectId()
+        with client.start_session() as session, session.start_transaction():
+            peer.insert_one({"_id": key, "n": 0}, session=session)
+            peer.update_one({"_id": key}, {"$set": {"n": 1}}, session=session)
+
+    def in_atomic() -> None:
+        key = ObjectId()
+        with atomic("own"):
+            ours.insert_one({"_id": key, "n": 0})
+            ours.update_one({"_id": key}, {"$set": {"n": 1}})
+
+    taken = _measured({"by hand": by_hand, "atomic": in_atomic}, repeats, CALLS)
+    return [_compared("insert + update, PyMongo", taken, "atomic", "by hand", "by hand", TARGET)]
+
+
+def _orm(repeats: int) -> list[Row]:
+    from django.db import connections as databases
+
+    from djongo_services.transaction import atomic
+
+    wrapper: Any = databases["plain"]
+    wrapper.ensure_connection()
+    client: site.SyncClient = wrapper.connection
+    loans = site.model().objects
+
+    def work(alias: str) -> None:
+        loan = loans.using(alias).create(title="a book", state="asked for")
+        loans.using(alias).filter(pk=loan.pk).update(state="lent")
+
+    def by_hand() -> None:
+        with client.start_session() as session, session.bind(), session.start_transaction():
+            work("plain")
+
+    def in_atomic() -> None:
+        with atomic():
+            work("default")
+
+    taken = _measured({"by hand": by_hand, "atomic": in_atomic}, repeats, CALLS)
+    return [_compared("insert + update, ORM", taken, "atomic", "by hand", "by hand, bound", TARGET)]
+
+
+# Load:
+
+
+def _threads(client: site.SyncClient, repeats: int) -> list[Row]:
+    def serve(answer: site.Answer, address: str) -> Callable[[range], list[int]]:
+        def one(number: int) -> int:
+            return answer(site.request(f"/{address}/{number}/", "POST")).status_code
+
+        return lambda numbers: list(pool.map(one, numbers))
+
+    books = _Books(client)
+    with ThreadPoolExecutor(THREADS) as pool:
+        contestants = {
+            "with": serve(site.handler(middleware=True), "lend"),
+            "without": serve(site.handler(middleware=False), "lend"),
+            "by hand": serve(site.handler(middleware=False), "lend-by-hand"),
+        }
+        for _ in range(repeats):
+            for name, contestant in contestants.items():
+                numbers = books.next_numbers()
+                began = time.perf_counter()
+                statuses = contestant(numbers)
+                books.enter(name, numbers, statuses, time.perf_counter() - began)
+    return books.rows(f"on {THREADS} threads")
+
+
+async def _tasks(client: site.SyncClient, repeats: int) -> list[Row]:
+    def serve(
+        answer: site.AsyncAnswer, address: str
+    ) -> Callable[[range], Coroutine[Any, Any, list[int]]]:
+        async def one(number: int) -> int:
+            async with places:
+                return (await answer(site.request(f"/{address}/{number}/", "POST"))).status_code
+
+        async def everyone(numbers: range) -> list[int]:
+            return await asyncio.gather(*map(one, numbers))
+
+        return everyone
+
+    from djongo_services.connections import connections
+
+    books, places = _Books(client), asyncio.Semaphore(TASKS)
+    contestants = {
+        "with": serve(site.async_handler(middleware=True), "alend"),
+        "without": serve(site.async_handler(middleware=False), "alend"),
+        "by hand": serve(site.async_handler(middleware=False), "alend-by-hand"),
+    }
+    for _ in range(repeats):
+        for name, contestant in contestants.items():
+            numbers = books.next_numbers()
+            began = time.perf_counter()
+            statuses = await contestant(numbers)
+            books.enter(name, numbers, statuses, time.perf_counter() - began)
+    await connections["own"].aclose()
+    return books.rows(f"under ASGI, {TASKS} at once")
+
+
+class _Books:
+    """What requests were answered, and what the database holds of them."""
+
+    def __init__(self, client: site.SyncClient) -> None:
+        self._database = client[site.DATABASE]
+        for name in ("loans_made", "members"):
+            self._database[name].delete_many({})
+        self._first = itertools.count(1, REQUESTS)
+        self._seconds: Rounds = {}
+        self._wrong = Counter[str]()
+
+    def next_numbers(self) -> range:
+        first = next(self._first)
+        return range(first, first + REQUESTS)
+
+    def enter(self, name: str, numbers: range, statuses: list[int], seconds: float) -> None:
+        self._seconds.setdefault(name, []).append(seconds / REQUESTS)
+        inside = {"$gte": numbers.start, "$lt": numbers.stop}
+        loans = Counter(
+            each["number"] for each in self._database.loans_made.find({"number": inside})
+        )
+        members = {
+            each["_id"]: each["loans"] for each in self._database.members.find({"_id": inside})
+        }
+        for number, status in zip(numbers, statuses, strict=True):
+            told = (1, 1) if status == 200 else (0, 0)
+            self._wrong[name] += (loans[number], members.get(number, 0)) != told
+
+    def rows(self, where: str) -> list[Row]:
+        name = f"{REQUESTS:,} requests {where}"
+        rates = {
+            contestant: statistics.median(1 / each for each in taken)
+            for contestant, taken in self._seconds.items()
+        }
+        return [
+            *(
+                {
+                    "name": f"{name}, two writes each",
+                    "ours": rates["with"],
+                    "peer_name": peer_name,
+                    "peer": rates[peer],
+                    "unit": "requests/s",
+                    "ratio": rates["with"] / rates[peer],
+                    "target": None,
+                    "reached": None,
+                }
+                for peer, peer_name in (("without", "no middleware"), ("by hand", "by hand"))
+            ),
+            {
+                "name": f"{name}, answers that the data contradicts",
+                "ours": self._wrong["with"],
+                "peer_name": "no middleware",
+                "peer": self._wrong["without"],
+                "unit": f"of {REQUESTS * len(self._seconds['with']):,}",
+                "ratio": None,
+                "target": "0",
+                "reached": self._wrong["with"] == 0,
+            },
+        ]
+
+
+# Measuring:
+
+
+def _measured(contestants: Contestants, repeats: int, calls: int) -> Rounds:
+    taken: Rounds = {name: [] for name in contestants}
+    names = list(contestants)
+    gc.collect()
+    for number in range(ROUNDS * repeats + 2):
+        for name in names:
+            call = contestants[name]
+            began = time.perf_counter()
+            for _ in range(calls):
+                call()
+            taken[name].append((time.perf_counter() - began) / calls)
+        names.reverse()
+        if number == 1:
+            taken = {name: [] for name in contestants}  # caches are warm now
+    return taken
+
+
+async def _ameasured(
+    contestants: Mapping[str, Callable[[], Coroutine[Any, Any, object]]], repeats: int, calls: int
+) -> Rounds:
+    taken: Rounds = {name: [] for name in contestants}
+    names = list(contestants)
+    for _ in range(ROUNDS * repeats):
+        for name in names:
+            call = contestants[name]
+            began = time.perf_counter()
+            for _ in range(calls):
+                await call()
+            taken[name].append((time.perf_counter() - began) / calls)
+        names.reverse()
+    return taken
+
+
+def _added(name: str, taken: Rounds) -> Row:
+    pairs = zip(taken["with"], taken["without"], strict=True)
+    added = statistics.median(ours - peer for ours, peer in pairs) * 1e6
+    return {
+        "name": f"{name}, what the middleware adds",
+        "ours": added,
+        "peer_name": "allowed",
+        "peer": EMPTY_TARGET,
+        "unit": "µs",
+        "ratio": added / EMPTY_TARGET,
+        "target": "at most 1",
+        "reached": added <= EMPTY_TARGET,
+    }
+
+
+def _compared(
+    name: str, taken: Rounds, ours: str, peer: str, peer_name: str, target: float | None = None
+) -> Row:
+    ratio = statistics.median(a / b for a, b in zip(taken[ours], taken[peer], strict=True))
+    return {
+        "name": name,
+        "ours": statistics.median(taken[ours]) * 1e6,
+        "peer_name": peer_name,
+        "peer": statistics.median(taken[peer]) * 1e6,
+        "unit": "µs",
+        "ratio": ratio,
+        "target": None if target is None else f"at most {target:g}",
+        "reached": None if target is None else ratio <= target,
+    }
