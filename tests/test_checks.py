@@ -88,7 +88,7 @@ class TestServers:
             "DatabaseFeatures.minimum_database_version = (99, 0)\n"
             "from django.core.management import execute_from_command_line as run\nrun(sys.argv)"
         )
-        done = manage("check", "--database", "default", code=too_new)
+        done = manage("check", "--tag", "database", "--database", "default", code=too_new)
         assert done.returncode == 0
         assert "refuses the MongoDB server of the connection 'default'" in done.stderr
         assert "MongoDB 99.0 or later is required" in done.stderr
