@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.core.checks import Tags, register
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -16,8 +15,7 @@ class DjongoServicesConfig(AppConfig):
             checks,  # registers the system checks
             transaction,  # watches the clients from their beginning
         )
-        from djongo_services.schema.migrating import check_drift, sync_after_migrate
+        from djongo_services.schema.migrating import sync_after_migrate
         from djongo_services.transaction.requests import checks as _checks  # noqa: F401
 
-        register(check_drift, Tags.database)
         post_migrate.connect(sync_after_migrate, dispatch_uid="djongo_services.sync_after_migrate")

@@ -55,6 +55,24 @@ def check_settings(
 
 
 @checks.register(checks.Tags.database)
+def check_databases(
+    app_configs: Sequence[AppConfig] | None = None,
+    databases: Sequence[str] | None = None,
+    **kwargs: Any,
+) -> list[checks.CheckMessage]:
+    """The servers, and what is in them where all can be used.
+
+    One check, because Django runs checks in any order and the backend refuses a server only the
+    first time that it is asked: a check of drift that came first would hide that.
+    """
+    from djongo_services.schema.migrating import check_drift
+
+    found = check_servers(databases=databases)
+    if any(message.id == "djongo_services.W003" for message in found):
+        return found
+    return [*found, *check_drift(databases=databases)]
+
+
 def check_servers(
     app_configs: Sequence[AppConfig] | None = None,
     databases: Sequence[str] | None = None,
