@@ -46,6 +46,7 @@ def configure(uri: str) -> None:
                 "default": {"DATABASE": "default"},
                 "own": {"HOST": uri, "NAME": DATABASE},
             },
+            "TRANSACTION": {"MIDDLEWARE": {"USING": ["own"]}},
         },
     )
     django.setup()
@@ -63,6 +64,9 @@ def model() -> Any:
         class Meta:
             app_label = "benchmarks"
             db_table = "loans"
+
+        def __str__(self) -> str:
+            return self.title
 
     return Loan
 
