@@ -228,6 +228,19 @@ class TestPrune:
         assert plan.changes[0].risk is Risk.DESTROYS
         assert carry_out(unmanaged, plan) == ["drop index nobodys"]
 
+    def test_a_redundant_one_is_told_by_what_replaces_it(self, unmanaged):
+        both = index("both", ("a", 1), ("b", 1))
+        carry_out(unmanaged, plan_for(unmanaged, wants(both)))
+        (note,) = plan_for(unmanaged, wants(both)).notes
+        assert note.words == (
+            "index nobodys {a: 1}: no model declares it, and both serves the same queries"
+        )
+        declared = wants(both, index("nobodys", ("a", 1)))
+        (note,) = plan_for(unmanaged, declared).notes
+        assert note.words == (
+            "index nobodys {a: 1}: both serves the same queries; leave it out of the model"
+        )
+
     def test_one_in_use_is_dropped_only_by_name(self, unmanaged):
         unmanaged.things.find_one({"a": 1})
         plan = plan_for(unmanaged, wants(), indexes=IndexPolicy(prune="drop"))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from djongo_services.abilities import Abilities
 from djongo_services.introspection.catalog import Collection, Index
+from djongo_services.introspection.redundancy import redundant
 from djongo_services.schema.diff.matching import match, same
 from djongo_services.schema.diff.normal import (
     NormalIndex,
@@ -75,6 +76,7 @@ class _IndexDiff:
         self.shadows = {i.name: i for i in own if i.name.startswith(SHADOW_PREFIX)}
         existing = [index for index in own if index.name not in self.shadows]
         self.pairs, self.left = match(wanted, existing, server, self.inherited)
+        self.instead = {index.name: other.name for index, other in redundant(existing)}
         self.names = {spec.name for spec in wanted}
         self.wanted, self.existing = wanted, existing
 
@@ -90,7 +92,10 @@ class _IndexDiff:
         pruned = list(self._prune())
         return IndexChanges(
             changes=(*changes, *(change for change in pruned if change.operations)),
-            notes=tuple(change for change in pruned if not change.operations),
+            notes=(
+                *(change for change in pruned if not change.operations),
+                *self._superfluous(),
+            ),
         )
 
     def _change(self, spec: IndexSpec, index: Index | None) -> Iterator[Change]:
@@ -230,9 +235,21 @@ class _IndexDiff:
         for index in self.left:
             yield self._pruned(index)
 
+    def _superfluous(self) -> Iterator[Change]:
+        """Indexes that models declare beside another that serves the same queries."""
+        declared = [index for _, index in self.pairs if index is not None]
+        for index, other in redundant(declared):
+            what = f"index {index.name} {key_words(index.keys)}"
+            yield self._made(
+                "~", f"{what}: {other.name} serves the same queries; leave it out of the model"
+            )
+
     def _pruned(self, index: Index) -> Change:
         where = self.collection.name
         what = f"index {index.name} {key_words(index.keys)}: no model declares it"
+        serving = self.instead.get(index.name)
+        if serving is not None:
+            what += f", and {serving} serves the same queries"
         named = f"{where}.{index.name}" in self.policy.named
         if named or (self.policy.prune == "drop" and not _in_use(index)):
             return self._made("-", what, (DropIndex(collection=where, index=as_spec(index)),))

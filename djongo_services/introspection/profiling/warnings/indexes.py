@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from djongo_services.introspection.catalog import Collection, Index
 from djongo_services.introspection.path import KEY, Path, Step, query_path, render_path
 from djongo_services.introspection.profiling.warnings.wording import listed, quoted
+from djongo_services.introspection.redundancy import redundant
 from djongo_services.introspection.report import Field, Profile, Reference, Warning
 
 _SQL = re.compile(r'"| (?:ASC|DESC)$|WHERE ')
@@ -81,18 +82,8 @@ def _no_data(index: Index, unknown: Sequence[str], *, is_whole: bool) -> Warning
 
 
 def _redundant(indexes: Sequence[Index]) -> Iterator[Warning]:
-    for number, index in enumerate(indexes):
-        if not _is_plain(index):
-            continue
-        for other_number, other in enumerate(indexes):
-            if other is index or not _covers(other, index):
-                continue
-            # Of two that say the same, the later is the one too many.
-            same = len(other.keys) == len(index.keys)
-            if same and _is_plain(other) and other_number > number:
-                continue
-            yield _one_too_many(index, other, same=same)
-            break
+    for index, other in redundant(indexes):
+        yield _one_too_many(index, other, same=len(other.keys) == len(index.keys))
 
 
 def _one_too_many(index: Index, other: Index, *, same: bool) -> Warning:
@@ -105,43 +96,6 @@ def _one_too_many(index: Index, other: Index, *, same: bool) -> Warning:
         ),
         path=index.name,
     )
-
-
-def _is_plain(index: Index) -> bool:
-    """Whether an index does nothing but speed queries up, so that another can take its place.
-
-    A hidden one is being tried out without already.
-    """
-    return (
-        index.type in ("regular", "compound")
-        and not index.is_id
-        and not index.unique
-        and not index.prepare_unique
-        and not index.sparse
-        and not index.hidden
-        and index.partial_filter is None
-        and index.expire_after_seconds is None
-        and index.build is None
-    )
-
-
-def _covers(other: Index, index: Index) -> bool:
-    """Whether ``other`` finds every document that ``index`` does, in the same order."""
-    if other.type not in ("regular", "compound") or len(other.keys) < len(index.keys):
-        return False
-    if other.sparse or other.hidden or other.partial_filter is not None or other.build is not None:
-        return False
-    if (other.collation or None) != (index.collation or None):
-        return False
-    start = other.keys[: len(index.keys)]
-    if [name for name, _ in start] != [name for name, _ in index.keys]:
-        return False
-    signs = {_sign(one) == _sign(two) for (_, one), (_, two) in zip(start, index.keys, strict=True)}
-    return len(signs) == 1
-
-
-def _sign(direction: int | float | str) -> bool:
-    return not isinstance(direction, str) and direction > 0
 
 
 def _without_index(collection: Collection, references: Sequence[Reference]) -> Iterator[Warning]:
