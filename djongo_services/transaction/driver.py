@@ -36,6 +36,8 @@ class _Watched:
     """What both flavours add to a client."""
 
     djongo_services_key: Key
+    djongo_services_no_server_session: type
+    """What an implicit session holds until its operation has a connection."""
 
     def _get_bound_session(self) -> Any:
         bound = _bound(self)
@@ -49,13 +51,10 @@ class _Watched:
         return super()._get_bound_session()  # type: ignore[misc]  # MongoClient's
 
     def _start_session(self, implicit: bool, **kwargs: Any) -> Any:
-        start = super()._start_session  # type: ignore[misc]  # MongoClient's
         clock = causality.current_clock(self.djongo_services_key) if implicit else None
         if clock is None:
-            return start(implicit, **kwargs)
-        session = start(implicit, **{**kwargs, "causal_consistency": True})
-        clock.give_to(session)
-        return session
+            return super()._start_session(implicit, **kwargs)  # type: ignore[misc]  # MongoClient's
+        return clock.new_session(self, self.djongo_services_no_server_session())
 
 
 class WatchedClient(_Watched):
@@ -135,6 +134,8 @@ def watch(client: ClientT, key: Key) -> ClientT:
     """
     if not isinstance(client, _Watched):
         watched: Any = client
+        implicit = watched._start_session(True)
+        watched.djongo_services_no_server_session = type(implicit._server_session)
         watched.__class__ = _watched_class(watched.__class__)
         watched.djongo_services_key = key
     return client

@@ -134,7 +134,8 @@ class Ledger:
         with self._changed:
             work.told = outcome(error)
             if not isinstance(error, Deliberate | None):
-                work.reason = f"{type(error).__name__}: {error}"[:200]
+                details = getattr(error, "details", None) or {}
+                work.reason = f"{type(error).__name__} {details.get('codeName', '')}".rstrip()
             self._changed.notify_all()
 
     def tell_by_hooks(self, work: Work) -> None:
