@@ -1,9 +1,10 @@
 """Atomic requests and blocks beside none, and beside transactions written by hand.
 
-Single operations are measured in many short rounds: within one, each contestant has its turn, and
-what counts is the median of the rounds' own ratios, so that whatever else the machine does meets
-both. The load is ``REQUESTS`` requests at once against the handlers, from threads and in a loop;
-every twentieth view fails after its first write, and afterwards every write is looked for.
+Two contestants take turns, call by call and each first in every other round, so that whatever else
+the machine does meets both; medians count. (Empty requests: by rounds of ``CALLS_EMPTY`` calls, and
+the median of the rounds' differences.) The load is ``REQUESTS`` requests at once against the
+handlers, from threads and in a loop; every twentieth view fails after its first write, and
+afterwards every write is looked for.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ REQUESTS = 2_000
 THREADS = 16
 TASKS = 64
 """Requests under way at once in the loop."""
-ROUNDS = 40
-"""Short rounds for each of the repeats."""
-CALLS_EMPTY, CALLS = 200, 12
-"""Calls of a contestant in a round: without a server, and with one."""
+ROUNDS = 400
+"""For each of the repeats; one call of each contestant in a round."""
+ROUNDS_EMPTY, CALLS_EMPTY = 40, 200
+"""The same for requests that do nothing, too quick to be timed one by one."""
+WARM = 20
+"""Rounds before the first that counts."""
 EMPTY_TARGET = 25.0
 """Microseconds."""
 TARGET = 1.05
@@ -80,7 +83,12 @@ def _empty(repeats: int) -> list[Row]:
             name: _asking(site.handler(middleware=with_it), "/empty/", method)
             for name, with_it in (("without", False), ("with", True))
         }
-        rows.append(_added(f"empty {method} request", _measured(contestants, repeats, CALLS_EMPTY)))
+        rows.append(
+            _added(
+                f"empty {method} request",
+                _measured(contestants, ROUNDS_EMPTY * repeats, CALLS_EMPTY),
+            )
+        )
     return rows
 
 
@@ -90,7 +98,7 @@ def _aempty(repeats: int) -> list[Row]:
         return lambda: answer(site.request("/aempty/", "POST"))
 
     contestants = {"without": asking(False), "with": asking(True)}
-    taken = asyncio.run(_ameasured(contestants, repeats, CALLS_EMPTY))
+    taken = asyncio.run(_ameasured(contestants, ROUNDS_EMPTY * repeats, CALLS_EMPTY))
     return [_added("empty POST request, async view", taken)]
 
 
@@ -112,7 +120,7 @@ def _reads(repeats: int) -> list[Row]:
     for name, ours, peer, peer_name, target in compared:
         # In pairs: what a commit leaves for the server to do would meet whoever comes next.
         pair = {each: contestants[each] for each in (peer, ours)}
-        taken = _measured(pair, repeats, CALLS)
+        taken = _measured(pair, ROUNDS * repeats)
         rows.append(_compared(name, taken, ours, peer, peer_name, target))
     return rows
 
@@ -141,7 +149,7 @@ def _raw(client: site.SyncClient, repeats: int) -> list[Row]:
             ours.insert_one({"_id": key, "n": 0})
             ours.update_one({"_id": key}, {"$set": {"n": 1}})
 
-    taken = _measured({"by hand": by_hand, "atomic": in_atomic}, repeats, CALLS)
+    taken = _measured({"by hand": by_hand, "atomic": in_atomic}, ROUNDS * repeats)
     return [_compared("insert + update, PyMongo", taken, "atomic", "by hand", "by hand", TARGET)]
 
 
@@ -167,7 +175,7 @@ def _orm(repeats: int) -> list[Row]:
         with atomic():
             work("default")
 
-    taken = _measured({"by hand": by_hand, "atomic": in_atomic}, repeats, CALLS)
+    taken = _measured({"by hand": by_hand, "atomic": in_atomic}, ROUNDS * repeats)
     return [_compared("insert + update, ORM", taken, "atomic", "by hand", "by hand, bound", TARGET)]
 
 
@@ -294,11 +302,11 @@ class _Books:
 # Measuring:
 
 
-def _measured(contestants: Contestants, repeats: int, calls: int) -> Rounds:
+def _measured(contestants: Contestants, rounds: int, calls: int = 1) -> Rounds:
     taken: Rounds = {name: [] for name in contestants}
     names = list(contestants)
     gc.collect()
-    for number in range(ROUNDS * repeats + 2):
+    for number in range(rounds + WARM):
         for name in names:
             call = contestants[name]
             began = time.perf_counter()
@@ -306,17 +314,17 @@ def _measured(contestants: Contestants, repeats: int, calls: int) -> Rounds:
                 call()
             taken[name].append((time.perf_counter() - began) / calls)
         names.reverse()
-        if number == 1:
+        if number == WARM - 1:
             taken = {name: [] for name in contestants}  # caches are warm now
     return taken
 
 
 async def _ameasured(
-    contestants: Mapping[str, Callable[[], Coroutine[Any, Any, object]]], repeats: int, calls: int
+    contestants: Mapping[str, Callable[[], Coroutine[Any, Any, object]]], rounds: int, calls: int
 ) -> Rounds:
     taken: Rounds = {name: [] for name in contestants}
     names = list(contestants)
-    for _ in range(ROUNDS * repeats):
+    for _ in range(rounds):
         for name in names:
             call = contestants[name]
             began = time.perf_counter()
@@ -345,12 +353,13 @@ def _added(name: str, taken: Rounds) -> Row:
 def _compared(
     name: str, taken: Rounds, ours: str, peer: str, peer_name: str, target: float | None = None
 ) -> Row:
-    ratio = statistics.median(a / b for a, b in zip(taken[ours], taken[peer], strict=True))
+    medians = {each: statistics.median(taken[each]) * 1e6 for each in (ours, peer)}
+    ratio = medians[ours] / medians[peer]
     return {
         "name": name,
-        "ours": statistics.median(taken[ours]) * 1e6,
+        "ours": medians[ours],
         "peer_name": peer_name,
-        "peer": statistics.median(taken[peer]) * 1e6,
+        "peer": medians[peer],
         "unit": "µs",
         "ratio": ratio,
         "target": None if target is None else f"at most {target:g}",

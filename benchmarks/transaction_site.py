@@ -30,7 +30,7 @@ class Failed(Exception):
 
 
 def configure(uri: str) -> None:
-    """The ORM on MongoDB twice ("plain" knows nothing of us), and a connection of its own."""
+    """The ORM on MongoDB twice ("plain" is used without us), and a connection of its own."""
     backend = {"ENGINE": "django_mongodb_backend", "HOST": uri, "NAME": DATABASE}
     settings.configure(
         ALLOWED_HOSTS=["*"],
