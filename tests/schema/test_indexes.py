@@ -179,7 +179,12 @@ def test_sql_databases_carry_them_along(tmp_path, django_sql):
         """Several commands in one process."""
         code = "from importlib import invalidate_caches\nfrom django.core.management import *\n"
         calls = [f"call_command(*{line.split()!r}); invalidate_caches()" for line in commands]
-        environment = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONWARNINGS": "ignore"}
+        environment = {
+            "PYTHONPATH": f"{tmp_path}:{ROOT}",
+            "PYTHONWARNINGS": "ignore",
+            # A file that changes within a second to one of the same size looks unchanged to it.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         done = django_sql(code=code + "\n".join(calls), settings="settings", env=environment)
         assert done.returncode == returns, done.stderr
         return done.stdout + done.stderr

@@ -55,10 +55,10 @@ class TestAfterMigrate:
         sync_after_migrate(apps.get_app_config("backend_app"), using="default")
         assert database.list_collection_names() == []
 
-    def test_migrate_itself_does_it(self, settings):
-        settings.DJONGO_SERVICES = {"SCHEMA": {"SYNC_ON_MIGRATE": True}}
+    def test_migrate_itself_does_it(self, library):
+        database = library(SYNC_ON_MIGRATE=True)
         call_command("migrate", "library", run_syncdb=True, verbosity=0)
-        (books,) = connections["default"].database.list_collections(filter={"name": "books"})
+        (books,) = database.list_collections(filter={"name": "books"})
         assert books["options"]["validationLevel"] == "strict"
 
     def test_a_step_that_destroys_is_left_to_the_command(self, library, caplog):

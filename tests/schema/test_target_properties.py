@@ -148,7 +148,8 @@ def test_what_migrate_creates_is_what_is_wanted(indexes, first, second):
             read_catalog(backend.database), (spec,), validation=ValidationPolicy(level="off")
         )
         assert plan.in_sync, [change.words for change in plan.changes]
-        assert plan.notes == ()
+        # Some of what was drawn is redundant, and is told; nothing is undeclared.
+        assert not [note for note in plan.notes if "no model declares it" in note.words]
         assert plan.problems == ()
     finally:
         backend.database.drop_collection(Thing._meta.db_table)
