@@ -69,7 +69,9 @@ class TestAfterMigrate:
     """The test database was made by the backend's migrate."""
 
     def test_only_what_the_backend_passes_over_differs(self, specs):
-        found = plan(*specs.values(), validation=OFF)
+        # Other tests drop and make the collections of other apps.
+        own = [spec for name, spec in specs.items() if name.startswith("target_")]
+        found = plan(*own, validation=OFF)
         assert lines(found) == [
             "target_keeper: + index keeper_nulls_equal {town: 1, age: 1} unique",
             "target_word: ! its default collation is another; MongoDB cannot change that on an "
