@@ -49,15 +49,25 @@ def adopt(connection: Connection) -> Transaction | None:
     """The transaction that the backend's own atomic has open in this thread, as one of ours."""
     if connection.settings.database is None:
         return None
-    wrapper: Any = databases[connection.settings.database]
+    return _adopt(databases[connection.settings.database], connection.alias)
+
+
+def adopt_for(key: Key) -> Transaction | None:
+    """The same for the clients of a key, where nobody has asked for a connection yet."""
+    if key[0] != "DATABASES" or not may_have_begun_here(key[1]):
+        return None
+    return _adopt(databases[key[1]], key[1])
+
+
+def _adopt(wrapper: Any, alias: str) -> Transaction | None:
     if not wrapper.in_atomic_block_mongo or wrapper.session is None:
         return None
     adopted: Transaction | None = wrapper.__dict__.get(_ADOPTED)
     if adopted is None or adopted.session is not wrapper.session:
         adopted = Transaction(
-            key=connection.key,
-            alias=connection.alias,
-            database=connection.database_name,
+            key=_key(wrapper),
+            alias=alias,
+            database=wrapper.settings_dict["NAME"],
             options=Options(),
             transactional=True,
         )

@@ -1,0 +1,96 @@
+"""A files document of GridFS as a plain value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from djongo_services.storage.errors import CorruptFile
+
+DEFAULT_CHUNK_SIZE = 255 * 1024
+"""Bytes; the specification's default: with the other fields a chunk stays below 256 KiB."""
+
+LARGEST_CHUNK_SIZE = 16 * 1024 * 1024 - 1024
+"""Bytes; a chunk is a document, of at most 16 MiB."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredFile:
+    """One file of a bucket, or one revision of it."""
+
+    id: Any
+    """Of any BSON type; the chunks carry it as ``files_id``."""
+    filename: str | None
+    """Not unique: files of one name are its revisions."""
+    length: int
+    """Bytes in the chunks."""
+    chunk_size: int
+    """Bytes of every chunk but the last."""
+    upload_date: datetime
+    """Aware, in UTC, in whole milliseconds."""
+    metadata: Mapping[str, Any]
+    """Empty when the document has none."""
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
+    """The whole files document."""
+
+    @property
+    def content_type(self) -> str:
+        """From ``metadata``, or where older drivers kept it, beside it; empty when unknown."""
+        found = self.metadata.get("contentType", self.raw.get("contentType"))
+        return found if isinstance(found, str) else ""
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the bytes in the chunks, hexadecimal; None for files that other tools stored."""
+        found = self.metadata.get("sha256")
+        return found if isinstance(found, str) else None
+
+    @property
+    def chunk_count(self) -> int:
+        return -(-self.length // self.chunk_size)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Raises CorruptFile when it is none by the GridFS specification."""
+        length = _whole(document, "length", at_least=0)
+        chunk_size = _whole(document, "chunkSize", at_least=1)
+        upload_date = document.get("uploadDate")
+        if not isinstance(upload_date, datetime):
+            raise _wrong(document, "uploadDate", upload_date)
+        metadata = document.get("metadata")
+        return cls(
+            id=document["_id"],
+            filename=document.get("filename"),
+            length=length,
+            chunk_size=chunk_size,
+            upload_date=upload_date if upload_date.tzinfo else upload_date.replace(tzinfo=UTC),
+            metadata=metadata if isinstance(metadata, Mapping) else {},
+            raw=document,
+        )
+
+
+def checked_chunk_size(chunk_size: int) -> int:
+    """Raises ValueError when no chunk of that size fits into a document."""
+    if not 1 <= chunk_size <= LARGEST_CHUNK_SIZE:
+        raise ValueError(
+            f"chunk_size is a number of bytes from 1 to {LARGEST_CHUNK_SIZE:,}, not {chunk_size!r}."
+        )
+    return chunk_size
+
+
+def _whole(document: Mapping[str, Any], key: str, *, at_least: int) -> int:
+    """A number as any driver may have written it: int, long, or a double without a fraction."""
+    value = document.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise _wrong(document, key, value)
+    if value < at_least:
+        raise _wrong(document, key, value)
+    return int(value)
+
+
+def _wrong(document: Mapping[str, Any], key: str, value: object) -> CorruptFile:
+    return CorruptFile(
+        f"The files document {document.get('_id')!r} has {key} {value!r}, which no file has."
+    )

@@ -1,0 +1,89 @@
+"""Many small files at once: the same two steps as for one, for a batch of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bson import ObjectId
+from pymongo.errors import PyMongoError
+
+from djongo_services.storage.bucket import removing
+from djongo_services.storage.bucket.chunking import BATCH_BYTES, BATCH_CHUNKS, Chunker, Document
+from djongo_services.storage.bucket.file import StoredFile
+from djongo_services.storage.bucket.indexes import ensure_indexes
+from djongo_services.storage.bucket.layout import Layout
+from djongo_services.storage.bucket.sources import checked
+from djongo_services.storage.bucket.uploading import interrupted
+from djongo_services.transaction.joining import joined
+
+logger = logging.getLogger("djongo_services.storage")
+
+
+def upload_many(
+    layout: Layout[Any],
+    chunk_size: int,
+    items: Iterable[tuple[str | None, bytes]],
+    metadata: Document,
+) -> list[StoredFile]:
+    ensure_indexes(layout)
+    stored: list[StoredFile] = []
+    for files, chunks in _batches(items, chunk_size, metadata):
+        _store(layout, files, chunks)
+        stored.extend(StoredFile.from_document(document) for document in files)
+    return stored
+
+
+def _store(layout: Layout[Any], files: list[Document], chunks: list[Document]) -> None:
+    ids = [document["_id"] for document in files]
+    within = joined(layout.client)
+    primary = layout.primary()
+    if within is not None:
+        within.on_rollback(lambda: removing.remove_files(layout, ids))
+    try:
+        if chunks:
+            target = layout.early_chunks if within is None else layout.chunks
+            with layout.client.start_session(causal_consistency=False) as outside:
+                target.insert_many(chunks, session=outside, ordered=False)
+        layout.files.insert_many(files, session=within and within.session, ordered=False)
+        if within is None and layout.primary() != primary:
+            _check_nothing_lost(layout, ids, len(chunks), files[0]["filename"])
+    except BaseException:
+        if within is None:
+            _remove(layout, ids)
+        raise
+
+
+def _check_nothing_lost(layout: Layout[Any], ids: list[Any], count: int, filename: Any) -> None:
+    with layout.client.start_session(causal_consistency=False) as outside:
+        found = layout.chunks.count_documents({"files_id": {"$in": ids}}, session=outside)
+    if found != count:
+        raise interrupted(filename)
+
+
+def _remove(layout: Layout[Any], ids: list[Any]) -> None:
+    try:
+        removing.remove_files(layout, ids)
+    except PyMongoError as error:
+        logger.warning("The chunks of a failed upload are left for gridfs_gc: %s", error)
+
+
+def _batches(
+    items: Iterable[tuple[str | None, bytes]], chunk_size: int, metadata: Document
+) -> Iterator[tuple[list[Document], list[Document]]]:
+    files: list[Document] = []
+    chunks: list[Document] = []
+    size = 0
+    for filename, content in items:
+        chunker = Chunker(ObjectId(), chunk_size)
+        for batch in chunker.feed(checked(content)):
+            chunks.extend(batch)
+        chunks.extend(chunker.rest())
+        files.append(chunker.files_document(filename, metadata))
+        size += chunker.length
+        if size >= BATCH_BYTES or max(len(files), len(chunks)) >= BATCH_CHUNKS:
+            yield files, chunks
+            files, chunks, size = [], [], 0
+    if files:
+        yield files, chunks

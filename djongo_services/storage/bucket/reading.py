@@ -1,0 +1,67 @@
+"""Chunks of a file out of a bucket, in their order, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pymongo import ReadPreference
+
+from djongo_services.storage.bucket.file import StoredFile
+from djongo_services.storage.bucket.layout import Layout
+from djongo_services.storage.bucket.ranges import RangeReader
+from djongo_services.storage.errors import CorruptFile, FileChanged
+
+
+def read(
+    layout: Layout[Any], file: StoredFile, start: int = 0, stop: int | None = None
+) -> Iterator[bytes]:
+    """The bytes [start, stop), in pieces of at most a chunk.
+
+    Outside of any transaction: chunks never change under one id, and those of a file that the
+    open transaction itself uploaded are not in its snapshot. Closing the generator frees the
+    cursor. Raises CorruptFile, and FileChanged when the file was deleted meanwhile.
+    """
+    reader = RangeReader(file, start, stop)
+    try:
+        yield from _read(layout, layout.chunks, file, reader)
+    except CorruptFile as damage:
+        if layout.chunks.read_preference != ReadPreference.PRIMARY:
+            # A secondary may not have all chunks of a new file yet.
+            primary = layout.chunks.with_options(read_preference=ReadPreference.PRIMARY)
+            yield from _read(layout, primary, file, reader)
+            return
+        if not _exists(layout, file):
+            raise changed(file) from damage
+        raise
+
+
+def changed(file: StoredFile) -> FileChanged:
+    return FileChanged(
+        f"The file {file.filename!r} (id {file.id!r}) was deleted while it was read."
+    )
+
+
+def _read(
+    layout: Layout[Any], chunks: Any, file: StoredFile, reader: RangeReader
+) -> Iterator[bytes]:
+    with layout.client.start_session(causal_consistency=False) as outside:
+        for part in reader.parts():
+            query = chunks.find(
+                part.filter(file.id),
+                session=outside,
+                sort={"n": 1},
+                limit=part.limit,
+                batch_size=part.batch_size,
+            )
+            with query as cursor:
+                for chunk in cursor:
+                    if piece := reader.accept(chunk):
+                        yield piece
+        reader.finish()
+
+
+def _exists(layout: Layout[Any], file: StoredFile) -> bool:
+    files = layout.files.with_options(read_preference=ReadPreference.PRIMARY)
+    with layout.client.start_session(causal_consistency=False) as outside:
+        return files.find_one({"_id": file.id}, {"_id": 1}, session=outside) is not None

@@ -1,0 +1,58 @@
+"""The same as :mod:`reading` on PyMongo's AsyncMongoClient."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from pymongo import ReadPreference
+
+from djongo_services.storage.bucket.file import StoredFile
+from djongo_services.storage.bucket.layout import Layout
+from djongo_services.storage.bucket.ranges import RangeReader
+from djongo_services.storage.bucket.reading import changed
+from djongo_services.storage.errors import CorruptFile
+
+
+async def aread(
+    layout: Layout[Any], file: StoredFile, start: int = 0, stop: int | None = None
+) -> AsyncIterator[bytes]:
+    reader = RangeReader(file, start, stop)
+    try:
+        async with aclosing(_read(layout, layout.chunks, file, reader)) as found:
+            async for piece in found:
+                yield piece
+    except CorruptFile as damage:
+        if layout.chunks.read_preference != ReadPreference.PRIMARY:
+            primary = layout.chunks.with_options(read_preference=ReadPreference.PRIMARY)
+            async with aclosing(_read(layout, primary, file, reader)) as found:
+                async for piece in found:
+                    yield piece
+            return
+        if not await _exists(layout, file):
+            raise changed(file) from damage
+        raise
+
+
+async def _read(layout: Layout[Any], chunks: Any, file: StoredFile, reader: RangeReader) -> Any:
+    async with layout.client.start_session(causal_consistency=False) as outside:
+        for part in reader.parts():
+            query = chunks.find(
+                part.filter(file.id),
+                session=outside,
+                sort={"n": 1},
+                limit=part.limit,
+                batch_size=part.batch_size,
+            )
+            async with query as cursor:
+                async for chunk in cursor:
+                    if piece := reader.accept(chunk):
+                        yield piece
+        reader.finish()
+
+
+async def _exists(layout: Layout[Any], file: StoredFile) -> bool:
+    files = layout.files.with_options(read_preference=ReadPreference.PRIMARY)
+    async with layout.client.start_session(causal_consistency=False) as outside:
+        return await files.find_one({"_id": file.id}, {"_id": 1}, session=outside) is not None

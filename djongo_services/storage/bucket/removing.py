@@ -1,0 +1,59 @@
+"""Files out of a bucket: the files document first, so that no reader finds half a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from djongo_services.storage.bucket.layout import Layout
+from djongo_services.transaction.joining import Joined, joined
+
+BATCH = 1_000
+"""Ids in one command."""
+
+
+def delete_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
+    """How many of them there were.
+
+    In a transaction the files documents go with its commit, and their chunks right after it.
+    """
+    within = joined(layout.client)
+    if within is None:
+        return remove_files(layout, ids)
+    deleted = 0
+    for batch in batches(ids):
+        _keep_for_rollback(layout, within, batch)
+        result = layout.files.delete_many({"_id": {"$in": batch}}, session=within.session)
+        deleted += result.deleted_count
+    within.on_commit(lambda: remove_chunks(layout, ids))
+    return deleted
+
+
+def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
+    """Files documents and chunks, outside of any transaction."""
+    deleted = 0
+    with layout.client.start_session(causal_consistency=False) as outside:
+        for batch in batches(ids):
+            result = layout.files.delete_many({"_id": {"$in": batch}}, session=outside)
+            deleted += result.deleted_count
+            layout.early_chunks.delete_many({"files_id": {"$in": batch}}, session=outside)
+    return deleted
+
+
+def remove_chunks(layout: Layout[Any], ids: Sequence[Any]) -> None:
+    with layout.client.start_session(causal_consistency=False) as outside:
+        for batch in batches(ids):
+            layout.early_chunks.delete_many({"files_id": {"$in": batch}}, session=outside)
+
+
+def batches(ids: Sequence[Any]) -> list[list[Any]]:
+    return [list(ids[at : at + BATCH]) for at in range(0, len(ids), BATCH)]
+
+
+def _keep_for_rollback(layout: Layout[Any], within: Joined, batch: list[Any]) -> None:
+    """On a server without transactions a rollback has to put the documents back itself."""
+    if within.undone_by_rollback:
+        return
+    documents = list(layout.files.find({"_id": {"$in": batch}}))
+    if documents:
+        within.on_rollback(lambda: layout.files.insert_many(documents))

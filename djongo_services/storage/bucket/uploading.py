@@ -1,0 +1,164 @@
+"""A file on its way into a bucket: chunks first, the files document last."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import Any, Self
+
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from djongo_services.storage.bucket import removing
+from djongo_services.storage.bucket.chunking import Chunker, Document
+from djongo_services.storage.bucket.file import StoredFile
+from djongo_services.storage.bucket.indexes import ensure_indexes
+from djongo_services.storage.bucket.layout import Layout
+from djongo_services.storage.errors import FileExists, UploadInterrupted
+from djongo_services.transaction.joining import Joined, joined
+
+logger = logging.getLogger("djongo_services.storage")
+
+
+class UploadStream:
+    """Write bytes, then :meth:`close`; until then there is no file, after :meth:`abort` never.
+
+    As a context manager it closes, or aborts when its block raises. Chunks are written outside of
+    any transaction, under their final id; the files document goes into the transaction that is
+    open when the stream is closed, and a rollback of that removes the chunks.
+    """
+
+    def __init__(self, layout: Layout[Any], chunker: Chunker, name: str | None, metadata: Document):
+        self.id = chunker.files_id
+        self.file: StoredFile | None = None
+        """What was stored, once the stream is closed."""
+        self.closed = False
+        self._layout = layout
+        self._chunker = chunker
+        self._filename = name
+        self._metadata = metadata
+        self._primary: object = None
+        self._begun = False
+        """Whether chunks of this upload may be in the bucket."""
+        self._published = False
+        """Whether its files document may be."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.closed:
+            return
+        if error is None:
+            self.close()
+        else:
+            self.abort()
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """The number of bytes taken: all of them."""
+        if self.closed:
+            raise ValueError(f"The upload of {self._filename!r} is closed.")
+        before = self._chunker.length
+        for batch in self._chunker.feed(data):
+            self._send(batch)
+        return self._chunker.length - before
+
+    def close(self) -> StoredFile:
+        """Make the file exist. Whatever this raises, nothing of the file is left."""
+        if self.closed:
+            raise ValueError(f"The upload of {self._filename!r} is closed.")
+        try:
+            if batch := self._chunker.rest():
+                self._send(batch)
+            document = self._chunker.files_document(self._filename, self._metadata)
+            self._publish(document)
+        except BaseException:
+            self.abort()
+            raise
+        self.closed = True
+        self.file = StoredFile.from_document(document)
+        return self.file
+
+    def abort(self) -> None:
+        """Remove what was written; an upload that cannot is left to the collector."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            if self._published:
+                removing.remove_files(self._layout, [self.id])
+            elif self._begun:
+                removing.remove_chunks(self._layout, [self.id])
+        except PyMongoError as error:
+            logger.warning("The chunks of an aborted upload are left for gridfs_gc: %s", error)
+
+    def _send(self, batch: list[Document]) -> None:
+        layout = self._layout
+        if self._primary is None:
+            ensure_indexes(layout)
+            self._primary = layout.primary()
+        # In a transaction they wait for their majority: the commit may go to another primary.
+        chunks = layout.early_chunks if joined(layout.client) is None else layout.chunks
+        first, self._begun = not self._begun, True
+        try:
+            with layout.client.start_session(causal_consistency=False) as outside:
+                chunks.insert_many(batch, session=outside)
+        except PyMongoError as error:
+            if first and is_duplicate(error):
+                self._begun = False  # They are another file's.
+                raise already_exists(self.id) from error
+            raise
+
+    def _publish(self, document: Document) -> None:
+        layout = self._layout
+        if not self._chunker.count:
+            ensure_indexes(layout)
+        within = joined(layout.client)
+        if within is not None:
+            self._check_nothing_lost()
+            remove_on_rollback(layout, within, document)
+        self._published = within is None
+        try:
+            layout.files.insert_one(document, session=within and within.session)
+        except DuplicateKeyError as error:
+            self._published = False
+            raise already_exists(self.id) from error
+        if within is None:
+            self._check_nothing_lost()
+
+    def _check_nothing_lost(self) -> None:
+        """Look whether a change of the primary took chunks that no majority had yet."""
+        layout, count = self._layout, self._chunker.count
+        if not count or layout.primary() == self._primary:
+            return
+        with layout.client.start_session(causal_consistency=False) as outside:
+            found = layout.chunks.count_documents({"files_id": self.id}, session=outside)
+        if found != count:
+            raise interrupted(self._filename)
+
+
+def remove_on_rollback(layout: Layout[Any], within: Joined, document: Document) -> None:
+    """The files document too: on a server without transactions a rollback does not undo it."""
+    within.on_rollback(lambda: removing.remove_files(layout, [document["_id"]]))
+
+
+def is_duplicate(error: PyMongoError) -> bool:
+    """Of a bulk write that stopped at its first document."""
+    details = getattr(error, "details", None) or {}
+    errors = details.get("writeErrors") or [details]
+    return bool(errors[0].get("code") == 11000 and errors[0].get("index", 0) == 0)
+
+
+def already_exists(files_id: Any) -> FileExists:
+    return FileExists(f"A file with the id {files_id!r} exists already; it was left as it is.")
+
+
+def interrupted(filename: str | None) -> UploadInterrupted:
+    return UploadInterrupted(
+        f"The primary changed while {filename!r} was uploaded, and a part of it was lost; nothing "
+        f"was stored, upload it again."
+    )
