@@ -1,0 +1,151 @@
+"""The bytes of a content, out of the storage.
+
+What is promised in Content-Length is sent in full only when all of it is right: the last piece is
+held back until nothing can be wrong any more. Whatever is found before ends the response early,
+which clients see.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
+
+from pymongo.errors import AutoReconnect, CursorNotFound
+
+from djongo_services.storage.bucket.file import StoredFile
+from djongo_services.storage.errors import CorruptFile
+from djongo_services.storage.serving.byteranges import ByteRange
+from djongo_services.storage.serving.content import Content
+from djongo_services.storage.serving.served import ServedStorage
+from djongo_services.storage.serving.validators import content_checksum_of
+
+_INTERRUPTIONS = (AutoReconnect, CursorNotFound)
+"""A member that went away, and a cursor that the server closed because the client is slow. What is
+stored under one id never changes, so reading goes on where it was."""
+
+
+def read(
+    storage: ServedStorage, stored: StoredFile, content: Content
+) -> Generator[bytes, None, None]:
+    """Closing it frees the cursor. Raises CorruptFile, its FileChanged, and PyMongo's errors."""
+    held = _HeldBack(storage, stored, content)
+    for step in content.steps:
+        if isinstance(step, bytes):
+            yield from held.exchange(step)
+            continue
+        with closing(_range(storage, stored, step)) as pieces:
+            for piece in pieces:
+                yield from held.exchange(piece)
+    yield from held.release()
+
+
+async def aread(
+    storage: ServedStorage, stored: StoredFile, content: Content
+) -> AsyncGenerator[bytes, None]:
+    held = _HeldBack(storage, stored, content)
+    for step in content.steps:
+        if isinstance(step, bytes):
+            for ready in held.exchange(step):
+                yield ready
+            continue
+        async with aclosing(_arange(storage, stored, step)) as pieces:
+            async for piece in pieces:
+                for ready in held.exchange(piece):
+                    yield ready
+    for ready in held.release():
+        yield ready
+
+
+class _HeldBack:
+    """The last piece, and the sum of all."""
+
+    def __init__(self, storage: ServedStorage, stored: StoredFile, content: Content) -> None:
+        self._stored = stored
+        self._expected = content_checksum_of(storage, stored) if content.is_whole else None
+        self._sum = hashlib.sha256()
+        self._pieces: list[bytes] = []
+
+    def exchange(self, piece: bytes) -> list[bytes]:
+        """What may be sent now that there is another one."""
+        if self._expected is not None:
+            self._sum.update(piece)
+        ready, self._pieces = self._pieces, [piece]
+        return ready
+
+    def release(self) -> list[bytes]:
+        if self._expected is not None and self._sum.hexdigest() != self._expected:
+            raise CorruptFile(
+                f"The file {self._stored.filename!r} (id {self._stored.id!r}) is damaged: its "
+                f"bytes do not have the checksum of those that were stored."
+            )
+        return self._pieces
+
+
+class _Progress:
+    """Where in a range the reading is."""
+
+    def __init__(self, stored: StoredFile, wanted: ByteRange) -> None:
+        self.position = wanted.start
+        self._stored, self._stop = stored, wanted.stop
+        self._begun_at = -1
+
+    def begin(self) -> int:
+        self._begun_at = self.position
+        return self.position
+
+    def take(self, piece: bytes) -> bytes:
+        self.position += len(piece)
+        if self.position > self._stop:
+            raise self._wrong_length()
+        return piece
+
+    def may_go_on(self) -> bool:
+        """Whether there was any since it was begun the last time."""
+        return self.position > self._begun_at
+
+    def finish(self) -> None:
+        if self.position != self._stop:
+            raise self._wrong_length()
+
+    def _wrong_length(self) -> CorruptFile:
+        return CorruptFile(
+            f"The file {self._stored.filename!r} (id {self._stored.id!r}) is damaged: it does not "
+            f"have the length that it says."
+        )
+
+
+def _range(
+    storage: ServedStorage, stored: StoredFile, wanted: ByteRange
+) -> Generator[bytes, None, None]:
+    progress = _Progress(stored, wanted)
+    while True:
+        pieces = storage.read_range(stored, progress.begin(), wanted.stop)
+        try:
+            with closing(pieces):
+                for piece in pieces:
+                    yield progress.take(piece)
+        except _INTERRUPTIONS:
+            if progress.may_go_on():
+                continue
+            raise
+        progress.finish()
+        return
+
+
+async def _arange(
+    storage: ServedStorage, stored: StoredFile, wanted: ByteRange
+) -> AsyncGenerator[bytes, None]:
+    progress = _Progress(stored, wanted)
+    while True:
+        pieces = storage.aread_range(stored, progress.begin(), wanted.stop)
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield progress.take(piece)
+        except _INTERRUPTIONS:
+            if progress.may_go_on():
+                continue
+            raise
+        progress.finish()
+        return

@@ -1,0 +1,88 @@
+"""``Range``: which bytes a request asks for (RFC 9110, section 14)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MAX_RANGES = 64
+"""In one request. Who asks for more gets the whole file, once: a server may ignore the header, and
+many small ranges are how it is abused (section 17.15)."""
+
+GAP = 128
+"""Bytes between two ranges that are sent along: the head of a further part has about as many."""
+
+_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
+_HUGE = 10**18
+"""More than any file has; what is written with more digits is taken for it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByteRange:
+    """Bytes [start, stop) of a file, never empty."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start
+
+    def content_range(self, size: int) -> str:
+        """As the header says it, where the last byte counts too."""
+        return f"bytes {self.start}-{self.stop - 1}/{size}"
+
+
+def wanted_ranges(header: str, size: int) -> list[ByteRange] | None:
+    """What ``Range: <header>`` asks of a file of ``size`` bytes, in the order of asking.
+
+    Ranges that overlap, or nearly touch, are one. None: the header is to be ignored, because it
+    has no known unit, a wrong syntax or too many ranges, or because the file is empty and no 206
+    could say so. An empty list: nothing of it is in the file (416).
+    """
+    unit, equals, specs = header.partition("=")
+    if not equals or unit.lower() != "bytes" or specs.count(",") >= MAX_RANGES or not size:
+        return None
+    found: list[ByteRange] = []
+    written = [spec for each in specs.split(",") if (spec := each.strip(" \t"))]
+    for spec in written:
+        bounds = _bounds(spec, size)
+        if bounds is None:
+            return None
+        start, stop = bounds
+        if start < stop:
+            found.append(ByteRange(start=start, stop=stop))
+    return _coalesced(found) if written else None
+
+
+def _bounds(spec: str, size: int) -> tuple[int, int] | None:
+    """Start and stop, within the file; an empty range when it is not in it. None: wrong syntax."""
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        return None
+    first, last = match.groups()
+    if not first:
+        return (max(0, size - _number(last)), size) if last else None
+    start, stop = _number(first), _number(last) + 1 if last else size
+    if last and stop <= start:
+        return None
+    return min(start, size), min(stop, size)
+
+
+def _number(digits: str) -> int:
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= 18 else _HUGE
+
+
+def _coalesced(ranges: Iterable[ByteRange]) -> list[ByteRange]:
+    """Each merged range is where the first of its ranges was."""
+    merged: list[tuple[int, ByteRange]] = []
+    for place, each in sorted(enumerate(ranges), key=lambda pair: pair[1].start):
+        if merged and each.start <= merged[-1][1].stop + GAP:
+            before, last = merged[-1]
+            grown = ByteRange(start=last.start, stop=max(last.stop, each.stop))
+            merged[-1] = (min(before, place), grown)
+        else:
+            merged.append((place, each))
+    return [each for _, each in sorted(merged, key=lambda pair: pair[0])]

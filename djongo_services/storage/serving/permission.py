@@ -1,0 +1,53 @@
+"""Ask a storage's permission hook, sync or async, from either kind of view."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable
+
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from djongo_services.connections import connections
+from djongo_services.storage.bucket.file import StoredFile
+from djongo_services.storage.serving.served import ServedStorage
+
+
+def check_permission(
+    storage: ServedStorage, request: HttpRequest, name: str, stored: StoredFile
+) -> None:
+    """Raises PermissionDenied unless the hook says yes; it may raise that, or Http404, itself."""
+    if storage.permission is None:
+        return
+    allowed = storage.permission(request, name, stored)
+    if inspect.isawaitable(allowed):
+        allowed = async_to_sync(_in_passing_loop)(allowed)
+    _refuse_unless(allowed)
+
+
+async def acheck_permission(
+    storage: ServedStorage, request: HttpRequest, name: str, stored: StoredFile
+) -> None:
+    hook = storage.permission
+    if hook is None:
+        return
+    # What is not known to be async may do what must not be done in the loop.
+    ask = hook if iscoroutinefunction(hook) else sync_to_async(hook)
+    allowed = await ask(request, name, stored)
+    if inspect.isawaitable(allowed):  # of an object whose __call__ is async
+        allowed = await allowed
+    _refuse_unless(allowed)
+
+
+async def _in_passing_loop(asked: Awaitable[bool]) -> bool:
+    try:
+        return await asked
+    finally:
+        for connection in connections.all():
+            await connection.aclose()
+
+
+def _refuse_unless(allowed: object) -> None:
+    if not allowed:
+        raise PermissionDenied("You may not read this file.")

@@ -1,0 +1,174 @@
+"""The view that serves a storage's files, in the manner of the server that it runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from asgiref.sync import markcoroutinefunction
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.handlers.asgi import ASGIRequest
+from django.db import connections as databases
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from djongo_services.storage.bucket.file import StoredFile
+from djongo_services.storage.errors import FileChanged
+from djongo_services.storage.serving.body import aread, read
+from djongo_services.storage.serving.content import Content
+from djongo_services.storage.serving.ladder import Representation, answer
+from djongo_services.storage.serving.permission import acheck_permission, check_permission
+from djongo_services.storage.serving.policy import content_type_of
+from djongo_services.storage.serving.served import ServedStorage, served_storage
+from djongo_services.storage.serving.signing import PARAMETER, check_signature
+from djongo_services.storage.serving.streaming import FileStream
+from djongo_services.storage.serving.validators import etag_of, last_modified_of
+from djongo_services.transaction.requests.marks import Mark, put_on
+
+SMALL = 1024 * 1024
+"""Bytes of a content that are read before the response begins: a damaged file is a proper 500 then,
+and no cursor waits for a slow client. A stream holds more than that of a large file."""
+
+_ATTEMPTS = 3
+"""Of a small file that is replaced while it is read."""
+
+
+def serve_view(storage: str | ServedStorage = "default") -> FileView:
+    """``path("media/<path:name>", serve_view())``: the files of a storage, or of its alias.
+
+    GET and HEAD with validators and ranges. Under WSGI it is a sync view, under ASGI an async one,
+    which streams from the loop's own client. 404 for a name that is not there or none at all, 403
+    where the storage is private and the link not signed, or its permission hook says no.
+    """
+    return FileView(storage)
+
+
+class FileView:
+    """One view with two faces.
+
+    Django asks a view whether it is async before it calls it: in a loop this one is, elsewhere it
+    is not. Under a decorator that takes it for sync, under ASGI, it looks the file up in a thread,
+    and streams in the loop all the same.
+    """
+
+    def __init__(self, storage: str | ServedStorage) -> None:
+        self._which = storage
+
+        @require_safe
+        def serve(request: HttpRequest, name: str) -> HttpResponseBase:
+            return self._serve(request, name)
+
+        @require_safe
+        async def aserve(request: HttpRequest, name: str) -> HttpResponseBase:
+            return await self._aserve(request, name)
+
+        self._faces = serve, markcoroutinefunction(aserve)
+        # Its reads stay outside of any transaction, which would end before the stream does.
+        put_on(self, Mark(atomic=False, using=None))
+
+    def __call__(self, request: HttpRequest, name: str) -> Any:
+        return self._face()(request, name)
+
+    def __getattr__(self, attribute: str) -> Any:
+        """Name, documentation, and whatever says that a function is async."""
+        if attribute == "_faces":  # asked for by copy and pickle, before there are any
+            raise AttributeError(attribute)
+        return getattr(self._face(), attribute)
+
+    @property
+    def _non_atomic_requests(self) -> frozenset[str]:
+        return frozenset(databases)
+
+    def _face(self) -> Any:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._faces[0]
+        return self._faces[1]
+
+    def _serve(self, request: HttpRequest, name: str) -> HttpResponseBase:
+        storage = served_storage(self._which)
+        _admit(storage, request, name)
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._respond(storage, request, name)
+            except FileChanged:
+                continue
+        raise _not_found(name)
+
+    async def _aserve(self, request: HttpRequest, name: str) -> HttpResponseBase:
+        storage = served_storage(self._which)
+        _admit(storage, request, name)
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._arespond(storage, request, name)
+            except FileChanged:
+                continue
+        raise _not_found(name)
+
+    def _respond(self, storage: ServedStorage, request: HttpRequest, name: str) -> HttpResponseBase:
+        try:
+            stored = storage.stored(name)
+        except _NO_SUCH_NAME:
+            raise _not_found(name) from None
+        check_permission(storage, request, name, stored)
+        answered = answer(request, _representation(storage, name, stored))
+        if isinstance(answered, HttpResponse):
+            return answered
+        if answered.length <= SMALL:
+            return _at_once(answered, b"".join(read(storage, stored, answered)))
+        if isinstance(request, ASGIRequest):
+            return FileStream(answered, aread(storage, stored, answered))
+        return FileStream(answered, read(storage, stored, answered))
+
+    async def _arespond(
+        self, storage: ServedStorage, request: HttpRequest, name: str
+    ) -> HttpResponseBase:
+        try:
+            stored = await storage.astored(name)
+        except _NO_SUCH_NAME:
+            raise _not_found(name) from None
+        await acheck_permission(storage, request, name, stored)
+        answered = answer(request, _representation(storage, name, stored))
+        if isinstance(answered, HttpResponse):
+            return answered
+        body = aread(storage, stored, answered)
+        if answered.length <= SMALL:
+            return _at_once(answered, b"".join([piece async for piece in body]))
+        return FileStream(answered, body)
+
+
+_NO_SUCH_NAME = (FileNotFoundError, SuspiciousFileOperation, UnicodeError)
+
+
+def _admit(storage: ServedStorage, request: HttpRequest, name: str) -> None:
+    """Raises Http404 for what is no name in its one form, so that no rule about names, of a
+    signature or of a hook, is got around by another spelling."""
+    parts = name.split("/")
+    if "\0" in name or "\\" in name or any(part in ("", ".", "..") for part in parts):
+        raise _not_found(name)
+    if storage.private:
+        check_signature(storage, name, request.GET.get(PARAMETER))
+
+
+def _representation(storage: ServedStorage, name: str, stored: StoredFile) -> Representation:
+    return Representation(
+        name=name,
+        size=storage.size_of(stored),
+        etag=etag_of(stored),
+        last_modified=last_modified_of(stored, time.time()),
+        content_type=content_type_of(stored.content_type, name),
+        inline_types=storage.inline_types,
+        cache_control=storage.cache_control,
+        is_private=storage.private or storage.permission is not None,
+    )
+
+
+def _at_once(content: Content, body: bytes) -> HttpResponse:
+    return HttpResponse(body, status=content.status, headers=content.headers)
+
+
+def _not_found(name: str) -> Http404:
+    return Http404(f"There is no file {name!r}.")
