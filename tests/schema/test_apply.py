@@ -11,6 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from djongo_services.introspection import read_catalog
+from djongo_services.lease import COLLECTION
 from djongo_services.schema.applying import (
     ApplyProgress,
     History,
@@ -24,7 +25,6 @@ from djongo_services.schema.applying import (
     inverses,
     roll_back,
 )
-from djongo_services.schema.applying.lease import COLLECTION
 from djongo_services.schema.diff import diff
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.rendering import PlanFileError, load, render_json

@@ -15,8 +15,9 @@ from pymongo.errors import PyMongoError
 
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection import read_catalog
+from djongo_services.lease import SECONDS, LeaseLost, Locked
 from djongo_services.schema.applying.history import History, Run, Step
-from djongo_services.schema.applying.lease import SECONDS, Lease, LeaseLost, Locked
+from djongo_services.schema.applying.lease import Lease
 from djongo_services.schema.applying.running import (
     Interrupted,
     OperationRefused,

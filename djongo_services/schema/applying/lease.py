@@ -1,135 +1,17 @@
-"""One run at a time: a lease in the database itself, timed by the server's clock.
-
-The holder renews the lease from a thread of its own. A holder that died stops renewing, and after
-:data:`SECONDS` the next run takes over. Clocks of clients play no part: every time is ``$$NOW``.
-"""
+"""One run that changes the schema at a time."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
-import threading
-import uuid
-from datetime import datetime
-from types import TracebackType
 from typing import Any
 
-from pymongo import ReturnDocument, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from djongo_services.exceptions import DjongoServicesError
-
-COLLECTION = "djongo_services_leases"
-SECONDS = 30.0
-"""How long a lease lasts after its last renewal: long enough for an election (10 to 12 s with the
-server's defaults), short enough not to keep a deploy waiting after a crash."""
-
-Document = dict[str, Any]
+from djongo_services import lease
+from djongo_services.lease import SECONDS
 
 
-class Locked(DjongoServicesError):
-    """Another run is changing the schema."""
+class Lease(lease.Lease):
+    """The lease of the database's schema."""
 
-
-class LeaseLost(DjongoServicesError):
-    """The lease on the schema ran out and another run took over; run again."""
-
-
-class Lease:
-    """Context manager: acquire on entering, renew meanwhile, release on leaving.
-
-    Raises Locked on entering when somebody else holds it; :meth:`check` raises LeaseLost.
-    """
-
-    def __init__(
-        self, database: Database[Document], name: str = "schema", *, seconds: float = SECONDS
-    ) -> None:
-        majority = WriteConcern("majority")
-        self._leases = database.get_collection(COLLECTION, write_concern=majority)
-        self._name = name
-        self._seconds = seconds
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self._released = threading.Event()
-        self._renewer: threading.Thread | None = None
-
-    def __enter__(self) -> Lease:
-        self._acquire()
-        self._renewer = threading.Thread(target=self._keep_renewing, daemon=True)
-        self._renewer.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._released.set()
-        if self._renewer is not None:
-            self._renewer.join()
-        try:
-            self._leases.delete_one({"_id": self._name, "holder": self._holder})
-        except PyMongoError:
-            if exc is None:
-                raise
-            # The lease ends by itself; what went wrong first is what the caller must hear.
-
-    def check(self) -> None:
-        """Renew now, and raise LeaseLost when somebody else has it.
-
-        Called before every operation: a process that was stopped for longer than the lease must not
-        go on where another took over.
-        """
-        if not self._renew():
-            raise LeaseLost
-
-    def _acquire(self) -> None:
-        while not self._take():
-            held = self._leases.find_one({"_id": self._name})
-            if held is not None:  # Else it was released just now.
-                raise Locked(_who(held))
-
-    def _take(self) -> bool:
-        # $expr is refused in the filter of an upsert, so the document is made first.
-        with contextlib.suppress(DuplicateKeyError):
-            self._leases.insert_one({"_id": self._name, "expires": datetime.min})
-        free = {"$lt": ["$expires", "$$NOW"]}
-        taken = self._leases.find_one_and_update(
-            {"_id": self._name, "$expr": free},
-            [{"$set": {"holder": self._holder, "since": "$$NOW", "expires": self._until()}}],
-            return_document=ReturnDocument.AFTER,
-        )
-        return taken is not None
-
-    def _renew(self) -> bool:
-        # Whoever takes over writes their own name, and removes the document when they have ended:
-        # as long as it has ours, nobody began, even when an election outlasted the lease.
-        answer = self._leases.update_one(
-            {"_id": self._name, "holder": self._holder}, [{"$set": {"expires": self._until()}}]
-        )
-        return answer.matched_count == 1
-
-    def _keep_renewing(self) -> None:
-        while not self._released.wait(self._seconds / 3):
-            try:
-                self._renew()
-            except PyMongoError:
-                continue  # The next try, or check(), tells whether it is lost.
-
-    def _until(self) -> Document:
-        return {"$add": ["$$NOW", round(self._seconds * 1000)]}
-
-
-def _who(held: Document) -> str:
-    host, _, rest = str(held.get("holder", "another host")).partition(":")
-    process = rest.partition(":")[0] or "?"
-    since, expires = held.get("since"), held.get("expires")
-    if not (since and expires):
-        return "Another run is changing the schema; try again."
-    return (
-        f"Another run is changing the schema: process {process} on {host}, since "
-        f"{since:%H:%M:%S} UTC; try again when it has ended, or after {expires:%H:%M:%S} UTC "
-        f"if it died."
-    )
+    def __init__(self, database: Database[dict[str, Any]], *, seconds: float = SECONDS) -> None:
+        super().__init__(database, "schema", doing="changing the schema", seconds=seconds)
