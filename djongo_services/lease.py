@@ -13,7 +13,7 @@ import threading
 import uuid
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from pymongo import ReturnDocument, WriteConcern
 from pymongo.database import Database
@@ -56,7 +56,7 @@ class Lease:
         self._released = threading.Event()
         self._renewer: threading.Thread | None = None
 
-    def __enter__(self) -> Lease:
+    def __enter__(self) -> Self:
         self._acquire()
         self._renewer = threading.Thread(target=self._keep_renewing, daemon=True)
         self._renewer.start()
