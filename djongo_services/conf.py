@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 from django.conf import settings as django_settings
@@ -21,7 +22,7 @@ EXAMPLE = (
     f'{{"HOST": "mongodb://localhost:27017", "NAME": "mydatabase"}}}}}}'
 )
 """For those who have no connection yet."""
-_SERVICES = ("CONNECTIONS", "SCHEMA", "TRANSACTION")
+_SERVICES = ("CONNECTIONS", "SCHEMA", "STORAGE", "TRANSACTION")
 _TRANSACTION_KEYS = (
     "STANDALONE",
     "MAX_ATTEMPTS",
@@ -30,6 +31,8 @@ _TRANSACTION_KEYS = (
     "ROLLBACK_TIMEOUT",
     "MIDDLEWARE",
 )
+_STORAGE_KEYS = ("REFERENCES", "GRACE", "TRASH_DAYS", "ENCRYPTION_KEYS", "UPLOADS")
+_UPLOAD_KEYS = ("STORAGE", "MAX_SIZE", "MAX_TOTAL", "PROGRESS")
 _SCHEMA_KEYS = ("MODELS", "SYNC_ON_MIGRATE")
 _STANDALONE = ("error", "single-document")
 _CONNECTION_KEYS = ("DATABASE", "HOST", "NAME", "PORT", "USER", "PASSWORD", "OPTIONS")
@@ -80,6 +83,35 @@ class SchemaSettings:
     """Whether ``migrate`` also syncs the migrated apps' collections."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadSettings:
+    """``STORAGE["UPLOADS"]``: what ``GridFSUploadHandler`` takes in."""
+
+    storage: str = "default"
+    """The alias in ``STORAGES`` whose bucket uploads go to."""
+    max_size: int | None = None
+    """Bytes of one file; None: no limit."""
+    max_total: int | None = None
+    """Bytes of all files of one request."""
+    progress: str | None = None
+    """Dotted path of a function that is told how far each upload is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorageSettings:
+    """``STORAGE``: files, and the collector of those that nobody refers to."""
+
+    references: tuple[str, ...] = ()
+    """Dotted paths of functions that say which names are in use, beside the models' file fields."""
+    grace: timedelta = timedelta(hours=48)
+    """How old a file must be before the collector touches it."""
+    trash_days: int = 30
+    """How long removed files can be restored before ``gridfs_gc --purge`` deletes them."""
+    encryption_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By name, 32 bytes in Base64; the first encrypts new files."""
+    uploads: UploadSettings = field(default_factory=UploadSettings)
+
+
 class Settings:
     """``DJONGO_SERVICES``, one property per service."""
 
@@ -125,6 +157,29 @@ class Settings:
                 f'{where}["MODELS"] names the connection {unknown[0]!r}, which does not exist.'
             )
         return SchemaSettings(models=models, sync_on_migrate=sync)
+
+    @property
+    def storage(self) -> StorageSettings:
+        where = f'{SETTING}["STORAGE"]'
+        entry = self.raw.get("STORAGE", {})
+        if not isinstance(entry, Mapping):
+            raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
+        refuse_unknown(where, entry, _STORAGE_KEYS)
+        keys = entry.get("ENCRYPTION_KEYS", {})
+        if not isinstance(keys, Mapping) or not all(
+            isinstance(each, str) for pair in keys.items() for each in pair
+        ):
+            raise ImproperlyConfigured(f'{where}["ENCRYPTION_KEYS"] must be a dict of strings.')
+        days = entry.get("TRASH_DAYS", 30)
+        if isinstance(days, bool) or not isinstance(days, int) or days < 0:
+            raise ImproperlyConfigured(f'{where}["TRASH_DAYS"] must be a whole number of days.')
+        return StorageSettings(
+            references=_paths(where, entry.get("REFERENCES", ())),
+            grace=_duration(where, entry),
+            trash_days=days,
+            encryption_keys=dict(keys),
+            uploads=_uploads(f'{where}["UPLOADS"]', entry.get("UPLOADS", {})),
+        )
 
     @property
     def transaction(self) -> TransactionSettings:
@@ -208,6 +263,49 @@ def _models(where: str, entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
                 f'{where}["MODELS"] holds {bad[0]!r}; write labels such as "app.Model".'
             )
     return {alias: tuple(labels) for alias, labels in by_alias.items() if labels}
+
+
+def _paths(where: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ImproperlyConfigured(f'{where}["REFERENCES"] must be a list of dotted paths.')
+    if bad := [path for path in value if not isinstance(path, str) or "." not in path]:
+        raise ImproperlyConfigured(
+            f'{where}["REFERENCES"] holds {bad[0]!r}; write dotted paths such as '
+            f'"app.module.function".'
+        )
+    return tuple(value)
+
+
+def _duration(where: str, entry: Mapping[str, Any]) -> timedelta:
+    value = entry.get("GRACE")
+    match value:
+        case None:
+            return timedelta(hours=48)
+        case timedelta() if value >= timedelta(0):
+            return value
+        case int() | float() if not isinstance(value, bool) and value >= 0:
+            return timedelta(seconds=value)
+    raise ImproperlyConfigured(f'{where}["GRACE"] must be a timedelta or seconds, not {value!r}.')
+
+
+def _uploads(where: str, entry: Any) -> UploadSettings:
+    if not isinstance(entry, Mapping):
+        raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
+    refuse_unknown(where, entry, _UPLOAD_KEYS)
+    for key in ("MAX_SIZE", "MAX_TOTAL"):
+        value = entry.get(key)
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, int) or value < 0
+        ):
+            raise ImproperlyConfigured(
+                f'{where}["{key}"] must be a number of bytes or None, not {value!r}.'
+            )
+    return UploadSettings(
+        storage=_text(where, entry, "STORAGE") or "default",
+        max_size=entry.get("MAX_SIZE"),
+        max_total=entry.get("MAX_TOTAL"),
+        progress=_text(where, entry, "PROGRESS") or None,
+    )
 
 
 def _text(where: str, entry: Mapping[str, Any], key: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -41,14 +41,14 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
             return await stream.close()
 
     async def get(self, id: Any) -> StoredFile:
-        document = await self.files.find_one({"_id": id}, session=self._session())
+        document = await self.files.find_one({"_id": id}, session=self.session())
         if document is None:
             raise querying.no_id(id)
         return StoredFile.from_document(document)
 
     async def get_by_name(self, filename: str, revision: int = -1) -> StoredFile:
         query = querying.revision(filename, revision)
-        document = await self.files.find_one(**query, session=self._session())
+        document = await self.files.find_one(**query, session=self.session())
         if document is None:
             raise querying.no_name(filename, revision)
         return StoredFile.from_document(document)
@@ -63,15 +63,15 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
         batch_size: int = 1_000,
     ) -> AsyncIterator[StoredFile]:
         options: dict[str, Any] = {"skip": skip, "limit": limit, "batch_size": batch_size}
-        query = self.files.find(filter, sort=sort, session=self._session(), **options)
+        query = self.files.find(filter, sort=sort, session=self.session(), **options)
         async with query as cursor:
             async for document in cursor:
                 yield StoredFile.from_document(document)
 
     def read(
         self, file: StoredFile, start: int = 0, stop: int | None = None
-    ) -> AsyncIterator[bytes]:
-        """An async generator; close it (``contextlib.aclosing``) to free the cursor early."""
+    ) -> AsyncGenerator[bytes, None]:
+        """Close it (``contextlib.aclosing``) to free the cursor early."""
         return reading_async.aread(self.layout, file, start, stop)
 
     async def read_bytes(self, file: StoredFile) -> bytes:
@@ -86,6 +86,6 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
 
     async def rename(self, id: Any, filename: str) -> None:
         change = {"$set": {"filename": filename}}
-        found = await self.files.update_one({"_id": id}, change, session=self._session())
+        found = await self.files.update_one({"_id": id}, change, session=self.session())
         if not found.matched_count:
             raise querying.no_id(id)

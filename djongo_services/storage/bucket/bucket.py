@@ -59,10 +59,15 @@ class Bucket(BucketOptions[Collection[Document]]):
         stay, unless a transaction is open.
         """
         kept = kept_metadata(metadata, content_type)
-        return many.upload_many(self.layout, self.chunk_size, items, kept)
+        new = ((filename, content, kept) for filename, content in items)
+        return many.upload_many(self.layout, self.chunk_size, new)
+
+    def upload_new(self, items: Iterable[many.NewFile]) -> list[StoredFile]:
+        """The same, with metadata for each of them."""
+        return many.upload_many(self.layout, self.chunk_size, items)
 
     def get(self, id: Any) -> StoredFile:
-        document = self.files.find_one({"_id": id}, session=self._session())
+        document = self.files.find_one({"_id": id}, session=self.session())
         if document is None:
             raise querying.no_id(id)
         return StoredFile.from_document(document)
@@ -70,7 +75,7 @@ class Bucket(BucketOptions[Collection[Document]]):
     def get_by_name(self, filename: str, revision: int = -1) -> StoredFile:
         """The newest file of that name; 0 is the oldest, -2 the one before the newest."""
         query = querying.revision(filename, revision)
-        document = self.files.find_one(**query, session=self._session())
+        document = self.files.find_one(**query, session=self.session())
         if document is None:
             raise querying.no_name(filename, revision)
         return StoredFile.from_document(document)
@@ -86,7 +91,7 @@ class Bucket(BucketOptions[Collection[Document]]):
     ) -> Iterator[StoredFile]:
         """Files by a query on their files documents. Closing the generator frees the cursor."""
         options: dict[str, Any] = {"skip": skip, "limit": limit, "batch_size": batch_size}
-        query = self.files.find(filter, sort=sort, session=self._session(), **options)
+        query = self.files.find(filter, sort=sort, session=self.session(), **options)
         with query as cursor:
             for document in cursor:
                 yield StoredFile.from_document(document)
@@ -108,7 +113,11 @@ class Bucket(BucketOptions[Collection[Document]]):
         """How many of them there were; a thousand with each pair of commands."""
         return removing.delete_files(self.layout, ids)
 
+    def delete_if(self, id: Any, condition: Mapping[str, Any]) -> bool:
+        """Delete a file whose files document matches ``condition`` at that moment."""
+        return removing.delete_if(self.layout, id, condition)
+
     def rename(self, id: Any, filename: str) -> None:
         change = {"$set": {"filename": filename}}
-        if not self.files.update_one({"_id": id}, change, session=self._session()).matched_count:
+        if not self.files.update_one({"_id": id}, change, session=self.session()).matched_count:
             raise querying.no_id(id)

@@ -28,8 +28,11 @@ class Layout(Generic[C]):
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
         read_preference: Any = None,
+        exclusive: bool = False,
     ) -> None:
-        """Raises ConfigurationError for an unacknowledged write concern, which could lose files."""
+        """``exclusive`` wants an index that keeps names apart whose metadata says so.
+
+        Raises ConfigurationError for an unacknowledged write concern, which could lose files."""
         if not (write_concern or database.write_concern).acknowledged:
             raise ConfigurationError(
                 f"The bucket {name!r} needs an acknowledged write concern, such as w=1 or "
@@ -48,6 +51,7 @@ class Layout(Generic[C]):
         self.client = database.client
         self.database = database
         self.name = name
+        self.exclusive = exclusive
         self.files: C = database.get_collection(f"{name}.files", **options)
         self.chunks: C = database.get_collection(f"{name}.chunks", **options)
         self.trash: C = database.get_collection(f"{name}.trash", **options)

@@ -21,15 +21,18 @@ from djongo_services.transaction.joining import joined
 logger = logging.getLogger("djongo_services.storage")
 
 
+NewFile = tuple[str | None, bytes, Document]
+"""Filename, content, metadata."""
+
+
 def upload_many(
     layout: Layout[Any],
     chunk_size: int,
-    items: Iterable[tuple[str | None, bytes]],
-    metadata: Document,
+    items: Iterable[NewFile],
 ) -> list[StoredFile]:
     ensure_indexes(layout)
     stored: list[StoredFile] = []
-    for files, chunks in _batches(items, chunk_size, metadata):
+    for files, chunks in _batches(items, chunk_size):
         _store(layout, files, chunks)
         stored.extend(StoredFile.from_document(document) for document in files)
     return stored
@@ -70,12 +73,12 @@ def _remove(layout: Layout[Any], ids: list[Any]) -> None:
 
 
 def _batches(
-    items: Iterable[tuple[str | None, bytes]], chunk_size: int, metadata: Document
+    items: Iterable[NewFile], chunk_size: int
 ) -> Iterator[tuple[list[Document], list[Document]]]:
     files: list[Document] = []
     chunks: list[Document] = []
     size = 0
-    for filename, content in items:
+    for filename, content, metadata in items:
         chunker = Chunker(ObjectId(), chunk_size)
         for batch in chunker.feed(checked(content)):
             chunks.extend(batch)

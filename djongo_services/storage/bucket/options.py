@@ -30,8 +30,11 @@ class BucketOptions(Generic[C]):
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
         read_preference: Any = None,
+        exclusive: bool = False,
     ) -> None:
-        """``chunk_size`` in bytes; the other options default to the database's.
+        """``chunk_size`` in bytes; concerns and read preference default to the database's.
+
+        ``exclusive`` keeps the names apart of those files whose metadata say ``exclusive: true``.
 
         Raises ValueError for a chunk size that fits no document, and ConfigurationError for an
         unacknowledged write concern.
@@ -44,6 +47,7 @@ class BucketOptions(Generic[C]):
             write_concern=write_concern,
             read_concern=read_concern,
             read_preference=read_preference,
+            exclusive=exclusive,
         )
 
     @property
@@ -66,8 +70,8 @@ class BucketOptions(Generic[C]):
         size = self.chunk_size if chunk_size is None else checked_chunk_size(chunk_size)
         return Chunker(ObjectId() if id is None else id, size)
 
-    def _session(self) -> Any:
-        """That of the open transaction: one of the backend's own is not found by itself."""
+    def session(self) -> Any:
+        """That of the open transaction, or None; the backend's own is not found by itself."""
         within = joined(self.layout.client)
         return within and within.session
 

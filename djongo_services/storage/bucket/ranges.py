@@ -12,7 +12,7 @@ from djongo_services.storage.errors import CorruptFile
 FIRST_CHUNKS = 4
 """Of the first query, so that the first byte does not wait for a large batch."""
 
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 2 * 1024 * 1024
 """Of data in each later batch."""
 
 

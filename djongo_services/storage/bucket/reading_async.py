@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -17,7 +17,7 @@ from djongo_services.storage.errors import CorruptFile
 
 async def aread(
     layout: Layout[Any], file: StoredFile, start: int = 0, stop: int | None = None
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     reader = RangeReader(file, start, stop)
     try:
         async with aclosing(_read(layout, layout.chunks, file, reader)) as found:
@@ -35,7 +35,9 @@ async def aread(
         raise
 
 
-async def _read(layout: Layout[Any], chunks: Any, file: StoredFile, reader: RangeReader) -> Any:
+async def _read(
+    layout: Layout[Any], chunks: Any, file: StoredFile, reader: RangeReader
+) -> AsyncGenerator[bytes, None]:
     async with layout.client.start_session(causal_consistency=False) as outside:
         for part in reader.parts():
             query = chunks.find(

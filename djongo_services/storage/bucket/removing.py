@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from djongo_services.storage.bucket.layout import Layout
@@ -27,6 +27,22 @@ def delete_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
         deleted += result.deleted_count
     within.on_commit(lambda: remove_chunks(layout, ids))
     return deleted
+
+
+def delete_if(layout: Layout[Any], files_id: Any, condition: Mapping[str, Any]) -> bool:
+    """One file, if its document is still as ``condition`` says."""
+    within = joined(layout.client)
+    session = within and within.session
+    document = layout.files.find_one_and_delete({**condition, "_id": files_id}, session=session)
+    if document is None:
+        return False
+    if within is None:
+        remove_chunks(layout, [files_id])
+        return True
+    within.on_commit(lambda: remove_chunks(layout, [files_id]))
+    if not within.undone_by_rollback:
+        within.on_rollback(lambda: layout.files.insert_one(document))
+    return True
 
 
 def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -17,6 +19,9 @@ from djongo_services.storage.errors import FileExists, UploadInterrupted
 from djongo_services.transaction.joining import Joined, joined
 
 logger = logging.getLogger("djongo_services.storage")
+
+Rename: TypeAlias = Callable[[Document], None]
+"""Gives a files document, whose filename was taken, another one."""
 
 
 class UploadStream:
@@ -69,16 +74,31 @@ class UploadStream:
 
     def close(self) -> StoredFile:
         """Make the file exist. Whatever this raises, nothing of the file is left."""
+        document = self.seal()
+        with self.aborting():
+            return self.publish(document)
+
+    def seal(self, metadata: Mapping[str, Any] | None = None) -> Document:
+        """Store the last chunks; the files document that would make them a file.
+
+        ``metadata`` is what is known of the file at its end only.
+        """
         if self.closed:
             raise ValueError(f"The upload of {self._filename!r} is closed.")
-        try:
+        with self.aborting():
             if batch := self._chunker.rest():
                 self._send(batch)
-            document = self._chunker.files_document(self._filename, self._metadata)
-            self._publish(document)
-        except BaseException:
-            self.abort()
-            raise
+        kept = {**self._metadata, **(metadata or {})}
+        return self._chunker.files_document(self._filename, kept)
+
+    def publish(self, document: Document, rename: Rename | None = None) -> StoredFile:
+        """Insert what :meth:`seal` gave.
+
+        Where the bucket's names are exclusive and somebody else was faster, ``rename`` gives
+        another; without it, and in a transaction, which cannot go on after that, FileExists. Then
+        the stream may be published again, or aborted.
+        """
+        self._publish(document, rename)
         self.closed = True
         self.file = StoredFile.from_document(document)
         return self.file
@@ -113,7 +133,7 @@ class UploadStream:
                 raise already_exists(self.id) from error
             raise
 
-    def _publish(self, document: Document) -> None:
+    def _publish(self, document: Document, rename: Rename | None) -> None:
         layout = self._layout
         if not self._chunker.count:
             ensure_indexes(layout)
@@ -122,13 +142,29 @@ class UploadStream:
             self._check_nothing_lost()
             remove_on_rollback(layout, within, document)
         self._published = within is None
-        try:
-            layout.files.insert_one(document, session=within and within.session)
-        except DuplicateKeyError as error:
-            self._published = False
-            raise already_exists(self.id) from error
+        while True:
+            try:
+                layout.files.insert_one(document, session=within and within.session)
+                break
+            except DuplicateKeyError as error:
+                self._published = False
+                if not is_taken_name(error):
+                    raise already_exists(self.id) from error
+                if rename is None or within is not None:
+                    raise taken(document["filename"]) from error
+                rename(document)
+                self._published = True
         if within is None:
             self._check_nothing_lost()
+
+    @contextmanager
+    def aborting(self) -> Iterator[None]:
+        """Abort when the block raises."""
+        try:
+            yield
+        except BaseException:
+            self.abort()
+            raise
 
     def _check_nothing_lost(self) -> None:
         """Look whether a change of the primary took chunks that no majority had yet."""
@@ -144,6 +180,17 @@ class UploadStream:
 def remove_on_rollback(layout: Layout[Any], within: Joined, document: Document) -> None:
     """The files document too: on a server without transactions a rollback does not undo it."""
     within.on_rollback(lambda: removing.remove_files(layout, [document["_id"]]))
+
+
+def is_taken_name(error: DuplicateKeyError) -> bool:
+    pattern = (error.details or {}).get("keyPattern") or {}
+    return "filename" in pattern or "metadata.aliases.name" in pattern
+
+
+def taken(filename: str | None) -> FileExists:
+    return FileExists(
+        f"Somebody else stored a file {filename!r} at the same time; try again to get another name."
+    )
 
 
 def is_duplicate(error: PyMongoError) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,10 +15,13 @@ from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.bucket.indexes import aensure_indexes
 from djongo_services.storage.bucket.layout import Layout
 from djongo_services.storage.bucket.uploading import (
+    Rename,
     already_exists,
     interrupted,
     is_duplicate,
+    is_taken_name,
     logger,
+    taken,
 )
 from djongo_services.transaction.ending_async import to_the_end
 from djongo_services.transaction.joining import joined
@@ -65,16 +70,21 @@ class AsyncUploadStream:
         return self._chunker.length - before
 
     async def close(self) -> StoredFile:
+        document = await self.seal()
+        async with self.aborting():
+            return await self.publish(document)
+
+    async def seal(self, metadata: Mapping[str, Any] | None = None) -> Document:
         if self.closed:
             raise ValueError(f"The upload of {self._filename!r} is closed.")
-        try:
+        async with self.aborting():
             if batch := self._chunker.rest():
                 await self._send(batch)
-            document = self._chunker.files_document(self._filename, self._metadata)
-            await self._publish(document)
-        except BaseException:
-            await self.abort()
-            raise
+        kept = {**self._metadata, **(metadata or {})}
+        return self._chunker.files_document(self._filename, kept)
+
+    async def publish(self, document: Document, rename: Rename | None = None) -> StoredFile:
+        await self._publish(document, rename)
         self.closed = True
         self.file = StoredFile.from_document(document)
         return self.file
@@ -110,7 +120,7 @@ class AsyncUploadStream:
                 raise already_exists(self.id) from error
             raise
 
-    async def _publish(self, document: Document) -> None:
+    async def _publish(self, document: Document, rename: Rename | None) -> None:
         layout = self._layout
         if not self._chunker.count:
             await aensure_indexes(layout)
@@ -119,13 +129,28 @@ class AsyncUploadStream:
             await self._check_nothing_lost()
             within.on_rollback(removing_async.removal(layout, [self.id]))
         self._published = within is None
-        try:
-            await layout.files.insert_one(document, session=within and within.session)
-        except DuplicateKeyError as error:
-            self._published = False
-            raise already_exists(self.id) from error
+        while True:
+            try:
+                await layout.files.insert_one(document, session=within and within.session)
+                break
+            except DuplicateKeyError as error:
+                self._published = False
+                if not is_taken_name(error):
+                    raise already_exists(self.id) from error
+                if rename is None or within is not None:
+                    raise taken(document["filename"]) from error
+                rename(document)
+                self._published = True
         if within is None:
             await self._check_nothing_lost()
+
+    @asynccontextmanager
+    async def aborting(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            await self.abort()
+            raise
 
     async def _check_nothing_lost(self) -> None:
         layout, count = self._layout, self._chunker.count

@@ -1,0 +1,69 @@
+"""One stored file for all names that have the same content, counted by their number.
+
+The file's document lists its names in ``metadata.aliases``; ``filename`` is one of them, so that
+other tools find it too. All that is decided is decided by one update of one document.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from djongo_services.storage.bucket.chunking import Document, now
+
+ALIASES = "metadata.aliases"
+
+
+NAMELESS: dict[str, Any] = {f"{ALIASES}.0": {"$exists": False}}
+"""A filter: nobody has a name for the file any more."""
+
+
+def make_shareable(document: Document) -> None:
+    """Make a files document one that further names can join, each of them for itself."""
+    document["metadata"].update(shareable=True, exclusive=True)
+    document["metadata"]["aliases"] = [_alias(document["filename"])]
+
+
+def follow_filename(document: Document) -> None:
+    """After the filename of a document that is not stored yet has changed."""
+    if "aliases" in document["metadata"]:
+        document["metadata"]["aliases"] = [_alias(document["filename"])]
+
+
+def same_content(document: Document) -> dict[str, Any]:
+    """A filter for a file that has the same bytes already, and a name, but not this one."""
+    metadata = document["metadata"]
+    return {
+        "metadata.sha256": metadata["sha256"],
+        "metadata.shareable": True,
+        "length": document["length"],
+        "metadata.codecs": metadata.get("codecs"),
+        f"{ALIASES}.0": {"$exists": True},
+        f"{ALIASES}.name": {"$ne": document["filename"]},
+    }
+
+
+def add_name(filename: str) -> dict[str, Any]:
+    return {"$push": {ALIASES: _alias(filename)}}
+
+
+def drop_name(filename: str) -> list[dict[str, Any]]:
+    """A pipeline update: one name less, and another one first where it was that one."""
+    others = {
+        "$filter": {
+            "input": {"$ifNull": [f"${ALIASES}", []]},
+            "cond": {"$ne": ["$$this.name", {"$literal": filename}]},
+        }
+    }
+    first = {"$arrayElemAt": [f"${ALIASES}.name", 0]}
+    return [
+        {"$set": {ALIASES: others}},
+        {"$set": {"filename": {"$ifNull": [first, "$filename"]}}},
+    ]
+
+
+def has_no_name(document: Document) -> bool:
+    return not document.get("metadata", {}).get("aliases")
+
+
+def _alias(filename: Any) -> dict[str, Any]:
+    return {"name": filename, "addedAt": now()}
