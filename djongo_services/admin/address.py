@@ -1,0 +1,46 @@
+"""How a collection is named in URLs, in the log and in the history: ``alias/collection``.
+
+A collection's name is data and may be nearly anything; the admin's own quoting of primary keys
+makes it safe for a URL, and nobody looks it up in a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from djongo_services.introspection.rendering.printable import printable
+from djongo_services.introspection.rendering.values import shortened
+
+LONGEST_SHOWN = 120
+"""Characters of a name in titles, links and messages."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    alias: str
+    """Of the connection."""
+    collection: str
+
+    @property
+    def key(self) -> str:
+        """The primary key of :class:`djongo_services.models.Collection`."""
+        return f"{self.alias}/{self.collection}"
+
+    @property
+    def shown(self) -> str:
+        return shown_name(self.collection)
+
+
+def parse_key(key: str, aliases: Iterable[str]) -> Address | None:
+    """None unless it begins with one of the aliases; of several, the longest is meant."""
+    for alias in sorted(aliases, key=len, reverse=True):
+        name = key.removeprefix(f"{alias}/")
+        if name and name != key:
+            return Address(alias=alias, collection=name)
+    return None
+
+
+def shown_name(name: str) -> str:
+    """A name for people: on one line, without what would steer the text around it."""
+    return shortened(printable(name), LONGEST_SHOWN)

@@ -1,0 +1,151 @@
+"""What the pages about collections have in common: the address, the reading, the tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+
+from djongo_services.admin.address import Address, parse_key, shown_name
+from djongo_services.admin.declarations import specs_by_name
+from djongo_services.admin.pages import PagesAdmin, no_such
+from djongo_services.admin.patience import LONG_SECONDS, SECONDS, Mongo, Patience
+from djongo_services.conf import settings
+from djongo_services.connections import Connection, connections
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.introspection import read_catalog
+from djongo_services.introspection.catalog import Catalog
+from djongo_services.introspection.rendering.wording import facts, kind_text
+from djongo_services.introspection.report import CollectionReport
+from djongo_services.models import Collection
+from djongo_services.schema.spec import CollectionSpec
+
+TABS = ("change",)
+"""Names of the URLs; the first is the one under which the admin knows a collection."""
+
+
+class CollectionPages(PagesAdmin):
+    """The base of the rooms that make up the admin of collections."""
+
+    def page_urls(self) -> list[URLPattern]:
+        return [
+            self.page_url("<path:object_id>/history/", self.history_view, "history"),
+            self.page_url("<path:object_id>/", self.to_collection, "to_change"),
+        ]
+
+    def to_collection(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(self.collection_url(self.address(object_id)))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """What the history is about; whether it is in the database is not asked."""
+        address = parse_key(object_id, self.aliases())
+        return None if address is None else Collection(key=address.key)
+
+    def aliases(self) -> list[str]:
+        try:
+            return list(settings.connections)
+        except ImproperlyConfigured:
+            return []
+
+    def connection(self, request: HttpRequest) -> Connection:
+        """The one that ``?connection=`` names, else the first; raises Http404."""
+        aliases = self.aliases()
+        alias = request.GET.get("connection", aliases[0] if aliases else "")
+        if alias not in aliases:
+            raise no_such(_("connection"))
+        return connections[alias]
+
+    def address(self, object_id: str) -> Address:
+        """Raises Http404 unless it names a connection and a collection."""
+        address = parse_key(unquote(object_id), self.aliases())
+        if address is None:
+            raise no_such(_("connection"))
+        return address
+
+    def collection_url(self, address: Address, tab: str = "change", **query: str) -> str:
+        """The path of a page about the collection."""
+        url = self.url(tab, quote(address.key))
+        return f"{url}?{urlencode(query)}" if query else url
+
+    def dashboard_url(self, alias: str) -> str:
+        return f"{self.url('changelist')}?{urlencode({'connection': alias})}"
+
+    def patience(self, request: HttpRequest, connection: Connection) -> Patience:
+        return Patience(connection, LONG_SECONDS if "wait" in request.GET else SECONDS)
+
+    def tab(
+        self,
+        request: HttpRequest,
+        address: Address,
+        name: str,
+        catalog: Catalog | None,
+        trouble: str | None,
+        context: Mapping[str, Any],
+    ) -> TemplateResponse:
+        """A tab of the collection's page; ``catalog`` is of this collection."""
+        found = None
+        if catalog is not None:
+            found = next(iter((*catalog.collections, *catalog.system_collections)), None)
+            if found is None and self.spec(address) is None:
+                raise no_such(_("collection"))
+        return self.render(
+            request,
+            f"{name if name != 'change' else 'indexes'}.html",
+            {
+                "title": address.shown,
+                "address": address,
+                "tab": name,
+                "tabs": self._tabs(address, name),
+                "connection_name": shown_name(address.alias),
+                "dashboard_url": self.dashboard_url(address.alias),
+                "history_url": self.collection_url(address, "history"),
+                "kind": kind_text(found) if found else None,
+                # The last phrase says that documents were not read; nobody wanted that here.
+                "facts": facts(CollectionReport(collection=found))[:-1] if found else [],
+                "unavailable": found.unavailable if found else (),
+                "is_missing": catalog is not None and found is None,
+                "read_only": catalog is not None and catalog.server.read_only,
+                "trouble": trouble,
+                "wait_url": None if "wait" in request.GET else f"{request.path}?wait=1",
+                **context,
+            },
+        )
+
+    def spec(self, address: Address) -> CollectionSpec | None:
+        """What models want of the collection; None also where they contradict each other."""
+        try:
+            return specs_by_name(connections[address.alias]).get(address.collection)
+        except (ImproperlyConfigured, DjongoServicesError):
+            return None
+
+    def _tabs(self, address: Address, current: str) -> list[dict[str, Any]]:
+        titles = {
+            "change": _("Indexes"),
+            "schema": _("Schema"),
+            "validator": _("Validator"),
+            "plan": _("Plan"),
+        }
+        return [
+            {
+                "title": titles[name],
+                "url": self.collection_url(address, name),
+                "is_current": name == current,
+            }
+            for name in TABS
+        ]
+
+
+def read_collection(name: str, *, usage: bool = False) -> Any:
+    """Work for :meth:`Patience.ask`: the catalog of this collection."""
+
+    def work(database: Mongo) -> Catalog:
+        return read_catalog(database, names=[name], usage=usage, multikey=usage)
+
+    return work

@@ -1,0 +1,203 @@
+"""Hiding, showing and dropping an index: a confirmation page, then a run in the history.
+
+Each is a plan of one operation, so that a lease keeps two of them apart, the history knows them,
+and they can be rolled back.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from bson import ObjectId
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+
+from djongo_services.admin.address import Address, shown_name
+from djongo_services.admin.applying import attempt
+from djongo_services.admin.collection_pages import CollectionPages, read_collection
+from djongo_services.admin.declarations import declared_indexes
+from djongo_services.admin.indexes import find_index, is_automatic
+from djongo_services.admin.pages import Permission, no_such
+from djongo_services.admin.patience import Mongo
+from djongo_services.connections import connections
+from djongo_services.introspection.catalog import Catalog, Collection, Index
+from djongo_services.introspection.rendering.numbers import count
+from djongo_services.introspection.rendering.printable import printable
+from djongo_services.introspection.rendering.values import extended_json
+from djongo_services.introspection.rendering.wording import index_keys
+from djongo_services.models import Collection as CollectionModel
+from djongo_services.schema.applying import apply
+from djongo_services.schema.diff.rebuild import as_spec
+from djongo_services.schema.operations import DropIndex, Operation, SetHidden
+from djongo_services.schema.plan import Change, Plan, Sign, fingerprint
+
+ACTIONS: dict[str, Permission] = {"hide": "change", "unhide": "change", "drop": "delete"}
+"""To the permission that it asks for."""
+
+
+class IndexActions(CollectionPages):
+    def page_urls(self) -> list[URLPattern]:
+        return [
+            self.page_url(
+                "<path:object_id>/index/<str:digest>/<str:action>/", self.index_action, "index"
+            ),
+            *super().page_urls(),
+        ]
+
+    def index_action(
+        self, request: HttpRequest, object_id: str, digest: str, action: str
+    ) -> HttpResponse:
+        if action not in ACTIONS:
+            raise no_such(_("action"))
+        self.require(request, "view", ACTIONS[action])
+        address = self.address(object_id)
+        patience = self.patience(request, connections[address.alias])
+        asked = patience.ask(read_collection(address.collection, usage=action == "drop"))
+        catalog = asked.value
+        if catalog is None:
+            return self._confirmation(request, address, action, None, trouble=asked.trouble)
+        collection, index = _found(catalog, digest)
+        if is_automatic(index):
+            raise PermissionDenied
+        if request.method != "POST":
+            return self._confirmation(request, address, action, (catalog, collection, index))
+        if action == "drop" and not _is_typed(request, index):
+            wrong = _("That is not the name of the index; nothing was done.")
+            return self._confirmation(
+                request, address, action, (catalog, collection, index), wrong=wrong
+            )
+        return self._act(request, address, catalog, action, index)
+
+    def _act(
+        self, request: HttpRequest, address: Address, catalog: Catalog, action: str, index: Index
+    ) -> HttpResponse:
+        plan = _plan(address, catalog, action, index)
+        words = plan.operations[0].words()
+
+        def work(database: Mongo, stop: threading.Event) -> ObjectId:
+            return apply(database, plan, stop=stop)
+
+        tried = attempt(connections[address.alias], work, plan=plan)
+        back = HttpResponseRedirect(self.collection_url(address))
+        if tried.trouble is not None:
+            self.message_user(request, tried.trouble, messages.ERROR)
+            return back
+        self.log_change(request, CollectionModel(key=address.key), printable(words))
+        if tried.goes_on:
+            said = _("Begun: %(what)s. The history tells how it goes on.")
+            self.message_user(request, said % {"what": printable(words)}, messages.INFO)
+        else:
+            said = _("Done: %(what)s.")
+            self.message_user(request, said % {"what": printable(words)}, messages.SUCCESS)
+        return back
+
+    def _confirmation(
+        self,
+        request: HttpRequest,
+        address: Address,
+        action: str,
+        found: tuple[Catalog, Collection, Index] | None,
+        *,
+        wrong: str | None = None,
+        trouble: str | None = None,
+    ) -> HttpResponse:
+        titles = {
+            "hide": _("Hide an index"),
+            "unhide": _("Unhide an index"),
+            "drop": _("Drop an index"),
+        }
+        context: dict[str, Any] = {
+            "title": titles[action],
+            "address": address,
+            "action": action,
+            "submit": {"hide": _("Hide"), "unhide": _("Unhide"), "drop": _("Drop")}[action],
+            "collection_url": self.collection_url(address),
+            "dashboard_url": self.dashboard_url(address.alias),
+            "is_grave": action == "drop",
+            "wrong": wrong,
+            "trouble": trouble,
+        }
+        if found is not None:
+            catalog, collection, index = found
+            context |= {
+                "name": shown_name(index.name),
+                "keys": index_keys(index),
+                "definition": extended_json(index.definition, indent=2),
+                "typed": printable(index.name) if action == "drop" else None,
+                "consequences": self._consequences(address, catalog, collection, index, action),
+            }
+        return self.render(request, "index_action.html", context)
+
+    def _consequences(
+        self, address: Address, catalog: Catalog, collection: Collection, index: Index, action: str
+    ) -> list[str]:
+        said = {
+            "hide": [
+                _("Queries no longer use it; writes keep it up to date."),
+                _("It can be shown again at once."),
+            ],
+            "unhide": [_("Queries may use it again at once.")],
+            "drop": [
+                _("Queries that use it become slower, and building it again takes a scan."),
+                _("To try out how it is without, hide it."),
+            ],
+        }[action]
+        declared = declared_indexes(collection, self.spec(address), catalog.server)
+        if index.name in declared and action != "unhide":
+            said.append(
+                _("%(model)s declares it, so the plan will want it back.")
+                % {"model": printable(declared[index.name].declared_by) or _("A model")}
+            )
+        return said + (_losses(index) if action == "drop" else [])
+
+
+def _losses(index: Index) -> list[str]:
+    """What the index does besides speeding queries up, and how much it was used."""
+    said = []
+    if index.unique:
+        said.append(_("It is unique: without it, nothing keeps duplicates out."))
+    if index.expire_after_seconds is not None:
+        said.append(_("It is a TTL index: without it, documents no longer expire."))
+    for used in index.usage or ():
+        told = {
+            "host": printable(used.host),
+            "count": count(used.operations),
+            "since": f"{used.since:%Y-%m-%d %H:%M} UTC",
+        }
+        said.append(_("%(host)s has used it %(count)s times since %(since)s.") % told)
+    return said
+
+
+def _found(catalog: Catalog, digest: str) -> tuple[Collection, Index]:
+    for collection in (*catalog.collections, *catalog.system_collections):
+        index = find_index(collection, digest)
+        if index is not None:
+            return collection, index
+    raise no_such(_("index"))
+
+
+def _is_typed(request: HttpRequest, index: Index) -> bool:
+    # Browsers send no spaces at the edges of what nobody could have seen.
+    typed = request.POST.get("name", "").strip()
+    return typed in {index.name.strip(), printable(index.name).strip()}
+
+
+def _plan(address: Address, catalog: Catalog, action: str, index: Index) -> Plan:
+    name = address.collection
+    operation: Operation
+    sign: Sign = "~"
+    if action == "drop":
+        operation, sign = DropIndex(collection=name, index=as_spec(index)), "-"
+    else:
+        operation = SetHidden(collection=name, index=index.name, hidden=action == "hide")
+    change = Change(collection=name, sign=sign, words=operation.words(), operations=(operation,))
+    return Plan(
+        database=catalog.database,
+        fingerprint=fingerprint(catalog, [name]),
+        collections=(name,),
+        changes=(change,),
+    )

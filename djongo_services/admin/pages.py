@@ -1,0 +1,90 @@
+"""A ModelAdmin for a model without a table: its pages are ours, the rest is the admin's.
+
+Sidebar, permissions, breadcrumbs, history, custom AdminSites and themes work as for any model. The
+pages run outside of the request's transaction: what they ask of a server is refused inside of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+
+from djongo_services.middleware import non_atomic
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+Permission = Literal["view", "change", "delete"]
+View = Callable[..., HttpResponse]
+
+
+class PagesAdmin(_ModelAdmin):
+    """Subclasses name their pages with :meth:`page_urls`."""
+
+    def page_urls(self) -> list[URLPattern]:
+        raise NotImplementedError
+
+    def get_urls(self) -> list[Any]:
+        return self.page_urls()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def page_url(self, route: str, view: View, name: str) -> URLPattern:
+        """A URL named as the admin names its own: ``djongo_services_collection_<name>``."""
+
+        def wrapped(*args: Any, **kwargs: Any) -> HttpResponse:
+            return self.admin_site.admin_view(view)(*args, **kwargs)
+
+        wrapped.model_admin = self  # type: ignore[attr-defined]  # as ModelAdmin.get_urls does
+        outside: View = non_atomic(update_wrapper(wrapped, view))
+        return path(route, outside, name=self._url_name(name))
+
+    def url(self, name: str, *args: str) -> str:
+        """The path of a page on this admin site."""
+        return reverse(f"admin:{self._url_name(name)}", args=args, current_app=self.admin_site.name)
+
+    def allows(self, request: HttpRequest, permission: Permission) -> bool:
+        match permission:
+            case "view":
+                return self.has_view_or_change_permission(request)
+            case "change":
+                return self.has_change_permission(request)
+            case "delete":
+                return self.has_delete_permission(request)
+
+    def require(self, request: HttpRequest, *permissions: Permission) -> None:
+        """Raises PermissionDenied unless the user has all of them."""
+        if not all(self.allows(request, permission) for permission in permissions):
+            raise PermissionDenied
+
+    def render(
+        self, request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200
+    ) -> TemplateResponse:
+        """A page in the admin's frame; ``template`` is a file of ``admin/djongo_services``."""
+        request.current_app = self.admin_site.name
+        whole = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "may_change": self.allows(request, "change"),
+            "may_delete": self.allows(request, "delete"),
+            **context,
+        }
+        return TemplateResponse(request, f"admin/djongo_services/{template}", whole, status=status)
+
+    def _url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+
+def no_such(what: str) -> Http404:
+    return Http404(_("There is no %(what)s.") % {"what": what})

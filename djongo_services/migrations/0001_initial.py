@@ -1,0 +1,32 @@
+"""State alone: the models have no tables, their permissions are what ``migrate`` makes."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = []
+
+    operations = [
+        migrations.CreateModel(
+            name="Collection",
+            fields=[("key", models.TextField(primary_key=True, serialize=False))],
+            options={
+                "verbose_name": "collection",
+                "verbose_name_plural": "collections",
+                "managed": False,
+                "default_permissions": ("view", "change", "delete"),
+            },
+        ),
+        migrations.CreateModel(
+            name="Transaction",
+            fields=[("key", models.TextField(primary_key=True, serialize=False))],
+            options={
+                "verbose_name": "transaction",
+                "verbose_name_plural": "transactions",
+                "managed": False,
+                "default_permissions": ("view",),
+            },
+        ),
+    ]

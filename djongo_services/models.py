@@ -1,0 +1,41 @@
+"""What the admin has pages for: without tables, for the sidebar, the permissions and the history.
+
+Their permissions say what a page lets people do: ``view`` look, ``change`` work on the server or
+change what can be changed back, ``delete`` what destroys something. The primary keys are texts, so
+that no project's choice of automatic keys matters to them.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Collection(models.Model):
+    """A collection of a connection's database; :mod:`djongo_services.admin.address` has its key."""
+
+    key = models.TextField(primary_key=True)
+
+    class Meta:
+        managed = False
+        default_permissions = ("view", "change", "delete")
+        verbose_name = _("collection")
+        verbose_name_plural = _("collections")
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Transaction(models.Model):
+    """The transactions of this process and of the servers."""
+
+    key = models.TextField(primary_key=True)
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        verbose_name = _("transaction")
+        verbose_name_plural = _("transactions")
+
+    def __str__(self) -> str:
+        return self.key
