@@ -141,6 +141,12 @@ def watch(client: ClientT, key: Key) -> ClientT:
     return client
 
 
+def key_of(client: Any) -> Key | None:
+    """None for a client that was not taught."""
+    # Never getattr: a client answers every name with a database.
+    return client.djongo_services_key if isinstance(client, _Watched) else None
+
+
 def session_for(transaction: Transaction, client: Any) -> Any:
     """The transaction's session for this client; a twin where another client began it."""
     if transaction.begin is not None:

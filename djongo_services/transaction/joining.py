@@ -56,7 +56,7 @@ def joined(client: Any) -> Joined | None:
 
 def transaction_for(client: Any) -> Transaction | None:
     """The block of ours, or of the backend's own atomic, that is open for a watched client."""
-    key = getattr(client, "djongo_services_key", None)
+    key = driver.key_of(client)
     if key is None:
         return None
     return state.innermost(key) or orm.adopt_for(key)

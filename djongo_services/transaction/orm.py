@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.conf import settings
 from django.db import connections as databases
 from django.db.backends.signals import connection_created
 
@@ -34,6 +35,8 @@ _here = threading.local()
 def watch_connections() -> None:
     """Teach the connections that exist, and each further one when it connects."""
     connection_created.connect(_on_connection, dispatch_uid="djongo_services.transaction")
+    if not settings.configured:
+        return  # Then there are none, and whoever uses a bucket alone needs no settings.
     for wrapper in databases.all(initialized_only=True):
         if wrapper.connection is not None:
             _on_connection(sender=type(wrapper), connection=wrapper)
@@ -42,7 +45,7 @@ def watch_connections() -> None:
 def pooled_client(alias: str) -> Any:
     """The backend's client of a DATABASES alias if it is connected and watched, or None."""
     client = databases[alias]._connection_pools.get(alias)  # type: ignore[attr-defined]  # backend
-    return client if hasattr(client, "djongo_services_key") else None
+    return client if driver.key_of(client) is not None else None
 
 
 def adopt(connection: Connection) -> Transaction | None:
