@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
+from typing import Any
 
 from pymongo.errors import AutoReconnect, CursorNotFound
 
@@ -29,7 +30,7 @@ def read(
     storage: ServedStorage, stored: StoredFile, content: Content
 ) -> Generator[bytes, None, None]:
     """Closing it frees the cursor. Raises CorruptFile, its FileChanged, and PyMongo's errors."""
-    held = _HeldBack(storage, stored, content)
+    held = _HeldBack(stored, content)
     for step in content.steps:
         if isinstance(step, bytes):
             yield from held.exchange(step)
@@ -43,7 +44,7 @@ def read(
 async def aread(
     storage: ServedStorage, stored: StoredFile, content: Content
 ) -> AsyncGenerator[bytes, None]:
-    held = _HeldBack(storage, stored, content)
+    held = _HeldBack(stored, content)
     for step in content.steps:
         if isinstance(step, bytes):
             for ready in held.exchange(step):
@@ -60,9 +61,9 @@ async def aread(
 class _HeldBack:
     """The last piece, and the sum of all."""
 
-    def __init__(self, storage: ServedStorage, stored: StoredFile, content: Content) -> None:
+    def __init__(self, stored: StoredFile, content: Content) -> None:
         self._stored = stored
-        self._expected = content_checksum_of(storage, stored) if content.is_whole else None
+        self._expected = content_checksum_of(stored) if content.is_whole else None
         self._sum = hashlib.sha256()
         self._pieces: list[bytes] = []
 
@@ -120,7 +121,7 @@ def _range(
 ) -> Generator[bytes, None, None]:
     progress = _Progress(stored, wanted)
     while True:
-        pieces = storage.read_range(stored, progress.begin(), wanted.stop)
+        pieces: Any = storage.read_range(stored, progress.begin(), wanted.stop)
         try:
             with closing(pieces):
                 for piece in pieces:
@@ -138,7 +139,7 @@ async def _arange(
 ) -> AsyncGenerator[bytes, None]:
     progress = _Progress(stored, wanted)
     while True:
-        pieces = storage.aread_range(stored, progress.begin(), wanted.stop)
+        pieces: Any = storage.aread_range(stored, progress.begin(), wanted.stop)
         try:
             async with aclosing(pieces):
                 async for piece in pieces:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from django.http import HttpRequest, HttpResponse
@@ -29,9 +30,10 @@ class Representation:
     last_modified: int
     """Whole seconds since 1970."""
     content_type: str = policy.UNKNOWN
-    inline_types: frozenset[str] | None = None
+    inline_types: Collection[str] | None = None
     """What browsers may show; None: the default."""
     cache_control: str = ""
+    """Empty: caches ask again each time, and keep nothing that is private."""
     is_private: bool = False
     """Not everybody may have it, so no shared cache may keep it."""
 
@@ -71,13 +73,16 @@ def answer(request: HttpRequest, found: Representation) -> HttpResponse | Conten
 
 def _without_content(found: Representation) -> HttpResponse:
     inline = policy.is_inline(found.content_type, found.inline_types)
-    response = HttpResponse(content_type=found.content_type, headers=policy.SAFETY)
+    response = HttpResponse(content_type=found.content_type)
     response.headers["Content-Disposition"] = policy.content_disposition(found.name, inline=inline)
+    security = policy.security_policy(found.content_type, inline=inline)
+    response.headers["Content-Security-Policy"] = security
+    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["ETag"] = found.etag
     response.headers["Last-Modified"] = http_date(found.last_modified)
     response.headers["Accept-Ranges"] = "bytes"
-    if found.cache_control:
-        response.headers["Cache-Control"] = found.cache_control
+    chosen = found.cache_control or ("no-store" if found.is_private else "no-cache")
+    response.headers["Cache-Control"] = chosen
     if found.is_private:
         patch_cache_control(response, private=True)
     return response
@@ -94,7 +99,7 @@ def _ranges(request: HttpRequest, found: Representation) -> list[ByteRange] | No
 
 
 def _unsatisfiable(size: int) -> HttpResponse:
-    headers = {"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes", **policy.SAFETY}
+    headers = {"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"}
     return HttpResponse(status=416, content_type="text/plain", headers=headers)
 
 

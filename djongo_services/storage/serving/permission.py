@@ -8,19 +8,21 @@ from collections.abc import Awaitable
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
 
 from djongo_services.connections import connections
 from djongo_services.storage.bucket.file import StoredFile
-from djongo_services.storage.serving.served import ServedStorage
+from djongo_services.storage.serving.served import Permission, ServedStorage
 
 
 def check_permission(
     storage: ServedStorage, request: HttpRequest, name: str, stored: StoredFile
 ) -> None:
     """Raises PermissionDenied unless the hook says yes; it may raise that, or Http404, itself."""
-    if storage.permission is None:
+    hook = _hook(storage)
+    if hook is None:
         return
-    allowed = storage.permission(request, name, stored)
+    allowed = hook(request, name, stored)
     if inspect.isawaitable(allowed):
         allowed = async_to_sync(_in_passing_loop)(allowed)
     _refuse_unless(allowed)
@@ -29,7 +31,7 @@ def check_permission(
 async def acheck_permission(
     storage: ServedStorage, request: HttpRequest, name: str, stored: StoredFile
 ) -> None:
-    hook = storage.permission
+    hook = _hook(storage)
     if hook is None:
         return
     # What is not known to be async may do what must not be done in the loop.
@@ -38,6 +40,14 @@ async def acheck_permission(
     if inspect.isawaitable(allowed):  # of an object whose __call__ is async
         allowed = await allowed
     _refuse_unless(allowed)
+
+
+def _hook(storage: ServedStorage) -> Permission | None:
+    hook = storage.permission
+    if not isinstance(hook, str):
+        return hook
+    found: Permission = import_string(hook)
+    return found
 
 
 async def _in_passing_loop(asked: Awaitable[bool]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 import unicodedata
+from collections.abc import Collection
 
 from django.utils.http import content_disposition_header
 
@@ -12,14 +13,6 @@ UNKNOWN = "application/octet-stream"
 
 DEFAULT_INLINE_TYPES = frozenset(
     {
-        "audio/aac",
-        "audio/flac",
-        "audio/mp4",
-        "audio/mpeg",
-        "audio/ogg",
-        "audio/wav",
-        "audio/webm",
-        "audio/x-wav",
         "image/avif",
         "image/bmp",
         "image/gif",
@@ -29,19 +22,19 @@ DEFAULT_INLINE_TYPES = frozenset(
         "image/webp",
         "image/x-icon",
         "text/plain",
-        "video/mp4",
-        "video/ogg",
-        "video/quicktime",
-        "video/webm",
     }
 )
-"""What browsers show without running anything that is in it."""
+"""What browsers show as it is. Audio and video are not among them: they play in the project's pages
+whatever this says, and opened by themselves they need more than the sandbox allows."""
 
-SAFETY = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-}
-"""Sent with every file: it is what its type says, and no part of the site."""
+SANDBOX = "sandbox; default-src 'none'"
+"""The Content-Security-Policy of a file: it runs nothing, loads nothing, is no part of the site."""
+
+_PLAYER = "default-src 'none'; media-src 'self'; object-src 'self'; style-src 'unsafe-inline'"
+"""Of what browsers show in a page of their own, which refuses to work in a sandbox. There are still
+no scripts."""
+
+_PLAYED = re.compile(r"(audio|video)/.*|application/pdf")
 
 _ACTIVE_TYPES = frozenset(
     {
@@ -93,7 +86,7 @@ def content_type_of(declared: str, name: str) -> str:
     return guessed or UNKNOWN
 
 
-def is_inline(content_type: str, allowed: frozenset[str] | None = None) -> bool:
+def is_inline(content_type: str, allowed: Collection[str] | None = None) -> bool:
     """Whether browsers may show it; ``allowed`` None: the default types.
 
     Types that can run scripts are never shown, whatever is allowed.
@@ -102,6 +95,12 @@ def is_inline(content_type: str, allowed: frozenset[str] | None = None) -> bool:
     if essence in _ACTIVE_TYPES or _ACTIVE.fullmatch(essence):
         return False
     return essence in (DEFAULT_INLINE_TYPES if allowed is None else allowed)
+
+
+def security_policy(content_type: str, *, inline: bool) -> str:
+    """The Content-Security-Policy: the sandbox, unless the project chose to show a player."""
+    essence = content_type.partition(";")[0].strip().lower()
+    return _PLAYER if inline and _PLAYED.fullmatch(essence) else SANDBOX
 
 
 def content_disposition(name: str, *, inline: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from typing import Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
@@ -18,14 +18,19 @@ Permission = Callable[[HttpRequest, str, StoredFile], bool | Awaitable[bool]]
 class ServedStorage(Protocol):
     """A storage of files in a bucket; :class:`~djongo_services.storage.GridFSStorage` is one."""
 
+    using: str
+    bucket_name: str
+    location: str
+    """Where its files are: what a signature is good for."""
     cache_control: str
     """The header of that name."""
     private: bool
     """Whether only signed URLs are served."""
     url_expires: int
     """Seconds for which they are good."""
-    permission: Permission | None
-    inline_types: frozenset[str] | None
+    permission: Permission | str | None
+    """A hook, or its dotted path."""
+    inline_types: Collection[str] | None
     """Content types that browsers may show; None: the default."""
 
     @property
@@ -37,13 +42,11 @@ class ServedStorage(Protocol):
 
     def size_of(self, stored: StoredFile) -> int: ...
 
-    def read_range(
-        self, stored: StoredFile, start: int, stop: int
-    ) -> Generator[bytes, None, None]: ...
+    def read_range(self, stored: StoredFile, start: int, stop: int) -> Iterator[bytes]:
+        """A generator: closing it frees its cursor."""
+        ...
 
-    def aread_range(
-        self, stored: StoredFile, start: int, stop: int
-    ) -> AsyncGenerator[bytes, None]: ...
+    def aread_range(self, stored: StoredFile, start: int, stop: int) -> AsyncIterator[bytes]: ...
 
 
 def served_storage(which: str | ServedStorage) -> ServedStorage:
@@ -55,8 +58,8 @@ def served_storage(which: str | ServedStorage) -> ServedStorage:
     if not hasattr(storage, "read_range"):
         where = f"STORAGES[{which!r}]" if isinstance(which, str) else "The storage"
         raise ImproperlyConfigured(
-            f"{where} is a {type(storage).__name__}, which djongo_services does not serve; make it "
-            f"a djongo_services.storage.GridFSStorage."
+            f"{where} is of {type(storage).__name__}, whose files are in no bucket; make it a "
+            f"djongo_services.storage.GridFSStorage, or serve them otherwise."
         )
     found: ServedStorage = storage
     return found

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from typing import Any
 from urllib.parse import quote, urljoin
 
 from django.core.exceptions import PermissionDenied
@@ -35,6 +34,8 @@ def signed_url(storage: ServedStorage, name: str, *, expires: int | timedelta | 
         seconds = int(seconds.total_seconds())
     if not 0 < seconds < 10**10:
         raise ValueError(f"A link expires after some seconds, not after {seconds!r}.")
+    # By the name that the view will see.
+    name = name.replace("\\", "/").lstrip("/")
     signed = _signer(storage).sign(f"{seconds}:{name}")
     time_and_signature = ":".join(signed.rsplit(":", 2)[-2:])
     signature = quote(f"{seconds}:{time_and_signature}", safe=":")
@@ -62,6 +63,6 @@ def check_signature(storage: ServedStorage, name: str, signature: str | None) ->
         raise PermissionDenied("The signature of this link is not that of the file.") from None
 
 
-def _signer(storage: Any) -> TimestampSigner:
+def _signer(storage: ServedStorage) -> TimestampSigner:
     place = json.dumps([storage.using, storage.bucket_name, storage.location])
     return TimestampSigner(salt=f"djongo_services.storage.serving:{place}")

@@ -9,7 +9,6 @@ import bson
 from django.utils.http import http_date, parse_etags
 
 from djongo_services.storage.bucket.file import StoredFile
-from djongo_services.storage.serving.served import ServedStorage
 
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
@@ -33,9 +32,9 @@ def checksum_of(file: StoredFile) -> str | None:
     return found if _CHECKSUM.fullmatch(found) else None
 
 
-def content_checksum_of(storage: ServedStorage, file: StoredFile) -> str | None:
-    """The SHA-256 of what is served: None where that is not what is in the chunks."""
-    return checksum_of(file) if storage.size_of(file) == file.length else None
+def content_checksum_of(file: StoredFile) -> str | None:
+    """That of the content; None where codecs stand between it and the bytes in the chunks."""
+    return None if file.metadata.get("codecs") else checksum_of(file)
 
 
 def last_modified_of(file: StoredFile, now: float) -> int:

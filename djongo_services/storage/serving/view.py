@@ -28,11 +28,11 @@ from djongo_services.storage.serving.validators import etag_of, last_modified_of
 from djongo_services.transaction.requests.marks import Mark, put_on
 
 SMALL = 1024 * 1024
-"""Bytes of a content that are read before the response begins: a damaged file is a proper 500 then,
-and no cursor waits for a slow client. A stream holds more than that of a large file."""
+"""Bytes of a content that are read at once, so that no cursor waits for the client. A stream has
+more of a large file in memory."""
 
 _ATTEMPTS = 3
-"""Of a small file that is replaced while it is read."""
+"""Of a file that is replaced between looking it up and reading from it."""
 
 
 def serve_view(storage: str | ServedStorage = "default") -> FileView:
@@ -120,8 +120,10 @@ class FileView:
         if answered.length <= SMALL:
             return _at_once(answered, b"".join(read(storage, stored, answered)))
         if isinstance(request, ASGIRequest):
-            return FileStream(answered, aread(storage, stored, answered))
-        return FileStream(answered, read(storage, stored, answered))
+            return FileStream(answered, b"", aread(storage, stored, answered))
+        body = read(storage, stored, answered)
+        # What is wrong with the file from its beginning is found while there can be a proper 500.
+        return FileStream(answered, next(body, b""), body)
 
     async def _arespond(
         self, storage: ServedStorage, request: HttpRequest, name: str
@@ -137,7 +139,7 @@ class FileView:
         body = aread(storage, stored, answered)
         if answered.length <= SMALL:
             return _at_once(answered, b"".join([piece async for piece in body]))
-        return FileStream(answered, body)
+        return FileStream(answered, await anext(body, b""), body)
 
 
 _NO_SUCH_NAME = (FileNotFoundError, SuspiciousFileOperation, UnicodeError)

@@ -63,11 +63,20 @@ def test_head_is_answered_without_content() -> None:
 
 
 def test_no_shared_cache_keeps_a_private_file() -> None:
-    kept = ask(replace(FILE, is_private=True)).headers["Cache-Control"]
-    assert set(kept.split(", ")) == {"max-age=60", "private"}
-    assert ask(replace(FILE, is_private=True, cache_control="")).headers["Cache-Control"] == (
-        "private"
-    )
+    private = replace(FILE, is_private=True)
+    assert cache_control(private) == {"max-age=60", "private"}
+    assert cache_control(replace(private, cache_control="max-age=5")) == {"max-age=5", "private"}
+
+
+def test_unless_the_project_says_otherwise() -> None:
+    """Caches ask again each time, and keep nothing that is private."""
+    silent = replace(FILE, cache_control="")
+    assert cache_control(silent) == {"no-cache"}
+    assert cache_control(replace(silent, is_private=True)) == {"no-store", "private"}
+
+
+def cache_control(found: Representation) -> set[str]:
+    return set(ask(found).headers["Cache-Control"].split(", "))
 
 
 @pytest.mark.parametrize(

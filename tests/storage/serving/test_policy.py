@@ -84,6 +84,23 @@ def test_the_project_chooses_what_is_shown() -> None:
     assert not policy.is_inline("application/octet-stream")
 
 
+def test_files_are_sandboxed() -> None:
+    for inline in (False, True):
+        for kind in ("text/plain", "image/png", "text/html", "image/svg+xml"):
+            assert policy.security_policy(kind, inline=inline) == "sandbox; default-src 'none'"
+    assert policy.security_policy("video/mp4", inline=False) == "sandbox; default-src 'none'"
+
+
+@pytest.mark.parametrize("kind", ["video/mp4", "audio/ogg; codecs=opus", "application/pdf"])
+def test_players_that_the_project_shows_can_work(kind: str) -> None:
+    """Chromium plays no media in a sandbox, whose origin it is not."""
+    allowed = frozenset({kind.partition(";")[0]})
+    assert policy.is_inline(kind, allowed)
+    policies = policy.security_policy(kind, inline=True).split("; ")
+    assert {"default-src 'none'", "media-src 'self'", "object-src 'self'"} <= set(policies)
+    assert not any("script" in each or "sandbox" in each for each in policies)
+
+
 @pytest.mark.parametrize(
     ("name", "inline", "expected"),
     [
