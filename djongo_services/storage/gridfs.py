@@ -24,6 +24,7 @@ from djongo_services.storage.codecs.chain import chain_for, decode
 from djongo_services.storage.content_types import content_type_of
 from djongo_services.storage.encoding import content_pieces, encoded, with_head
 from djongo_services.storage.errors import FileExists, NoFile
+from djongo_services.storage.held import HeldContent
 from djongo_services.storage.reading import StoredFileReader
 
 
@@ -54,10 +55,15 @@ class GridFSStorage(AsyncReading):
 
     def _save(self, name: str, content: Any) -> str:
         filename = self.full_name(name)
+        held = content.held_for(self) if isinstance(content, HeldContent) else None
+        if held is not None:
+            kept = content_type_of(self.options.content_type, name, content, held.head)
+            held.document["filename"] = filename
+            held.document["metadata"]["contentType"] = kept
+            return self.place.name(self._publish(held.stream, held.document))
         head, pieces = with_head(content_pieces(content))
         kept = content_type_of(self.options.content_type, name, content, head)
-        stored = self._store(filename, pieces, kept)
-        return self.place.name(stored)
+        return self.place.name(self._store(filename, pieces, kept))
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         if self.options.allow_overwrite:
@@ -180,13 +186,17 @@ class GridFSStorage(AsyncReading):
 
     def _store(self, filename: str, pieces: Iterator[bytes], content_type: str) -> str:
         """Store new content; the filename that it got."""
-        stream, document = self._upload(filename, pieces, content_type)
-        if self.options.allow_overwrite:
-            return str(self._publish_in_place(stream, document).filename)
-        if self.options.deduplicate:
-            return self._publish_shared(stream, document)
-        document["metadata"]["exclusive"] = True
-        return str(stream.publish(document, self._take_other_name).filename)
+        return self._publish(*self._upload(filename, pieces, content_type))
+
+    def _publish(self, stream: UploadStream, document: Document) -> str:
+        """Make what was uploaded a file of the storage; the filename that it got."""
+        with stream.aborting():
+            if self.options.allow_overwrite:
+                return str(self._publish_in_place(stream, document).filename)
+            if self.options.deduplicate:
+                return self._publish_shared(stream, document)
+            document["metadata"]["exclusive"] = True
+            return str(stream.publish(document, self._take_other_name).filename)
 
     def _replace(self, filename: str, pieces: Iterator[bytes]) -> StoredFile:
         """Store content in place of what a file that was opened for writing held."""
@@ -236,14 +246,13 @@ class GridFSStorage(AsyncReading):
     def _publish_shared(self, stream: UploadStream, document: Document) -> str:
         """As one more name of the file that has the same content, or as its first."""
         sharing.make_shareable(document)
-        with stream.aborting():
-            while not self._join(document):
-                try:
-                    return str(stream.publish(document).filename)
-                except FileExists:
-                    if self._session() is not None:
-                        raise
-                    self._take_other_name(document)
+        while not self._join(document):
+            try:
+                return str(stream.publish(document).filename)
+            except FileExists:
+                if self._session() is not None:
+                    raise
+                self._take_other_name(document)
         stream.abort()
         return str(document["filename"])
 

@@ -140,7 +140,7 @@ class UploadStream:
         within = joined(layout.client)
         if within is not None:
             self._check_nothing_lost()
-            remove_on_rollback(layout, within, document)
+            self._undo_on_rollback(within)
         self._published = within is None
         while True:
             try:
@@ -156,6 +156,10 @@ class UploadStream:
                 self._published = True
         if within is None:
             self._check_nothing_lost()
+
+    def _undo_on_rollback(self, within: Joined) -> None:
+        """The files document too: without transactions a rollback does not undo it."""
+        within.on_rollback(lambda: removing.remove_files(self._layout, [self.id]))
 
     @contextmanager
     def aborting(self) -> Iterator[None]:
@@ -175,11 +179,6 @@ class UploadStream:
             found = layout.chunks.count_documents({"files_id": self.id}, session=outside)
         if found != count:
             raise interrupted(self._filename)
-
-
-def remove_on_rollback(layout: Layout[Any], within: Joined, document: Document) -> None:
-    """The files document too: on a server without transactions a rollback does not undo it."""
-    within.on_rollback(lambda: removing.remove_files(layout, [document["_id"]]))
 
 
 def is_taken_name(error: DuplicateKeyError) -> bool:
