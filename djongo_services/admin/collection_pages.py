@@ -27,7 +27,7 @@ from djongo_services.introspection.report import CollectionReport
 from djongo_services.models import Collection
 from djongo_services.schema.spec import CollectionSpec
 
-TABS = ("change",)
+TABS = ("change", "schema", "validator", "plan")
 """Names of the URLs; the first is the one under which the admin knows a collection."""
 
 
@@ -71,11 +71,20 @@ class CollectionPages(PagesAdmin):
 
     def collection_url(self, address: Address, tab: str = "change", **query: str) -> str:
         """The path of a page about the collection."""
-        url = self.url(tab, quote(address.key))
+        url = self.url(tab, self.quoted(address))
         return f"{url}?{urlencode(query)}" if query else url
 
+    def quoted(self, address: Address) -> str:
+        """The collection as an argument of a URL."""
+        quoted: str = quote(address.key)
+        return quoted
+
     def dashboard_url(self, alias: str) -> str:
-        return f"{self.url('changelist')}?{urlencode({'connection': alias})}"
+        return self.database_url("changelist", alias)
+
+    def database_url(self, page: str, alias: str, *arguments: str, **query: str) -> str:
+        """The path of a page about a connection's database."""
+        return f"{self.url(page, *arguments)}?{urlencode({'connection': alias, **query})}"
 
     def patience(self, request: HttpRequest, connection: Connection) -> Patience:
         return Patience(connection, LONG_SECONDS if "wait" in request.GET else SECONDS)

@@ -65,7 +65,7 @@ class Drift:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CollectionRow:
-    key: str
+    address: Address
     name: str
     kind: str
     documents: str
@@ -183,7 +183,7 @@ def _row(
     note = found.notes.get(name)
     has_count = statistics is not None and statistics.count is not None
     return CollectionRow(
-        key=Address(alias=alias, collection=name).key,
+        address=Address(alias=alias, collection=name),
         name=shown_name(name),
         kind=kind_text(collection) if collection else _("not there"),
         documents=count(statistics.count or 0) if statistics and has_count else "",

@@ -65,6 +65,8 @@ class DashboardPage(CollectionPages):
                 "totals": summed.value,
                 "members": members.value or [],
                 "query": matching,
+                "plan_url": self.url("whole_plan") + _with({"connection": connection.alias}),
+                "runs_url": self.url("runs") + _with({"connection": connection.alias}),
                 "order": order,
                 "columns": _columns(kept),
                 **(self._found(found, connection, order) if found else {}),
@@ -83,17 +85,12 @@ class DashboardPage(CollectionPages):
                 f"{printable(one.what)}: {printable(one.reason)}"
                 for one in found.catalog.unavailable
             ],
-            "rows": [{"row": row, "url": self._row_url(row.key)} for row in rows],
+            "rows": [{"row": row, "url": self.collection_url(row.address)} for row in rows],
             "number": count(len(found.names)),
             "drift": summary(plan) if plan is not None and found.pages == 1 else None,
             "in_sync": plan is not None and plan.in_sync,
             "drift_trouble": found.trouble,
         }
-
-    def _row_url(self, key: str) -> str:
-        from django.contrib.admin.utils import quote
-
-        return self.url("change", quote(key))
 
     def _switcher(self, current: Connection) -> list[dict[str, Any]]:
         return [

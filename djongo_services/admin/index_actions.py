@@ -59,15 +59,15 @@ class IndexActions(CollectionPages):
         asked = patience.ask(read_collection(address.collection, usage=action == "drop"))
         catalog = asked.value
         if catalog is None:
-            return self._confirmation(request, address, action, None, trouble=asked.trouble)
+            return self._index_confirmation(request, address, action, None, trouble=asked.trouble)
         collection, index = _found(catalog, digest)
         if is_automatic(index):
             raise PermissionDenied
         if request.method != "POST":
-            return self._confirmation(request, address, action, (catalog, collection, index))
+            return self._index_confirmation(request, address, action, (catalog, collection, index))
         if action == "drop" and not _is_typed(request, index):
             wrong = _("That is not the name of the index; nothing was done.")
-            return self._confirmation(
+            return self._index_confirmation(
                 request, address, action, (catalog, collection, index), wrong=wrong
             )
         return self._act(request, address, catalog, action, index)
@@ -95,7 +95,7 @@ class IndexActions(CollectionPages):
             self.message_user(request, said % {"what": printable(words)}, messages.SUCCESS)
         return back
 
-    def _confirmation(
+    def _index_confirmation(
         self,
         request: HttpRequest,
         address: Address,

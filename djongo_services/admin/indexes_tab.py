@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.utils import quote
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
@@ -56,7 +55,7 @@ class IndexesTab(CollectionPages):
         ]
 
     def index_url(self, address: Address, digest: str, action: str) -> str:
-        return self.url("index", quote(address.key), digest, action)
+        return self.url("index", self.quoted(address), digest, action)
 
 
 def _columns(order: str) -> dict[str, dict[str, str]]:

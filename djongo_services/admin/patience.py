@@ -65,9 +65,10 @@ class Question(Generic[T]):
         if not self._done.wait(self._patience.left()):
             self._trouble = self._patience.too_late
 
-    def _run(self, work: Callable[[], T]) -> None:
+    def _run(self, work: Callable[[], T], *, is_cut_off: bool) -> None:
+        left = max(self._patience.left(), 0.001) if is_cut_off else None
         try:
-            with pymongo.timeout(max(self._patience.left(), 0.001)):
+            with pymongo.timeout(left):
                 self._value = work()
         except (PyMongoError, DatabaseError, ImproperlyConfigured, DjongoServicesError) as error:
             self._trouble = self._patience.words(error)
@@ -85,10 +86,12 @@ class Patience:
         self._language = translation.get_language()
         self._reached: Question[None] | None = None
 
-    def ask(self, work: Callable[[Mongo], T]) -> Question[T]:
+    def ask(self, work: Callable[[Mongo], T], *, is_cut_off: bool = True) -> Question[T]:
         """Have ``work`` done with the connection's database, from now on.
 
-        It reads from the primary, or from a secondary while there is none.
+        It reads from the primary, or from a secondary while there is none. When the page's time
+        is over, the server ends its operation, unless ``is_cut_off`` is False: then it is only
+        waited for no longer.
         """
         if self._reached is None:
             self._reached = self._start(self._reach)
@@ -99,7 +102,7 @@ class Patience:
                 raise DjongoServicesError(reached.trouble)
             return work(readable(self.connection.database))
 
-        return self._start(asked)
+        return self._start(asked, is_cut_off=is_cut_off)
 
     def left(self) -> float:
         return max(self._deadline - time.monotonic(), 0.0)
@@ -121,7 +124,7 @@ class Patience:
             "ping", read_preference=ReadPreference.PRIMARY_PREFERRED
         )
 
-    def _start(self, work: Callable[[], T]) -> Question[T]:
+    def _start(self, work: Callable[[], T], *, is_cut_off: bool = True) -> Question[T]:
         question: Question[T] = Question(self)
         if not _places.acquire(blocking=False):
             question._trouble = _(
@@ -132,7 +135,7 @@ class Patience:
         def run() -> None:
             try:
                 with translation.override(self._language):
-                    question._run(work)
+                    question._run(work, is_cut_off=is_cut_off)
             finally:
                 _places.release()
 
