@@ -9,6 +9,16 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 STATIC_URL = "static/"
+MEDIA_URL = "media/"
+
+# Files are in MongoDB too: a file appears together with the document that points to it.
+STORAGES = {
+    "default": {
+        "BACKEND": "djongo_services.storage.GridFSStorage",
+        "OPTIONS": {"bucket": "media", "content_type": "content"},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -3,5 +3,6 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("media/", include("djongo_services.storage.serving.urls")),
     path("", include("demo_project.archive.urls")),
 ]

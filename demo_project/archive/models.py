@@ -143,6 +143,7 @@ class Note(models.Model):
 class Medium(models.Model):
     note = models.ForeignKey(Note, models.CASCADE, related_name="media")
     filename = models.CharField(max_length=160)
+    file = models.FileField(upload_to="plates", max_length=200, blank=True)
     content_type = models.CharField(max_length=80)
     size = models.PositiveBigIntegerField(help_text="Bytes.")
     checksum = models.CharField(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from bson import ObjectId
 from django.urls import path, register_converter
 
-from demo_project.archive import loan_views, views
+from demo_project.archive import loan_views, media_views, views
 
 
 class ObjectIdConverter:
@@ -23,6 +23,8 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("notes/", views.notes, name="notes"),
     path("notes/<object_id:pk>/", views.note, name="note"),
+    path("notes/<object_id:pk>/media/", media_views.add_medium, name="add_medium"),
+    path("notes/<object_id:pk>/media/fail/", media_views.fail_to_add, name="fail_to_add"),
     path("people/", views.people, name="people"),
     path("loans/", loan_views.loans, name="loans"),
     path("loans/<object_id:pk>/", loan_views.loan, name="loan"),

@@ -10,6 +10,7 @@ from bson import ObjectId
 from pymongo import ASCENDING
 
 from demo_project.archive.seeding.drift import DRIFT
+from demo_project.archive.seeding.garbage import GARBAGE
 from demo_project.archive.seeding.keys import all_of, key
 from demo_project.archive.seeding.oddities import ODDITIES
 from demo_project.archive.seeding.sizes import SIZES
@@ -43,7 +44,7 @@ def test_a_second_run_makes_the_same_content_and_keeps_what_others_added(demo: D
     added = demo.database.archive_place.insert_one({"name": "By hand", "slug": "by-hand"})
     try:
         done = demo.manage("seed_demo")
-        assert done.stdout.startswith("Seeded 572 documents in 11 collections in ")
+        assert done.stdout.startswith("Seeded 632 documents in 12 collections in ")
         assert demo.database.archive_place.count_documents({"slug": "by-hand"}) == 1
     finally:
         demo.database.archive_place.delete_one({"_id": added.inserted_id})
@@ -94,7 +95,7 @@ def test_a_missing_server_is_one_sentence(demo: Demo) -> None:
 
 def test_the_oddities_are_listed(demo: Demo) -> None:
     lines = demo.manage("seed_demo", "--list-oddities").stdout.splitlines()
-    assert lines == [str(found) for found in (*ODDITIES, *DRIFT)]
+    assert lines == [str(found) for found in (*ODDITIES, *DRIFT, *GARBAGE)]
 
 
 def test_keys_are_stable_and_of_one_range() -> None:

@@ -2,8 +2,8 @@
 
 The same size makes the same content in every run; a second run replaces what the first one made,
 so that nothing is doubled, and leaves alone what was added by hand. Besides the models' documents
-there are oddities that ``inspectmongo`` finds, and drift from the models that ``syncmongoschema``
-repairs; ``--list-oddities`` prints both.
+there are oddities that ``inspectmongo`` finds, drift from the models that ``syncmongoschema``
+repairs, and garbage that ``gridfs_gc`` collects; ``--list-oddities`` prints them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pymongo.errors import PyMongoError
 
 from demo_project.archive.seeding.drift import DRIFT
 from demo_project.archive.seeding.everything import seed
+from demo_project.archive.seeding.garbage import GARBAGE
 from demo_project.archive.seeding.oddities import ODDITIES
 from demo_project.archive.seeding.sizes import SIZES
 from djongo_services.connections import connections
@@ -40,7 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *, size: str, list_oddities: bool, **options: Any) -> None:
         if list_oddities:
-            for oddity in (*ODDITIES, *DRIFT):
+            for oddity in (*ODDITIES, *DRIFT, *GARBAGE):
                 self.stdout.write(str(oddity))
             return
         started = perf_counter()
