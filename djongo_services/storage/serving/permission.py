@@ -35,9 +35,11 @@ async def acheck_permission(
     if hook is None:
         return
     # What is not known to be async may do what must not be done in the loop.
-    ask = hook if iscoroutinefunction(hook) else sync_to_async(hook)
-    allowed = await ask(request, name, stored)
-    if inspect.isawaitable(allowed):  # of an object whose __call__ is async
+    if iscoroutinefunction(hook) or iscoroutinefunction(type(hook).__call__):
+        allowed = hook(request, name, stored)
+    else:
+        allowed = await sync_to_async(hook)(request, name, stored)
+    if inspect.isawaitable(allowed):
         allowed = await allowed
     _refuse_unless(allowed)
 
