@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from asgiref.sync import markcoroutinefunction
+from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections as databases
@@ -49,8 +49,8 @@ class FileView:
     """One view with two faces.
 
     Django asks a view whether it is async before it calls it: in a loop this one is, elsewhere it
-    is not. Under a decorator that takes it for sync, under ASGI, it looks the file up in a thread,
-    and streams in the loop all the same.
+    is not. A decorator may make the other one of it; the stream is what the server needs all the
+    same.
     """
 
     def __init__(self, storage: str | ServedStorage) -> None:
@@ -99,6 +99,9 @@ class FileView:
         raise _not_found(name)
 
     async def _aserve(self, request: HttpRequest, name: str) -> HttpResponseBase:
+        if not _is_async(request):
+            # The loop is there for this call alone, and its client would have to be closed.
+            return await sync_to_async(self._serve)(request, name)
         storage = served_storage(self._which)
         _admit(storage, request, name)
         for _ in range(_ATTEMPTS):
@@ -119,7 +122,7 @@ class FileView:
             return answered
         if answered.length <= SMALL:
             return _at_once(answered, b"".join(read(storage, stored, answered)))
-        if isinstance(request, ASGIRequest):
+        if _is_async(request):
             return FileStream(answered, b"", uninterrupted(aread(storage, stored, answered)))
         body = read(storage, stored, answered)
         # What is wrong with the file from its beginning is found while there can be a proper 500.
@@ -167,6 +170,11 @@ def _representation(storage: ServedStorage, name: str, stored: StoredFile) -> Re
         cache_control=storage.cache_control,
         is_private=storage.private or storage.permission is not None,
     )
+
+
+def _is_async(request: HttpRequest) -> bool:
+    """Whether the response will be consumed in a loop; Django REST framework wraps requests."""
+    return isinstance(getattr(request, "_request", request), ASGIRequest)
 
 
 def _at_once(content: Content, body: bytes) -> HttpResponse:

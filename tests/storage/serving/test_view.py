@@ -71,8 +71,6 @@ def test_decorated_views_stream_natively_too(each_site: Site, decorator: Any, si
     content = os.urandom(size)
     each_site.save("a", content)
     each_site.serve(path("media/<path:name>", decorator(serve_view())))
-    if decorator is modern and each_site.stack == "sync":
-        pytest.skip("async views have a loop of their own under WSGI: a sync server has no need")
     answer = each_site.get("/media/a")
     assert (answer.status, answer.body == content) == (200, True)
     assert answer.headers["X-Decorated"] == "yes"
