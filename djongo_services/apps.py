@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -19,3 +19,7 @@ class DjongoServicesConfig(AppConfig):
         from djongo_services.transaction.requests import checks as _checks  # noqa: F401
 
         post_migrate.connect(sync_after_migrate, dispatch_uid="djongo_services.sync_after_migrate")
+        if apps.is_installed("django.contrib.admin"):
+            from djongo_services.transaction.counting import count_transactions
+
+            count_transactions()

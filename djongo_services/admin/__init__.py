@@ -13,8 +13,11 @@ from __future__ import annotations
 from django.contrib import admin
 
 from djongo_services.admin.collections import CollectionAdmin
-from djongo_services.models import Collection
+from djongo_services.admin.mixins import MongoAdminMixin
+from djongo_services.admin.transactions import TransactionAdmin
+from djongo_services.models import Collection, Transaction
 
-__all__ = ["CollectionAdmin"]
+__all__ = ["CollectionAdmin", "MongoAdminMixin", "TransactionAdmin"]
 
 admin.site.register(Collection, CollectionAdmin)
+admin.site.register(Transaction, TransactionAdmin)

@@ -14,11 +14,11 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from djongo_services.admin.address import Address, parse_key, shown_name
+from djongo_services.admin.connection_pages import ConnectionPages
 from djongo_services.admin.declarations import specs_by_name
-from djongo_services.admin.pages import PagesAdmin, no_such
-from djongo_services.admin.patience import LONG_SECONDS, SECONDS, Mongo, Patience
-from djongo_services.conf import settings
-from djongo_services.connections import Connection, connections
+from djongo_services.admin.pages import no_such
+from djongo_services.admin.patience import Mongo
+from djongo_services.connections import connections
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection import read_catalog
 from djongo_services.introspection.catalog import Catalog
@@ -31,7 +31,7 @@ TABS = ("change", "schema", "validator", "plan")
 """Names of the URLs; the first is the one under which the admin knows a collection."""
 
 
-class CollectionPages(PagesAdmin):
+class CollectionPages(ConnectionPages):
     """The base of the rooms that make up the admin of collections."""
 
     def page_urls(self) -> list[URLPattern]:
@@ -47,20 +47,6 @@ class CollectionPages(PagesAdmin):
         """What the history is about; whether it is in the database is not asked."""
         address = parse_key(object_id, self.aliases())
         return None if address is None else Collection(key=address.key)
-
-    def aliases(self) -> list[str]:
-        try:
-            return list(settings.connections)
-        except ImproperlyConfigured:
-            return []
-
-    def connection(self, request: HttpRequest) -> Connection:
-        """The one that ``?connection=`` names, else the first; raises Http404."""
-        aliases = self.aliases()
-        alias = request.GET.get("connection", aliases[0] if aliases else "")
-        if alias not in aliases:
-            raise no_such(_("connection"))
-        return connections[alias]
 
     def address(self, object_id: str) -> Address:
         """Raises Http404 unless it names a connection and a collection."""
@@ -81,13 +67,6 @@ class CollectionPages(PagesAdmin):
 
     def dashboard_url(self, alias: str) -> str:
         return self.database_url("changelist", alias)
-
-    def database_url(self, page: str, alias: str, *arguments: str, **query: str) -> str:
-        """The path of a page about a connection's database."""
-        return f"{self.url(page, *arguments)}?{urlencode({'connection': alias, **query})}"
-
-    def patience(self, request: HttpRequest, connection: Connection) -> Patience:
-        return Patience(connection, LONG_SECONDS if "wait" in request.GET else SECONDS)
 
     def tab(
         self,

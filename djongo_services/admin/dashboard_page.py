@@ -57,7 +57,7 @@ class DashboardPage(CollectionPages):
             "dashboard.html",
             {
                 "title": _("Collections"),
-                "connections": self._switcher(connection),
+                "connections": self.switcher(connection),
                 "connection_name": shown_name(connection.alias),
                 "where": address_of(connection),
                 "trouble": asked.trouble,
@@ -65,8 +65,8 @@ class DashboardPage(CollectionPages):
                 "totals": summed.value,
                 "members": members.value or [],
                 "query": matching,
-                "plan_url": self.url("whole_plan") + _with({"connection": connection.alias}),
-                "runs_url": self.url("runs") + _with({"connection": connection.alias}),
+                "plan_url": self.database_url("whole_plan", connection.alias),
+                "runs_url": self.database_url("runs", connection.alias),
                 "order": order,
                 "columns": _columns(kept),
                 **(self._found(found, connection, order) if found else {}),
@@ -91,16 +91,6 @@ class DashboardPage(CollectionPages):
             "in_sync": plan is not None and plan.in_sync,
             "drift_trouble": found.trouble,
         }
-
-    def _switcher(self, current: Connection) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": shown_name(alias),
-                "url": _with({"connection": alias}),
-                "is_current": alias == current.alias,
-            }
-            for alias in self.aliases()
-        ]
 
 
 def _columns(kept: dict[str, str]) -> dict[str, dict[str, str]]:
