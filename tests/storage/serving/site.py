@@ -43,8 +43,11 @@ class Site:
     """Of all requests under ASGI, as a server has one."""
 
     def close(self) -> None:
-        self.loop.run(_close_clients())
+        self.close_clients()
         self.loop.close()
+
+    def close_clients(self) -> None:
+        self.loop.run(_close_clients())
 
     def configure(self, **options: Any) -> None:
         """The options of ``STORAGES["default"]``."""

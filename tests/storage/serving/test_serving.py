@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from django.urls import include, path, reverse
 from pymongo.database import Database
 
 from djongo_services.storage import CorruptFile, GridFSStorage
+from djongo_services.storage.bucket.chunking import now
+from djongo_services.storage.codecs import UnknownKey
 from djongo_services.storage.serving import serve_view, urlpatterns_for
 from tests.storage.serving.site import Answer, Site
 
@@ -256,6 +259,46 @@ def test_files_that_are_not_stored_as_they_are(each_site: Site, options: dict[st
         assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
         part = each_site.get(f"/media/{name}", Range="bytes=2000000-2000999")
         assert part.body == content[2000000:2001000]
+
+
+@pytest.mark.parametrize("size", [1000, 3 * MB])
+def test_encrypted_files(each_site: Site, settings: Any, size: int) -> None:
+    """Served to those who may have them, while there is the key; else it is a clear error."""
+    key = base64.b64encode(os.urandom(32)).decode()
+    without = settings.DJONGO_SERVICES
+    settings.DJONGO_SERVICES = {**without, "STORAGE": {"ENCRYPTION_KEYS": {"2024": key}}}
+    each_site.configure(encryption="aes-gcm")
+    content = os.urandom(size)
+    each_site.save("a", content)
+    answer = each_site.get("/media/a")
+    assert answer.body == content
+    assert answer.headers["Content-Length"] == str(size)
+    assert each_site.get("/media/a", Range="bytes=500-599").body == content[500:600]
+    each_site.close_clients()
+    settings.DJONGO_SERVICES = {**without, "STORAGE": {"ENCRYPTION_KEYS": {"2025": key}}}
+    each_site.configure()
+    with pytest.raises(UnknownKey):
+        each_site.get("/media/a")
+
+
+def test_five_gigabytes(each_site: Site) -> None:
+    """All but two chunks of it are nowhere, and are not missed where they are not asked for."""
+    size, last = 5 * 1024 * MB, 5 * 1024 * MB // CHUNK
+    document = {"length": size, "chunkSize": CHUNK, "filename": "a", "uploadDate": now()}
+    files_id = each_site.bucket.files.insert_one(document).inserted_id
+    content = os.urandom(CHUNK)
+    for n, data in ((last - 1, content), (last, content[: size % CHUNK])):
+        each_site.bucket.chunks.insert_one({"files_id": files_id, "n": n, "data": data})
+    assert each_site.request("HEAD", "/media/a").headers["Content-Length"] == str(size)
+    answer = each_site.get("/media/a", Range="bytes=-1000,5368500000-5368500099")
+    end = size % CHUNK
+    begin = 5368500000 - (last - 1) * CHUNK
+    assert parts(answer) == [
+        (f"bytes {size - 1000}-{size - 1}/{size}", content[end - 1000 : end]),
+        (f"bytes 5368500000-5368500099/{size}", content[begin : begin + 100]),
+    ]
+    with pytest.raises(CorruptFile):
+        each_site.get("/media/a")
 
 
 def test_the_newest_revision_is_served(each_site: Site) -> None:
