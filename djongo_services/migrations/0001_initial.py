@@ -29,4 +29,14 @@ class Migration(migrations.Migration):
                 "default_permissions": ("view",),
             },
         ),
+        migrations.CreateModel(
+            name="File",
+            fields=[("key", models.TextField(primary_key=True, serialize=False))],
+            options={
+                "verbose_name": "file",
+                "verbose_name_plural": "files",
+                "managed": False,
+                "default_permissions": ("add", "view", "change", "delete"),
+            },
+        ),
     ]
