@@ -1,8 +1,8 @@
 """What the admin has pages for: without tables, for the sidebar, the permissions and the history.
 
 Their permissions say what a page lets people do: ``view`` look, ``change`` work on the server or
-change what can be changed back, ``delete`` what destroys something, ``add`` bring something new. The
-primary keys are texts, so that no project's choice of automatic keys matters to them.
+change what can be changed back, ``delete`` what destroys something, ``add`` bring something new.
+The primary keys are texts, so that no project's choice of automatic keys matters to them.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class File(models.Model):
     """A file of a bucket, or a bucket; :mod:`djongo_services.admin.files.address` has its key."""
 
     key = models.TextField(primary_key=True)
+    shown = ""
+    """Its name, for the log; no field."""
 
     class Meta:
         managed = False
@@ -53,4 +55,4 @@ class File(models.Model):
         verbose_name_plural = _("files")
 
     def __str__(self) -> str:
-        return self.key
+        return self.shown or self.key
