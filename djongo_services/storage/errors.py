@@ -17,6 +17,10 @@ class FileExists(StorageError, FileExistsError):
     """A file with this id exists already."""
 
 
+class NameTaken(FileExists):
+    """Somebody else stored a file of this name at the same time."""
+
+
 class CorruptFile(StorageError):
     """The chunks of a file are not what its files document says."""
 

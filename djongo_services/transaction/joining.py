@@ -6,12 +6,16 @@ with a transaction of its own that somebody bound (``session.bind()``).
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pymongo.errors import OperationFailure, PyMongoError
+
 from djongo_services.transaction import driver, hooks, orm, state
+from djongo_services.transaction.errors import is_unknown_commit
 from djongo_services.transaction.hooks import Callback, Hooks
 from djongo_services.transaction.state import Transaction
 
@@ -28,10 +32,17 @@ class Joined:
     """False on a server without transactions, where a rollback undoes nothing by itself."""
     _register: Callable[[str, Callback], None]
 
+    @property
+    def has_snapshot(self) -> bool:
+        """Whether the server has begun it, so that it sees nothing that is younger."""
+        return self.undone_by_rollback and not driver.nothing_sent(self.session)
+
     def on_commit(self, callback: Callback) -> None:
+        """Before the callbacks of others, which may raise; exceptions of its own are logged."""
         self._register("on_commit", callback)
 
     def on_rollback(self, callback: Callback) -> None:
+        """The same; what was done last is undone first."""
         self._register("on_rollback", callback)
 
 
@@ -51,7 +62,8 @@ def joined(client: Any) -> Joined | None:
     bound = driver.bound_session(client)
     if bound is None or not bound.in_transaction:
         return None
-    return Joined(session=bound, undone_by_rollback=True, _register=_hooks_of(bound).add_quietly)
+    register = functools.partial(_add_first, _hooks_of(bound))
+    return Joined(session=bound, undone_by_rollback=True, _register=register)
 
 
 def transaction_for(client: Any) -> Transaction | None:
@@ -64,24 +76,26 @@ def transaction_for(client: Any) -> Transaction | None:
 
 def _registering(transaction: Transaction) -> Callable[[str, Callback], None]:
     def register(event: str, callback: Callback) -> None:
-        orm.register(event, transaction, callback, robust=True)
+        if transaction.owner is None or event == "on_rollback":
+            _add_first(transaction.hooks, event, callback)
+        else:
+            hook = hooks.make_hook(event, callback, robust=True)
+            run = functools.partial(hooks.run, [hook])
+            transaction.owner.run_on_commit.insert(0, ([], run, True))
 
     return register
 
 
-class _SessionHooks(Hooks):
-    """The callbacks of a transaction that is committed and aborted by hand."""
-
-    def add_quietly(self, event: str, callback: Callback) -> None:
-        """Their exceptions are logged: whoever ends the transaction knows nothing of them."""
-        self.add(event, callback, robust=True)
+def _add_first(waiting: Hooks, event: str, callback: Callback) -> None:
+    hook = hooks.make_hook(event, callback, robust=True)
+    (waiting.on_commit if event == "on_commit" else waiting.on_rollback).insert(0, hook)
 
 
-def _hooks_of(session: Any) -> _SessionHooks:
+def _hooks_of(session: Any) -> Hooks:
     """The session's own, which its commit and abort run from now on."""
-    found: _SessionHooks | None = getattr(session, _HOOKS, None)
+    found: Hooks | None = getattr(session, _HOOKS, None)
     if found is None:
-        found = _SessionHooks()
+        found = Hooks()
         setattr(session, _HOOKS, found)
         _forget_before(session, found)
         _run_after(session, "commit_transaction", found, "committed")
@@ -94,14 +108,29 @@ def _run_after(session: Any, method: str, waiting: Hooks, outcome: str) -> None:
     original = getattr(session, method)
 
     def end() -> None:
-        original()
+        try:
+            original()
+        except PyMongoError as error:
+            if _is_rolled_back(error):
+                hooks.run(waiting.take("rolled back"))
+            raise
         hooks.run(waiting.take(outcome))
 
     async def aend() -> None:
-        await original()
+        try:
+            await original()
+        except PyMongoError as error:
+            if _is_rolled_back(error):
+                await hooks.arun(waiting.take("rolled back"))
+            raise
         await hooks.arun(waiting.take(outcome))
 
     setattr(session, method, aend if inspect.iscoroutinefunction(original) else end)
+
+
+def _is_rolled_back(error: PyMongoError) -> bool:
+    """Whether a failed commit is known to have had no effect; otherwise it may be tried again."""
+    return isinstance(error, OperationFailure) and not is_unknown_commit(error)
 
 
 def _forget_before(session: Any, waiting: Hooks) -> None:

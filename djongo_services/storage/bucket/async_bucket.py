@@ -6,12 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mappin
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
 
 from djongo_services.storage.bucket import querying, reading_async, removing_async
 from djongo_services.storage.bucket.chunking import Document
 from djongo_services.storage.bucket.file import StoredFile
-from djongo_services.storage.bucket.options import BucketOptions, kept_metadata
+from djongo_services.storage.bucket.options import BucketOptions, checked_name, kept_metadata
 from djongo_services.storage.bucket.sources import Source, apieces
+from djongo_services.storage.bucket.uploading import taken
 from djongo_services.storage.bucket.uploading_async import AsyncUploadStream
 
 
@@ -29,7 +31,9 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
     ) -> AsyncUploadStream:
         chunker = self._chunker(id, chunk_size)
         kept = kept_metadata(metadata, content_type)
-        return AsyncUploadStream(self.layout, chunker, filename, kept)
+        return AsyncUploadStream(
+            self.layout, chunker, checked_name(filename), kept, is_new_id=id is None
+        )
 
     async def upload(
         self, filename: str | None, source: Source | AsyncIterable[bytes], **options: Any
@@ -41,7 +45,7 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
             return await stream.close()
 
     async def get(self, id: Any) -> StoredFile:
-        document = await self.files.find_one({"_id": id}, session=self.session())
+        document = await self.files.find_one({"_id": {"$eq": id}}, session=self.session())
         if document is None:
             raise querying.no_id(id)
         return StoredFile.from_document(document)
@@ -85,7 +89,11 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
         return await removing_async.delete_files(self.layout, ids)
 
     async def rename(self, id: Any, filename: str) -> None:
-        change = {"$set": {"filename": filename}}
-        found = await self.files.update_one({"_id": id}, change, session=self.session())
+        change = {"$set": {"filename": checked_name(filename)}}
+        query = {"_id": {"$eq": id}}
+        try:
+            found = await self.files.update_one(query, change, session=self.session())
+        except DuplicateKeyError as error:
+            raise taken(filename) from error
         if not found.matched_count:
             raise querying.no_id(id)

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
 
 from djongo_services.storage.bucket import many, querying, reading, removing
 from djongo_services.storage.bucket.chunking import Document
 from djongo_services.storage.bucket.file import StoredFile
-from djongo_services.storage.bucket.options import BucketOptions, kept_metadata
+from djongo_services.storage.bucket.options import BucketOptions, checked_name, kept_metadata
 from djongo_services.storage.bucket.sources import Source, pieces
-from djongo_services.storage.bucket.uploading import UploadStream
+from djongo_services.storage.bucket.uploading import UploadStream, taken
 
 
 class Bucket(BucketOptions[Collection[Document]]):
@@ -34,7 +35,10 @@ class Bucket(BucketOptions[Collection[Document]]):
     ) -> UploadStream:
         """A stream to write to; nothing is sent before it has a batch."""
         chunker = self._chunker(id, chunk_size)
-        return UploadStream(self.layout, chunker, filename, kept_metadata(metadata, content_type))
+        kept = kept_metadata(metadata, content_type)
+        return UploadStream(
+            self.layout, chunker, checked_name(filename), kept, is_new_id=id is None
+        )
 
     def upload(self, filename: str | None, source: Source, **options: Any) -> StoredFile:
         """Store ``source``: bytes, a binary file, or an iterable of bytes.
@@ -67,7 +71,7 @@ class Bucket(BucketOptions[Collection[Document]]):
         return many.upload_many(self.layout, self.chunk_size, items)
 
     def get(self, id: Any) -> StoredFile:
-        document = self.files.find_one({"_id": id}, session=self.session())
+        document = self.files.find_one({"_id": {"$eq": id}}, session=self.session())
         if document is None:
             raise querying.no_id(id)
         return StoredFile.from_document(document)
@@ -118,6 +122,11 @@ class Bucket(BucketOptions[Collection[Document]]):
         return removing.delete_if(self.layout, id, condition)
 
     def rename(self, id: Any, filename: str) -> None:
-        change = {"$set": {"filename": filename}}
-        if not self.files.update_one({"_id": id}, change, session=self.session()).matched_count:
+        """Raises NameTaken where names are exclusive and another file has it."""
+        change = {"$set": {"filename": checked_name(filename)}}
+        try:
+            found = self.files.update_one({"_id": {"$eq": id}}, change, session=self.session())
+        except DuplicateKeyError as error:
+            raise taken(filename) from error
+        if not found.matched_count:
             raise querying.no_id(id)

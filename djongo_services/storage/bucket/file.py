@@ -73,7 +73,8 @@ class StoredFile:
 
 def checked_chunk_size(chunk_size: int) -> int:
     """Raises ValueError when no chunk of that size fits into a document."""
-    if not 1 <= chunk_size <= LARGEST_CHUNK_SIZE:
+    whole = isinstance(chunk_size, int) and not isinstance(chunk_size, bool)
+    if not whole or not 1 <= chunk_size <= LARGEST_CHUNK_SIZE:
         raise ValueError(
             f"chunk_size is a number of bytes from 1 to {LARGEST_CHUNK_SIZE:,}, not {chunk_size!r}."
         )
@@ -83,11 +84,14 @@ def checked_chunk_size(chunk_size: int) -> int:
 def _whole(document: Mapping[str, Any], key: str, *, at_least: int) -> int:
     """A number as any driver may have written it: int, long, or a double without a fraction."""
     value = document.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        raise _wrong(document, key, value)
-    if value < at_least:
-        raise _wrong(document, key, value)
-    return int(value)
+    match value:
+        case bool():
+            pass
+        case int() if value >= at_least:
+            return int(value)
+        case float() if value.is_integer() and value >= at_least:
+            return int(value)
+    raise _wrong(document, key, value)
 
 
 def _wrong(document: Mapping[str, Any], key: str, value: object) -> CorruptFile:

@@ -1,16 +1,18 @@
-"""The two indexes of a bucket, created once per process, whoever else does so at the same time."""
+"""The indexes of a bucket, created once per process, whoever else does so at the same time."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pymongo.errors import OperationFailure
 
 from djongo_services.storage.bucket.layout import Layout
+from djongo_services.transaction.joining import Joined, joined
 
 logger = logging.getLogger("djongo_services.storage")
 
@@ -22,49 +24,132 @@ CHUNKS_KEYS: Keys = (("files_id", 1), ("n", 1))
 EXCLUSIVE_KEYS: tuple[Keys, ...] = ((("filename", 1),), (("metadata.aliases.name", 1),))
 """Unique among the files of which nobody wants a second one of the same name."""
 
-_PATIENCE_MS = 1_000
-"""An open transaction that has read the collection keeps it from getting an index; where that is
-the caller's own, waiting for it would be waiting for ever."""
-_TOLERATED = frozenset({13, 24, 50, 85, 86, 11000})
-"""Unauthorized, LockTimeout, MaxTimeMSExpired, and what an existing index or data conflict with."""
+_PATIENCE_MS = 500
+"""A transaction that has read a collection keeps it from getting an index; where that is the
+caller's own, waiting for it would be waiting for ever."""
 
-_done: weakref.WeakKeyDictionary[Any, set[tuple[str, str, bool]]] = weakref.WeakKeyDictionary()
+_WITHOUT = {
+    13: "the user may neither look for it nor create it",
+    85: "there is another index in its place",
+    86: "there is another index in its place",
+    11000: "there are documents that it would not allow",
+    11001: "there are documents that it would not allow",
+}
+"""Errors that the next attempt would meet again."""
+_LATER = frozenset({24, 50})
+"""LockTimeout and MaxTimeMSExpired."""
+
+Mark = tuple[str, str, bool]
+
+_done: weakref.WeakKeyDictionary[Any, set[Mark]] = weakref.WeakKeyDictionary()
+"""By client."""
+_put_off: weakref.WeakKeyDictionary[Any, set[Mark]] = weakref.WeakKeyDictionary()
+"""By the session of a transaction that has to end first."""
 _lock = threading.Lock()
 
 
-def ensure_indexes(layout: Layout[Any]) -> None:
-    """Outside of any transaction. Nothing is sent once this process has seen both indexes.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wanted:
+    collection: Any
+    keys: Keys
+    options: Mapping[str, Any]
+    outside: bool
+    """Whether the collection is never used inside of a transaction."""
 
-    A user without the privilege to look or to create writes without: PyMongo's errors otherwise.
+    def is_among(self, indexes: Iterable[Mapping[str, Any]]) -> bool:
+        # Shells write numbers as doubles: 1.0 is 1.
+        return any(
+            tuple(index["key"].items()) == self.keys
+            and index.get("unique", False) >= self.options.get("unique", False)
+            and ("partialFilterExpression" in index) <= ("partialFilterExpression" in self.options)
+            for index in indexes
+        )
+
+    def may_be_created(self, within: Joined | None) -> bool:
+        """A transaction cannot use a collection that got an index after its snapshot
+        (SnapshotUnavailable, before MongoDB 7.0); one that is not there it creates itself."""
+        return within is None or self.outside
+
+    def how(self, within: Joined | None) -> dict[str, Any]:
+        return {**self.options, **({} if within is None else {"maxTimeMS": _PATIENCE_MS})}
+
+    def failed(self, within: Joined | None, error: OperationFailure) -> bool:
+        """Whether it is no use to try again; raises what is no matter of indexes."""
+        if within is not None and error.code in _LATER:
+            return False
+        why = _WITHOUT.get(error.code or 0)
+        if why is None:
+            raise error
+        logger.warning(
+            "%s goes without the index on %s, because %s: %s",
+            self.collection.full_name,
+            ", ".join(name for name, _ in self.keys),
+            why,
+            error,
+        )
+        return True
+
+
+def ensure_indexes(layout: Layout[Any]) -> None:
+    """Outside of any transaction. Nothing is sent once this process has seen them.
+
+    Where an index cannot be had, files are written without it and a warning says why; PyMongo's
+    errors are raised otherwise. What an open transaction keeps from being created, or could not
+    be continued after, is created when that has ended.
     """
     if is_done(layout):
         return
+    within = _begun_transaction(layout)
+    if _is_put_off(layout, within):
+        return
+    complete = True
     with layout.client.start_session(causal_consistency=False) as outside:
-        for collection, keys, options in _wanted(layout):
+        for wanted in _wanted(layout):
+            collection = wanted.collection
             try:
-                if not _holds(collection.list_indexes(session=outside), keys, options):
-                    collection.create_index(keys, session=outside, **options)
+                if wanted.is_among(collection.list_indexes(session=outside)):
+                    continue
+                if wanted.may_be_created(within):
+                    collection.create_index(wanted.keys, session=outside, **wanted.how(within))
+                else:
+                    complete = False
             except OperationFailure as error:
-                if not _may_go_on(error, collection):
-                    raise
-                return
-    mark_done(layout)
+                complete = wanted.failed(within, error) and complete
+    if complete:
+        mark_done(layout)
+    elif within is not None:
+        _put_off_until_end(layout, within, lambda: ensure_indexes(layout))
 
 
 async def aensure_indexes(layout: Layout[Any]) -> None:
     if is_done(layout):
         return
+    within = _begun_transaction(layout)
+    if _is_put_off(layout, within):
+        return
+    complete = True
     async with layout.client.start_session(causal_consistency=False) as outside:
-        for collection, keys, options in _wanted(layout):
+        for wanted in _wanted(layout):
+            collection = wanted.collection
             try:
-                cursor = await collection.list_indexes(session=outside)
-                if not _holds(await cursor.to_list(), keys, options):
-                    await collection.create_index(keys, session=outside, **options)
+                indexes = await collection.list_indexes(session=outside)
+                if wanted.is_among(await indexes.to_list()):
+                    continue
+                if wanted.may_be_created(within):
+                    how = wanted.how(within)
+                    await collection.create_index(wanted.keys, session=outside, **how)
+                else:
+                    complete = False
             except OperationFailure as error:
-                if not _may_go_on(error, collection):
-                    raise
-                return
-    mark_done(layout)
+                complete = wanted.failed(within, error) and complete
+
+    async def again() -> None:
+        await aensure_indexes(layout)
+
+    if complete:
+        mark_done(layout)
+    elif within is not None:
+        _put_off_until_end(layout, within, again)
 
 
 def is_done(layout: Layout[Any]) -> bool:
@@ -82,36 +167,33 @@ def forget(layout: Layout[Any]) -> None:
         _done.get(layout.client, set()).discard(_mark(layout))
 
 
-def _mark(layout: Layout[Any]) -> tuple[str, str, bool]:
+def _mark(layout: Layout[Any]) -> Mark:
     return (layout.database.name, layout.name, layout.exclusive)
 
 
-def _wanted(layout: Layout[Any]) -> Iterator[tuple[Any, Keys, dict[str, Any]]]:
-    patience = {"maxTimeMS": _PATIENCE_MS}
-    yield layout.files, FILES_KEYS, patience
-    yield layout.chunks, CHUNKS_KEYS, {"unique": True, **patience}
+def _wanted(layout: Layout[Any]) -> Iterator[_Wanted]:
+    chunks, files = layout.chunks, layout.files
+    yield _Wanted(collection=chunks, keys=CHUNKS_KEYS, options={"unique": True}, outside=True)
+    yield _Wanted(collection=files, keys=FILES_KEYS, options={}, outside=False)
     if layout.exclusive:
         for keys in EXCLUSIVE_KEYS:
             # A file without aliases would otherwise stand in their index as one without a name.
             only = {"metadata.exclusive": True, keys[0][0]: {"$exists": True}}
-            yield layout.files, keys, {"unique": True, "partialFilterExpression": only, **patience}
+            options = {"unique": True, "partialFilterExpression": only}
+            yield _Wanted(collection=files, keys=keys, options=options, outside=False)
 
 
-def _holds(indexes: Iterable[Mapping[str, Any]], keys: Keys, options: Mapping[str, Any]) -> bool:
-    # Shells write numbers as doubles: 1.0 is 1.
-    return any(
-        tuple(index["key"].items()) == keys
-        and index.get("unique", False) >= options.get("unique", False)
-        for index in indexes
-    )
+def _begun_transaction(layout: Layout[Any]) -> Joined | None:
+    within = joined(layout.client)
+    return within if within is not None and within.has_snapshot else None
 
 
-def _may_go_on(error: OperationFailure, collection: Any) -> bool:
-    if error.code not in _TOLERATED:
-        return False
-    logger.warning(
-        "An index of %s could not be created, which is tried again with the next upload: %s",
-        collection.full_name,
-        error,
-    )
-    return True
+def _is_put_off(layout: Layout[Any], within: Joined | None) -> bool:
+    return within is not None and _mark(layout) in _put_off.get(within.session, ())
+
+
+def _put_off_until_end(layout: Layout[Any], within: Joined, ensure: Callable[[], Any]) -> None:
+    with _lock:
+        _put_off.setdefault(within.session, set()).add(_mark(layout))
+    within.on_commit(ensure)
+    within.on_rollback(ensure)

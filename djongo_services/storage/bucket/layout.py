@@ -72,6 +72,13 @@ class Layout(Generic[C]):
         """
         return self.chunks if self._sharded() else self._early
 
+    def traces(self, files_id: Any) -> list[tuple[C, dict[str, Any]]]:
+        """Where there may be something of a file of that id, and the queries that find it."""
+        return [
+            (self.files, {"_id": {"$eq": files_id}}),
+            (self.chunks, {"files_id": {"$eq": files_id}}),
+        ]
+
     def primary(self) -> object:
         """Which server takes the writes, and since which election or start."""
         for address, server in self.client.topology_description.server_descriptions().items():

@@ -76,5 +76,12 @@ class BucketOptions(Generic[C]):
         return within and within.session
 
 
+def checked_name(filename: object) -> Any:
+    """Raises TypeError for what is neither a string nor None, and would be a query elsewhere."""
+    if filename is not None and not isinstance(filename, str):
+        raise TypeError(f"A file's name is a string or None, not {type(filename).__name__}.")
+    return filename
+
+
 def kept_metadata(metadata: Mapping[str, Any] | None, content_type: str) -> Document:
     return {**(metadata or {}), **({"contentType": content_type} if content_type else {})}

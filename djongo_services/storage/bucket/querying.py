@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from djongo_services.storage.bucket.options import checked_name
 from djongo_services.storage.errors import NoFile
 
 OLDEST_FIRST = {"uploadDate": 1, "_id": 1}
@@ -14,7 +15,7 @@ def revision(filename: str, number: int) -> dict[str, Any]:
     """Arguments of ``find_one``: 0 is the oldest file of a name, 1 the next, -1 the newest."""
     newest = number < 0
     return {
-        "filter": {"filename": filename},
+        "filter": {"filename": checked_name(filename)},
         "sort": NEWEST_FIRST if newest else OLDEST_FIRST,
         "skip": -number - 1 if newest else number,
     }

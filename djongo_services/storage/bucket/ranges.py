@@ -15,6 +15,9 @@ FIRST_CHUNKS = 4
 BATCH_BYTES = 2 * 1024 * 1024
 """Of data in each later batch."""
 
+BATCH_CHUNKS = 1_000
+"""And of documents: small chunks are many."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
@@ -28,7 +31,8 @@ class Part:
 
     def filter(self, files_id: Any) -> dict[str, Any]:
         upper = {} if self.last is None else {"$lte": self.last}
-        return {"files_id": files_id, "n": {"$gte": self.first, **upper}}
+        # An id may be a document, whose names are no operators.
+        return {"files_id": {"$eq": files_id}, "n": {"$gte": self.first, **upper}}
 
 
 class RangeReader:
@@ -45,7 +49,7 @@ class RangeReader:
         self._file = file
         self._start, self._stop = start, stop
         self._next = start // file.chunk_size
-        self._after = -(-stop // file.chunk_size)
+        self._after = self._next if start == stop else -(-stop // file.chunk_size)
 
     def parts(self) -> Iterator[Part]:
         """To be read in their order; after an interruption, what is left."""
@@ -65,10 +69,15 @@ class RangeReader:
         n, data = chunk.get("n"), chunk.get("data")
         if not isinstance(data, bytes):
             raise self._corrupt(f"chunk {n!r} holds no binary data")
+        # A Binary of another subtype is equal to no bytes.
+        data = bytes(data)
         if self._next >= self._file.chunk_count:
             return self._accept_extra(n, data)
         if n != self._next:
-            raise self._corrupt(f"chunk {self._next} is missing")
+            twice = isinstance(n, int | float) and n < self._next
+            raise self._corrupt(
+                f"chunk {n} is there twice" if twice else f"chunk {self._next} is missing"
+            )
         begin = self._next * self._file.chunk_size
         wanted = min(self._file.chunk_size, self._file.length - begin)
         if len(data) != wanted:
@@ -85,7 +94,7 @@ class RangeReader:
 
     def _part(self, last: int | None, count: int) -> Part:
         # A batch larger than the limit spares the server a cursor that would have to be closed.
-        per_batch = max(1, BATCH_BYTES // self._file.chunk_size)
+        per_batch = min(BATCH_CHUNKS, max(1, BATCH_BYTES // self._file.chunk_size))
         return Part(first=self._next, last=last, limit=count, batch_size=min(count + 1, per_batch))
 
     def _accept_extra(self, n: object, data: bytes) -> bytes:

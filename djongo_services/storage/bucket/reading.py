@@ -24,16 +24,21 @@ def read(
     """
     reader = RangeReader(file, start, stop)
     try:
-        yield from _read(layout, layout.chunks, file, reader)
-    except CorruptFile as damage:
-        if layout.chunks.read_preference != ReadPreference.PRIMARY:
+        try:
+            yield from _read(layout, layout.chunks, file, reader)
+        except CorruptFile:
+            if layout.chunks.read_preference == ReadPreference.PRIMARY:
+                raise
             # A secondary may not have all chunks of a new file yet.
-            primary = layout.chunks.with_options(read_preference=ReadPreference.PRIMARY)
-            yield from _read(layout, primary, file, reader)
-            return
+            yield from _read(layout, on_primary(layout.chunks), file, reader)
+    except CorruptFile as damage:
         if not _exists(layout, file):
             raise changed(file) from damage
         raise
+
+
+def on_primary(collection: Any) -> Any:
+    return collection.with_options(read_preference=ReadPreference.PRIMARY)
 
 
 def changed(file: StoredFile) -> FileChanged:
@@ -62,6 +67,7 @@ def _read(
 
 
 def _exists(layout: Layout[Any], file: StoredFile) -> bool:
-    files = layout.files.with_options(read_preference=ReadPreference.PRIMARY)
+    query = {"_id": {"$eq": file.id}}
     with layout.client.start_session(causal_consistency=False) as outside:
-        return files.find_one({"_id": file.id}, {"_id": 1}, session=outside) is not None
+        found = on_primary(layout.files).find_one(query, {"_id": 1}, session=outside)
+    return found is not None

@@ -11,7 +11,7 @@ from pymongo import ReadPreference
 from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.bucket.layout import Layout
 from djongo_services.storage.bucket.ranges import RangeReader
-from djongo_services.storage.bucket.reading import changed
+from djongo_services.storage.bucket.reading import changed, on_primary
 from djongo_services.storage.errors import CorruptFile
 
 
@@ -20,16 +20,17 @@ async def aread(
 ) -> AsyncGenerator[bytes, None]:
     reader = RangeReader(file, start, stop)
     try:
-        async with aclosing(_read(layout, layout.chunks, file, reader)) as found:
-            async for piece in found:
-                yield piece
-    except CorruptFile as damage:
-        if layout.chunks.read_preference != ReadPreference.PRIMARY:
-            primary = layout.chunks.with_options(read_preference=ReadPreference.PRIMARY)
-            async with aclosing(_read(layout, primary, file, reader)) as found:
+        try:
+            async with aclosing(_read(layout, layout.chunks, file, reader)) as found:
                 async for piece in found:
                     yield piece
-            return
+        except CorruptFile:
+            if layout.chunks.read_preference == ReadPreference.PRIMARY:
+                raise
+            async with aclosing(_read(layout, on_primary(layout.chunks), file, reader)) as found:
+                async for piece in found:
+                    yield piece
+    except CorruptFile as damage:
         if not await _exists(layout, file):
             raise changed(file) from damage
         raise
@@ -55,6 +56,7 @@ async def _read(
 
 
 async def _exists(layout: Layout[Any], file: StoredFile) -> bool:
-    files = layout.files.with_options(read_preference=ReadPreference.PRIMARY)
+    query = {"_id": {"$eq": file.id}}
     async with layout.client.start_session(causal_consistency=False) as outside:
-        return await files.find_one({"_id": file.id}, {"_id": 1}, session=outside) is not None
+        found = await on_primary(layout.files).find_one(query, {"_id": 1}, session=outside)
+    return found is not None

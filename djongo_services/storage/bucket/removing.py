@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from djongo_services.storage.bucket.chunking import Document
 from djongo_services.storage.bucket.layout import Layout
 from djongo_services.transaction.joining import Joined, joined
 
@@ -20,7 +21,7 @@ def delete_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
     within = joined(layout.client)
     if within is None:
         return remove_files(layout, ids)
-    deleted = 0
+    ids, deleted = list(ids), 0
     for batch in batches(ids):
         _keep_for_rollback(layout, within, batch)
         result = layout.files.delete_many({"_id": {"$in": batch}}, session=within.session)
@@ -33,7 +34,8 @@ def delete_if(layout: Layout[Any], files_id: Any, condition: Mapping[str, Any]) 
     """One file, if its document is still as ``condition`` says."""
     within = joined(layout.client)
     session = within and within.session
-    document = layout.files.find_one_and_delete({**condition, "_id": files_id}, session=session)
+    query = {**condition, "_id": {"$eq": files_id}}
+    document = layout.files.find_one_and_delete(query, session=session)
     if document is None:
         return False
     if within is None:
@@ -54,6 +56,21 @@ def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
             deleted += result.deleted_count
             layout.early_chunks.delete_many({"files_id": {"$in": batch}}, session=outside)
     return deleted
+
+
+def remove_document(layout: Layout[Any], document: Document) -> None:
+    """A files document, unless it is another one of the same id."""
+    with layout.client.start_session(causal_consistency=False) as outside:
+        layout.files.delete_one(this_very(document), session=outside)
+
+
+def this_very(document: Document) -> Document:
+    # An id may be a document with operators for names, too.
+    return {
+        "_id": {"$eq": document["_id"]},
+        "uploadDate": document["uploadDate"],
+        "metadata.sha256": document["metadata"]["sha256"],
+    }
 
 
 def remove_chunks(layout: Layout[Any], ids: Sequence[Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from djongo_services.storage.bucket.chunking import Document
 from djongo_services.storage.bucket.layout import Layout
-from djongo_services.storage.bucket.removing import batches
+from djongo_services.storage.bucket.removing import batches, this_very
 from djongo_services.transaction.joining import Joined, joined
 
 
@@ -14,7 +15,7 @@ async def delete_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
     within = joined(layout.client)
     if within is None:
         return await remove_files(layout, ids)
-    deleted = 0
+    ids, deleted = list(ids), 0
     for batch in batches(ids):
         await _keep_for_rollback(layout, within, batch)
         result = await layout.files.delete_many({"_id": {"$in": batch}}, session=within.session)
@@ -27,15 +28,6 @@ async def delete_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
     return deleted
 
 
-def removal(layout: Layout[Any], ids: Sequence[Any]) -> Callable[[], Awaitable[int]]:
-    """:func:`remove_files` as a callback."""
-
-    async def remove() -> int:
-        return await remove_files(layout, ids)
-
-    return remove
-
-
 async def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
     deleted = 0
     async with layout.client.start_session(causal_consistency=False) as outside:
@@ -44,6 +36,11 @@ async def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
             deleted += result.deleted_count
             await layout.early_chunks.delete_many({"files_id": {"$in": batch}}, session=outside)
     return deleted
+
+
+async def remove_document(layout: Layout[Any], document: Document) -> None:
+    async with layout.client.start_session(causal_consistency=False) as outside:
+        await layout.files.delete_one(this_very(document), session=outside)
 
 
 async def remove_chunks(layout: Layout[Any], ids: Sequence[Any]) -> None:

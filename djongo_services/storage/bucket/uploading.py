@@ -15,7 +15,7 @@ from djongo_services.storage.bucket.chunking import Chunker, Document
 from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.bucket.indexes import ensure_indexes
 from djongo_services.storage.bucket.layout import Layout
-from djongo_services.storage.errors import FileExists, UploadInterrupted
+from djongo_services.storage.errors import FileExists, NameTaken, UploadInterrupted
 from djongo_services.transaction.joining import Joined, joined
 
 logger = logging.getLogger("djongo_services.storage")
@@ -32,7 +32,16 @@ class UploadStream:
     open when the stream is closed, and a rollback of that removes the chunks.
     """
 
-    def __init__(self, layout: Layout[Any], chunker: Chunker, name: str | None, metadata: Document):
+    def __init__(
+        self,
+        layout: Layout[Any],
+        chunker: Chunker,
+        name: str | None,
+        metadata: Document,
+        *,
+        is_new_id: bool = True,
+    ) -> None:
+        """``is_new_id``: there cannot be anything of that id yet."""
         self.id = chunker.files_id
         self.file: StoredFile | None = None
         """What was stored, once the stream is closed."""
@@ -41,11 +50,15 @@ class UploadStream:
         self._chunker = chunker
         self._filename = name
         self._metadata = metadata
+        self._is_new_id = is_new_id
+        self._prepared = False
         self._primary: object = None
         self._begun = False
         """Whether chunks of this upload may be in the bucket."""
         self._published = False
-        """Whether its files document may be."""
+        """Whether its files document may be, outside of any transaction."""
+        self._latest: Document = {}
+        """The files document of the last attempt to publish."""
 
     def __enter__(self) -> Self:
         return self
@@ -64,12 +77,12 @@ class UploadStream:
             self.abort()
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """The number of bytes taken: all of them."""
-        if self.closed:
-            raise ValueError(f"The upload of {self._filename!r} is closed.")
+        """The number of bytes taken: all of them. When this raises, the upload is aborted."""
+        self._check_open()
         before = self._chunker.length
-        for batch in self._chunker.feed(data):
-            self._send(batch)
+        with self.aborting():
+            for batch in self._chunker.feed(data):
+                self._send(batch)
         return self._chunker.length - before
 
     def close(self) -> StoredFile:
@@ -83,9 +96,9 @@ class UploadStream:
 
         ``metadata`` is what is known of the file at its end only.
         """
-        if self.closed:
-            raise ValueError(f"The upload of {self._filename!r} is closed.")
+        self._check_open()
         with self.aborting():
+            self._prepare()
             if batch := self._chunker.rest():
                 self._send(batch)
         kept = {**self._metadata, **(metadata or {})}
@@ -95,10 +108,17 @@ class UploadStream:
         """Insert what :meth:`seal` gave.
 
         Where the bucket's names are exclusive and somebody else was faster, ``rename`` gives
-        another; without it, and in a transaction, which cannot go on after that, FileExists. Then
-        the stream may be published again, or aborted.
+        another; without it, and in a transaction, which cannot go on after that, NameTaken. Then
+        the stream may be published again, or aborted; anything else that this raises aborts it.
         """
-        self._publish(document, rename)
+        self._check_open()
+        try:
+            self._publish(document, rename)
+        except NameTaken:
+            raise
+        except BaseException:
+            self.abort()
+            raise
         self.closed = True
         self.file = StoredFile.from_document(document)
         return self.file
@@ -109,18 +129,39 @@ class UploadStream:
             return
         self.closed = True
         try:
-            if self._published:
-                removing.remove_files(self._layout, [self.id])
-            elif self._begun:
-                removing.remove_chunks(self._layout, [self.id])
+            self._remove(published=self._published)
         except PyMongoError as error:
             logger.warning("The chunks of an aborted upload are left for gridfs_gc: %s", error)
 
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError(f"The upload of {self._filename!r} is closed.")
+
+    def _prepare(self) -> None:
+        if self._prepared:
+            return
+        ensure_indexes(self._layout)
+        if not self._is_new_id:
+            self._refuse_existing_id()
+        self._primary = self._layout.primary()
+        self._prepared = True
+
+    def _refuse_existing_id(self) -> None:
+        with self._layout.client.start_session(causal_consistency=False) as outside:
+            for collection, query in self._layout.traces(self.id):
+                if collection.find_one(query, {"_id": 1}, session=outside) is not None:
+                    raise already_exists(self.id)
+
+    def _remove(self, *, published: bool) -> None:
+        # The files document first, and only if it is this upload's.
+        if published:
+            removing.remove_document(self._layout, self._latest)
+        if self._begun:
+            removing.remove_chunks(self._layout, [self.id])
+
     def _send(self, batch: list[Document]) -> None:
+        self._prepare()
         layout = self._layout
-        if self._primary is None:
-            ensure_indexes(layout)
-            self._primary = layout.primary()
         # In a transaction they wait for their majority: the commit may go to another primary.
         chunks = layout.early_chunks if joined(layout.client) is None else layout.chunks
         first, self._begun = not self._begun, True
@@ -135,14 +176,13 @@ class UploadStream:
 
     def _publish(self, document: Document, rename: Rename | None) -> None:
         layout = self._layout
-        if not self._chunker.count:
-            ensure_indexes(layout)
         within = joined(layout.client)
+        self._latest = document
         if within is not None:
             self._check_nothing_lost()
             self._undo_on_rollback(within)
-        self._published = within is None
         while True:
+            self._published = within is None or not within.undone_by_rollback
             try:
                 layout.files.insert_one(document, session=within and within.session)
                 break
@@ -153,13 +193,13 @@ class UploadStream:
                 if rename is None or within is not None:
                     raise taken(document["filename"]) from error
                 rename(document)
-                self._published = True
         if within is None:
             self._check_nothing_lost()
 
     def _undo_on_rollback(self, within: Joined) -> None:
         """The files document too: without transactions a rollback does not undo it."""
-        within.on_rollback(lambda: removing.remove_files(self._layout, [self.id]))
+        published = not within.undone_by_rollback
+        within.on_rollback(lambda: self._remove(published=published))
 
     @contextmanager
     def aborting(self) -> Iterator[None]:
@@ -173,10 +213,10 @@ class UploadStream:
     def _check_nothing_lost(self) -> None:
         """Look whether a change of the primary took chunks that no majority had yet."""
         layout, count = self._layout, self._chunker.count
-        if not count or layout.primary() == self._primary:
+        if not count or (self._primary is not None and layout.primary() == self._primary):
             return
         with layout.client.start_session(causal_consistency=False) as outside:
-            found = layout.chunks.count_documents({"files_id": self.id}, session=outside)
+            found = layout.chunks.count_documents({"files_id": {"$eq": self.id}}, session=outside)
         if found != count:
             raise interrupted(self._filename)
 
@@ -186,8 +226,8 @@ def is_taken_name(error: DuplicateKeyError) -> bool:
     return "filename" in pattern or "metadata.aliases.name" in pattern
 
 
-def taken(filename: str | None) -> FileExists:
-    return FileExists(
+def taken(filename: str | None) -> NameTaken:
+    return NameTaken(
         f"Somebody else stored a file {filename!r} at the same time; try again to get another name."
     )
 

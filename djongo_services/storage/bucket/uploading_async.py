@@ -23,8 +23,9 @@ from djongo_services.storage.bucket.uploading import (
     logger,
     taken,
 )
+from djongo_services.storage.errors import NameTaken
 from djongo_services.transaction.ending_async import to_the_end
-from djongo_services.transaction.joining import joined
+from djongo_services.transaction.joining import Joined, joined
 
 
 class AsyncUploadStream:
@@ -33,7 +34,15 @@ class AsyncUploadStream:
     A cancellation removes what was written before it goes on.
     """
 
-    def __init__(self, layout: Layout[Any], chunker: Chunker, name: str | None, metadata: Document):
+    def __init__(
+        self,
+        layout: Layout[Any],
+        chunker: Chunker,
+        name: str | None,
+        metadata: Document,
+        *,
+        is_new_id: bool = True,
+    ) -> None:
         self.id = chunker.files_id
         self.file: StoredFile | None = None
         self.closed = False
@@ -41,9 +50,12 @@ class AsyncUploadStream:
         self._chunker = chunker
         self._filename = name
         self._metadata = metadata
+        self._is_new_id = is_new_id
+        self._prepared = False
         self._primary: object = None
         self._begun = False
         self._published = False
+        self._latest: Document = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,11 +74,11 @@ class AsyncUploadStream:
             await self.abort()
 
     async def write(self, data: bytes | bytearray | memoryview) -> int:
-        if self.closed:
-            raise ValueError(f"The upload of {self._filename!r} is closed.")
+        self._check_open()
         before = self._chunker.length
-        for batch in self._chunker.feed(data):
-            await self._send(batch)
+        async with self.aborting():
+            for batch in self._chunker.feed(data):
+                await self._send(batch)
         return self._chunker.length - before
 
     async def close(self) -> StoredFile:
@@ -75,16 +87,23 @@ class AsyncUploadStream:
             return await self.publish(document)
 
     async def seal(self, metadata: Mapping[str, Any] | None = None) -> Document:
-        if self.closed:
-            raise ValueError(f"The upload of {self._filename!r} is closed.")
+        self._check_open()
         async with self.aborting():
+            await self._prepare()
             if batch := self._chunker.rest():
                 await self._send(batch)
         kept = {**self._metadata, **(metadata or {})}
         return self._chunker.files_document(self._filename, kept)
 
     async def publish(self, document: Document, rename: Rename | None = None) -> StoredFile:
-        await self._publish(document, rename)
+        self._check_open()
+        try:
+            await self._publish(document, rename)
+        except NameTaken:
+            raise
+        except BaseException:
+            await self.abort()
+            raise
         self.closed = True
         self.file = StoredFile.from_document(document)
         return self.file
@@ -93,22 +112,42 @@ class AsyncUploadStream:
         if self.closed:
             return
         self.closed = True
-        await to_the_end(self._remove())
+        await to_the_end(self._remove_quietly())
 
-    async def _remove(self) -> None:
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError(f"The upload of {self._filename!r} is closed.")
+
+    async def _prepare(self) -> None:
+        if self._prepared:
+            return
+        await aensure_indexes(self._layout)
+        if not self._is_new_id:
+            await self._refuse_existing_id()
+        self._primary = self._layout.primary()
+        self._prepared = True
+
+    async def _refuse_existing_id(self) -> None:
+        async with self._layout.client.start_session(causal_consistency=False) as outside:
+            for collection, query in self._layout.traces(self.id):
+                if await collection.find_one(query, {"_id": 1}, session=outside) is not None:
+                    raise already_exists(self.id)
+
+    async def _remove_quietly(self) -> None:
         try:
-            if self._published:
-                await removing_async.remove_files(self._layout, [self.id])
-            elif self._begun:
-                await removing_async.remove_chunks(self._layout, [self.id])
+            await self._remove(published=self._published)
         except PyMongoError as error:
             logger.warning("The chunks of an aborted upload are left for gridfs_gc: %s", error)
 
+    async def _remove(self, *, published: bool) -> None:
+        if published:
+            await removing_async.remove_document(self._layout, self._latest)
+        if self._begun:
+            await removing_async.remove_chunks(self._layout, [self.id])
+
     async def _send(self, batch: list[Document]) -> None:
+        await self._prepare()
         layout = self._layout
-        if self._primary is None:
-            await aensure_indexes(layout)
-            self._primary = layout.primary()
         chunks = layout.early_chunks if joined(layout.client) is None else layout.chunks
         first, self._begun = not self._begun, True
         try:
@@ -122,14 +161,13 @@ class AsyncUploadStream:
 
     async def _publish(self, document: Document, rename: Rename | None) -> None:
         layout = self._layout
-        if not self._chunker.count:
-            await aensure_indexes(layout)
         within = joined(layout.client)
+        self._latest = document
         if within is not None:
             await self._check_nothing_lost()
-            within.on_rollback(removing_async.removal(layout, [self.id]))
-        self._published = within is None
+            self._undo_on_rollback(within)
         while True:
+            self._published = within is None or not within.undone_by_rollback
             try:
                 await layout.files.insert_one(document, session=within and within.session)
                 break
@@ -140,9 +178,16 @@ class AsyncUploadStream:
                 if rename is None or within is not None:
                     raise taken(document["filename"]) from error
                 rename(document)
-                self._published = True
         if within is None:
             await self._check_nothing_lost()
+
+    def _undo_on_rollback(self, within: Joined) -> None:
+        published = not within.undone_by_rollback
+
+        async def undo() -> None:
+            await self._remove(published=published)
+
+        within.on_rollback(undo)
 
     @asynccontextmanager
     async def aborting(self) -> AsyncIterator[None]:
@@ -154,9 +199,10 @@ class AsyncUploadStream:
 
     async def _check_nothing_lost(self) -> None:
         layout, count = self._layout, self._chunker.count
-        if not count or layout.primary() == self._primary:
+        if not count or (self._primary is not None and layout.primary() == self._primary):
             return
         async with layout.client.start_session(causal_consistency=False) as outside:
-            found = await layout.chunks.count_documents({"files_id": self.id}, session=outside)
+            query = {"files_id": {"$eq": self.id}}
+            found = await layout.chunks.count_documents(query, session=outside)
         if found != count:
             raise interrupted(self._filename)
