@@ -1,0 +1,57 @@
+"""Collecting garbage in a bucket: what is in no use goes to a trash, and from there for good.
+
+>>> from djongo_services.connections import connections
+>>> from djongo_services.storage.collector import collect, references_for
+>>> connection = connections["default"]
+>>> references = references_for(connection, "fs")
+>>> collect(connection.database, "fs", references=references, older_than=timedelta(hours=48))
+"""
+
+from __future__ import annotations
+
+from djongo_services.storage.collector.collecting import BATCH_SIZE, collect
+from djongo_services.storage.collector.errors import (
+    BucketUnusable,
+    Interrupted,
+    NotInTrash,
+    NotRestored,
+    ReferencesUnreadable,
+    UnknownModel,
+)
+from djongo_services.storage.collector.history import Run, list_runs
+from djongo_services.storage.collector.kinds import Kind
+from djongo_services.storage.collector.project import buckets_for, references_for
+from djongo_services.storage.collector.purging import PurgeReport, purge
+from djongo_services.storage.collector.references import References, find_references
+from djongo_services.storage.collector.report import Example, Found, Report, TrashSummary
+from djongo_services.storage.collector.restoring import find_in_trash, restore
+from djongo_services.storage.collector.trash import TrashEntry, count_trash, list_trash
+
+__all__ = [
+    "BATCH_SIZE",
+    "BucketUnusable",
+    "Example",
+    "Found",
+    "Interrupted",
+    "Kind",
+    "NotInTrash",
+    "NotRestored",
+    "PurgeReport",
+    "References",
+    "ReferencesUnreadable",
+    "Report",
+    "Run",
+    "TrashEntry",
+    "TrashSummary",
+    "UnknownModel",
+    "buckets_for",
+    "collect",
+    "count_trash",
+    "find_in_trash",
+    "find_references",
+    "list_runs",
+    "list_trash",
+    "purge",
+    "references_for",
+    "restore",
+]

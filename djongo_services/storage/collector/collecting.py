@@ -1,0 +1,242 @@
+"""One run over a bucket."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.introspection.progress import ProgressHook, Stop
+from djongo_services.lease import SECONDS, Lease
+from djongo_services.storage.collector.errors import Interrupted
+from djongo_services.storage.collector.hands import CountingHand, Hand, RemovingHand
+from djongo_services.storage.collector.history import Journal, Run
+from djongo_services.storage.collector.kinds import Kind
+from djongo_services.storage.collector.places import Places
+from djongo_services.storage.collector.references import References
+from djongo_services.storage.collector.removing import Remover
+from djongo_services.storage.collector.report import Report
+from djongo_services.storage.collector.rescuing import rescue_recent
+from djongo_services.storage.collector.scope import Scope, scope_of
+from djongo_services.storage.collector.survey import Survey
+from djongo_services.storage.collector.tally import Tally
+from djongo_services.storage.collector.trash import summary
+from djongo_services.transaction import TransactionManagementError
+from djongo_services.transaction.joining import joined
+
+BATCH_SIZE = 5_000
+"""Files that are judged together, and names that are looked up at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Options:
+    older_than: timedelta
+    only: frozenset[Kind]
+    verify: bool
+    keep: bool
+    """In the trash."""
+
+
+def collect(
+    database: Database[Any],
+    bucket: str = "fs",
+    *,
+    references: References,
+    older_than: timedelta,
+    only: Collection[Kind] = (),
+    verify: bool = False,
+    dry_run: bool = False,
+    keep_in_trash: bool = True,
+    resume: bool = False,
+    batch_size: int = BATCH_SIZE,
+    progress: ProgressHook | None = None,
+    stop: Stop | None = None,
+    lease_seconds: float = SECONDS,
+) -> Report:
+    """Look for garbage in a bucket and, unless ``dry_run``, move it to the trash.
+
+    Nothing younger than ``older_than`` is touched, by the newest trace of it. ``only``: these kinds
+    and no other. ``verify`` reads every byte and compares checksums. ``keep_in_trash=False``
+    deletes for good. ``resume`` goes on with the latest run if that did not end, with its options,
+    and begins a new one otherwise.
+
+    Call it outside of transactions, those of the database that references are in included: inside
+    one that reads a snapshot, new references cannot be seen. Raises TransactionManagementError in
+    one of MongoDB; BucketUnusable; ReferencesUnreadable; Locked when another run is at work on the
+    bucket; Interrupted after ``stop``, and PyMongo's errors. What was done stays done.
+    """
+    refuse_transaction(database)
+    places = Places.of(database, bucket)
+    places.check()
+    options = _Options(
+        older_than=older_than, only=frozenset(only), verify=verify, keep=keep_in_trash
+    )
+    work = _Work(places, references, batch_size=batch_size, progress=progress, stop=stop)
+    if dry_run:
+        return work.count(options)
+    with lease_of(places, lease_seconds) as lease:
+        before = Journal(places).unfinished() if resume else None
+        return work.remove(options, lease, before)
+
+
+def lease_of(places: Places, seconds: float = SECONDS) -> Lease:
+    """One run at a time that changes a bucket."""
+    return Lease(
+        places.database,
+        f"gridfs_gc {places.name}",
+        doing=f"collecting garbage in the bucket {places.name!r}",
+        seconds=seconds,
+    )
+
+
+def refuse_transaction(database: Database[Any]) -> None:
+    """Raises TransactionManagementError within one of this client's."""
+    if joined(database.client) is not None:
+        raise TransactionManagementError(
+            "Garbage cannot be collected inside of a transaction, which does not see what others "
+            "begin to refer to; do it outside."
+        )
+
+
+class _Work:
+    """What is the same for a run that counts and for one that removes."""
+
+    def __init__(
+        self,
+        places: Places,
+        references: References,
+        *,
+        batch_size: int,
+        progress: ProgressHook | None,
+        stop: Stop | None,
+    ) -> None:
+        self._places = places
+        self._references = references
+        self._batch_size = batch_size
+        self._progress = progress
+        self._stop = stop
+        self._clock = time.monotonic()
+
+    def count(self, options: _Options) -> Report:
+        scope = self._scope(options)
+        started = self._places.now()
+        tally, survey = Tally(scope.kinds), self._survey(scope, options, started)
+        survey.run(CountingHand(tally), after=None)
+        return self._report(options, scope, survey, tally, started=started, run=None)
+
+    def remove(self, options: _Options, lease: Lease, before: Run | None) -> Report:
+        """``before`` is the run to go on with, which has options of its own."""
+        if before is not None:
+            options = _Options(
+                older_than=before.older_than,
+                only=before.asked,
+                verify=before.verified,
+                keep=not before.deleted,
+            )
+        scope = self._scope(options)
+        journal = Journal(self._places)
+        started = self._places.now() if before is None else before.started
+        run = _begun(journal, before, options, scope, started)
+        tally = Tally(scope.kinds, before.counts if before else {}, before.bytes if before else {})
+        survey = self._survey(scope, options, started, before)
+        remover = Remover(
+            self._places,
+            self._references,
+            run=run,
+            cutoff=started - options.older_than,
+            keep=options.keep,
+            check=lease.check,
+        )
+        try:
+            hand: Hand = RemovingHand(tally, remover, journal, run)
+            survey.run(hand, after=before.position if before else None)
+            lease.check()
+            restored = rescue_recent(
+                self._places, self._references, min(started, started - options.older_than)
+            )
+        except BaseException as error:
+            failed = isinstance(error, DjongoServicesError | PyMongoError)
+            interrupted = isinstance(error, Interrupted) or not failed
+            with contextlib.suppress(PyMongoError):  # What went wrong first is what counts.
+                journal.end(run, "interrupted" if interrupted else "failed", str(error) or None)
+            raise
+        journal.end(run, "done")
+        return self._report(
+            options, scope, survey, tally, started=started, run=run, restored=restored
+        )
+
+    def _scope(self, options: _Options) -> Scope:
+        return scope_of(self._places, self._references, only=options.only, verify=options.verify)
+
+    def _survey(
+        self, scope: Scope, options: _Options, started: datetime, before: Run | None = None
+    ) -> Survey:
+        return Survey(
+            self._places,
+            self._references,
+            scope,
+            cutoff=started - options.older_than,
+            undated_stay=not options.keep,
+            batch_size=self._batch_size,
+            progress=self._progress,
+            stop=self._stop,
+            files=before.files if before else 0,
+            chunks=before.chunks if before else 0,
+        )
+
+    def _report(
+        self,
+        options: _Options,
+        scope: Scope,
+        survey: Survey,
+        tally: Tally,
+        *,
+        started: datetime,
+        run: ObjectId | None,
+        restored: int = 0,
+    ) -> Report:
+        return Report(
+            bucket=self._places.name,
+            database=self._places.database.name,
+            dry_run=run is None,
+            run=run,
+            started=started,
+            seconds=time.monotonic() - self._clock,
+            older_than=options.older_than,
+            kinds=scope.kinds,
+            verified=scope.read,
+            sizes_read=scope.sized,
+            files=survey.files,
+            chunks=survey.chunks,
+            found=tally.found(),
+            kept=survey.kept.found()[Kind.BROKEN],
+            young=survey.young,
+            restored=restored,
+            deleted=not options.keep,
+            trash=summary(self._places),
+            notes=(*scope.notes, *survey.notes()),
+        )
+
+
+def _begun(
+    journal: Journal, before: Run | None, options: _Options, scope: Scope, started: datetime
+) -> ObjectId:
+    if before is not None:
+        journal.take_up(before.id)
+        return before.id
+    return journal.begin(
+        started,
+        older_than=options.older_than,
+        kinds=scope.kinds,
+        asked=options.only,
+        verified=options.verify,
+        deleted=not options.keep,
+    )

@@ -1,0 +1,11 @@
+"""Which files are in use, as far as rows, documents and the project's providers say."""
+
+from __future__ import annotations
+
+from djongo_services.storage.collector.references.finding import (
+    buckets_of_storages,
+    find_references,
+)
+from djongo_services.storage.collector.references.sources import References, Source
+
+__all__ = ["References", "Source", "buckets_of_storages", "find_references"]

@@ -1,0 +1,72 @@
+"""Columns of tables that hold names of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, connections, models, transaction
+
+from djongo_services.storage.collector.references.sources import Unreadable
+
+AT_ONCE = 10_000
+"""Names in one query, where the database does not allow fewer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnSource:
+    """One column of one model's table on one DATABASES alias."""
+
+    model: type[models.Model]
+    field: str
+    alias: str
+    prefix: str
+    """What filenames have before the name that the column holds."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.model._meta.label}.{self.field} on {self.alias!r}"
+
+    def probe(self) -> None:
+        with _explaining():
+            # A query that fails inside of a transaction would take that with it.
+            with transaction.atomic(using=self.alias):
+                list(self._names()[:1])
+
+    def referenced(self, names: Sequence[str]) -> set[str]:
+        start = len(self.prefix)
+        held = [name[start:] for name in names if name.startswith(self.prefix)]
+        found: set[str] = set()
+        with _explaining():
+            for some in self._pieces(held):
+                asked = self._names().filter(**{f"{self.field}__in": some}).distinct()
+                # A collation may find names that are not the same.
+                found |= set(some).intersection(asked.iterator())
+        return {self.prefix + name for name in found}
+
+    def _names(self) -> models.QuerySet[Any, Any]:
+        """By a plain queryset: managers may hide rows, such as those that count as deleted."""
+        rows: models.QuerySet[Any] = models.QuerySet(self.model, using=self.alias)
+        return rows.order_by().values_list(self.field, flat=True)
+
+    def _pieces(self, names: Sequence[str]) -> Iterator[Sequence[str]]:
+        size = connections[self.alias].features.max_query_params or AT_ONCE
+        for at in range(0, len(names), min(size, AT_ONCE)):
+            yield names[at : at + min(size, AT_ONCE)]
+
+
+class _explaining:
+    """Turns what the ORM raises into Unreadable."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, exc_type: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, Error | ImproperlyConfigured):
+            raise Unreadable(first_line(error)) from error
+
+
+def first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(". ") or type(error).__name__

@@ -1,0 +1,67 @@
+"""Paths into documents that hold names of files, also in embedded documents and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ReadPreference
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+from djongo_services.storage.collector.references.columns import first_line
+from djongo_services.storage.collector.references.sources import Unreadable
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentSource:
+    """One path in the documents of a collection."""
+
+    collection: Collection[Any]
+    path: str
+    """Dotted; elements of arrays are implied."""
+    model: str
+    alias: str
+    prefix: str
+    """What filenames have before the name that the documents hold."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.model}.{self.path} on {self.alias!r}"
+
+    def probe(self) -> None:
+        try:
+            self._primary().find_one({self.path: ""}, {"_id": 1})
+        except PyMongoError as error:
+            raise Unreadable(first_line(error)) from error
+
+    def referenced(self, names: Sequence[str]) -> set[str]:
+        start = len(self.prefix)
+        asked = {name[start:] for name in names if name.startswith(self.prefix)}
+        if not asked:
+            return set()
+        found: set[str] = set()
+        query, steps = {self.path: {"$in": sorted(asked)}}, self.path.split(".")
+        try:
+            with self._primary().find(query, {"_id": 0, self.path: 1}) as cursor:
+                for document in cursor:
+                    found |= asked.intersection(_texts(document, steps))
+        except PyMongoError as error:
+            raise Unreadable(first_line(error)) from error
+        return {self.prefix + name for name in found}
+
+    def _primary(self) -> Collection[Any]:
+        return self.collection.with_options(read_preference=ReadPreference.PRIMARY)
+
+
+def _texts(value: Any, steps: Sequence[str]) -> Iterator[str]:
+    """The strings at a path, through arrays at any step."""
+    match value:
+        case list():
+            for item in value:
+                yield from _texts(item, steps)
+        case Mapping() if steps:
+            yield from _texts(value.get(steps[0]), steps[1:])
+        case str() if not steps:
+            yield value

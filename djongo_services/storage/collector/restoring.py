@@ -1,0 +1,127 @@
+"""Taking things out of the trash again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bson import ObjectId
+from bson.json_util import loads
+from pymongo import DESCENDING
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from djongo_services.introspection.rendering.values import value_text
+from djongo_services.lease import SECONDS
+from djongo_services.storage.collector.candidates import can_be_named
+from djongo_services.storage.collector.collecting import lease_of, refuse_transaction
+from djongo_services.storage.collector.errors import NotInTrash, NotRestored
+from djongo_services.storage.collector.file_rows import expected_chunks
+from djongo_services.storage.collector.history import Journal
+from djongo_services.storage.collector.kinds import Kind
+from djongo_services.storage.collector.order import Key, sort_key
+from djongo_services.storage.collector.places import Document, Places
+from djongo_services.storage.collector.trash import TrashEntry, put_back
+
+AT_ONCE = 1_000
+
+
+def restore(
+    database: Database[Any],
+    bucket: str = "fs",
+    *,
+    ids: Sequence[Any],
+    lease_seconds: float = SECONDS,
+) -> list[TrashEntry]:
+    """Put what has these ids back where it was; its grace period begins anew.
+
+    Raises NotInTrash for an id that is not there, before anything is done; NotRestored when a file
+    cannot come back, because its chunks are gone or because its name is another file's now. What
+    was restored before that stays restored. Raises Locked, and PyMongo's errors.
+    """
+    refuse_transaction(database)
+    places = Places.of(database, bucket)
+    with lease_of(places, lease_seconds) as lease:
+        entries = _entries(places, ids)
+        for at in range(0, len(entries), AT_ONCE):
+            lease.check()
+            _restore(places, entries[at : at + AT_ONCE])
+        return [TrashEntry.of(entry) for entry in entries]
+
+
+def find_in_trash(database: Database[Any], bucket: str, text: str) -> list[Any]:
+    """The ids of entries that somebody means by ``text``: an id as it is shown, else a filename.
+
+    An ObjectId in hexadecimal, any other id as Extended JSON (``12``, ``{"$uuid": "..."}``) or, if
+    it is text, as it is. Of a filename the entry that was removed last.
+    """
+    trash = Places.of(database, bucket).trash
+    meant = list(_readings(text))
+    found = [each["_id"] for each in trash.find({"_id": {"$in": meant}}, {"_id": 1})]
+    if found:
+        return found
+    newest = trash.find_one({"file.filename": text}, {"_id": 1}, sort=[("trashedAt", DESCENDING)])
+    return [newest["_id"]] if newest else []
+
+
+def _readings(text: str) -> Iterator[Any]:
+    yield text
+    if ObjectId.is_valid(text):
+        yield ObjectId(text)
+    with contextlib.suppress(ValueError, TypeError):
+        value = loads(text)
+        if value is not None and can_be_named(value):
+            yield value
+
+
+def _entries(places: Places, ids: Sequence[Any]) -> list[Document]:
+    found: dict[Key, Document] = {}
+    for at in range(0, len(ids), AT_ONCE):
+        query = {"_id": {"$in": list(ids[at : at + AT_ONCE])}}
+        found |= {sort_key(each["_id"]): each for each in places.trash.find(query)}
+    missing = [id for id in ids if sort_key(id) not in found]
+    if missing:
+        raise NotInTrash(
+            f"There is no {value_text(missing[0])} in the trash of the bucket {places.name!r}; "
+            f"nothing was restored."
+        )
+    return list(found.values())
+
+
+def _restore(places: Places, entries: Sequence[Document]) -> None:
+    files = [each for each in entries if "file" in each]
+    _refuse_without_chunks(places, files)
+    # First, so that no run of the collector comes in between.
+    Journal(places).mark_restored(each["_id"] for each in entries)
+    there = put_back(places, [each["_id"] for each in files])
+    for each in files:
+        if sort_key(each["_id"]) not in there:
+            name = value_text(each["file"].get("filename"))
+            raise NotRestored(
+                f"{value_text(each['_id'])} cannot be restored: another file of the bucket "
+                f"{places.name!r} has its name {name} now; rename or delete that first."
+            )
+    uploads = [each["upload"] for each in entries if "upload" in each]
+    if uploads:
+        with contextlib.suppress(BulkWriteError):  # It is there already.
+            places.uploads.insert_many(uploads, ordered=False)
+    rest = [each["_id"] for each in entries if "file" not in each]
+    places.trash.delete_many({"_id": {"$in": rest}})
+
+
+def _refuse_without_chunks(places: Places, entries: Sequence[Document]) -> None:
+    """Whoever deleted a file while the collector moved it to the trash has deleted its chunks."""
+    whole = [each for each in entries if each.get("kind") != Kind.BROKEN]
+    pipeline: list[Document] = [
+        {"$match": {"files_id": {"$in": [each["_id"] for each in whole]}}},
+        {"$group": {"_id": "$files_id", "chunks": {"$sum": 1}}},
+    ]
+    counts = {sort_key(each["_id"]): each["chunks"] for each in places.chunks.aggregate(pipeline)}
+    for each in whole:
+        expected = expected_chunks(each["file"])
+        if counts.get(sort_key(each["_id"]), 0) < (expected or 0):
+            raise NotRestored(
+                f"{value_text(each['_id'])} cannot be restored: its chunks were deleted from the "
+                f"bucket {places.name!r} meanwhile; purge it."
+            )
