@@ -21,13 +21,14 @@ from djongo_services.storage import CorruptFile, GridFSStorage
 from djongo_services.storage.bucket.chunking import now
 from djongo_services.storage.codecs import UnknownKey
 from djongo_services.storage.serving import serve_view, urlpatterns_for
+from djongo_services.storage.serving.view import SMALL
 from tests.storage.serving.site import Answer, Site
 
 MB = 1024 * 1024
 CHUNK = 255 * 1024
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK, MB, MB + 1, 10 * MB + 3])
+@pytest.mark.parametrize("size", [0, 1, CHUNK, SMALL, SMALL + 1, MB, 10 * MB + 3])
 def test_the_whole_file(each_site: Site, size: int) -> None:
     content = os.urandom(size)
     each_site.save("2024/a b.png", content)
@@ -39,8 +40,8 @@ def test_the_whole_file(each_site: Site, size: int) -> None:
 
 
 def test_large_files_are_streamed_natively(each_site: Site) -> None:
-    each_site.save("small", b"x" * MB)
-    each_site.save("large", b"x" * (MB + 1))
+    each_site.save("small", b"x" * SMALL)
+    each_site.save("large", b"x" * (SMALL + 1))
     assert not each_site.get("/media/small").is_streamed
     large = each_site.get("/media/large")
     assert large.is_streamed
