@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
     _ModelAdmin = admin.ModelAdmin
 
-Permission = Literal["view", "change", "delete"]
+Permission = Literal["add", "view", "change", "delete"]
 View = Callable[..., HttpResponse]
 
 
@@ -56,6 +56,8 @@ class PagesAdmin(_ModelAdmin):
 
     def allows(self, request: HttpRequest, permission: Permission) -> bool:
         match permission:
+            case "add":
+                return self.has_add_permission(request)
             case "view":
                 return self.has_view_or_change_permission(request)
             case "change":
