@@ -6,7 +6,7 @@ import re
 from http.cookiejar import CookieJar
 from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
+from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 
 from demo_project.demo.data import PASSWORD, USER
 from demo_project.demo.deployment import Deployment
@@ -47,8 +47,23 @@ class Browser:
     def open(self, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
         """The status and the text of a page; a form is posted."""
         data = None if form is None else urlencode(form).encode()
+        return self._open(Request(self._address + path, data))
+
+    def upload(self, path: str, form: dict[str, str], name: str, content: str) -> tuple[int, str]:
+        """Post a form with a file in its field ``file``."""
+        part = "--limit\r\nContent-Disposition: form-data; name="
+        fields = "".join(f'{part}"{key}"\r\n\r\n{value}\r\n' for key, value in form.items())
+        file = f'{part}"file"; filename="{name}"\r\n\r\n{content}\r\n--limit--\r\n'
+        headers = {"Content-Type": "multipart/form-data; boundary=limit"}
+        return self._open(Request(self._address + path, (fields + file).encode(), headers))
+
+    def part(self, path: str, range_: str) -> tuple[int, str]:
+        """A range of a file, such as ``bytes=0-9``."""
+        return self._open(Request(self._address + path, headers={"Range": range_}))
+
+    def _open(self, request: Request) -> tuple[int, str]:
         try:
-            with self._opener.open(self._address + path, data, timeout=30) as response:
+            with self._opener.open(request, timeout=30) as response:
                 return response.status, response.read().decode("utf-8")
         except HTTPError as error:
             with error:
@@ -67,7 +82,8 @@ class Browser:
 def visit(deployment: Deployment) -> str:
     with serving(deployment) as address:
         browser = Browser(address)
-        visited = _visit_public(browser) + _visit_loans(browser) + _visit_admin(browser)
+        visited = _visit_public(browser) + _visit_loans(browser)
+        visited += _upload(browser) + _visit_admin(browser)
     return f"{visited} pages at {address}"
 
 
@@ -107,6 +123,25 @@ def _visit_loans(browser: Browser) -> int:
             raise StepFailed(f"{loan[1]}hand-over/{variant} changed nothing.")
         visited += 7
     return visited
+
+
+def _upload(browser: Browser) -> int:
+    """Add a file to a note, ask for a part of it, and fail at adding another."""
+    note = re.search(r'href="(/notes/[0-9a-f]{24}/)"', browser.require("/", "Latest"))
+    assert note is not None
+    form = _token(browser.require(note[1], "Add a file"))
+    status, text = browser.upload(f"{note[1]}media/fail/", form, "fails.txt", "lost " * 99_999)
+    if status != 500 or "Failed on purpose" not in text:
+        raise StepFailed(f"{note[1]}media/fail/ answers {status}, not 500.")
+    status, text = browser.upload(f"{note[1]}media/", form, "field.txt", "otters " * 99_999)
+    if status != 200 or "fails.txt" in text:
+        raise StepFailed(f"{note[1]}media/ answers {status}, or an upload that failed is there.")
+    address = re.search(r'href="(/media/plates/field[^"]*\.txt)"', text)
+    if address is None:
+        raise StepFailed(f"{note[1]} does not link to the file that was added.")
+    if (part := browser.part(address[1], "bytes=7-12")) != (206, "otters"):
+        raise StepFailed(f"{address[1]} answers {part} for the bytes 7 to 12.")
+    return 5
 
 
 def _token(page: str) -> dict[str, str]:

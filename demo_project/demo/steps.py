@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from demo_project.demo import data, inspection, pages, syncing
+from demo_project.demo import collecting, data, inspection, pages, syncing
 
-BEFORE_SERVING = (*data.STEPS, *inspection.STEPS, *syncing.STEPS)
-CHECK = (*BEFORE_SERVING, *pages.STEPS)
+_COMMANDS = (*data.STEPS, *inspection.STEPS, *syncing.STEPS, *collecting.STEPS)
+BEFORE_SERVING = (*_COMMANDS, collecting.AGAIN)
+CHECK = (*_COMMANDS, *pages.STEPS)

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('archive', '0001_initial'),
+        ("archive", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='medium',
-            name='file',
-            field=models.FileField(blank=True, max_length=200, upload_to='plates'),
+            model_name="medium",
+            name="file",
+            field=models.FileField(blank=True, max_length=200, upload_to="plates"),
         ),
     ]

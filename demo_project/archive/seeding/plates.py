@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import wave
@@ -15,7 +16,7 @@ from PIL import Image, ImageDraw
 from pymongo import UpdateOne
 from pymongo.database import Database
 
-from demo_project.archive.seeding.keys import key
+from demo_project.archive.seeding.keys import SEEDED_AT, key
 
 FILES = 60
 """More would be no more to see."""
@@ -41,6 +42,7 @@ def seed_plates(database: Database[Any]) -> int:
         for name, (filename, data) in zip(names, made.items(), strict=True)
     ]
     database.archive_medium.bulk_write(updates, bypass_document_validation=True)
+    _date(names)
     return len(names)
 
 
@@ -52,6 +54,20 @@ def plate(number: int, extension: str) -> bytes:
         case "pdf":
             return _page(f"Plate {number}")
     return _picture(number, "JPEG" if extension == "jpg" else "TIFF")
+
+
+def _date(names: list[str]) -> None:
+    """As if they had come in over the year, one a week."""
+    start = dt.datetime.fromtimestamp(SEEDED_AT, dt.UTC) + dt.timedelta(days=1)
+    default_storage.bucket.files.bulk_write(
+        [
+            UpdateOne(
+                {"filename": default_storage.full_name(name)},
+                {"$set": {"uploadDate": start + dt.timedelta(weeks=number)}},
+            )
+            for number, name in enumerate(names)
+        ]
+    )
 
 
 def _contents(database: Database[Any]) -> Iterator[tuple[str, bytes]]:
