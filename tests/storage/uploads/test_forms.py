@@ -205,6 +205,14 @@ def test_a_view_without_a_form_answers_400(site: Site, caplog: Any) -> None:
     assert site.counts == NOTHING
 
 
+def test_what_is_too_large_is_thrown_away_at_once(site: Site) -> None:
+    site.limit(MAX_SIZE=3_000 * KB)
+    counts: list[dict[str, int]] = []
+    site.serve(calling(lambda request: request.FILES and counts.append(site.counts)))
+    assert site.post(("a.png", b"x" * 6_000 * KB)).content == b"done"
+    assert counts == [NOTHING]
+
+
 def test_a_view_that_does_not_look_at_it_goes_on(site: Site) -> None:
     site.limit(MAX_SIZE=10)
     seen: list[Any] = []

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 from djongo_services.connections import connections
 from djongo_services.middleware import atomic_view
@@ -196,6 +196,49 @@ def test_a_save_that_failed_can_be_tried_again(site: Site) -> None:
         ):
             site.storage.save("a.png", uploaded)
         site.storage.save("a.png", uploaded)
+
+    site.serve(calling(work))
+    assert site.post(("a.png", BIG)).content == b"done"
+    assert site.counts == {"files": 1, "chunks": CHUNKS, "uploads": 0}
+
+
+def test_a_file_of_which_nobody_knows_whether_it_is_there(site: Site) -> None:
+    """The insert was made, and the majority did not say so."""
+    unknown = {
+        "namespace": f"{site.database.name}.fs.files",
+        "writeConcernError": {"code": 64, "errmsg": "waiting timed out"},
+    }
+
+    def work(request: Any) -> None:
+        uploaded = request.FILES["file"]
+        with failing(site.database.client, "insert", times=1, **unknown):
+            with pytest.raises(PyMongoError):
+                site.storage.save("a.png", uploaded)
+            assert site.counts == {"files": 0, "chunks": CHUNKS, "uploads": 1}
+        site.storage.save("a.png", uploaded)
+
+    site.serve(calling(work))
+    assert site.post(("a.png", BIG)).content == b"done"
+    assert site.counts == {"files": 1, "chunks": CHUNKS, "uploads": 0}
+
+
+def test_a_rollback_after_it_was_closed(site: Site) -> None:
+    def work(request: Any) -> None:
+        with suppress(RuntimeError), atomic():
+            site.storage.save("a.png", request.FILES["file"])
+            request.close()
+            raise RuntimeError
+        assert site.counts == NOTHING
+
+    site.serve(calling(work))
+    assert site.post(("a.png", BIG)).content == b"done"
+
+
+def test_a_commit_after_it_was_closed(site: Site) -> None:
+    def work(request: Any) -> None:
+        with atomic():
+            site.storage.save("a.png", request.FILES["file"])
+            request.close()
 
     site.serve(calling(work))
     assert site.post(("a.png", BIG)).content == b"done"
