@@ -6,8 +6,7 @@ Nothing is lost in any of these, and the next run finishes what is left.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -99,12 +98,6 @@ def shop(members: ThreeMembers) -> Database[Any]:
     return database
 
 
-@pytest.fixture
-def background() -> Iterator[Callable[..., Future[Any]]]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit
-
-
 class TestElections:
     def test_stepping_down_in_mid_build(self, members, shop, background):
         with members.held(HANG) as reached:
@@ -137,9 +130,8 @@ class TestElections:
         with members.held(point) as reached:
             run = background(apply, shop, plan_for(shop, WHOLE))
             reached()
-            stepping = threading.Thread(target=members.step_down)
-            stepping.start()
-        stepping.join()
+            stepping = background(members.step_down)
+        stepping.result(30)
         run.result(30)
         assert plan_for(shop, WHOLE).in_sync
 
@@ -252,8 +244,11 @@ class TestRefused:
         }
         admin = database.client.admin
         admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=data)
-        with pytest.raises(OperationRefused) as raised:
-            apply(database, plan_for(database, WHOLE))
+        try:
+            with pytest.raises(OperationRefused) as raised:
+                apply(database, plan_for(database, WHOLE))
+        finally:
+            admin.command("configureFailPoint", "failCommand", mode="off")
         assert str(raised.value) == (
             "things: could not build index a_idx {a: 1}: the server has too little disk space; "
             "free some and run again."
@@ -327,9 +322,8 @@ class TestChangedMeanwhile:
         with members.held(HANG) as reached:
             run = background(apply, shop, plan_for(shop, WHOLE))
             reached()
-            dropping = threading.Thread(target=shop.things.drop)
-            dropping.start()
-        dropping.join()
+            dropping = background(shop.things.drop)
+        dropping.result(30)
         with pytest.raises(OperationRefused, match="dropped or renamed meanwhile; make a new"):
             run.result(30)
         finish(shop, WHOLE)
@@ -337,14 +331,13 @@ class TestChangedMeanwhile:
     def test_somebody_elses_build_is_waited_for(self, members, shop, background):
         """The server refuses collMod on a collection while an index is built there."""
         with members.held(HANG) as reached:
-            building = threading.Thread(target=shop.things.create_index, args=("other",))
-            building.start()
+            building = background(shop.things.create_index, "other")
             reached()
             run = background(apply, shop, plan_for(shop, things(validator=WHOLE.validator)))
             with suppress(TimeoutError):
                 run.result(1)
             assert not run.done()
-        building.join()
+        building.result(30)
         run.result(30)
         assert names_of(shop) == {"_id_", "other_1"}
         finish(shop, WHOLE)

@@ -10,6 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
 from djongo_services.embedded import Member, MongoServer
+from tests.schema.fail_points import held
 
 
 class ThreeMembers:
@@ -27,9 +28,11 @@ class ThreeMembers:
         }
 
     def primary(self) -> Member:
-        self.client.admin.command("ping")
-        assert self.client.primary is not None
-        return next(m for m in self.server.members if m.port == self.client.primary[1])
+        while True:
+            self.client.admin.command("ping")  # Waits until there is one, or raises.
+            address = self.client.primary
+            if address is not None:  # Else it has stepped down since.
+                return next(m for m in self.server.members if m.port == address[1])
 
     def step_down(self) -> None:
         with suppress(AutoReconnect):  # Older servers close the connections.
@@ -42,15 +45,5 @@ class ThreeMembers:
         Gives a function that returns when somebody waits.
         """
         primary = self.primary()
-        admin = self._direct[primary].admin
-        before = admin.command("configureFailPoint", point, mode="alwaysOn")["count"]
-
-        def reached() -> None:
-            wait = {"waitForFailPoint": point, "timesEntered": before + 1, "maxTimeMS": 10_000}
-            admin.command(wait)
-
-        try:
+        with held(self._direct[primary], point, lambda: primary.running) as reached:
             yield reached
-        finally:
-            if primary.running:
-                admin.command("configureFailPoint", point, mode="off")

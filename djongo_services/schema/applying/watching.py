@@ -1,8 +1,10 @@
 """Sending a long command: watch what it builds, and end it when asked.
 
 The command carries a comment of its own, by which ``$currentOp`` finds both the client's operation
-and the server's index builder. Killing them aborts the build and removes the unfinished index
-(measured on 4.4 to 6.0: the client gets 11601).
+and the server's index builder. Killing the first makes the server abort the build, on all members,
+and remove the unfinished index (measured on 4.4 to 6.0: the client gets 11601). The builder itself
+is never killed: 6.0.27 crashes when that happens as it begins ("Invariant failure
+_buildIsCleanedUp"), and the manual forbids it for all internal operations.
 """
 
 from __future__ import annotations
@@ -64,7 +66,8 @@ def _tell(database: Database[Document], comment: str, progress: BuildHook) -> No
 
 
 def _kill(database: Database[Document], comment: str) -> None:
-    for operation in _operations(database, comment):
+    clients = [one for one in _operations(database, comment) if "connectionId" in one]
+    for operation in clients:
         with contextlib.suppress(PyMongoError):  # It may have ended between the two commands.
             database.client.admin.command("killOp", op=operation["opid"])
 

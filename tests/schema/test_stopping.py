@@ -1,0 +1,81 @@
+"""Stopping a run while it builds an index: on servers of their own, for a server that does not bear
+it must not take all other tests with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from djongo_services.embedded import MongoServer
+from djongo_services.introspection import read_catalog
+from djongo_services.schema.applying import History, Interrupted, apply, watching
+from djongo_services.schema.diff import diff
+from djongo_services.schema.plan import Plan
+from djongo_services.schema.spec import CollectionSpec, IndexSpec
+from tests.schema.fail_points import held
+
+SPEC = CollectionSpec(
+    name="things", models=("app.Thing",), indexes=(IndexSpec(name="a_idx", keys=(("a", 1),)),)
+)
+BUILD = {"createIndexes": "things", "indexes": [{"name": "a_idx", "key": {"a": 1}}]}
+
+
+@pytest.fixture(scope="module", params=["4.4", "5.0", "6.0"])
+def server(request: pytest.FixtureRequest) -> Iterator[MongoServer]:
+    with MongoServer(version=request.param, test_commands=True) as server:
+        yield server
+
+
+@pytest.fixture
+def shop(server: MongoServer) -> Iterator[Database[Any]]:
+    if not server.members[0].running:
+        server.members[0].restart()
+    with server.client(serverSelectionTimeoutMS=10_000) as client:
+        client.drop_database("shop")
+        client.shop.things.insert_many([{"a": n} for n in range(1000)])
+        yield client.shop
+
+
+def plan_for(database: Database[Any]) -> Plan:
+    return diff(read_catalog(database), (SPEC,))
+
+
+def test_leaves_no_half_index_and_goes_on(shop, background):
+    stop = threading.Event()
+    with held(shop.client, "hangAfterStartingIndexBuild") as reached:
+        run = background(apply, shop, plan_for(shop), stop=stop)
+        reached()
+        stop.set()
+        with pytest.raises(Interrupted):
+            run.result(30)
+    assert set(shop.things.index_information()) == {"_id_"}
+    (interrupted,) = History(shop).runs()
+    assert (interrupted.status, interrupted.done) == ("interrupted", 0)
+    apply(shop, plan_for(shop))
+    assert set(shop.things.index_information()) == {"_id_", "a_idx"}
+
+
+def test_at_any_moment_the_server_survives(server, shop, monkeypatch):
+    monkeypatch.setattr(watching, "POLL_SECONDS", 0.001)
+    codes = set()
+    for number in range(30):
+        stop = threading.Event()
+        stopping = threading.Timer(number / 1000, stop.set)
+        stopping.start()
+        try:
+            watching.send(shop, dict(BUILD), stop=stop)
+        except OperationFailure as error:
+            codes.add(error.code)
+        stopping.join()
+        # The last of the build cannot be stopped any more; there is the whole index or none.
+        indexes = read_catalog(shop)["things"].indexes
+        assert all(index.build is None for index in indexes)
+        if len(indexes) > 1:
+            shop.things.drop_index("a_idx")
+    assert codes == {11601}
+    assert server.members[0].running
