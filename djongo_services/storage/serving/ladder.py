@@ -99,7 +99,11 @@ def _ranges(request: HttpRequest, found: Representation) -> list[ByteRange] | No
 
 
 def _unsatisfiable(size: int) -> HttpResponse:
-    headers = {"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"}
+    headers = {
+        "Content-Range": f"bytes */{size}",
+        "Content-Length": "0",
+        "Accept-Ranges": "bytes",
+    }
     return HttpResponse(status=416, content_type="text/plain", headers=headers)
 
 

@@ -28,7 +28,7 @@ from djongo_services.storage.serving.validators import etag_of, last_modified_of
 from djongo_services.transaction.requests.marks import Mark, put_on
 
 SMALL = 256 * 1024
-"""Bytes of a content that are read at once, about a chunk; joining more costs more than it saves."""
+"""Bytes of a content that are read at once: about a chunk. Joining more would cost more."""
 
 _ATTEMPTS = 3
 """Of a file that is replaced between looking it up and reading from it."""
