@@ -45,7 +45,7 @@ class StorageOptions:
     permission: Any = None
     """A function ``(request, name, stored) -> bool``, perhaps async, or its dotted path."""
     inline_types: Collection[str] | None = None
-    """Content types that browsers may show; None: images, audio, video, text and PDF."""
+    """Content types that browsers may show; None: raster images and plain text."""
 
     def __post_init__(self) -> None:
         """Raises ImproperlyConfigured for what would not work together or not at all."""
