@@ -99,3 +99,10 @@ def names_of(document: Mapping[str, Any]) -> tuple[str, ...]:
         return names
     found = (alias.get("name") for alias in aliases if isinstance(alias, Mapping))
     return tuple(dict.fromkeys((*names, *(name for name in found if isinstance(name, str)))))
+
+
+def bytes_of(length: object) -> int:
+    """A length as a number of bytes; 0 where it is none."""
+    if isinstance(length, bool) or not isinstance(length, int | float):
+        return 0
+    return int(length) if 0 <= length < 2**63 else 0

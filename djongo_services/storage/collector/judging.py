@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from djongo_services.storage.collector.candidates import Candidate, can_be_named, is_sendable
-from djongo_services.storage.collector.file_rows import NAMES, FileRow, names_of
+from djongo_services.storage.collector.file_rows import NAMES, FileRow, bytes_of, names_of
 from djongo_services.storage.collector.integrity import examine
 from djongo_services.storage.collector.kinds import Kind
 from djongo_services.storage.collector.merging import Window
@@ -203,12 +203,11 @@ def without_owner(places: Places, ids: Sequence[Any]) -> list[Any]:
 
 
 def _candidate(suspicion: _Suspicion, document: Document, since: datetime | None) -> Candidate:
-    length = document.get("length")
     return Candidate(
         kind=suspicion.kind,
         id=document["_id"],
         names=names_of(document),
-        bytes=int(length) if isinstance(length, int | float) and length == length else 0,
+        bytes=bytes_of(document.get("length")),
         since=since,
         reason=suspicion.reason,
     )

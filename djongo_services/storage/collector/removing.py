@@ -92,10 +92,7 @@ class Remover:
         """Delete those that are still the same. The others are returned, and noted no more."""
         if not documents:
             return set()
-        requests = [
-            DeleteOne({"_id": each["_id"], "$expr": {"$eq": ["$$ROOT", {"$literal": each}]}})
-            for each in documents
-        ]
+        requests = [DeleteOne({"_id": each["_id"], "$expr": _is_still(each)}) for each in documents]
         done = self._places.raw(collection).bulk_write(requests, ordered=False)
         if done.deleted_count == len(documents):
             return set()
@@ -182,3 +179,8 @@ def _is_needed(
             return is_current
         case _:
             return is_used and is_current
+
+
+def _is_still(document: RawBSONDocument) -> Document:
+    """By $cmp, because a plain $eq of $$ROOT makes 4.4 and 5.0 fail to optimise it (16409)."""
+    return {"$eq": [{"$cmp": ["$$ROOT", {"$literal": document}]}, 0]}

@@ -19,7 +19,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from djongo_services.storage.collector.candidates import is_sendable
-from djongo_services.storage.collector.file_rows import NAMES, names_of
+from djongo_services.storage.collector.file_rows import NAMES, bytes_of, names_of
 from djongo_services.storage.collector.kinds import Kind
 from djongo_services.storage.collector.order import Key, sort_key
 from djongo_services.storage.collector.places import Document, Places
@@ -28,7 +28,9 @@ from djongo_services.storage.collector.report import TrashSummary
 
 _DUPLICATE_KEY = 11000
 
-_FILE_BYTES: Document = {"$cond": [{"$isNumber": "$file.length"}, "$file.length", 0]}
+_FILE_BYTES: Document = {
+    "$convert": {"input": "$file.length", "to": "long", "onError": 0, "onNull": 0}
+}
 BYTES: Document = {"$ifNull": ["$bytes", _FILE_BYTES]}
 """An expression for the bytes of an entry's chunks."""
 
@@ -58,7 +60,7 @@ class TrashEntry:
             id=document["_id"],
             kind=Kind(kind) if kind in set(Kind) else str(kind),
             names=names_of(file),
-            bytes=int(size) if isinstance(size, int | float) and size == size else 0,
+            bytes=bytes_of(size),
             trashed_at=document["trashedAt"],
             run=document.get("run"),
             reason=document.get("reason", ""),
