@@ -23,7 +23,10 @@ class Collection(models.Model):
         verbose_name_plural = _("collections")
 
     def __str__(self) -> str:
-        return self.key
+        # Here, because models are loaded before most of the app may be.
+        from djongo_services.introspection.rendering.printable import printable
+
+        return printable(self.key)
 
 
 class Transaction(models.Model):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bson.binary import Binary
 from django.utils.translation import gettext as _
 from pymongo.errors import OperationFailure
 
@@ -103,6 +104,8 @@ def _lifetime(database: Mongo) -> int | None:
 def _transaction(found: Mapping[str, Any]) -> OpenTransaction:
     times = found["transaction"]
     session = (found.get("lsid") or {}).get("id")
+    if isinstance(session, Binary):
+        session = session.as_uuid()
     users = [f"{one.get('user')}@{one.get('db')}" for one in found.get("effectiveUsers") or ()]
     return OpenTransaction(
         age=int(times["timeOpenMicros"]) / 1e6,

@@ -28,6 +28,10 @@ from djongo_services.exceptions import DjongoServicesError
 
 SECONDS = 1.7
 """Of a page; with the rendering it is there within two."""
+REACHING = 0.7
+"""The part of it after which a server that does not answer a ping is given up."""
+DOWN_SECONDS = 0.6
+"""That much where no server answered the driver's last look: enough for one more."""
 LONG_SECONDS = 30.0
 """Of a page whose reader has said that it may take long."""
 MOST_AT_ONCE = 32
@@ -120,9 +124,12 @@ class Patience:
         return trouble_text(error, self.connection)
 
     def _reach(self) -> None:
-        readable(self.connection.database).command(
-            "ping", read_preference=ReadPreference.PRIMARY_PREFERRED
-        )
+        database = readable(self.connection.database)
+        servers = database.client.topology_description.server_descriptions().values()
+        is_down = all(server.error is not None for server in servers)
+        # Before the page's time is over, so that the driver's own words are told.
+        with pymongo.timeout(DOWN_SECONDS if is_down else self.left() * REACHING):
+            database.command("ping", read_preference=ReadPreference.PRIMARY_PREFERRED)
 
     def _start(self, work: Callable[[], T], *, is_cut_off: bool = True) -> Question[T]:
         question: Question[T] = Question(self)

@@ -52,12 +52,12 @@ class Page:
     def text(self) -> str:
         """What a reader sees, on one line."""
         body = re.sub(r"(?s)<(script|style|noscript).*?</\1>", " ", self.html)
-        return _read(re.sub(r"(?s)<(nav|header|footer)\b.*?</\1>", " ", body))
+        return read(re.sub(r"(?s)<(nav|header|footer)\b.*?</\1>", " ", body))
 
     def link(self, text: str) -> str:
         """Where the first link of that text leads."""
         for found in re.finditer(r'(?s)<a href="([^"]*)"[^>]*>(.*?)</a>', self.html):
-            if _read(found[2]).startswith(text):
+            if read(found[2]).startswith(text):
                 return html.unescape(found[1])
         raise AssertionError(f"no link {text!r}")
 
@@ -71,10 +71,10 @@ class Page:
 def rows(page: str) -> list[str]:
     """What a reader sees of each row of the page's first table."""
     body = page.split("<tbody>")[1].split("</tbody>")[0]
-    return [_read(row) for row in re.findall(r"(?s)<tr[^>]*>(.*?)</tr>", body)]
+    return [read(row) for row in re.findall(r"(?s)<tr[^>]*>(.*?)</tr>", body)]
 
 
-def _read(markup: str) -> str:
+def read(markup: str) -> str:
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", markup))).strip()
 
 

@@ -1,0 +1,33 @@
+"""What must not be in a page, whatever is in the database."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+
+class Markup(HTMLParser):
+    """Collects what a strict Content-Security-Policy would refuse, and where links lead."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.refused: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        given = dict(attrs)
+        if tag == "style" or (tag == "script" and not given.get("src")):
+            self.refused.append(f"<{tag}>")
+        for name, value in attrs:
+            if name.startswith("on") or name == "style":
+                self.refused.append(f"{name}={value}")
+            if name in ("href", "src", "action", "formaction"):
+                self.links.append(value or "")
+
+    @property
+    def foreign(self) -> list[str]:
+        """Links that leave the site, or are code."""
+        return [link for link in self.links if link and not link.startswith(("/", "?", "#"))]
