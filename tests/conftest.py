@@ -72,7 +72,8 @@ def django_sql(mongodb_server: MongoServer) -> RunDjango:
 
 
 def _new_database(server: MongoServer) -> Iterator[Database[dict[str, Any]]]:
-    with server.client() as client:
+    # Long for a busy machine, short where the server is gone and each test would wait for it.
+    with server.client(serverSelectionTimeoutMS=10_000) as client:
         database = client[f"test_{uuid.uuid4().hex}"]
         yield database
         client.drop_database(database.name)

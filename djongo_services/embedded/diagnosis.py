@@ -19,6 +19,11 @@ class Cause(Enum):
     OTHER = auto()
 
 
+_LAST_BYTES = 500_000
+_LAST_LINES = 10
+_LAST_CHARACTERS = 500
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnosis:
     """Why it ended, and what to do."""
@@ -60,12 +65,22 @@ _SIGNS = (
 
 def diagnose(log: Path, offset: int, output: Path, *, folder: Path, port: int) -> Diagnosis:
     """Read what the server wrote to its log after ``offset``, and to its standard output."""
-    said = [*_messages(log, offset), *_messages(output, 0)]
+    said = [*_messages(_tail(log, offset)), *_messages(_tail(output, 0))]
     for cause, signs in _SIGNS:
         if any(sign in message for sign in signs for message in said):
             return Diagnosis(cause=cause, sentence=_sentence(cause, folder, port))
     reason = said[-1].rstrip(".") if said else "it said nothing"
     return Diagnosis(cause=Cause.OTHER, sentence=f"mongod ended at its start: {reason}.")
+
+
+def last_words(log: Path) -> list[str]:
+    """The last errors and fatal messages in a log, else its last lines."""
+    offset = max(0, log.stat().st_size - _LAST_BYTES) if log.exists() else 0
+    text = _tail(log, offset)
+    if offset:
+        text = text.partition("\n")[2]  # The first line is not whole.
+    said = list(_messages(text)) or text.splitlines()
+    return [" ".join(line.split())[:_LAST_CHARACTERS] for line in said[-_LAST_LINES:]]
 
 
 def _sentence(cause: Cause, folder: Path, port: int) -> str:
@@ -86,9 +101,9 @@ def _sentence(cause: Cause, folder: Path, port: int) -> str:
     raise AssertionError(cause)
 
 
-def _messages(path: Path, offset: int) -> Iterator[str]:
+def _messages(text: str) -> Iterator[str]:
     """Errors and fatal messages with their attributes; what is not JSON is a plain complaint."""
-    for line in _tail(path, offset).splitlines():
+    for line in text.splitlines():
         try:
             entry: dict[str, Any] = json.loads(line)
         except ValueError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from djongo_services.embedded.addresses import HOST, free_port, is_free
 from djongo_services.embedded.binary import Binary
-from djongo_services.embedded.diagnosis import Cause, Diagnosis, diagnose
+from djongo_services.embedded.diagnosis import Cause, Diagnosis, diagnose, last_words
 from djongo_services.embedded.keeping import KeeperProcess
 from djongo_services.exceptions import EmbeddedServerError
 
@@ -67,7 +67,16 @@ class Member:
     @property
     def running(self) -> bool:
         """Whether the process exists (a paused one does)."""
-        return self.pid != 0 and self._keeper.wait(self.number) is None
+        return self.pid != 0 and self.exit_status is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """Of the process that has ended, negative after a signal; None while it exists."""
+        return self._keeper.wait(self.number)
+
+    def last_words(self) -> list[str]:
+        """The last errors in the log, else its last lines."""
+        return last_words(self.log)
 
     def kill(self) -> None:
         """SIGKILL, as a crash does; returns when the process is gone."""

@@ -12,6 +12,9 @@ All live for the session and are shared by its tests: use a database of your own
 ``mongodb_server`` and ``replica_set``. With ``mongodb_uri_variable = NAME`` in the ini file,
 ``mongodb_server`` is started before pytest-django reads the settings, and the environment
 variable NAME holds its URI; a variable that is set already is respected and nothing is started.
+
+When a server of one member has ended, the session ends before its next test, with the server's last
+words: each further test would only wait for it.
 """
 
 from __future__ import annotations
@@ -57,6 +60,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     return (yield)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    servers = item.config.stash.get(_SERVERS, None)
+    if servers is not None:
+        servers.exit_when_one_has_ended()
+
+
 @pytest.fixture(scope="session")
 def mongodb_server(pytestconfig: pytest.Config) -> MongoServer:
     """The session's server: one member, test commands enabled."""
@@ -96,6 +106,18 @@ class _Servers:
         if main is not None and matches(main.version, version):
             return main
         return self._get(version, 1, version)
+
+    def exit_when_one_has_ended(self) -> None:
+        for server in self._running.values():
+            # Of the three of a replica set, a fixture may have killed one on purpose.
+            if len(server.members) == 1 and not server.members[0].running:
+                member = server.members[0]
+                words = "\n".join(member.last_words())
+                pytest.exit(
+                    f"MongoDB {server.version} of these tests has ended with status "
+                    f"{member.exit_status}; the last that it said:\n{words}",
+                    returncode=1,
+                )
 
     def stop(self) -> None:
         while self._running:

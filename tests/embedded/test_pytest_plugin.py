@@ -94,3 +94,21 @@ def test_a_variable_that_is_set_is_respected(tmp_path: Path):
     done = run_pytest(tmp_path, "-p", "no:django", MY_URI="mongodb://db1/")
     assert done.returncode == 0, done.stdout
     assert not list(tmp_path.glob("djongo-services-mongod-*"))
+
+
+def test_the_session_ends_when_the_server_has(tmp_path: Path):
+    project(
+        tmp_path,
+        "import os, signal\n"
+        "def test_one(mongodb_server):\n"
+        "    os.kill(mongodb_server.members[0].pid, signal.SIGABRT)\n"
+        "    mongodb_server.members[0]._keeper.wait(0, 30)\n"
+        "def test_two(): pass\n"
+        "def test_three(): pass\n",
+        ini="mongodb_version = 4.4",
+    )
+    done = run_pytest(tmp_path)
+    assert done.returncode == 1
+    assert "1 passed" in done.stdout
+    assert "MongoDB 4.4.2 of these tests has ended with status -6; the last" in done.stdout
+    assert "Got signal: 6" in done.stdout

@@ -121,10 +121,12 @@ def test_a_killed_primary_is_replaced_and_comes_back(replica_set: MongoServer):
         killed = next(m for m in replica_set.members if m.port == client.primary[1])
         before = killed.pid
         killed.kill()
-        assert not killed.running
-        client.test.things.insert_one({"a": 1})
-        assert client.primary[1] != killed.port
-        killed.restart()
+        try:
+            assert not killed.running
+            client.test.things.insert_one({"a": 1})
+            assert client.primary[1] != killed.port
+        finally:
+            killed.restart()
         replica_set.wait_until_ready()
         assert killed.running
         assert killed.pid != before
@@ -140,11 +142,13 @@ def test_paused_members_withhold_the_majority(replica_set: MongoServer):
         things.insert_one({"a": 1})
         for member in others:
             member.pause()
-        with pytest.raises(WTimeoutError):
-            things.insert_one({"a": 2})
-        assert all(member.running for member in others)
-        for member in others:
-            member.resume()
+        try:
+            with pytest.raises(WTimeoutError):
+                things.insert_one({"a": 2})
+            assert all(member.running for member in others)
+        finally:
+            for member in others:
+                member.resume()
         replica_set.wait_until_ready()
         client.drop_database("test")
 

@@ -105,12 +105,12 @@ def test_progress_of_builds(server: GuardedServer) -> None:
         before = root.admin.command("configureFailPoint", point, mode="alwaysOn")["count"]
         build = threading.Thread(target=root[NAME]["notes"].create_index, args=("late",))
         build.start()
-        root.admin.command("waitForFailPoint", point, timesEntered=before + 1, maxTimeMS=20_000)
         try:
+            root.admin.command("waitForFailPoint", point, timesEntered=before + 1, maxTimeMS=20_000)
             notes = read(server, roles=({"role": "read", "db": NAME},))["notes"]
         finally:
             root.admin.command("configureFailPoint", point, mode="off")
-            build.join()
+            build.join(30)
             root[NAME]["notes"].drop_index("late_1")
     late = notes.indexes[-1]
     assert late.name == "late_1"

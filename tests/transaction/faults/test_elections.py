@@ -31,15 +31,19 @@ def step_down(server: MongoServer, ledger: Ledger) -> None:
 def kill(server: MongoServer, ledger: Ledger) -> None:
     primary = primary_of(server)
     primary.kill()
-    ledger.wait_for_more(20)
-    primary.restart()
+    try:
+        ledger.wait_for_more(20)
+    finally:
+        primary.restart()
 
 
 def stop(server: MongoServer, ledger: Ledger) -> None:
     primary = primary_of(server)
     primary.pause()
-    threading.Event().wait(STOPPED_SECONDS)  # what is tested is that nothing answers so long
-    primary.resume()
+    try:
+        threading.Event().wait(STOPPED_SECONDS)  # what is tested is that nothing answers so long
+    finally:
+        primary.resume()
 
 
 @pytest.mark.parametrize("fault", [step_down, kill, stop])
