@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -25,7 +26,7 @@ else:
     _ModelAdmin = admin.ModelAdmin
 
 Permission = Literal["add", "view", "change", "delete"]
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class PagesAdmin(_ModelAdmin):
@@ -40,11 +41,16 @@ class PagesAdmin(_ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def page_url(self, route: str, view: View, name: str) -> URLPattern:
-        """A URL named as the admin names its own: ``djongo_services_collection_<name>``."""
+    def page_url(
+        self, route: str, view: View, name: str, *, cacheable: bool = False
+    ) -> URLPattern:
+        """A URL named as the admin names its own: ``djongo_services_collection_<name>``.
 
-        def wrapped(*args: Any, **kwargs: Any) -> HttpResponse:
-            return self.admin_site.admin_view(view)(*args, **kwargs)
+        ``cacheable``: the view itself says what browsers may keep.
+        """
+
+        def wrapped(*args: Any, **kwargs: Any) -> HttpResponseBase:
+            return self.admin_site.admin_view(view, cacheable)(*args, **kwargs)
 
         wrapped.model_admin = self  # type: ignore[attr-defined]  # as ModelAdmin.get_urls does
         outside: View = non_atomic(update_wrapper(wrapped, view))
