@@ -41,9 +41,7 @@ class PagesAdmin(_ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def page_url(
-        self, route: str, view: View, name: str, *, cacheable: bool = False
-    ) -> URLPattern:
+    def page_url(self, route: str, view: View, name: str, *, cacheable: bool = False) -> URLPattern:
         """A URL named as the admin names its own: ``djongo_services_collection_<name>``.
 
         ``cacheable``: the view itself says what browsers may keep.
