@@ -20,7 +20,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from pymongo import ReadPreference
 from pymongo.database import Database
-from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from djongo_services.admin.troubles import trouble_text
 from djongo_services.connections import Connection
@@ -118,15 +118,17 @@ class Patience:
         }
 
     def words(self, error: Exception) -> str:
-        is_late = isinstance(error, PyMongoError) and error.timeout
-        if is_late and not isinstance(error, ServerSelectionTimeoutError):
+        if isinstance(error, ServerSelectionTimeoutError):
+            # Where a server refused the user, the driver waits for it as if it were gone.
+            told = _errors(self.connection.database)
+            error = next((one for one in told if isinstance(one, OperationFailure)), error)
+        elif isinstance(error, PyMongoError) and error.timeout:
             return self.too_late
         return trouble_text(error, self.connection)
 
     def _reach(self) -> None:
         database = readable(self.connection.database)
-        servers = database.client.topology_description.server_descriptions().values()
-        is_down = all(server.error is not None for server in servers)
+        is_down = all(error is not None for error in _errors(database))
         # Before the page's time is over, so that the driver's own words are told.
         with pymongo.timeout(DOWN_SECONDS if is_down else self.left() * REACHING):
             database.command("ping", read_preference=ReadPreference.PRIMARY_PREFERRED)
@@ -151,6 +153,12 @@ class Patience:
             target=outside.run, args=(run,), name="djongo_services-admin", daemon=True
         ).start()
         return question
+
+
+def _errors(database: Mongo) -> list[Exception | None]:
+    """What each server said, or why it said nothing, when the driver last looked."""
+    servers = database.client.topology_description.server_descriptions()
+    return [server.error for server in servers.values()]
 
 
 def readable(database: Mongo) -> Mongo:
