@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -23,7 +24,7 @@ from djongo_services.storage.reading import FIRST_WINDOW, LARGEST_WINDOW
 
 _buckets: weakref.WeakKeyDictionary[Any, weakref.WeakKeyDictionary[Any, AsyncBucket]]
 _buckets = weakref.WeakKeyDictionary()
-"""By the client of an event loop, and by storage."""
+"""By event loop and by storage. Not by client: PyMongo's clients of one server are equal."""
 
 
 class AsyncGridFSFile:
@@ -79,9 +80,9 @@ class AsyncReading(BucketStorage):
         """Of the running event loop."""
         connection = connections[self.using]
         client = connection.async_client
-        kept = _buckets.setdefault(client, weakref.WeakKeyDictionary())
+        kept = _buckets.setdefault(asyncio.get_running_loop(), weakref.WeakKeyDictionary())
         bucket = kept.get(self)
-        if bucket is None:
+        if bucket is None or bucket.layout.client is not client:
             database = client[connection.database_name]
             bucket = kept[self] = AsyncBucket(database, **self.bucket_options())
         return bucket

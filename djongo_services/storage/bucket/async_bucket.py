@@ -13,6 +13,7 @@ from djongo_services.storage.bucket.chunking import Document
 from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.bucket.options import BucketOptions, checked_name, kept_metadata
 from djongo_services.storage.bucket.sources import Source, apieces
+from djongo_services.storage.bucket.uninterrupted import uninterrupted
 from djongo_services.storage.bucket.uploading import taken
 from djongo_services.storage.bucket.uploading_async import AsyncUploadStream
 
@@ -76,7 +77,7 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
         self, file: StoredFile, start: int = 0, stop: int | None = None
     ) -> AsyncGenerator[bytes, None]:
         """Close it (``contextlib.aclosing``) to free the cursor early."""
-        return reading_async.aread(self.layout, file, start, stop)
+        return uninterrupted(reading_async.aread(self.layout, file, start, stop))
 
     async def read_bytes(self, file: StoredFile) -> bytes:
         return b"".join([piece async for piece in self.read(file)])

@@ -12,6 +12,9 @@ from djongo_services.storage.errors import CorruptFile
 FIRST_CHUNKS = 4
 """Of the first query, so that the first byte does not wait for a large batch."""
 
+SMALL_CHUNKS = 8
+"""That few are worth no second query."""
+
 BATCH_BYTES = 2 * 1024 * 1024
 """Of data in each later batch."""
 
@@ -56,7 +59,7 @@ class RangeReader:
         if self._start == self._stop and self._file.length:
             return
         to_the_end = self._stop == self._file.length
-        if self._after - self._next > FIRST_CHUNKS:
+        if self._after - self._next > SMALL_CHUNKS:
             yield self._part(self._next + FIRST_CHUNKS - 1, FIRST_CHUNKS)
         if to_the_end:
             # One more, which would be too many.

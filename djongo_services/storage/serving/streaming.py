@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import aclosing
 from itertools import chain
 from typing import Any
 
@@ -50,26 +48,3 @@ async def _achain(first: bytes, source: AsyncGenerator[bytes, None]) -> AsyncIte
         yield first
     async for piece in source:
         yield piece
-
-
-async def uninterrupted(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The same pieces; each step is finished even when the task that waits for it is cancelled.
-
-    A query that is given up before its answer is there leaves a cursor on the server that nobody
-    knows of.
-    """
-    async with aclosing(source):
-        while True:
-            step = asyncio.ensure_future(_next(source))
-            try:
-                piece = await asyncio.shield(step)
-            except asyncio.CancelledError:
-                await asyncio.wait([step])
-                raise
-            if piece is None:
-                return
-            yield piece
-
-
-async def _next(source: AsyncGenerator[bytes, None]) -> bytes | None:
-    return await anext(source, None)

@@ -23,7 +23,7 @@ from djongo_services.storage.serving.permission import acheck_permission, check_
 from djongo_services.storage.serving.policy import content_type_of
 from djongo_services.storage.serving.served import ServedStorage, served_storage
 from djongo_services.storage.serving.signing import PARAMETER, check_signature
-from djongo_services.storage.serving.streaming import FileStream, uninterrupted
+from djongo_services.storage.serving.streaming import FileStream
 from djongo_services.storage.serving.validators import etag_of, last_modified_of
 from djongo_services.transaction.requests.marks import Mark, put_on
 
@@ -122,7 +122,7 @@ class FileView:
         if answered.length <= SMALL:
             return _at_once(answered, b"".join(read(storage, stored, answered)))
         if _is_async(request):
-            return FileStream(answered, b"", uninterrupted(aread(storage, stored, answered)))
+            return FileStream(answered, b"", aread(storage, stored, answered))
         body = read(storage, stored, answered)
         # What is wrong with the file from its beginning is found while there can be a proper 500.
         return FileStream(answered, next(body, b""), body)
@@ -141,7 +141,6 @@ class FileView:
         body = aread(storage, stored, answered)
         if answered.length <= SMALL:
             return _at_once(answered, b"".join([piece async for piece in body]))
-        body = uninterrupted(body)
         return FileStream(answered, await anext(body, b""), body)
 
 
