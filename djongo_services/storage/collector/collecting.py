@@ -24,7 +24,7 @@ from djongo_services.storage.collector.places import Places
 from djongo_services.storage.collector.references import References
 from djongo_services.storage.collector.removing import Remover
 from djongo_services.storage.collector.report import Report
-from djongo_services.storage.collector.rescuing import rescue_recent
+from djongo_services.storage.collector.rescuing import delete_rest, rescue_recent
 from djongo_services.storage.collector.scope import Scope, scope_of
 from djongo_services.storage.collector.survey import Survey
 from djongo_services.storage.collector.tally import Tally
@@ -159,6 +159,8 @@ class _Work:
             hand: Hand = RemovingHand(tally, remover, journal, run)
             survey.run(hand, after=before.position if before else None)
             lease.check()
+            if not options.keep:
+                delete_rest(self._places, run)
             restored = rescue_recent(
                 self._places, self._references, min(started, started - options.older_than)
             )

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from bson import ObjectId
+
 from djongo_services.storage.collector.file_rows import names_of
 from djongo_services.storage.collector.places import Document, Places
 from djongo_services.storage.collector.references import References
-from djongo_services.storage.collector.trash import rescue
+from djongo_services.storage.collector.trash import delete_for_good, rescue
 
 AT_ONCE = 1_000
 
@@ -26,6 +28,13 @@ def rescue_recent(places: Places, references: References, since: datetime) -> in
         entries = [(entry["_id"], names_of(entry["file"])) for entry in batch]
         back += len(rescue(places, references, entries))
     return back
+
+
+def delete_rest(places: Places, run: ObjectId) -> None:
+    """Delete for good what a run that keeps nothing had moved to the trash when it was
+    interrupted."""
+    for batch in batches(places, {"run": run}):
+        delete_for_good(places, [entry["_id"] for entry in batch])
 
 
 def batches(places: Places, query: Document, size: int = AT_ONCE) -> Iterator[list[Document]]:

@@ -35,8 +35,10 @@ EXACT: CodecOptions[Document] = CodecOptions(
 ELECTION_SECONDS = 60.0
 """How long a stream is opened again while there is no primary."""
 _RETRY_SECONDS = 0.5
-_LOST = frozenset({6, 7, 43, 89, 91, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436})
-"""CursorNotFound and CursorKilled, and the server specification's codes of an election."""
+_CURSOR_LOST = frozenset({43, 237})
+"""CursorNotFound, CursorKilled."""
+_ELECTION = frozenset({6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+"""The server specification's retryable codes: an election, a shutdown, a lost network."""
 
 
 @dataclass(kw_only=True)
@@ -82,14 +84,16 @@ class IndexStream:
                     last, deadline = batch, None
                 return
             except (AutoReconnect, OperationFailure) as error:
-                if isinstance(error, OperationFailure) and error.code not in _LOST:
+                code = error.code if isinstance(error, OperationFailure) else None
+                if code is not None and code not in _ELECTION | _CURSOR_LOST:
                     raise
                 deadline = deadline or time.monotonic() + ELECTION_SECONDS
                 if time.monotonic() > deadline:
                     raise
+                if code not in _CURSOR_LOST:
+                    (self.stop or threading.Event()).wait(_RETRY_SECONDS)
             if last:
                 after = self._position(last)
-            (self.stop or threading.Event()).wait(_RETRY_SECONDS)
 
     def _opened(self, after: tuple[Any, ...] | None) -> Iterator[bytes]:
         index = [(key, 1) for key in self.keys]
