@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -23,9 +23,20 @@ LONGEST = 0.25
 """Seconds before a work is cancelled at the latest; some are done by then."""
 
 
-# A task that is cancelled while PyMongo connects leaves the socket to the garbage collector:
-# pymongo.pool_shared closes it after an OSError only.
-@pytest.mark.filterwarnings("ignore:.*<socket.socket:pytest.PytestUnraisableExceptionWarning")
+# A task that is cancelled while PyMongo connects leaves socket and transport to the garbage
+# collector: pymongo.pool_shared closes them after an OSError only.
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore:.*(<socket\.socket|_SelectorTransport\.__del__):pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@pytest.fixture(autouse=True)
+def leftovers() -> Iterator[None]:
+    """Collected after the loop's end, while this test's filter holds, and not in a later test."""
+    yield
+    gc.collect()
+
+
 @pytest.mark.parametrize("retry", [False, True], ids=["once", "tried again"])
 async def test_cancellation(
     async_mongo: Any,
@@ -50,4 +61,3 @@ async def test_cancellation(
     assert any(work.cancelled for work in ledger.works)
     assert any(work.told == "committed" for work in ledger.works)
     await asyncio.to_thread(close_books)
-    gc.collect()
