@@ -1,0 +1,1 @@
+"""The admin of files: buckets, what is in them, and what can be done with it."""

@@ -1,0 +1,122 @@
+"""How buckets and files are named in URLs and in the log: ``alias/bucket`` and ``alias/bucket/id``.
+
+A file's name is not its own: revisions share it, and it changes. Its id is, and may be of any BSON
+type: an ObjectId is written as its 24 digits, everything else as canonical Extended JSON, in which
+no plain number of 24 digits exists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from bson import ObjectId
+from bson.binary import UuidRepresentation
+from bson.codec_options import DatetimeConversion
+from bson.errors import BSONError
+from bson.json_util import JSONMode, JSONOptions, dumps, loads
+
+from djongo_services.admin.address import parse_key, shown_name
+from djongo_services.models import File
+
+LONGEST_ID = 600
+"""Characters of an id that an address can carry; files of longer ones have no page."""
+
+_EXACT: JSONOptions = JSONOptions(
+    json_mode=JSONMode.CANONICAL,
+    uuid_representation=UuidRepresentation.UNSPECIFIED,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
+_OBJECT_ID = re.compile(r"[0-9a-f]{24}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BucketAddress:
+    alias: str
+    """Of the connection."""
+    bucket: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.alias}/{quote(self.bucket, safe='')}"
+
+    @property
+    def shown(self) -> str:
+        return shown_name(self.bucket)
+
+    def file(self, id: Any) -> FileAddress | None:
+        """None for an id that no address can carry."""
+        text = id_text(id)
+        if text is None:
+            return None
+        return FileAddress(alias=self.alias, bucket=self.bucket, id=id, text=text)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileAddress:
+    alias: str
+    bucket: str
+    id: Any
+    """The ``_id`` of the files document, or the ``files_id`` of chunks without one."""
+    text: str
+
+    @property
+    def key(self) -> str:
+        """The primary key of :class:`djongo_services.models.File`."""
+        return f"{self.of_bucket.key}/{self.text}"
+
+    @property
+    def of_bucket(self) -> BucketAddress:
+        return BucketAddress(alias=self.alias, bucket=self.bucket)
+
+
+def parse(key: str, aliases: Iterable[str]) -> BucketAddress | FileAddress | None:
+    """None for what is no key of a bucket or of a file on one of the connections."""
+    found = parse_key(key, aliases)
+    if found is None:
+        return None
+    bucket, slash, text = found.collection.partition("/")
+    address = BucketAddress(alias=found.alias, bucket=unquote(bucket))
+    if not address.bucket or "\0" in address.bucket:
+        return None
+    if not slash:
+        return address
+    try:
+        return address.file(id_of(text))
+    except ValueError:
+        return None
+
+
+def id_text(id: Any) -> str | None:
+    """None for one that is too long, or that JSON cannot hold."""
+    if isinstance(id, ObjectId):
+        return str(id)
+    try:
+        text: str = dumps(id, json_options=_EXACT)
+        text.encode("utf-8")
+    except (TypeError, ValueError, OverflowError, BSONError):
+        return None
+    return text if len(text) <= LONGEST_ID else None
+
+
+def id_of(text: str) -> Any:
+    """Raises ValueError for what :func:`id_text` never wrote."""
+    if _OBJECT_ID.fullmatch(text):
+        return ObjectId(text)
+    try:
+        found = loads(text, json_options=_EXACT)
+    except (TypeError, ValueError, KeyError, RecursionError, OverflowError, BSONError) as error:
+        raise ValueError(f"{text[:100]!r} is no id.") from error
+    if id_text(found) != text:
+        raise ValueError(f"{text[:100]!r} is not how an id is written.")
+    return found
+
+
+def logged(address: BucketAddress | FileAddress, name: str) -> File:
+    """What the admin's log is told about."""
+    file = File(key=address.key)
+    file.shown = name
+    return file

@@ -1,0 +1,127 @@
+"""The buckets of a database, and how large they are, without counting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
+
+from djongo_services.admin.files.listing import LENIENT
+from djongo_services.admin.patience import Mongo
+
+PER_PAGE = 20
+
+_PARTS = ("files", "chunks", "trash", "uploads")
+_UNAUTHORIZED = 13
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    documents: int
+    bytes: int
+    on_disk: int
+    """Bytes, compressed and with indexes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BucketSizes:
+    """What the server knows of a bucket's collections; None for one that is not there."""
+
+    name: str
+    files: Size | None = None
+    chunks: Size | None = None
+    trash: Size | None = None
+    uploads: Size | None = None
+    is_known: bool = True
+    """False where the user's privileges do not reach."""
+
+    @property
+    def on_disk(self) -> int:
+        return sum(
+            each.on_disk for each in (self.files, self.chunks, self.trash, self.uploads) if each
+        )
+
+
+def bucket_names(database: Mongo) -> list[str]:
+    """Those that have both collections of GridFS; what views look like buckets are none."""
+    pattern = rf"\.({'|'.join(_PARTS)})$"
+    found = database.list_collection_names(
+        filter={"type": "collection", "name": {"$regex": pattern}}
+    )
+    names = set(found)
+    return sorted(
+        name.removesuffix(".files")
+        for name in names
+        if name.endswith(".files") and f"{name.removesuffix('.files')}.chunks" in names
+    )
+
+
+def bucket_sizes(database: Mongo, names: Sequence[str]) -> list[BucketSizes]:
+    """Of these buckets, by one command."""
+    if not names:
+        return []
+    wanted = [f"{name}.{part}" for name in names for part in _PARTS]
+    there = database.list_collection_names(filter={"type": "collection", "name": {"$in": wanted}})
+    try:
+        sizes = _sizes(database, there)
+    except OperationFailure as error:
+        if error.code != _UNAUTHORIZED:
+            raise
+        return [BucketSizes(name=name, is_known=False) for name in names]
+    return [
+        BucketSizes(
+            name=name,
+            files=sizes.get(f"{name}.files"),
+            chunks=sizes.get(f"{name}.chunks"),
+            trash=sizes.get(f"{name}.trash"),
+            uploads=sizes.get(f"{name}.uploads"),
+        )
+        for name in names
+    ]
+
+
+def files_of(database: Mongo, bucket: str) -> Collection[Any]:
+    return database.get_collection(f"{bucket}.files", codec_options=LENIENT)
+
+
+def trash_of(database: Mongo, bucket: str) -> Collection[Any]:
+    return database.get_collection(f"{bucket}.trash", codec_options=LENIENT)
+
+
+def _sizes(database: Mongo, collections: Iterable[str]) -> dict[str, Size]:
+    names = sorted(collections)
+    if not names:
+        return {}
+    first, *others = names
+    pipeline = [
+        *_STATS,
+        *({"$unionWith": {"coll": name, "pipeline": _STATS}} for name in others),
+    ]
+    sizes: dict[str, Size] = {}
+    start = len(database.name) + 1
+    for found in database[first].aggregate(pipeline):
+        # On a sharded cluster there is one for each shard.
+        name, before = found["ns"][start:], sizes.get(found["ns"][start:])
+        sizes[name] = Size(
+            documents=int(found["count"]) + (before.documents if before else 0),
+            bytes=int(found["size"]) + (before.bytes if before else 0),
+            on_disk=int(found["disk"]) + (before.on_disk if before else 0),
+        )
+    return sizes
+
+
+_STATS: list[dict[str, Any]] = [
+    {"$collStats": {"storageStats": {}}},
+    {
+        "$project": {
+            "_id": 0,
+            "ns": 1,
+            "count": {"$ifNull": ["$storageStats.count", 0]},
+            "size": {"$ifNull": ["$storageStats.size", 0]},
+            "disk": {"$ifNull": ["$storageStats.totalSize", "$storageStats.storageSize", 0]},
+        }
+    },
+]

@@ -1,0 +1,87 @@
+"""The project's storages, by the bucket in which they keep their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import storages
+from django.core.files.storage.handler import InvalidStorageError
+
+from djongo_services.admin.files.address import BucketAddress
+from djongo_services.connections import connections
+from djongo_services.introspection.rendering.printable import printable
+from djongo_services.storage import GridFSStorage
+from djongo_services.storage.collector.references.fields import file_columns
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Home:
+    """A storage whose files are in a bucket."""
+
+    name: str
+    """Its alias in STORAGES, or the field that it is of: ``archive.Medium.file``."""
+    storage: GridFSStorage
+
+    @property
+    def location(self) -> str:
+        """How the filenames of its files begin."""
+        return self.storage.place.prefix
+
+    @property
+    def label(self) -> str:
+        location = printable(self.location)
+        return f"{self.name} ({location}…)" if location else self.name
+
+
+def homes(alias: str) -> dict[str, list[Home]]:
+    """By bucket, those in the database of a connection; a storage of several fields once."""
+    found: dict[str, list[Home]] = {}
+    database = connections[alias].database_name
+    for home in _all():
+        if _database_of(home.storage) == database:
+            others = found.setdefault(home.storage.bucket_name, [])
+            if all(not _is_same(home.storage, other.storage) for other in others):
+                others.append(home)
+    return found
+
+
+def homes_of(address: BucketAddress) -> list[Home]:
+    return homes(address.alias).get(address.bucket, [])
+
+
+def home_of(address: BucketAddress, filename: str) -> Home | None:
+    """The storage that a file of this name is of: the one whose location is closest."""
+    fitting = [home for home in homes_of(address) if filename.startswith(home.location)]
+    return max(fitting, key=lambda home: len(home.location), default=None)
+
+
+def bucket_storage(address: BucketAddress) -> GridFSStorage:
+    """A storage for a bucket that no setting names, and for reading whatever is in one."""
+    return GridFSStorage(bucket=address.bucket, using=address.alias)
+
+
+def _all() -> Iterator[Home]:
+    for alias in storages.backends:
+        try:
+            storage = storages[alias]
+        except (InvalidStorageError, ImproperlyConfigured):
+            continue  # ``manage.py check`` and whoever uses it say what is wrong.
+        if isinstance(storage, GridFSStorage):
+            yield Home(name=alias, storage=storage)
+    for column in file_columns():
+        if isinstance(column.storage, GridFSStorage):
+            label = f"{column.model._meta.label}.{column.field}"
+            yield Home(name=label, storage=column.storage)
+
+
+def _database_of(storage: GridFSStorage) -> str | None:
+    try:
+        return connections[storage.using].database_name
+    except ImproperlyConfigured:
+        return None
+
+
+def _is_same(one: GridFSStorage, other: GridFSStorage) -> bool:
+    return one.location == other.location and one.options == other.options

@@ -1,0 +1,170 @@
+"""The files of a bucket, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+
+from djongo_services.admin.files.address import BucketAddress
+from djongo_services.admin.files.buckets import files_of, trash_of
+from djongo_services.admin.files.filters import Filters
+from djongo_services.admin.files.listing import (
+    AT_ONCE,
+    Indexes,
+    Listed,
+    Place,
+    list_files,
+)
+from djongo_services.admin.files.pages import FilePages
+from djongo_services.admin.files.rows import (
+    FileRow,
+    file_row,
+    moment_text,
+    projection,
+    trash_projection,
+)
+from djongo_services.admin.files.searching import choices, said_of
+from djongo_services.admin.files.totals import Known, known_totals
+from djongo_services.admin.files.words import files_text
+from djongo_services.admin.patience import Mongo
+from djongo_services.connections import connections
+from djongo_services.introspection.rendering.numbers import count
+from djongo_services.introspection.rendering.printable import printable
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileList:
+    """What was read for one page of the list."""
+
+    listed: Listed
+    indexes: Indexes
+    estimate: int
+    """Files in the bucket, or in its trash, as the server keeps the number."""
+    known: Known
+
+
+class ListPage(FilePages):
+    def page_urls(self) -> list[URLPattern]:
+        return [
+            self.page_url("<path:object_id>/files/", self.files, "bucket"),
+            *super().page_urls(),
+        ]
+
+    def files(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.require(request, "view")
+        address = self.bucket_address(object_id)
+        filters = Filters.of(request.GET.dict())
+        token = request.GET.get("p", "")
+        place = Place.of(token) if token else None
+        patience = self.patience(request, connections[address.alias])
+        is_patient = "wait" in request.GET
+        asked = patience.ask(
+            lambda database: read_list(
+                database, address, filters, place, at_once=None if is_patient else AT_ONCE
+            )
+        )
+        number = None
+        if "count" in request.GET and asked.value is not None:
+            counted = patience.ask(lambda database: count_matching(database, address, filters))
+            number = _("not counted in time") if counted.value is None else count(counted.value)
+        found = asked.value
+        return self.bucket_page(
+            request,
+            address,
+            "bucket.html",
+            {
+                "tab": "bucket",
+                "trouble": asked.trouble,
+                "filters": filters,
+                "choices": choices(address, filters, found.known if found else Known()),
+                "is_narrowed": not filters.is_everything,
+                "clear_url": Filters(state=filters.state).url() if filters.query else "?",
+                "number": number,
+                "count_url": filters.url(count="1"),
+                **(self._found(address, filters, found, is_first=place is None) if found else {}),
+            },
+        )
+
+    def _found(
+        self, address: BucketAddress, filters: Filters, found: FileList, *, is_first: bool
+    ) -> dict[str, Any]:
+        rows = [_row(address, filters, each) for each in found.listed.documents]
+        following = found.listed.next
+        return {
+            "rows": [self._links(row) for row in rows],
+            "estimate": files_text(found.estimate),
+            "is_first": is_first,
+            "first_url": filters.url(),
+            "next_url": filters.url(p=following.token) if following else None,
+            "further_url": (
+                filters.url(p=following.token, wait="1")
+                if following and found.listed.looked_at
+                else None
+            ),
+            "said": said_of(filters, found.indexes, found.listed),
+        }
+
+    def _links(self, row: FileRow) -> dict[str, Any]:
+        if row.address is None:
+            return {"row": row, "url": None, "picture_url": None}
+        return {
+            "row": row,
+            "url": self.page_of(row.address),
+            "picture_url": self.page_of(row.address, "raw") if row.is_picture else None,
+        }
+
+
+def read_list(
+    database: Mongo,
+    address: BucketAddress,
+    filters: Filters,
+    place: Place | None,
+    *,
+    at_once: int | None,
+) -> FileList:
+    """At most 5 commands, however many files there are."""
+    files = files_of(database, address.bucket)
+    trash = trash_of(database, address.bucket)
+    is_trash = filters.state == "trash"
+    indexes = Indexes.of(files)
+    listed = list_files(
+        trash if is_trash else files,
+        filters,
+        trash_projection() if is_trash else projection(),
+        indexes=indexes,
+        place=place,
+        prefix="file." if is_trash else "",
+        at_once=at_once,
+    )
+    return FileList(
+        listed=listed,
+        indexes=indexes,
+        estimate=(trash if is_trash else files).estimated_document_count(),
+        known=known_totals(database, [address.bucket]).get(address.bucket, Known()),
+    )
+
+
+def count_matching(database: Mongo, address: BucketAddress, filters: Filters) -> int:
+    """All of them, which may take as long as looking at every file does."""
+    if filters.state == "trash":
+        query = filters.conditions("file.", names=True)
+        return trash_of(database, address.bucket).count_documents(query)
+    query = filters.conditions(names=True)
+    return files_of(database, address.bucket).count_documents(query)
+
+
+def _row(address: BucketAddress, filters: Filters, document: Document) -> FileRow:
+    if filters.state != "trash":
+        return file_row(address, document)
+    kind, reason = document.get("kind") or "?", document.get("reason")
+    note = _("%(kind)s, since %(when)s") % {
+        "kind": printable(kind),
+        "when": moment_text(document.get("trashedAt")),
+    }
+    return file_row(address, document, note=f"{note}: {printable(reason)}" if reason else note)

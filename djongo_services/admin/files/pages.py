@@ -1,0 +1,119 @@
+"""What the pages about files have in common: the addresses, the frame, the tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote, unquote
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+
+from djongo_services.admin.address import shown_name
+from djongo_services.admin.connection_pages import ConnectionPages
+from djongo_services.admin.files.address import BucketAddress, FileAddress, parse
+from djongo_services.admin.pages import no_such
+from djongo_services.models import File
+
+TABS = ("bucket", "totals")
+"""Names of the URLs of a bucket's pages."""
+
+
+class FilePages(ConnectionPages):
+    """The base of the rooms that make up the admin of files."""
+
+    def page_urls(self) -> list[URLPattern]:
+        return [
+            self.page_url("<path:object_id>/history/", self.history_view, "history"),
+            self.page_url("<path:object_id>/", self.to_page, "to_page"),
+        ]
+
+    def to_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.require(request, "view")
+        return HttpResponseRedirect(self.page_of(self.address(object_id)))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """What the history is about; whether it is in the database is not asked."""
+        address = parse(object_id, self.aliases())
+        return None if address is None else File(key=address.key)
+
+    def address(self, object_id: str) -> BucketAddress | FileAddress:
+        """Raises Http404 unless it names a bucket or a file on a connection."""
+        address = parse(unquote(object_id), self.aliases())
+        if address is None:
+            raise no_such(_("file"))
+        return address
+
+    def bucket_address(self, object_id: str) -> BucketAddress:
+        address = self.address(object_id)
+        if not isinstance(address, BucketAddress):
+            raise no_such(_("bucket"))
+        return address
+
+    def file_address(self, object_id: str) -> FileAddress:
+        address = self.address(object_id)
+        if not isinstance(address, FileAddress):
+            raise no_such(_("file"))
+        return address
+
+    def page_of(
+        self, address: BucketAddress | FileAddress, page: str | None = None, **query: str
+    ) -> str:
+        """The path of a page about a bucket or a file, by default of its first one."""
+        own = "change" if isinstance(address, FileAddress) else "bucket"
+        url = self.url(page or own, quote(address.key))
+        return f"{url}?{urlencode(query)}" if query else url
+
+    def overview_url(self, alias: str) -> str:
+        return self.database_url("changelist", alias)
+
+    def bucket_page(
+        self,
+        request: HttpRequest,
+        address: BucketAddress,
+        template: str,
+        context: Mapping[str, Any],
+        *,
+        status: int = 200,
+    ) -> TemplateResponse:
+        """A page below a bucket; ``tab`` in the context says which of its tabs it is."""
+        return self.render(
+            request,
+            f"files/{template}",
+            {
+                "title": address.shown,
+                "address": address,
+                "connection_name": shown_name(address.alias),
+                "overview_url": self.overview_url(address.alias),
+                "bucket_url": self.page_of(address),
+                "history_url": self.page_of(address, "history"),
+                "may_add": self.allows(request, "add"),
+                "upload_url": self.url("add") + "?" + urlencode({"to": address.key}),
+                "tabs": self._tabs(address, context.get("tab")),
+                "wait_url": None if "wait" in request.GET else _waiting(request),
+                **context,
+            },
+            status=status,
+        )
+
+    def _tabs(self, address: BucketAddress, current: str | None) -> list[dict[str, Any]]:
+        titles = {"bucket": _("Files"), "totals": _("Totals"), "collector": _("Collector")}
+        return [
+            {
+                "title": titles[name],
+                "url": self.page_of(address, name),
+                "is_current": name == current,
+            }
+            for name in TABS
+        ]
+
+
+def _waiting(request: HttpRequest) -> str:
+    return "?" + urlencode({**request.GET.dict(), "wait": "1"})

@@ -1,0 +1,119 @@
+"""The bytes of a file for those who may see it: previews, thumbnails and downloads.
+
+Built on the ladder of :mod:`djongo_services.storage.serving`: conditions, ranges, and the same
+policy of what browsers may show. PDF is the one type that is shown besides, without scripts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from contextlib import closing
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_safe
+from pymongo.errors import PyMongoError
+
+from djongo_services.admin.files.address import FileAddress
+from djongo_services.admin.files.finding import find_file
+from djongo_services.admin.files.homes import bucket_storage
+from djongo_services.admin.files.pages import FilePages
+from djongo_services.admin.pages import no_such
+from djongo_services.admin.troubles import trouble_text
+from djongo_services.connections import connections
+from djongo_services.storage import GridFSStorage
+from djongo_services.storage.bucket import StoredFile
+from djongo_services.storage.errors import StorageError
+from djongo_services.storage.serving.body import aread, read
+from djongo_services.storage.serving.content import Content
+from djongo_services.storage.serving.ladder import Representation, answer
+from djongo_services.storage.serving.policy import DEFAULT_INLINE_TYPES, content_type_of
+from djongo_services.storage.serving.streaming import FileStream
+from djongo_services.storage.serving.validators import etag_of, last_modified_of
+
+SHOWN_TYPES = DEFAULT_INLINE_TYPES | {"application/pdf"}
+AT_ONCE = 256 * 1024
+"""Bytes of a content that is read before it is sent."""
+
+
+class RawFiles(FilePages):
+    def page_urls(self) -> list[URLPattern]:
+        raw = require_safe(xframe_options_sameorigin(self.raw))
+        download = require_safe(self.download)
+        return [
+            self.page_url("<path:object_id>/raw/", raw, "raw", cacheable=True),
+            self.page_url("<path:object_id>/download/", download, "download"),
+            *super().page_urls(),
+        ]
+
+    def raw(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """To be shown in a page, or in a tab of its own."""
+        self.require(request, "view")
+        return self.send(request, self.file_address(object_id), SHOWN_TYPES)
+
+    def download(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        self.require(request, "view")
+        return self.send(request, self.file_address(object_id), ())
+
+    def send(
+        self, request: HttpRequest, address: FileAddress, shown: Collection[str]
+    ) -> HttpResponseBase:
+        connection = connections[address.alias]
+        asked = self.patience(request, connection).ask(
+            lambda database: find_file(database, address)
+        )
+        if asked.trouble is not None:
+            return _told(asked.trouble)
+        if asked.value is None:
+            raise no_such(_("file"))
+        stored = asked.value.stored
+        if stored is None:
+            return _told(_("This is no file that could be read: its length makes no sense."))
+        try:
+            return _respond(request, bucket_storage(address.of_bucket), stored, shown)
+        except (StorageError, PyMongoError, ImproperlyConfigured) as error:
+            return _told(trouble_text(error, connection))
+
+
+def _respond(
+    request: HttpRequest, storage: GridFSStorage, stored: StoredFile, shown: Collection[str]
+) -> HttpResponseBase:
+    """Raises StorageError and PyMongo's errors for what is wrong before the first byte."""
+    name = stored.filename if isinstance(stored.filename, str) else ""
+    found = Representation(
+        name=name,
+        size=storage.size_of(stored),
+        etag=etag_of(stored),
+        last_modified=last_modified_of(stored, time.time()),
+        content_type=content_type_of(stored.content_type, name),
+        inline_types=shown,
+        cache_control="no-cache",
+        is_private=True,
+    )
+    answered = answer(request, found)
+    if isinstance(answered, HttpResponse):
+        return answered
+    return _body(request, storage, stored, answered)
+
+
+def _body(
+    request: HttpRequest, storage: GridFSStorage, stored: StoredFile, content: Content
+) -> HttpResponseBase:
+    if content.length <= AT_ONCE:
+        with closing(read(storage, stored, content)) as pieces:
+            body = b"".join(pieces)
+        return HttpResponse(body, status=content.status, headers=content.headers)
+    if isinstance(request, ASGIRequest):
+        return FileStream(content, b"", aread(storage, stored, content))
+    source = read(storage, stored, content)
+    return FileStream(content, next(source, b""), source)
+
+
+def _told(trouble: str) -> HttpResponse:
+    return HttpResponse(trouble, status=503, content_type="text/plain; charset=utf-8")

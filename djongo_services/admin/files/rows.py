@@ -1,0 +1,139 @@
+"""What a list shows of a file: read without what is large, made safe to show.
+
+Names, types and metadata are whatever somebody stored. The server cuts what is too long for a
+line, so that a page of files with names of a megabyte each is still a small page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from djongo_services.admin.address import shown_name
+from djongo_services.admin.files.address import BucketAddress, FileAddress
+from djongo_services.admin.files.families import Family, family_of
+from djongo_services.introspection.rendering.numbers import size
+from djongo_services.introspection.rendering.printable import printable
+from djongo_services.introspection.rendering.values import shortened
+from djongo_services.storage.serving.policy import is_inline
+
+Document = Mapping[str, Any]
+
+LONGEST_NAME = 500
+"""Characters of a filename that leave the server for a list."""
+LONGEST_ID_BYTES = 1_000
+THUMBNAIL_BYTES = 300_000
+"""Of images that are small enough to be shown in a list as they are."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileRow:
+    address: FileAddress | None
+    """None where the id is too long for an address."""
+    name: str
+    type: str
+    family: Family
+    badge: str
+    """Instead of a picture: ``PDF``."""
+    size: str
+    added: str
+    is_picture: bool
+    """Small, and of a type that can do nothing but be looked at."""
+    note: str = ""
+    """Of a file in the trash, or of one that was found: why."""
+
+
+def projection(prefix: str = "") -> dict[str, Any]:
+    """Of files documents; ``prefix`` is that of one inside of another document: ``file.``."""
+    declared = {"$ifNull": [f"${prefix}metadata.contentType", f"${prefix}contentType"]}
+    return {
+        "_id": 0,
+        "id": _no_longer_than("$_id", LONGEST_ID_BYTES),
+        "filename": _cut(f"${prefix}filename", LONGEST_NAME),
+        "length": _no_longer_than(f"${prefix}length", 100),
+        "uploadDate": _no_longer_than(f"${prefix}uploadDate", 100),
+        "type": _cut(declared, 100),
+    }
+
+
+def trash_projection() -> dict[str, Any]:
+    """Of entries of the trash: files, uploads that nobody went on with, and chunks alone."""
+    return {
+        **projection("file."),
+        "filename": _cut({"$ifNull": ["$file.filename", "$upload.filename"]}, LONGEST_NAME),
+        "length": {"$ifNull": ["$file.length", "$bytes"]},
+        "kind": _cut("$kind", 40),
+        "trashedAt": _no_longer_than("$trashedAt", 100),
+        "reason": _cut("$reason", 200),
+        "isFile": {"$eq": [{"$type": "$file"}, "object"]},
+    }
+
+
+def file_row(address: BucketAddress, document: Document, note: str = "") -> FileRow:
+    """Of a document with :func:`projection`."""
+    filename, length = document.get("filename"), document.get("length")
+    declared = document.get("type")
+    kind = declared if isinstance(declared, str) else ""
+    family = family_of(kind)
+    return FileRow(
+        address=None if document.get("id") is None else address.file(document["id"]),
+        name=filename_text(filename),
+        type=shortened(printable(kind), 60),
+        family=family,
+        badge=_badge(filename, kind),
+        size=size_text(length),
+        added=moment_text(document.get("uploadDate")),
+        is_picture=(
+            family == "image"
+            and is_inline(kind)
+            and isinstance(length, int | float)
+            and 0 < length <= THUMBNAIL_BYTES
+        ),
+        note=note,
+    )
+
+
+def filename_text(filename: object) -> str:
+    if isinstance(filename, str) and filename:
+        return shown_name(filename)
+    return _("(without a name)")
+
+
+def size_text(length: object) -> str:
+    if isinstance(length, int | float) and not isinstance(length, bool) and length >= 0:
+        return size(length)
+    return "?"
+
+
+def moment_text(when: object) -> str:
+    """``2026-11-26 21:15 UTC``, where it is a date."""
+    if not isinstance(when, datetime):
+        return "?"
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return f"{aware.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _badge(filename: object, kind: str) -> str:
+    """The ending of the name when it is one, else the last part of the type."""
+    ending = filename.rpartition(".")[2] if isinstance(filename, str) and "." in filename else ""
+    if not (ending.isascii() and ending.isalnum() and len(ending) <= 4):
+        ending = kind.partition("/")[2]
+    return ending.upper()[:4] if ending.isascii() and ending.isalnum() else "?"
+
+
+def _cut(value: Any, longest: int) -> dict[str, Any]:
+    """Text, cut; None for everything else."""
+    is_text = {"$eq": [{"$type": value}, "string"]}
+    text = {"$cond": [is_text, value, ""]}
+    # Counting characters of 16 MB of text takes long; its bytes are known.
+    short = {"$lte": [{"$strLenBytes": text}, 4 * longest]}
+    first = {"$substrCP": [text, 0, longest]}
+    return {"$cond": [is_text, {"$cond": [short, value, first]}, None]}
+
+
+def _no_longer_than(value: str, longest: int) -> dict[str, Any]:
+    return {"$cond": [{"$lte": [{"$bsonSize": {"v": value}}, longest]}, value, None]}

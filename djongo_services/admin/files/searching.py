@@ -1,0 +1,109 @@
+"""The form above a list of files, and what is to be said of a search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from djongo_services.admin.files.address import BucketAddress
+from djongo_services.admin.files.filters import ORDERS, SIZES, WITHOUT_TYPE, Filters, State
+from djongo_services.admin.files.listing import Indexes, Listed
+from djongo_services.admin.files.totals import Known
+from djongo_services.introspection.rendering.numbers import count
+from djongo_services.introspection.rendering.printable import printable
+from djongo_services.introspection.rendering.values import shortened
+
+MOST_TYPES = 30
+STATE_FILTERS: tuple[State, ...] = ("", "trash")
+
+Choice = dict[str, Any]
+
+
+def choices(address: BucketAddress, filters: Filters, known: Known) -> dict[str, list[Choice]]:
+    """Of the form's fields."""
+    return {
+        "types": _types(filters, known),
+        "sizes": [
+            _choice(name, label, filters.size)
+            for name, label in {"": _("any size"), **_sizes()}.items()
+        ],
+        "orders": [_choice(name, _orders()[name], filters.order) for name in ORDERS],
+        "states": [
+            {
+                "name": _states()[state],
+                "url": Filters(state=state).url() if state else "?",
+                "is_current": filters.state == state,
+            }
+            for state in STATE_FILTERS
+        ],
+    }
+
+
+def said_of(filters: Filters, indexes: Indexes, listed: Listed) -> list[str]:
+    """What a reader should know about what is listed."""
+    said = []
+    if not indexes.names and (filters.order == "name" or filters.begins) and not filters.state:
+        said.append(
+            _(
+                "The bucket lacks the index on filename and uploadDate that GridFS specifies, so "
+                "names are looked for file by file, and the list is in the order of ids."
+            )
+        )
+    if listed.looked_at is not None:
+        said.append(
+            _("Of these, %(count)s files were looked at; there are more behind them.")
+            % {"count": count(listed.looked_at)}
+        )
+    return said
+
+
+def _types(filters: Filters, known: Known) -> list[Choice]:
+    named = {
+        "": _("any type"),
+        "image/": _("images"),
+        "video/": _("video"),
+        "audio/": _("audio"),
+        "text/": _("text"),
+        WITHOUT_TYPE: _("without a type"),
+    }
+    if known.totals is not None:
+        types = [share.name for share in known.totals.types if share.name not in (None, "?")]
+        named |= {str(name): shortened(printable(str(name)), 60) for name in types[:MOST_TYPES]}
+    if filters.type not in named:
+        named[filters.type] = shortened(printable(filters.type), 60)
+    return [_choice(name, label, filters.type) for name, label in named.items()]
+
+
+def _choice(value: str, label: str, current: str) -> Choice:
+    return {"value": value, "label": label, "is_current": value == current}
+
+
+def _sizes() -> dict[str, str]:
+    labels = {
+        "empty": _("empty"),
+        "tiny": _("up to 10 kB"),
+        "small": _("10 kB to 1 MB"),
+        "medium": _("1 to 10 MB"),
+        "large": _("10 to 100 MB"),
+        "huge": _("100 MB and more"),
+    }
+    return {name: labels[name] for name in SIZES}
+
+
+def _orders() -> dict[str, str]:
+    return {
+        "newest": _("newest first"),
+        "oldest": _("oldest first"),
+        "name": _("by name"),
+    }
+
+
+def _states() -> dict[str, str]:
+    return {
+        "": _("In the bucket"),
+        "trash": _("In the trash"),
+        "unreferenced": _("Unreferenced"),
+        "broken": _("Broken"),
+        "superseded": _("Superseded"),
+    }
