@@ -1,0 +1,254 @@
+"""``DjongoGridFSStorage``: the storage of djongo, on this package's buckets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import Storage
+from django.utils.deconstruct import deconstructible
+from django.utils.encoding import filepath_to_uri
+
+from djongo_services.connections import DEFAULT_ALIAS, connections
+from djongo_services.storage.async_gridfs import AsyncGridFSFile
+from djongo_services.storage.bucket import Bucket, StoredFile
+from djongo_services.storage.codecs import plain_size
+from djongo_services.storage.djongo.folders import Folders, Place, check_length
+from djongo_services.storage.errors import NoFile
+from djongo_services.storage.files import GridFSFile
+from djongo_services.storage.gridfs import GridFSStorage
+from djongo_services.storage.options import parse_options
+from djongo_services.storage.reading import StoredFileReader
+
+KEPT_FOLDERS = 256
+"""Storages of folders that are kept for the next file."""
+
+
+@deconstructible(path="djongo_services.storage.djongo.DjongoGridFSStorage")
+class DjongoGridFSStorage(Storage):
+    """Files where djongo left them, and new ones where djongo would look for them.
+
+    Every folder is a bucket of its own, below ``collection`` and ``location``; a file's URL is
+    ``base_url`` and its id. All else is as in GridFSStorage, whose options it takes too.
+    """
+
+    def __init__(
+        self,
+        location: str = "",
+        collection: str = "storage",
+        database: str = DEFAULT_ALIAS,
+        base_url: str | None = None,
+        **options: Any,
+    ) -> None:
+        """``database`` is an alias of the connections.
+
+        Raises ImproperlyConfigured for what is no collection, or an option that there is not.
+        """
+        self.folders = Folders(collection, location)
+        self.location = location
+        self.collection = collection
+        self.using = database
+        self.bucket_name = self.folders.root
+        """Of the files that are in no folder."""
+        self.base_url = base_url if not base_url or base_url.endswith("/") else f"{base_url}/"
+        self.options = parse_options(options)
+        if self.options.deduplicate:
+            raise ImproperlyConfigured(
+                "A DjongoGridFSStorage cannot deduplicate: in djongo's layout a file has one name."
+            )
+        self.cache_control = self.options.cache_control
+        self.private = self.options.private
+        self.url_expires = self.options.url_expires
+        self.permission = self.options.permission
+        self.inline_types = self.options.inline_types
+        self._given = options
+        self._storages: dict[str, GridFSStorage] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_storages": {}}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.bucket_name!r} on {self.using!r}>"
+
+    # Django's API:
+
+    def _open(self, name: str, mode: str = "rb") -> GridFSFile:
+        storage, place = self._at(name)
+        with _naming(name):
+            opened = storage._open(place.filename, mode)
+        opened.name = name
+        return opened
+
+    def _save(self, name: str, content: Any) -> str:
+        storage, place = self._at(name)
+        return place.folder + storage._save(place.filename, content)
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        if self.options.allow_overwrite:
+            return not (max_length and len(name) > max_length)
+        return super().is_name_available(name, max_length)
+
+    def delete(self, name: str) -> None:
+        """All revisions of it; a file that is not there is fine."""
+        if not name:
+            raise ValueError("The name must be given to delete().")
+        storage, place = self._at(name)
+        storage.delete(place.filename)
+
+    def exists(self, name: str) -> bool:
+        storage, place = self._at(name)
+        return storage.exists(place.filename)
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """Folders are those that have a bucket, even an empty one, in them or below them."""
+        storage = self._of_bucket(self.folders.bucket(path))
+        below = self._buckets_below(storage.bucket)
+        return sorted({each.partition(".")[0] for each in below}), storage.listdir("")[1]
+
+    def size(self, name: str) -> int:
+        return plain_size(self.stored(name))
+
+    def url(self, name: str | None) -> str:
+        """``base_url`` and the file's id; and its name where there is no such file.
+
+        A private storage's is by name, signed, and expires.
+        """
+        if self.base_url is None:
+            raise ValueError("This file is not accessible via a URL.")
+        if name is not None and self.private:
+            from djongo_services.storage.serving import signed_url
+
+            return signed_url(self, name)
+        try:
+            return self.base_url + (quote(str(self.stored(name).id), safe="") if name else "")
+        except NoFile:
+            return self.base_url + filepath_to_uri(self.full_name(name or ""))
+
+    def get_modified_time(self, name: str) -> datetime:
+        storage, place = self._at(name)
+        return storage.get_modified_time(place.filename)
+
+    get_created_time = get_modified_time
+    get_accessed_time = get_modified_time
+
+    # The same for coroutines:
+
+    async def aopen(self, name: str) -> AsyncGridFSFile:
+        storage, place = self._at(name)
+        with _naming(name):
+            opened = await storage.aopen(place.filename)
+        opened.name = name
+        return opened
+
+    async def asave(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        saved: str = await sync_to_async(self.save)(name, content, max_length=max_length)
+        return saved
+
+    async def adelete(self, name: str) -> None:
+        await sync_to_async(self.delete)(name)
+
+    async def aexists(self, name: str) -> bool:
+        storage, place = self._at(name)
+        return await storage.aexists(place.filename)
+
+    async def alistdir(self, path: str) -> tuple[list[str], list[str]]:
+        found: tuple[list[str], list[str]] = await sync_to_async(self.listdir)(path)
+        return found
+
+    async def asize(self, name: str) -> int:
+        return plain_size(await self.astored(name))
+
+    async def aget_modified_time(self, name: str) -> datetime:
+        storage, place = self._at(name)
+        return await storage.aget_modified_time(place.filename)
+
+    aget_created_time = aget_modified_time
+    aget_accessed_time = aget_modified_time
+
+    # What GridFS has besides; a StoredFile's filename is its whole name here:
+
+    @property
+    def bucket(self) -> Bucket:
+        """Of the files that are in no folder."""
+        return self._of_bucket(self.bucket_name).bucket
+
+    def buckets(self) -> dict[str, GridFSStorage]:
+        """All of them, by what their names have after the collection's and the location's."""
+        found = ["", *self._buckets_below(self.bucket)]
+        return {
+            each: self._of_bucket(f"{self.bucket_name}.{each}" if each else self.bucket_name)
+            for each in found
+        }
+
+    def full_name(self, name: str) -> str:
+        """The name in its one form. Raises SuspiciousFileOperation for what is none."""
+        return self.folders.name(name)
+
+    def stored(self, name: str) -> StoredFile:
+        """The newest file of that name; raises NoFile, a FileNotFoundError."""
+        storage, place = self._at(name)
+        with _naming(name):
+            return replace(storage.stored(place.filename), filename=place.folder + place.filename)
+
+    async def astored(self, name: str) -> StoredFile:
+        storage, place = self._at(name)
+        with _naming(name):
+            stored = await storage.astored(place.filename)
+        return replace(stored, filename=place.folder + place.filename)
+
+    def revisions(self, name: str) -> list[StoredFile]:
+        """All files of that name, the newest, which is the current one, first."""
+        storage, place = self._at(name)
+        found = storage.revisions(place.filename)
+        return [replace(each, filename=place.folder + place.filename) for each in found]
+
+    def size_of(self, stored: StoredFile) -> int:
+        """Bytes as they were saved."""
+        return plain_size(stored)
+
+    def read_range(self, stored: StoredFile, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes [start, stop) as they were saved. Closing the generator frees the cursor."""
+        return self._at(stored.filename or "")[0].read_range(stored, start, stop)
+
+    def aread_range(self, stored: StoredFile, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        return self._at(stored.filename or "")[0].aread_range(stored, start, stop)
+
+    def reader(self, stored: StoredFile) -> StoredFileReader:
+        """A raw binary file; a revision can be read this way too."""
+        return self._at(stored.filename or "")[0].reader(stored)
+
+    # How it is done:
+
+    def _at(self, name: str) -> tuple[GridFSStorage, Place]:
+        place = self.folders.place(name)
+        return self._of_bucket(place.bucket), place
+
+    def _of_bucket(self, bucket: str) -> GridFSStorage:
+        storage = self._storages.get(bucket)
+        if storage is None:
+            check_length(bucket, connections[self.using].database_name)
+            if len(self._storages) >= KEPT_FOLDERS:
+                self._storages = {}
+            storage = GridFSStorage(bucket, using=self.using, **self._given)
+            self._storages[bucket] = storage
+        return storage
+
+    def _buckets_below(self, bucket: Bucket) -> list[str]:
+        # A list of collections cannot be had in a transaction.
+        with bucket.layout.client.start_session(causal_consistency=False) as outside:
+            return self.folders.inside(bucket.name, bucket.layout.database, outside)
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """The whole name, where a folder's storage knows the last part of it."""
+    try:
+        yield
+    except NoFile:
+        raise NoFile(f"There is no file {name!r} in the storage.") from None
