@@ -32,7 +32,7 @@ from djongo_services.introspection.rendering.wording import kind_text
 from djongo_services.schema.diff import diff
 from djongo_services.schema.plan import Plan
 
-PER_PAGE = 100
+PER_PAGE = 50
 OWN_PREFIX = "djongo_services_"
 """Of the collections in which this app keeps history, leases and profiles."""
 

@@ -13,8 +13,8 @@ from djongo_services.introspection.report import CollectionReport, Field
 MOST = 2_000
 """Rows on the page; exports have all."""
 _LONGEST = 120
-_DEEPEST = 12
-"""Levels that are indented."""
+DEEPEST = 8
+"""Levels that are indented; deeper ones say their level, so that they have room."""
 
 _FAMILIES = {
     "text": ("string", "symbol"),
@@ -64,8 +64,8 @@ def field_rows(report: CollectionReport) -> tuple[list[FieldRow], int]:
             continue
         shown.append(
             FieldRow(
-                indent=range(min(depth, _DEEPEST)),
-                label=shortened(label, _LONGEST),
+                indent=range(min(depth, DEEPEST)),
+                label=indented(shortened(label, _LONGEST), depth),
                 path=shortened(printable(field.name), 4 * _LONGEST),
                 present=percent(field.probability),
                 types=tuple(_parts(field)),
@@ -73,6 +73,10 @@ def field_rows(report: CollectionReport) -> tuple[list[FieldRow], int]:
             )
         )
     return shown, rest
+
+
+def indented(label: str, depth: int) -> str:
+    return label if depth <= DEEPEST else f"({depth + 1}) {label}"
 
 
 def _notes(field: Field, report: CollectionReport) -> list[str]:

@@ -8,12 +8,13 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from djongo_services.admin.fields import DEEPEST, indented
 from djongo_services.introspection.rendering.printable import printable
 from djongo_services.introspection.rendering.values import document_text, shortened, value_text
 
 MOST = 1_000
 _LONGEST = 120
-_DEEPEST = 12
+_MOST_LEVELS = 32
 _SAID = frozenset(
     {
         "bsonType",
@@ -98,7 +99,7 @@ def _object(schema: Mapping[str, Any], depth: int) -> Iterator[Rule]:
 
 def _field(name: str, schema: Mapping[str, Any], required: bool, depth: int) -> Iterator[Rule]:
     yield _row(name, schema, required, depth)
-    if depth < _DEEPEST:
+    if depth < _MOST_LEVELS:
         yield from _object(schema, depth + 1)
         items = schema.get("items")
         if isinstance(items, Mapping):
@@ -107,8 +108,8 @@ def _field(name: str, schema: Mapping[str, Any], required: bool, depth: int) -> 
 
 def _row(name: str, schema: Mapping[str, Any], required: bool, depth: int) -> Rule:
     return Rule(
-        indent=range(min(depth, _DEEPEST)),
-        label=shortened(printable(name), _LONGEST),
+        indent=range(min(depth, DEEPEST)),
+        label=indented(shortened(printable(name), _LONGEST), depth),
         is_required=required,
         types=_types(schema),
         rules=tuple(_keywords(schema)),

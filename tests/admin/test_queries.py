@@ -38,8 +38,8 @@ def test_the_dashboard_reads_one_page_of_collections(root: Site, commands: Any) 
     many = commands(root.url("collection_changelist"))
     rest = Counter({"listCollections": 2, "dbStats": 1, "find": 1})
     assert few == SERVER + rest + Counter({"listIndexes": 10, "aggregate": 1})
-    # At most 100 collections; two of them exist for the models alone.
-    assert many == SERVER + rest + Counter({"listIndexes": 98, "aggregate": 2})
+    # At most 50 collections; two of them exist for the models alone.
+    assert many == SERVER + rest + Counter({"listIndexes": 48, "aggregate": 1})
 
 
 def test_the_tabs(root: Site, commands: Any) -> None:
