@@ -17,7 +17,7 @@ from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection.progress import ProgressHook, Stop
 from djongo_services.lease import SECONDS, Lease
 from djongo_services.storage.collector.errors import Interrupted
-from djongo_services.storage.collector.hands import CountingHand, Hand, RemovingHand
+from djongo_services.storage.collector.hands import CountingHand, FoundHook, Hand, RemovingHand
 from djongo_services.storage.collector.history import Journal, Run
 from djongo_services.storage.collector.kinds import Kind
 from djongo_services.storage.collector.places import Places
@@ -60,13 +60,15 @@ def collect(
     progress: ProgressHook | None = None,
     stop: Stop | None = None,
     lease_seconds: float = SECONDS,
+    found: FoundHook | None = None,
 ) -> Report:
     """Look for garbage in a bucket and, unless ``dry_run``, move it to the trash.
 
     Nothing younger than ``older_than`` is touched, by the newest trace of it. ``only``: these kinds
     and no other. ``verify`` reads every byte and compares checksums. ``keep_in_trash=False``
     deletes for good. ``resume`` goes on with the latest run if that did not end, with its options,
-    and begins a new one otherwise.
+    and begins a new one otherwise. ``found`` is told of all that a dry run finds, of which the
+    report has only examples.
 
     Call it outside of transactions, those of the database that references are in included: inside
     one that reads a snapshot, new references cannot be seen. Raises TransactionManagementError in
@@ -81,7 +83,7 @@ def collect(
     )
     work = _Work(places, references, batch_size=batch_size, progress=progress, stop=stop)
     if dry_run:
-        return work.count(options)
+        return work.count(options, found)
     with lease_of(places, lease_seconds) as lease:
         before = Journal(places).unfinished() if resume else None
         return work.remove(options, lease, before)
@@ -125,11 +127,11 @@ class _Work:
         self._stop = stop
         self._clock = time.monotonic()
 
-    def count(self, options: _Options) -> Report:
+    def count(self, options: _Options, found: FoundHook | None = None) -> Report:
         scope = self._scope(options)
         started = self._places.now()
         tally, survey = Tally(scope.kinds), self._survey(scope, options, started)
-        survey.run(CountingHand(tally), after=None)
+        survey.run(CountingHand(tally, found), after=None)
         return self._report(options, scope, survey, tally, started=started, run=None)
 
     def remove(self, options: _Options, lease: Lease, before: Run | None) -> Report:

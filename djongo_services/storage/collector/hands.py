@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from bson import ObjectId
 
@@ -19,8 +19,13 @@ WAIT_SECONDS = 20.0
 was judged long ago has to be looked at anew, and an interrupted run goes on behind the last."""
 
 
+FoundHook: TypeAlias = Callable[[Sequence[Candidate], Sequence[Candidate]], None]
+"""Called with what would be collected, and with broken files that would stay, as they are found."""
+
+
 class Hand(Protocol):
-    def take(self, candidates: Sequence[Candidate]) -> None: ...
+    def take(self, candidates: Sequence[Candidate], kept: Sequence[Candidate] = ()) -> None:
+        """``kept`` are broken files that stay."""
 
     def passed(self, position: Any, files: int, chunks: int) -> None:
         """All up to the id ``position`` was judged; so many files and chunks in all."""
@@ -32,11 +37,14 @@ class Hand(Protocol):
 class CountingHand:
     """Changes nothing."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, found: FoundHook | None = None) -> None:
         self._tally = tally
+        self._found = found
 
-    def take(self, candidates: Sequence[Candidate]) -> None:
+    def take(self, candidates: Sequence[Candidate], kept: Sequence[Candidate] = ()) -> None:
         self._tally.add(candidates)
+        if self._found is not None and (candidates or kept):
+            self._found(candidates, kept)
 
     def passed(self, position: Any, files: int, chunks: int) -> None:
         pass
@@ -54,7 +62,7 @@ class RemovingHand:
         self._waiting: list[Candidate] = []
         self._noted = time.monotonic()
 
-    def take(self, candidates: Sequence[Candidate]) -> None:
+    def take(self, candidates: Sequence[Candidate], kept: Sequence[Candidate] = ()) -> None:
         self._waiting += candidates
         while len(self._waiting) >= REMOVE_AT_ONCE:
             self._remove(REMOVE_AT_ONCE)

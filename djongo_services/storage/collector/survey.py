@@ -107,7 +107,7 @@ class Survey:
                     self._count(verdict)
                     self.files += window.files
                     self.chunks += window.chunks
-                    hand.take(verdict.candidates)
+                    hand.take(verdict.candidates, verdict.kept)
                     if not window.is_last:
                         hand.passed(window.last, self.files, self.chunks)
                     self._tell("files and chunks", self.files + self.chunks, total)
