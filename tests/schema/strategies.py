@@ -22,6 +22,8 @@ FILTERS = (
     {"$and": [{"b": {"$eq": 1}}, {"a": {"$gt": 2}}]},
 )
 
+SIGNATURE = ("unique", "sparse", "partialFilterExpression", "collation", "wildcardProjection")
+
 directions = st.sampled_from([1, -1])
 names = st.sampled_from(["one", "two", "three", "four"])
 
@@ -66,17 +68,20 @@ special = st.sampled_from(
 
 
 @st.composite
-def indexes(draw: st.DrawFn) -> tuple[IndexSpec, ...]:
-    """A set that the server accepts together: one text index, no two of one meaning."""
+def indexes(draw: st.DrawFn, signatures: bool = False) -> tuple[IndexSpec, ...]:
+    """A set that the server accepts together: one text index, no two of one meaning.
+
+    With ``signatures``, as 5.0 and later do: two on the same keys, where their options differ in
+    certain ways.
+    """
     found: list[IndexSpec] = []
     kinds = draw(st.lists(st.one_of(regular(), regular(), special), max_size=4))
     labels = draw(st.permutations(["one", "two", "three", "four"]))
     seen: set[object] = set()
     for name, (keys, options) in zip(labels, kinds, strict=False):
         text = any(direction == "text" for _, direction in keys)
-        # Two indexes on the same keys are legal only where their options differ in certain ways;
-        # models that ask for the others are refused by the server, not by the difference.
-        signature = "text" if text else keys
+        told = [repr(options.get(name)) for name in SIGNATURE] if signatures else []
+        signature: object = "text" if text else (keys, *told)
         if signature not in seen:
             seen.add(signature)
             found.append(
@@ -94,14 +99,14 @@ VALIDATORS = (
 
 
 @st.composite
-def specs(draw: st.DrawFn) -> tuple[CollectionSpec, ...]:
+def specs(draw: st.DrawFn, signatures: bool = False) -> tuple[CollectionSpec, ...]:
     chosen = draw(st.lists(st.sampled_from(["x", "y"]), unique=True, max_size=2))
     return tuple(
         CollectionSpec(
             name=name,
             models=(f"app.{name}",),
             validator=draw(st.sampled_from(VALIDATORS)),
-            indexes=draw(indexes()),
+            indexes=draw(indexes(signatures)),
         )
         for name in chosen
     )

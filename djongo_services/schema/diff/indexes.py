@@ -126,7 +126,13 @@ class _IndexDiff:
 
     def _rebuild(self, spec: IndexSpec, index: Index, difference: str) -> Change:
         steps, how = rebuild(
-            self.collection.name, spec, index, self.server, self.shadows, self.serving
+            self.collection.name,
+            spec,
+            index,
+            self.server,
+            self.shadows,
+            self.serving,
+            self.inherited,
         )
         steps = tuple(
             replace(step, expires=True)

@@ -22,14 +22,16 @@ def match(
 ) -> tuple[list[Pair], list[Index]]:
     """The pairs, in the order of ``wanted``, and the indexes that nobody wants.
 
-    First what is right as it is, then equal indexes under another name, then other indexes under
-    the right name, and last those beside which the wanted one could not exist.
+    First what is right as it is, then equal indexes under another name, then those beside which the
+    wanted one could not exist, and last other indexes under the right name. What has the right name
+    and is left over is only in the way of the name; what is left over of the third would forbid
+    the build.
     """
     tests: tuple[_Test, ...] = (
         lambda spec, index: spec.name == index.name and same(spec, index, inherited),
         lambda spec, index: same(spec, index, inherited),
+        lambda spec, index: not coexist(spec, index, server, inherited),
         lambda spec, index: spec.name == index.name,
-        lambda spec, index: not coexist(spec, index, server),
     )
     found: dict[str, Index] = {}
     left = list(existing)
@@ -51,21 +53,26 @@ def same(spec: IndexSpec, index: Index, inherited: Mapping[str, Any] | None) -> 
     )
 
 
-def coexist(spec: IndexSpec, index: Index, server: Abilities) -> bool:
-    """Whether the server lets both exist under two names: other keys, or options that are part of
-    an index's signature. A collection has one text index at most."""
+def coexist(
+    spec: IndexSpec, index: Index, server: Abilities, inherited: Mapping[str, Any] | None
+) -> bool:
+    """Whether the server lets both exist under two names.
+
+    It does when their signatures differ: keys and collation, and from 5.0 on also the partial
+    filter, unique, sparse and the wildcard projection (measured on 4.4, 5.0 and 6.0 for all pairs
+    of options). A collection has one text index at most.
+    """
     wanted, found = normal_spec(spec), normal_index(index)
     is_text = any(direction == "text" for _, direction in spec.keys)
     if is_text and index.type == "text":
         return False
     if wanted.keys != found.keys:
         return True
-    if "wildcardProjection" in spec.options or index.wildcard_projection is not None:
-        return server.index_signatures and wanted.options != found.options
-    if (spec.options.get("collation") is None) != (index.collation is None):
+    if not same_collation(spec.options.get("collation"), index.collation, inherited):
         return True
     return server.index_signatures and (
         wanted.partial_filter != found.partial_filter
+        or wanted.projection != found.projection
         or bool(spec.options.get("unique")) != bool(index.definition.get("unique"))
         or bool(spec.options.get("sparse")) != bool(index.definition.get("sparse"))
     )

@@ -54,6 +54,7 @@ _OWN_COMPARISON = {
     "collation",
     "weights",
     "partialFilterExpression",
+    "wildcardProjection",
     "textIndexVersion",
     "2dsphereIndexVersion",
     "hashVersion",
@@ -68,6 +69,7 @@ class NormalIndex:
     keys: Keys
     options: Frozen
     partial_filter: Frozen
+    projection: Frozen
     weights: Frozen
 
 
@@ -105,15 +107,16 @@ def same_collation(
 
 def _normal(keys: tuple[tuple[str, Direction], ...], options: Mapping[str, Any]) -> NormalIndex:
     plain = {
-        name: _normal_projection(value) if name == "wildcardProjection" else _number(value)
+        name: _number(value)
         for name, value in options.items()
         if name not in _OWN_COMPARISON and value != OPTION_DEFAULTS.get(name)
     }
-    partial = options.get("partialFilterExpression")
+    partial, projection = options.get("partialFilterExpression"), options.get("wildcardProjection")
     return NormalIndex(
         keys=_normal_keys(keys),
         options=freeze(plain),
         partial_filter=None if partial is None else normal_filter(partial),
+        projection=None if projection is None else freeze(_normal_projection(projection)),
         weights=_normal_weights(keys, options.get("weights")),
     )
 

@@ -11,6 +11,7 @@ and 86 for the same name with other keys or options.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from djongo_services.abilities import Abilities
@@ -43,6 +44,7 @@ def rebuild(
     server: Abilities,
     shadows: dict[str, Index],
     serving: set[NormalIndex],
+    inherited: Mapping[str, Any] | None,
 ) -> tuple[tuple[Operation, ...], str]:
     """The operations that put ``spec`` in the place of ``index``, and in words how.
 
@@ -53,7 +55,7 @@ def rebuild(
     release = DropIndex(
         collection=collection, index=as_spec(index), drop_phase=Phase.RELEASE, replaced=True
     )
-    if spec.name != index.name and coexist(spec, index, server):
+    if spec.name != index.name and coexist(spec, index, server, inherited):
         return (BuildIndexes(collection=collection, indexes=(spec,)), release), NO_GAP
     built = BuildIndexes(collection=collection, indexes=(spec,), build_phase=Phase.REBUILD)
     shadow = shadow_of(spec, index)
