@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ from pymongo.errors import OperationFailure
 
 from djongo_services.embedded import MongoServer
 from djongo_services.introspection import read_catalog
-from djongo_services.schema.applying import History, Interrupted, apply, watching
+from djongo_services.schema.applying import ApplyProgress, History, Interrupted, apply, watching
 from djongo_services.schema.diff import diff
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.spec import CollectionSpec, IndexSpec
+from tests.introspection.guarded import guarded_server
 from tests.schema.fail_points import held
 
+POINT = "hangAfterStartingIndexBuild"
 SPEC = CollectionSpec(
     name="things", models=("app.Thing",), indexes=(IndexSpec(name="a_idx", keys=(("a", 1),)),)
 )
@@ -47,7 +50,7 @@ def plan_for(database: Database[Any]) -> Plan:
 
 def test_leaves_no_half_index_and_goes_on(shop, background):
     stop = threading.Event()
-    with held(shop.client, "hangAfterStartingIndexBuild") as reached:
+    with held(shop.client, POINT) as reached:
         run = background(apply, shop, plan_for(shop), stop=stop)
         reached()
         stop.set()
@@ -79,3 +82,31 @@ def test_at_any_moment_the_server_survives(server, shop, monkeypatch):
             shop.things.drop_index("a_idx")
     assert codes == {11601}
     assert server.members[0].running
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_on_a_server_with_users(tmp_path, sees):
+    """Progress takes a privilege on the cluster; stopping does not."""
+    stop, seen = threading.Event(), []
+
+    def told(progress: ApplyProgress) -> None:
+        if progress.of:
+            seen.append((progress.done, progress.of))
+            stop.set()
+
+    roles = [{"role": role, "db": "shop"} for role in ("readWrite", "dbAdmin")]
+    if sees:
+        roles.append({"role": "clusterMonitor", "db": "admin"})
+    with guarded_server(tmp_path, "6.0") as guarded, guarded.client("root") as root:
+        root.shop.things.insert_many([{"a": n} for n in range(100)])
+        with guarded.user(roles=roles) as client, held(root, POINT) as reached:
+            with ThreadPoolExecutor(1) as pool:
+                plan = plan_for(client.shop)
+                run = pool.submit(apply, client.shop, plan, progress=told, stop=stop)
+                reached()
+                if not sees:
+                    stop.set()
+                with pytest.raises(Interrupted):
+                    run.result(30)
+        assert {total for _, total in seen} == ({100} if sees else set())
+        assert set(root.shop.things.index_information()) == {"_id_"}

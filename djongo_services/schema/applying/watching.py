@@ -73,9 +73,13 @@ def _kill(database: Database[Document], comment: str) -> None:
 
 
 def _operations(database: Database[Document], comment: str) -> list[Document]:
-    pipeline: list[Document] = [{"$currentOp": {}}, {"$match": {"command.comment": comment}}]
-    try:
-        return list(database.client.admin.aggregate(pipeline))
-    except PyMongoError:
-        # Without the privilege, or during an election, there is no progress to show.
-        return []
+    # The index builder is nobody's operation: who may see only their own sees no progress, but
+    # can still stop.
+    for whose in ({"allUsers": True}, {}):
+        pipeline: list[Document] = [
+            {"$currentOp": whose},
+            {"$match": {"command.comment": comment}},
+        ]
+        with contextlib.suppress(PyMongoError):  # Without the privilege, or during an election.
+            return list(database.client.admin.aggregate(pipeline))
+    return []
