@@ -69,19 +69,20 @@ class HeldUpload(UploadStream):
         super()._send(batch)
 
     def _undo_on_rollback(self, within: Joined) -> None:
-        within.on_rollback(self._undo)
+        published = not within.undone_by_rollback
+        within.on_rollback(lambda: self._undo(published=published))
 
-    def _undo(self) -> None:
+    def _undo(self, *, published: bool) -> None:
         self.closed = self._published = False
         self.file = None
-        self._remove_files_document()
+        if published:
+            self._remove_files_document()
         if self.ended:
             self._remove_chunks()
 
     def _remove_files_document(self) -> None:
-        """Of an insert of which nobody knows whether it was made, or that no rollback undid."""
-        with self._layout.client.start_session(causal_consistency=False) as outside:
-            self._layout.files.delete_one({"_id": self.id}, session=outside)
+        """Of an insert of which nobody knows whether it was made, or that no rollback undoes."""
+        removing.remove_document(self._layout, self._latest)
 
     def _remove_chunks(self) -> None:
         if self._begun:
