@@ -32,8 +32,8 @@ def buckets_for(connection: Connection, named: Iterable[str] = ()) -> list[str]:
                 f"{connection.database_name!r}; {known}."
             )
         return chosen
-    storages = buckets_of_storages(connection.database_name)
-    return [name for name in storages if name in there] if storages else there
+    of_storages = buckets_of_storages(connection.database_name, there)
+    return there if of_storages is None else of_storages
 
 
 def references_for(

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connections, models, transaction
 
+from djongo_services.storage.collector.references.naming import Naming
 from djongo_services.storage.collector.references.sources import Unreadable
 
 AT_ONCE = 10_000
@@ -22,8 +23,7 @@ class ColumnSource:
     model: type[models.Model]
     field: str
     alias: str
-    prefix: str
-    """What filenames have before the name that the column holds."""
+    naming: Naming
 
     @property
     def label(self) -> str:
@@ -36,15 +36,17 @@ class ColumnSource:
                 list(self._names()[:1])
 
     def referenced(self, names: Sequence[str]) -> set[str]:
-        start = len(self.prefix)
-        held = [name[start:] for name in names if name.startswith(self.prefix)]
+        held = self.naming.held(name for name in names if self._can_hold(name))
         found: set[str] = set()
         with _explaining():
-            for some in self._pieces(held):
+            for some in self._pieces(list(held)):
                 asked = self._names().filter(**{f"{self.field}__in": some}).distinct()
-                # A collation may find names that are not the same.
-                found |= set(some).intersection(asked.iterator())
-        return {self.prefix + name for name in found}
+                found |= {held[each] for each in asked.iterator() if each in held}
+        return found
+
+    def _can_hold(self, name: str) -> bool:
+        """PostgreSQL has no null characters, and refuses the whole query for one."""
+        return "\0" not in name or connections[self.alias].vendor != "postgresql"
 
     def _names(self) -> models.QuerySet[Any, Any]:
         """By a plain queryset: managers may hide rows, such as those that count as deleted."""

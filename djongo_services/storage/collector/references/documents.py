@@ -11,6 +11,7 @@ from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 from djongo_services.storage.collector.references.columns import first_line
+from djongo_services.storage.collector.references.naming import Naming
 from djongo_services.storage.collector.references.sources import Unreadable
 
 
@@ -23,8 +24,7 @@ class DocumentSource:
     """Dotted; elements of arrays are implied."""
     model: str
     alias: str
-    prefix: str
-    """What filenames have before the name that the documents hold."""
+    naming: Naming
 
     @property
     def label(self) -> str:
@@ -37,19 +37,18 @@ class DocumentSource:
             raise Unreadable(first_line(error)) from error
 
     def referenced(self, names: Sequence[str]) -> set[str]:
-        start = len(self.prefix)
-        asked = {name[start:] for name in names if name.startswith(self.prefix)}
-        if not asked:
+        held = self.naming.held(names)
+        if not held:
             return set()
         found: set[str] = set()
-        query, steps = {self.path: {"$in": sorted(asked)}}, self.path.split(".")
+        query, steps = {self.path: {"$in": list(held)}}, self.path.split(".")
         try:
             with self._primary().find(query, {"_id": 0, self.path: 1}) as cursor:
                 for document in cursor:
-                    found |= asked.intersection(_texts(document, steps))
+                    found.update(held[each] for each in _texts(document, steps) if each in held)
         except PyMongoError as error:
             raise Unreadable(first_line(error)) from error
-        return {self.prefix + name for name in found}
+        return found
 
     def _primary(self) -> Collection[Any]:
         return self.collection.with_options(read_preference=ReadPreference.PRIMARY)

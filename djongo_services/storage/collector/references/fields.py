@@ -56,7 +56,7 @@ def stored_models() -> list[AnyModel]:
 
 def _columns_of(model: AnyModel, field: Any) -> Iterator[FileColumn]:
     found, endless = [], False
-    for path, inner, in_array in _walk(field, (), (), in_array=False):
+    for path, inner, in_array in _walk(field, (str(field.column),), (), in_array=False):
         if inner is None:
             endless = True
         else:
@@ -80,8 +80,7 @@ is on the way."""
 def _walk(
     field: Any, path: tuple[str, ...], around: tuple[AnyModel, ...], *, in_array: bool
 ) -> Iterator[_Found]:
-    if field.column:  # The base of an array has none.
-        path = (*path, field.column)
+    """What is at ``path``, where ``field`` has its value, and below."""
     if isinstance(field, models.FileField):
         yield path, field, in_array
         return
@@ -94,7 +93,7 @@ def _walk(
             yield path, None, in_array
             continue
         for inner in model._meta.concrete_fields:
-            yield from _walk(inner, path, (*around, model), in_array=in_array)
+            yield from _walk(inner, (*path, str(inner.column)), (*around, model), in_array=in_array)
 
 
 def _embedded_models(field: Any) -> Iterable[AnyModel]:
