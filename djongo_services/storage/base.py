@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
+from django.utils.timezone import get_default_timezone, make_naive
 
 from djongo_services.connections import DEFAULT_ALIAS, connections
 from djongo_services.storage import queries
@@ -14,6 +18,23 @@ from djongo_services.storage.bucket.layout import DEFAULT_NAME
 from djongo_services.storage.codecs import plain_size
 from djongo_services.storage.names import Location
 from djongo_services.storage.options import parse_options
+
+
+_BUCKET = re.compile(r"[^.$\0]+(\.[^.$\0]+)*")
+
+
+def _bucket_name(name: object) -> str:
+    if not isinstance(name, str) or not _BUCKET.fullmatch(name) or name.startswith("system."):
+        raise ImproperlyConfigured(
+            f"A GridFSStorage cannot have the bucket {name!r}: MongoDB takes no collection of such "
+            f"a name."
+        )
+    return name
+
+
+def as_django_has_it(moment: datetime) -> datetime:
+    """Aware in UTC with USE_TZ, else naive in TIME_ZONE."""
+    return moment if django_settings.USE_TZ else make_naive(moment, get_default_timezone())
 
 
 class BucketStorage(Storage):
@@ -32,7 +53,7 @@ class BucketStorage(Storage):
         **options: Any,
     ) -> None:
         """``options`` are those of :class:`StorageOptions`; ImproperlyConfigured for others."""
-        self.bucket_name = bucket
+        self.bucket_name = _bucket_name(bucket)
         self.location = location
         self.using = using
         self.options = parse_options(options)
@@ -72,11 +93,21 @@ class BucketStorage(Storage):
             "write_concern": self.options.pymongo_write_concern(),
             "read_preference": self.options.pymongo_read_preference(),
             "exclusive": not self.options.allow_overwrite,
+            "shared": self.options.deduplicate,
         }
 
     def full_name(self, name: str) -> str:
         """The filename in the bucket. Raises SuspiciousFileOperation for what is no name."""
         return self.place.filename(name)
+
+    def there(self, name: str) -> dict[str, Any] | None:
+        """A filter for the file, or what lies in the folder, of that name; None for the location
+        itself, which is always there."""
+        cleaned = name.replace("\\", "/")
+        if cleaned in ("", ".", "./"):
+            return None
+        filename = self.full_name(cleaned if cleaned.startswith("/") else cleaned.rstrip("/"))
+        return queries.named_or_within(filename, shared=self.options.deduplicate)
 
     def named(self, filename: str) -> dict[str, Any]:
         """A filter for the files that the storage has under this filename."""

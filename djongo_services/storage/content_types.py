@@ -13,6 +13,8 @@ UNKNOWN = "application/octet-stream"
 HEAD = 4_096
 """First bytes that are enough to recognise a format."""
 
+POLICIES = ("name", "declared", "content")
+
 Policy: TypeAlias = str
 """``name`` (by its ending), ``declared`` (as the uploader says), ``content`` (by its first bytes),
 or the dotted path of a function ``(name, content, head) -> str``."""

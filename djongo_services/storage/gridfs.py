@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+import functools
+from collections.abc import Generator, Iterable, Iterator
+from contextvars import ContextVar
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urljoin
 
 from asgiref.sync import sync_to_async
-from django.conf import settings as django_settings
 from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
-from django.utils.timezone import make_naive
 from pymongo.errors import DuplicateKeyError
 
 from djongo_services.storage import files, queries, sharing
 from djongo_services.storage.async_gridfs import AsyncReading
+from djongo_services.storage.base import as_django_has_it
 from djongo_services.storage.bucket import StoredFile, UploadStream
 from djongo_services.storage.bucket.chunking import Document
+from djongo_services.storage.bucket.indexes import ensure_indexes
 from djongo_services.storage.bucket.uploading import taken
 from djongo_services.storage.codecs import Chain, plain_size
-from djongo_services.storage.codecs.chain import chain_for, decode
+from djongo_services.storage.codecs.chain import chain_for, decode, has_random_access
 from djongo_services.storage.content_types import content_type_of
-from djongo_services.storage.encoding import content_pieces, encoded, with_head
-from djongo_services.storage.errors import FileExists, NoFile
+from djongo_services.storage.encoding import IterableFile, content_pieces, encoded, with_head
+from djongo_services.storage.errors import FileExists, NameTaken, NoFile
 from djongo_services.storage.held import HeldContent
 from djongo_services.storage.reading import StoredFileReader
+from djongo_services.transaction.joining import joined
+
+_LONGEST: ContextVar[int | None] = ContextVar("djongo_services_longest_name", default=None)
+"""``max_length`` of the save that is under way."""
 
 
 @deconstructible(path="djongo_services.storage.GridFSStorage")
@@ -43,15 +49,31 @@ class GridFSStorage(AsyncReading):
     def _open(self, name: str, mode: str = "rb") -> files.GridFSFile:
         wanted = files.Mode(mode)
         filename = self.full_name(name)
+        reopen = functools.partial(self._open, name)
         if not wanted.writes:
-            stored = self.stored(name)
-            return files.reading(self.reader(stored), name, wanted)
-        if wanted.base == "x" and self.exists(name):
-            raise FileExistsError(f"There is a file {name!r} already.")
+            return files.reading(self.reader(self.stored(name)), name, wanted, reopen)
+        if wanted.base == "x":
+            self._refuse_existing(name)
         content: Iterator[bytes] = iter(())
         if wanted.keeps_content:
             content = self._content(name, missing_is_fine=wanted.base == "a")
-        return files.changing(content, name, wanted, lambda pieces: self._replace(filename, pieces))
+
+        store = self._create if wanted.base == "x" else self._replace
+        keep = functools.partial(store, filename)
+        return files.changing(content, name, wanted, keep, reopen)
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """``content`` may also be an iterable of bytes, such as a generator."""
+        # Before a transaction looks at the bucket: afterwards it could not use a new index.
+        ensure_indexes(self.bucket.layout)
+        if not hasattr(content, "chunks") and not hasattr(content, "read"):
+            content = IterableFile(content, name)
+        token = _LONGEST.set(max_length)
+        try:
+            saved: str = super().save(name, content, max_length=max_length)
+            return saved
+        finally:
+            _LONGEST.reset(token)
 
     def _save(self, name: str, content: Any) -> str:
         filename = self.full_name(name)
@@ -75,21 +97,28 @@ class GridFSStorage(AsyncReading):
         if not name:
             raise ValueError("The name must be given to delete().")
         filename = self.full_name(name)
+        query, session = self.named(filename), self._session()
+        ids = [each["_id"] for each in self.bucket.files.find(query, {"_id": 1}, session=session)]
         if self.options.deduplicate:
-            self._drop_name(filename)
-            return
-        found = self.bucket.files.find({"filename": filename}, {"_id": 1}, session=self._session())
-        if ids := [document["_id"] for document in found]:
+            for files_id in ids:
+                self._drop_name(filename, files_id)
+        elif ids:
             self.bucket.delete_many(ids)
 
     def exists(self, name: str) -> bool:
-        query = self.named(self.full_name(name))
+        """Whether it is a file, or a folder with something in it."""
+        query = self.there(name)
+        if query is None:
+            return True
         return self.bucket.files.find_one(query, {"_id": 1}, session=self._session()) is not None
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Folders and files right in ``path``, sorted; an object store has no empty folders."""
-        pipeline = queries.folder_contents(self.place.folder(path))
-        found = self.bucket.files.aggregate(pipeline, session=self._session(), allowDiskUse=True)
+        folder = self.place.folder(path)
+        files_, session = self.bucket.files, self._session()
+        found = list(files_.aggregate(queries.folder_contents(folder), session=session))
+        if self.options.deduplicate:
+            found += files_.aggregate(queries.shared_folder_contents(folder), session=session)
         return sorted_contents([each["_id"] for each in found])
 
     def size(self, name: str) -> int:
@@ -108,7 +137,7 @@ class GridFSStorage(AsyncReading):
     def get_modified_time(self, name: str) -> datetime:
         """When its content was stored. Aware in UTC with USE_TZ, else in local time."""
         uploaded = self.stored(name).upload_date
-        return uploaded if django_settings.USE_TZ else make_naive(uploaded)
+        return as_django_has_it(uploaded)
 
     def get_created_time(self, name: str) -> datetime:
         """The same as its modification: content is replaced, never changed."""
@@ -147,7 +176,7 @@ class GridFSStorage(AsyncReading):
         query = {"filename": self.full_name(name)}
         return list(self.bucket.find(query, sort=queries.NEWEST_FIRST))
 
-    def read_range(self, stored: StoredFile, start: int, stop: int) -> Iterator[bytes]:
+    def read_range(self, stored: StoredFile, start: int, stop: int) -> Generator[bytes, None, None]:
         """The bytes [start, stop) as they were saved. Closing the generator frees the cursor."""
         reading = chain_for(stored, start, stop)
         if reading is None:
@@ -157,7 +186,10 @@ class GridFSStorage(AsyncReading):
     def reader(self, stored: StoredFile) -> StoredFileReader:
         """A raw binary file; a revision can be read this way too."""
         return StoredFileReader(
-            stored, plain_size(stored), lambda start, stop: self.read_range(stored, start, stop)
+            stored,
+            plain_size(stored),
+            lambda start, stop: self.read_range(stored, start, stop),
+            random_access=has_random_access(stored),
         )
 
     def save_many(self, items: Iterable[tuple[str, bytes]]) -> list[str]:
@@ -188,25 +220,36 @@ class GridFSStorage(AsyncReading):
         """Store new content; the filename that it got."""
         return self._publish(*self._upload(filename, pieces, content_type))
 
-    def _publish(self, stream: UploadStream, document: Document) -> str:
+    def _publish(self, stream: UploadStream, document: Document, *, may_rename: bool = True) -> str:
         """Make what was uploaded a file of the storage; the filename that it got."""
         with stream.aborting():
             if self.options.allow_overwrite:
                 return str(self._publish_in_place(stream, document).filename)
             if self.options.deduplicate:
-                return self._publish_shared(stream, document)
+                return self._publish_shared(stream, document, may_rename=may_rename)
             document["metadata"]["exclusive"] = True
-            return str(stream.publish(document, self._take_other_name).filename)
+            rename = self._take_other_name if may_rename else None
+            return str(stream.publish(document, rename).filename)
 
-    def _replace(self, filename: str, pieces: Iterator[bytes]) -> StoredFile:
+    def _create(self, filename: str, pieces: Iterator[bytes]) -> None:
+        """Store content that a file was opened for which was not there. Raises FileExistsError."""
+        name = self.place.name(filename)
+        self._refuse_existing(name)
+        head, pieces = with_head(pieces)
+        kept = content_type_of(self.options.content_type, name, None, head)
+        self._publish(*self._upload(filename, pieces, kept), may_rename=False)
+
+    def _refuse_existing(self, name: str) -> None:
+        if self.exists(name):
+            raise FileExists(f"There is a file {name!r} already.")
+
+    def _replace(self, filename: str, pieces: Iterator[bytes]) -> None:
         """Store content in place of what a file that was opened for writing held."""
         head, pieces = with_head(pieces)
         kept = content_type_of(self.options.content_type, self.place.name(filename), None, head)
-        if self.options.deduplicate:
-            self._drop_name(filename)
-            self._store(filename, pieces, kept)
-            return self.stored(self.place.name(filename))
-        return self._publish_in_place(*self._upload(filename, pieces, kept))
+        stream, document = self._upload(filename, pieces, kept)
+        with stream.aborting():
+            self._publish_in_place(stream, document)
 
     def _upload(
         self, filename: str, pieces: Iterator[bytes], content_type: str
@@ -223,34 +266,66 @@ class GridFSStorage(AsyncReading):
 
     def _publish_in_place(self, stream: UploadStream, document: Document) -> StoredFile:
         """As the newest revision; a reader finds the one or the other at any moment."""
+        if self.options.deduplicate:
+            sharing.make_shareable(document, exclusive=False)
+        self._make_newest(document)
         stored = stream.publish(document)
-        if self.options.keep_revisions:
-            return stored
-        files_, session = self.bucket.files, self._session()
-        older = files_.find(queries.older_than(stored), {"_id": 1}, session=session)
-        if ids := [found["_id"] for found in older]:
-            self.bucket.delete_many(ids)
+        if not self.options.keep_revisions:
+            self._remove_superseded(stored)
         if not self.options.allow_overwrite:
             self._make_exclusive(stored)
         return stored
 
+    def _make_newest(self, document: Document) -> None:
+        """Newer than what is there, also when the clock of whoever stored that is ahead."""
+        newest = self.bucket.files.find_one(
+            self.named(document["filename"]),
+            {"uploadDate": 1},
+            sort=queries.NEWEST_FIRST,
+            session=self._session(),
+        )
+        date = newest and newest.get("uploadDate")
+        if isinstance(date, datetime) and date >= document["uploadDate"]:
+            document["uploadDate"] = date + timedelta(milliseconds=1)
+
+    def _remove_superseded(self, stored: StoredFile) -> None:
+        # Whoever looks last sees the files of all who race, and leaves the newest alone.
+        filename = str(stored.filename)
+        found = self.bucket.files.find(
+            self.named(filename),
+            {"_id": 1},
+            sort=queries.NEWEST_FIRST,
+            skip=1,
+            session=self._session(),
+        )
+        ids = [document["_id"] for document in found]
+        if self.options.deduplicate:
+            for files_id in ids:
+                self._drop_name(filename, files_id)
+        elif ids:
+            self.bucket.delete_many(ids)
+
     def _make_exclusive(self, stored: StoredFile) -> None:
         change = {"$set": {"metadata.exclusive": True}}
         try:
-            self.bucket.files.update_one({"_id": stored.id}, change, session=self._session())
+            self.bucket.files.update_one(
+                {"_id": {"$eq": stored.id}}, change, session=self._session()
+            )
         except DuplicateKeyError:
             if self._session() is not None:
                 raise
             # Somebody else replaced it at the same time; that file is the exclusive one now.
 
-    def _publish_shared(self, stream: UploadStream, document: Document) -> str:
+    def _publish_shared(self, stream: UploadStream, document: Document, *, may_rename: bool) -> str:
         """As one more name of the file that has the same content, or as its first."""
-        sharing.make_shareable(document)
-        while not self._join(document):
+        sharing.make_shareable(document, exclusive=True)
+        while True:
             try:
+                if self._join(document):
+                    break
                 return str(stream.publish(document).filename)
-            except FileExists:
-                if self._session() is not None:
+            except NameTaken:
+                if self._session() is not None or not may_rename:
                     raise
                 self._take_other_name(document)
         stream.abort()
@@ -258,38 +333,50 @@ class GridFSStorage(AsyncReading):
 
     def _join(self, document: Document) -> bool:
         """Whether there was a file of the same content, which has the document's name now too."""
+        filename, files_ = document["filename"], self.bucket.files
+        within = joined(self.bucket.layout.client)
         try:
-            found = self.bucket.files.find_one_and_update(
+            found = files_.find_one_and_update(
                 sharing.same_content(document),
-                sharing.add_name(document["filename"]),
+                sharing.add_name(filename),
+                {"_id": 1},
                 session=self._session(),
             )
         except DuplicateKeyError as error:
-            if self._session() is not None:
-                raise taken(document["filename"]) from error
-            self._take_other_name(document)
-            return self._join(document)
+            raise taken(filename) from error
+        if found is not None and within is not None and not within.undone_by_rollback:
+            within.on_rollback(lambda: self._drop_name(filename, found["_id"]))
         return found is not None
 
-    def _drop_name(self, filename: str) -> None:
-        found = self.bucket.files.find_one_and_update(
-            queries.named(filename, shared=True),
+    def _drop_name(self, filename: str, files_id: Any) -> None:
+        """Take a name from a file, which is deleted with its last one."""
+        query = {**self.named(filename), "_id": {"$eq": files_id}}
+        files_, within = self.bucket.files, joined(self.bucket.layout.client)
+        found = files_.find_one_and_update(
+            query,
             sharing.drop_name(filename),
             return_document=True,
             session=self._session(),
         )
-        if found is not None and sharing.has_no_name(found):
+        if found is None:
+            return
+        if within is not None and not within.undone_by_rollback:
+            again = sharing.add_name(filename)
+            within.on_rollback(lambda: files_.update_one({"_id": {"$eq": files_id}}, again))
+        if sharing.has_no_name(found):
             # Unless somebody gave it a new name meanwhile.
-            self.bucket.delete_if(found["_id"], sharing.NAMELESS)
+            self.bucket.delete_if(files_id, sharing.NAMELESS)
 
     def _take_other_name(self, document: Document) -> None:
         """After somebody else was faster."""
-        name = self.get_available_name(self.place.name(document["filename"]))
-        document["filename"] = self.full_name(name)
+        name = self.place.name(document["filename"])
+        other = self.get_available_name(name, max_length=_LONGEST.get())
+        document["filename"] = self.full_name(other)
         sharing.follow_filename(document)
 
 
 def sorted_contents(found: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
-    folders = sorted({each["name"] for each in found if each["folder"] and each["name"]})
-    plain = sorted({each["name"] for each in found if not each["folder"]})
-    return folders, plain
+    named = [each for each in found if each["name"]]
+    folders = {each["name"] for each in named if each["folder"]}
+    plain = {each["name"] for each in named if not each["folder"]}
+    return sorted(folders), sorted(plain)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from pymongo.errors import ConfigurationError
 from pymongo.read_preferences import make_read_preference, read_pref_mode_from_name
 from pymongo.write_concern import WriteConcern
 
 from djongo_services.storage.bucket import DEFAULT_CHUNK_SIZE
-from djongo_services.storage.bucket.file import checked_chunk_size
+from djongo_services.storage.bucket.file import LARGEST_CHUNK_SIZE, checked_chunk_size
+from djongo_services.storage.content_types import POLICIES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,12 +51,11 @@ class StorageOptions:
 
     def __post_init__(self) -> None:
         """Raises ImproperlyConfigured for what would not work together or not at all."""
-        try:
-            checked_chunk_size(self.chunk_size)
-            self.pymongo_write_concern()
-            self.pymongo_read_preference()
-        except (TypeError, ValueError) as error:
-            raise ImproperlyConfigured(f"A GridFSStorage cannot be made: {error}") from error
+        for name, (is_right, what) in _RULES.items():
+            if not is_right(getattr(self, name)):
+                raise ImproperlyConfigured(
+                    f"{name} of a GridFSStorage is {what}, not {getattr(self, name)!r}."
+                )
         if self.deduplicate and (self.allow_overwrite or self.keep_revisions):
             raise ImproperlyConfigured(
                 "A GridFSStorage with deduplicate stores one file for several names, so it can "
@@ -84,22 +85,80 @@ class StorageOptions:
     def pymongo_read_preference(self) -> Any:
         if self.read_preference is None:
             return None
-        by_name = {mode.casefold(): mode for mode in _MODES}
-        mode = by_name.get(self.read_preference.casefold())
-        if mode is None:
-            raise ValueError(
-                f"read_preference is one of {', '.join(_MODES)}, not {self.read_preference!r}."
-            )
+        mode = _MODES[self.read_preference.casefold()]
         return make_read_preference(read_pref_mode_from_name(mode), None)
 
 
-_MODES = [
-    "primary",
-    "primaryPreferred",
-    "secondary",
-    "secondaryPreferred",
-    "nearest",
-]
+_MODES = {
+    mode.casefold(): mode
+    for mode in ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
+}
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_chunk_size(value: Any) -> bool:
+    try:
+        checked_chunk_size(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_policy(value: object) -> bool:
+    return isinstance(value, str) and (value in POLICIES or "." in value.strip("."))
+
+
+def _is_read_preference(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.casefold() in _MODES)
+
+
+def _is_write_concern(value: Any) -> bool:
+    try:
+        concern = WriteConcern(**value) if isinstance(value, Mapping) else WriteConcern(w=value)
+    except (ConfigurationError, TypeError, ValueError):
+        return False
+    return concern.acknowledged
+
+
+def _is_inline_types(value: object) -> bool:
+    if value is None:
+        return True
+    is_collection = isinstance(value, Collection) and not isinstance(value, str)
+    return is_collection and all(isinstance(each, str) for each in value)  # type: ignore[attr-defined]
+
+
+_SWITCH = (_is_bool, "True or False")
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "chunk_size": (_is_chunk_size, f"a number of bytes from 1 to {LARGEST_CHUNK_SIZE:,}"),
+    "allow_overwrite": _SWITCH,
+    "keep_revisions": _SWITCH,
+    "deduplicate": _SWITCH,
+    "private": _SWITCH,
+    "content_type": (_is_policy, f"{', '.join(POLICIES)} or the dotted path of a function"),
+    "read_preference": (_is_read_preference, f"one of {', '.join(_MODES.values())}"),
+    "write_concern": (
+        _is_write_concern,
+        'acknowledged: a number above 0, "majority", a tag, or a dict with w, j, wtimeout, fsync',
+    ),
+    "compression": (lambda value: value is None or isinstance(value, str), "a codec's name"),
+    "encryption": (
+        lambda value: value is None or isinstance(value, str | bool),
+        "True or a codec's name",
+    ),
+    "cache_control": (lambda value: isinstance(value, str), "the value of a header"),
+    "url_expires": (
+        lambda value: isinstance(value, int) and not _is_bool(value) and value > 0,
+        "a number of seconds above 0",
+    ),
+    "permission": (
+        lambda value: value is None or callable(value) or isinstance(value, str),
+        "a function or its dotted path",
+    ),
+    "inline_types": (_is_inline_types, "a list of content types"),
+}
 
 
 def parse_options(given: Mapping[str, Any]) -> StorageOptions:

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from djongo_services.storage.bucket import StoredFile
-
 NEWEST_FIRST = {"uploadDate": -1, "_id": -1}
+
+_SHARED = {"metadata.exclusive": True}
+"""So that the index on further names, which is a partial one, is used."""
 
 
 def named(filename: str, *, shared: bool = False) -> dict[str, Any]:
     """``shared``: also as one of the further names of a file that several have."""
     if shared:
-        return {"$or": [{"filename": filename}, {"metadata.aliases.name": filename}]}
+        return {"$or": [{"filename": filename}, {**_SHARED, "metadata.aliases.name": filename}]}
     return {"filename": filename}
 
 
-def older_than(stored: StoredFile) -> dict[str, Any]:
-    """The revisions of the same name that came before ``stored``."""
-    return {
-        "filename": stored.filename,
-        "_id": {"$ne": stored.id},
-        "$or": [
-            {"uploadDate": {"$lt": stored.upload_date}},
-            {"uploadDate": stored.upload_date, "_id": {"$lt": stored.id}},
-        ],
-    }
+def named_or_within(filename: str, *, shared: bool = False) -> dict[str, Any]:
+    """The same, or below the folder of that name."""
+    within = _within(f"{filename}/")
+    if not shared:
+        return {"$or": [named(filename), {"filename": within}]}
+    further = {**_SHARED, "metadata.aliases": {"$elemMatch": {"name": within}}}
+    return {"$or": [*named(filename, shared=True)["$or"], {"filename": within}, further]}
 
 
 def folder_contents(folder: str) -> list[dict[str, Any]]:
@@ -33,13 +31,29 @@ def folder_contents(folder: str) -> list[dict[str, Any]]:
 
     Answered from the index on filename; what lies deeper is passed over, not sent.
     """
-    within: dict[str, Any] = {"$type": "string"}
-    if folder:
-        # All that begin with the folder: "/" is followed by "0".
-        within = {"$gte": folder, "$lt": f"{folder[:-1]}0"}
-    rest = {"$substrBytes": ["$filename", len(folder.encode("utf-8")), -1]}
+    return [{"$match": {"filename": _within(folder)}}, *_first_parts("$filename", folder)]
+
+
+def shared_folder_contents(folder: str) -> list[dict[str, Any]]:
+    """The same of further names."""
+    within = _within(folder)
     return [
-        {"$match": {"filename": within}},
+        {"$match": {**_SHARED, "metadata.aliases": {"$elemMatch": {"name": within}}}},
+        {"$project": {"_id": 0, "aliases": "$metadata.aliases"}},
+        {"$unwind": "$aliases"},
+        {"$match": {"aliases.name": within}},
+        *_first_parts("$aliases.name", folder),
+    ]
+
+
+def _within(folder: str) -> dict[str, Any]:
+    """All that begin with the folder, which ends with a slash: it is followed by a zero."""
+    return {"$gte": folder, "$lt": f"{folder[:-1]}0"} if folder else {"$type": "string"}
+
+
+def _first_parts(name: str, folder: str) -> list[dict[str, Any]]:
+    rest = {"$substrBytes": [name, len(folder.encode("utf-8")), -1]}
+    return [
         {"$project": {"_id": 0, "parts": {"$split": [rest, "/"]}}},
         {
             "$group": {

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.core.files.base import ContentFile
 
+from djongo_services.storage import queries
+from djongo_services.storage.bucket.chunking import Document
+from djongo_services.storage.bucket.indexes import ensure_indexes
 from djongo_services.storage.bucket.many import NewFile
 from djongo_services.storage.codecs import Chain
 from djongo_services.storage.content_types import HEAD, content_type_of
@@ -17,6 +22,10 @@ if TYPE_CHECKING:
 
 BATCH = 500
 """Names that are looked up at once."""
+BATCH_BYTES = 8 * 1024 * 1024
+"""Of content that is held in memory, beside the last one."""
+
+A_MOMENT = timedelta(milliseconds=1)
 
 
 def save_many(storage: GridFSStorage, items: Iterable[tuple[str, bytes]]) -> list[str]:
@@ -24,66 +33,104 @@ def save_many(storage: GridFSStorage, items: Iterable[tuple[str, bytes]]) -> lis
     if storage.options.deduplicate:
         # Each has to be compared with what is stored by then, the one before it included.
         return [storage.save(name, ContentFile(content)) for name, content in items]
+    ensure_indexes(storage.bucket.layout)
     names: list[str] = []
     for batch in _batches(items):
-        names += _save_batch(storage, batch)
+        names += (
+            _replace(storage, batch) if storage.options.allow_overwrite else _add(storage, batch)
+        )
     return names
 
 
-def _save_batch(storage: GridFSStorage, batch: list[tuple[str, bytes]]) -> list[str]:
+def _add(storage: GridFSStorage, batch: list[tuple[str, bytes]]) -> list[str]:
     filenames = [storage.full_name(name) for name, _ in batch]
-    there = _there(storage, filenames)
-    if not storage.options.allow_overwrite:
-        filenames = _available(storage, filenames, {document["filename"] for document in there})
-    bucket = storage.bucket
-    stored = bucket.upload_new(
-        _new(storage, filename, content)
-        for filename, (_, content) in zip(filenames, batch, strict=True)
-    )
-    if storage.options.allow_overwrite and not storage.options.keep_revisions:
-        last = {file.filename: file.id for file in stored}
-        twice = [file.id for file in stored if last[file.filename] != file.id]
-        bucket.delete_many([*(document["_id"] for document in there), *twice])
+    taken = {document["filename"] for document in _there(storage, filenames)}
+    available = [_available(storage, filename, taken) for filename in filenames]
+
+    def rename(document: Document) -> None:
+        # Somebody else was faster.
+        taken.add(document["filename"])
+        document["filename"] = _available(storage, document["filename"], taken)
+
+    stored = storage.bucket.upload_new(_new(storage, available, batch), rename=rename)
+    return [storage.place.name(str(file.filename)) for file in stored]
+
+
+def _replace(storage: GridFSStorage, batch: list[tuple[str, bytes]]) -> list[str]:
+    filenames = [storage.full_name(name) for name, _ in batch]
+    newest: dict[str, datetime] = {}
+    for document in _there(storage, filenames):
+        if isinstance(document.get("uploadDate"), datetime):
+            newest.setdefault(document["filename"], document["uploadDate"])
+
+    def follow(document: Document) -> None:
+        """Newer than what is there, and than what comes before it in the batch."""
+        before = newest.get(document["filename"])
+        if before is not None and before >= document["uploadDate"]:
+            document["uploadDate"] = before + A_MOMENT
+        newest[document["filename"]] = document["uploadDate"]
+
+    storage.bucket.upload_new(_new(storage, filenames, batch), complete=follow)
+    if not storage.options.keep_revisions:
+        _remove_superseded(storage, filenames)
     return [storage.place.name(filename) for filename in filenames]
 
 
-def _there(storage: GridFSStorage, filenames: list[str]) -> list[dict[str, Any]]:
-    bucket = storage.bucket
-    query = {"filename": {"$in": filenames}}
-    return list(bucket.files.find(query, {"filename": 1}, session=bucket.session()))
+def _there(storage: GridFSStorage, filenames: list[str]) -> list[Document]:
+    """The newest of each name first."""
+    return list(
+        storage.bucket.files.find(
+            {"filename": {"$in": filenames}},
+            {"filename": 1, "uploadDate": 1},
+            sort=queries.NEWEST_FIRST,
+            session=storage.bucket.session(),
+        )
+    )
 
 
-def _available(storage: GridFSStorage, filenames: list[str], taken: set[str]) -> list[str]:
-    found: list[str] = []
-    for filename in filenames:
-        if filename in taken:
-            # An alternative is random; the storage itself looks whether even that is taken.
-            filename = storage.full_name(storage.get_available_name(storage.place.name(filename)))
-        while filename in taken:
-            root, dot, extension = filename.rpartition(".")
-            filename = storage.get_alternative_name(
-                root or filename, dot + extension if root else ""
-            )
-        taken.add(filename)
-        found.append(filename)
-    return found
+def _remove_superseded(storage: GridFSStorage, filenames: list[str]) -> None:
+    seen: set[str] = set()
+    superseded = []
+    for document in _there(storage, filenames):
+        if document["filename"] in seen:
+            superseded.append(document["_id"])
+        seen.add(document["filename"])
+    if superseded:
+        storage.bucket.delete_many(superseded)
 
 
-def _new(storage: GridFSStorage, filename: str, content: bytes) -> NewFile:
-    chain = Chain(storage.options.codecs)
-    data = b"".join(encoded(chain, [content]))
-    name = storage.place.name(filename)
-    kept = content_type_of(storage.options.content_type, name, None, content[:HEAD])
+def _available(storage: GridFSStorage, filename: str, taken: set[str]) -> str:
+    """One that is not in ``taken``, to which it is added."""
+    folder, slash, last = filename.rpartition("/")
+    ending = "".join(pathlib.PurePath(last).suffixes)
+    while filename in taken:
+        # It is random; should it be taken too, the bucket says so.
+        other = storage.get_alternative_name(last.removesuffix(ending), ending)
+        filename = folder + slash + other
+    taken.add(filename)
+    return filename
+
+
+def _new(
+    storage: GridFSStorage, filenames: list[str], batch: list[tuple[str, bytes]]
+) -> Iterator[NewFile]:
     exclusive = {} if storage.options.allow_overwrite else {"exclusive": True}
-    return filename, data, {"contentType": kept, **exclusive, **chain.metadata}
+    for filename, (_, content) in zip(filenames, batch, strict=True):
+        chain = Chain(storage.options.codecs)
+        data = b"".join(encoded(chain, [content]))
+        name = storage.place.name(filename)
+        kept = content_type_of(storage.options.content_type, name, None, content[:HEAD])
+        yield filename, data, {"contentType": kept, **exclusive, **chain.metadata}
 
 
 def _batches(items: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
     batch: list[tuple[str, bytes]] = []
+    size = 0
     for item in items:
         batch.append(item)
-        if len(batch) == BATCH:
+        size += len(item[1])
+        if len(batch) == BATCH or size >= BATCH_BYTES:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch

@@ -17,9 +17,11 @@ NAMELESS: dict[str, Any] = {f"{ALIASES}.0": {"$exists": False}}
 """A filter: nobody has a name for the file any more."""
 
 
-def make_shareable(document: Document) -> None:
+def make_shareable(document: Document, *, exclusive: bool) -> None:
     """Make a files document one that further names can join, each of them for itself."""
-    document["metadata"].update(shareable=True, exclusive=True)
+    document["metadata"]["shareable"] = True
+    if exclusive:
+        document["metadata"]["exclusive"] = True
     document["metadata"]["aliases"] = [_alias(document["filename"])]
 
 
@@ -30,13 +32,18 @@ def follow_filename(document: Document) -> None:
 
 
 def same_content(document: Document) -> dict[str, Any]:
-    """A filter for a file that has the same bytes already, and a name, but not this one."""
+    """A filter for a file that has the same bytes already, and a name, but not this one.
+
+    Files whose content types differ are not the same to whoever is served with them.
+    """
     metadata = document["metadata"]
     return {
         "metadata.sha256": metadata["sha256"],
         "metadata.shareable": True,
+        "metadata.exclusive": True,
         "length": document["length"],
         "metadata.codecs": metadata.get("codecs"),
+        "metadata.contentType": metadata.get("contentType"),
         f"{ALIASES}.0": {"$exists": True},
         f"{ALIASES}.name": {"$ne": document["filename"]},
     }

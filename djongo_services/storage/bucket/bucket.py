@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pymongo.collection import Collection
@@ -66,9 +66,17 @@ class Bucket(BucketOptions[Collection[Document]]):
         new = ((filename, content, kept) for filename, content in items)
         return many.upload_many(self.layout, self.chunk_size, new)
 
-    def upload_new(self, items: Iterable[many.NewFile]) -> list[StoredFile]:
-        """The same, with metadata for each of them."""
-        return many.upload_many(self.layout, self.chunk_size, items)
+    def upload_new(
+        self,
+        items: Iterable[many.NewFile],
+        *,
+        complete: many.Change | None = None,
+        rename: many.Change | None = None,
+    ) -> list[StoredFile]:
+        """The same, with metadata for each of them; see :func:`many.upload_many`."""
+        return many.upload_many(
+            self.layout, self.chunk_size, items, complete=complete, rename=rename
+        )
 
     def get(self, id: Any) -> StoredFile:
         document = self.files.find_one({"_id": {"$eq": id}}, session=self.session())
@@ -100,7 +108,9 @@ class Bucket(BucketOptions[Collection[Document]]):
             for document in cursor:
                 yield StoredFile.from_document(document)
 
-    def read(self, file: StoredFile, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    def read(
+        self, file: StoredFile, start: int = 0, stop: int | None = None
+    ) -> Generator[bytes, None, None]:
         """The bytes [start, stop) in pieces of at most a chunk; see :func:`reading.read`."""
         return reading.read(self.layout, file, start, stop)
 

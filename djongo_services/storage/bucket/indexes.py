@@ -39,7 +39,9 @@ _WITHOUT = {
 _LATER = frozenset({24, 50})
 """LockTimeout and MaxTimeMSExpired."""
 
-Mark = tuple[str, str, bool]
+SHARED_KEYS: Keys = (("metadata.sha256", 1),)
+
+Mark = tuple[str, str, bool, bool]
 
 _done: weakref.WeakKeyDictionary[Any, set[Mark]] = weakref.WeakKeyDictionary()
 """By client."""
@@ -168,7 +170,7 @@ def forget(layout: Layout[Any]) -> None:
 
 
 def _mark(layout: Layout[Any]) -> Mark:
-    return (layout.database.name, layout.name, layout.exclusive)
+    return (layout.database.name, layout.name, layout.exclusive, layout.shared)
 
 
 def _wanted(layout: Layout[Any]) -> Iterator[_Wanted]:
@@ -181,6 +183,9 @@ def _wanted(layout: Layout[Any]) -> Iterator[_Wanted]:
             only = {"metadata.exclusive": True, keys[0][0]: {"$exists": True}}
             options = {"unique": True, "partialFilterExpression": only}
             yield _Wanted(collection=files, keys=keys, options=options, outside=False)
+    if layout.shared:
+        options = {"partialFilterExpression": {"metadata.shareable": True}}
+        yield _Wanted(collection=files, keys=SHARED_KEYS, options=options, outside=False)
 
 
 def _begun_transaction(layout: Layout[Any]) -> Joined | None:

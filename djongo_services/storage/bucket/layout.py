@@ -29,8 +29,10 @@ class Layout(Generic[C]):
         read_concern: ReadConcern | None = None,
         read_preference: Any = None,
         exclusive: bool = False,
+        shared: bool = False,
     ) -> None:
-        """``exclusive`` wants an index that keeps names apart whose metadata says so.
+        """``exclusive`` wants indexes that keep names apart whose metadata says so, ``shared`` one
+        that finds equal content.
 
         Raises ConfigurationError for an unacknowledged write concern, which could lose files."""
         if not (write_concern or database.write_concern).acknowledged:
@@ -52,6 +54,7 @@ class Layout(Generic[C]):
         self.database = database
         self.name = name
         self.exclusive = exclusive
+        self.shared = shared
         self.files: C = database.get_collection(f"{name}.files", **options)
         self.chunks: C = database.get_collection(f"{name}.chunks", **options)
         self.trash: C = database.get_collection(f"{name}.trash", **options)

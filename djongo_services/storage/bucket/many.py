@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bson import ObjectId
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from djongo_services.storage.bucket import removing
 from djongo_services.storage.bucket.chunking import BATCH_BYTES, BATCH_CHUNKS, Chunker, Document
@@ -15,8 +15,8 @@ from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.bucket.indexes import ensure_indexes
 from djongo_services.storage.bucket.layout import Layout
 from djongo_services.storage.bucket.sources import checked
-from djongo_services.storage.bucket.uploading import interrupted
-from djongo_services.transaction.joining import joined
+from djongo_services.storage.bucket.uploading import interrupted, is_taken_name, taken
+from djongo_services.transaction.joining import Joined, joined
 
 logger = logging.getLogger("djongo_services.storage")
 
@@ -24,21 +24,34 @@ logger = logging.getLogger("djongo_services.storage")
 NewFile = tuple[str | None, bytes, Document]
 """Filename, content, metadata."""
 
+Change = Callable[[Document], None]
+"""Of a files document that is not stored yet."""
+
 
 def upload_many(
     layout: Layout[Any],
     chunk_size: int,
     items: Iterable[NewFile],
+    *,
+    complete: Change | None = None,
+    rename: Change | None = None,
 ) -> list[StoredFile]:
+    """``complete`` changes each files document before it is inserted; ``rename`` one whose name
+    somebody else was faster to take, outside of transactions."""
     ensure_indexes(layout)
     stored: list[StoredFile] = []
     for files, chunks in _batches(items, chunk_size):
-        _store(layout, files, chunks)
+        if complete is not None:
+            for document in files:
+                complete(document)
+        _store(layout, files, chunks, rename)
         stored.extend(StoredFile.from_document(document) for document in files)
     return stored
 
 
-def _store(layout: Layout[Any], files: list[Document], chunks: list[Document]) -> None:
+def _store(
+    layout: Layout[Any], files: list[Document], chunks: list[Document], rename: Change | None
+) -> None:
     ids = [document["_id"] for document in files]
     within = joined(layout.client)
     primary = layout.primary()
@@ -49,13 +62,51 @@ def _store(layout: Layout[Any], files: list[Document], chunks: list[Document]) -
             target = layout.early_chunks if within is None else layout.chunks
             with layout.client.start_session(causal_consistency=False) as outside:
                 target.insert_many(chunks, session=outside, ordered=False)
-        layout.files.insert_many(files, session=within and within.session, ordered=False)
-        if within is None and layout.primary() != primary:
+        if within is None:
+            _insert(layout, files, rename)
+        else:
+            _insert_within(layout, files, within)
+        if within is None and (primary is None or layout.primary() != primary):
             _check_nothing_lost(layout, ids, len(chunks), files[0]["filename"])
     except BaseException:
-        if within is None:
-            _remove(layout, ids)
+        # Their ids are new: nothing of anybody else is removed.
+        _remove(layout, ids)
         raise
+
+
+def _insert(layout: Layout[Any], files: list[Document], rename: Change | None) -> None:
+    waiting = files
+    while True:
+        try:
+            layout.files.insert_many(waiting, ordered=False)
+            return
+        except BulkWriteError as error:
+            clashes = _taken_names(error)
+            if not clashes:
+                raise
+            waiting = [waiting[index] for index in clashes]
+            if rename is None:
+                raise taken(waiting[0]["filename"]) from error
+            for document in waiting:
+                rename(document)
+
+
+def _insert_within(layout: Layout[Any], files: list[Document], within: Joined) -> None:
+    try:
+        layout.files.insert_many(files, session=within.session, ordered=False)
+    except BulkWriteError as error:
+        if clashes := _taken_names(error):
+            raise taken(files[clashes[0]]["filename"]) from error
+        raise
+
+
+def _taken_names(error: BulkWriteError) -> list[int]:
+    """Where the names of some are taken; none when anything else went wrong."""
+    details: Any = error.details
+    errors = details.get("writeErrors", [])
+    if details.get("writeConcernErrors") or not all(is_taken_name(each) for each in errors):
+        return []
+    return [each["index"] for each in errors]
 
 
 def _check_nothing_lost(layout: Layout[Any], ids: list[Any], count: int, filename: Any) -> None:

@@ -31,10 +31,12 @@ class BucketOptions(Generic[C]):
         read_concern: ReadConcern | None = None,
         read_preference: Any = None,
         exclusive: bool = False,
+        shared: bool = False,
     ) -> None:
         """``chunk_size`` in bytes; concerns and read preference default to the database's.
 
-        ``exclusive`` keeps the names apart of those files whose metadata say ``exclusive: true``.
+        ``exclusive`` keeps the names apart of those files whose metadata say ``exclusive: true``;
+        ``shared`` finds files of equal content.
 
         Raises ValueError for a chunk size that fits no document, and ConfigurationError for an
         unacknowledged write concern.
@@ -48,6 +50,7 @@ class BucketOptions(Generic[C]):
             read_concern=read_concern,
             read_preference=read_preference,
             exclusive=exclusive,
+            shared=shared,
         )
 
     @property

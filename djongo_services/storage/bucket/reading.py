@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from pymongo import ReadPreference
@@ -15,7 +15,7 @@ from djongo_services.storage.errors import CorruptFile, FileChanged
 
 def read(
     layout: Layout[Any], file: StoredFile, start: int = 0, stop: int | None = None
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """The bytes [start, stop), in pieces of at most a chunk.
 
     Outside of any transaction: chunks never change under one id, and those of a file that the
@@ -49,7 +49,7 @@ def changed(file: StoredFile) -> FileChanged:
 
 def _read(
     layout: Layout[Any], chunks: Any, file: StoredFile, reader: RangeReader
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     with layout.client.start_session(causal_consistency=False) as outside:
         for part in reader.parts():
             query = chunks.find(

@@ -188,7 +188,7 @@ class UploadStream:
                 break
             except DuplicateKeyError as error:
                 self._published = False
-                if not is_taken_name(error):
+                if not is_taken_name(error.details):
                     raise already_exists(self.id) from error
                 if rename is None or within is not None:
                     raise taken(document["filename"]) from error
@@ -221,8 +221,9 @@ class UploadStream:
             raise interrupted(self._filename)
 
 
-def is_taken_name(error: DuplicateKeyError) -> bool:
-    pattern = (error.details or {}).get("keyPattern") or {}
+def is_taken_name(error: Mapping[str, Any] | None) -> bool:
+    """``error`` as the server tells it."""
+    pattern = (error or {}).get("keyPattern") or {}
     return "filename" in pattern or "metadata.aliases.name" in pattern
 
 

@@ -173,7 +173,7 @@ class AsyncUploadStream:
                 break
             except DuplicateKeyError as error:
                 self._published = False
-                if not is_taken_name(error):
+                if not is_taken_name(error.details):
                     raise already_exists(self.id) from error
                 if rename is None or within is not None:
                     raise taken(document["filename"]) from error

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from djongo_services.conf import settings
 from djongo_services.storage.bucket import StoredFile
 from djongo_services.storage.codecs.compression import Gzip, Zstandard
 from djongo_services.storage.codecs.encryption import AesGcm
-from djongo_services.storage.codecs.stage import Codec, Stage
+from djongo_services.storage.codecs.stage import Codec, Stage, Window
 from djongo_services.storage.errors import CorruptFile, StorageError
+
+_Codecs: TypeAlias = "list[tuple[Codec, Mapping[str, Any]]]"
+"""In the order in which they were applied, with what each needs to undo that."""
 
 _FACTORIES: dict[str, Callable[[], Codec]] = {
     Gzip.name: Gzip,
@@ -75,48 +86,52 @@ class _Reading:
 
 
 def plain_size(file: StoredFile) -> int:
-    """Bytes of the file as it was given to the storage."""
-    size = file.metadata.get("size") if file.metadata.get("codecs") else None
-    return file.length if not isinstance(size, int) else int(size)
+    """Bytes of the file as it was given to the storage. Raises CorruptFile when nobody knows."""
+    if not file.metadata.get("codecs"):
+        return file.length
+    size = file.metadata.get("size")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise _damaged(file, f"its plain size is {size!r}")
+    return int(size)
+
+
+def has_random_access(file: StoredFile) -> bool:
+    """Whether a range can be read without all that comes before it."""
+    codecs = _codecs(file)
+    return not codecs or (len(codecs) == 1 and codecs[0][0].random_access)
 
 
 def chain_for(file: StoredFile, start: int, stop: int) -> _Reading | None:
-    """How to read the plain bytes [start, stop) of a file; None where it is stored as it is."""
-    records = file.metadata.get("codecs")
-    if not records:
+    """How to read the plain bytes [start, stop) of a file; None where it is stored as it is.
+
+    Raises ValueError for what is no range of the file, and CorruptFile where the files document
+    does not say how it was encoded.
+    """
+    codecs = _codecs(file)
+    if not codecs:
         return None
-    codecs = [(codec(record.get("name")), record) for record in records]
     size = plain_size(file)
-    if len(codecs) == 1:
-        only, record = codecs[0]
-        window = only.window(record, size, file.length, start, stop)
-        return _Reading(
-            start=window.start,
-            stop=window.stop,
-            stages=[window.stage],
-            skip=window.skip,
-            take=stop - start,
-            to_the_end=stop == size,
+    if not 0 <= start <= stop <= size:
+        raise ValueError(
+            f"A range of {file.filename!r} lies within 0 and {size}, not {start} to {stop}."
         )
-    stages = [each.decoder(record) for each, record in reversed(codecs)]
-    return _Reading(
-        start=0,
-        stop=file.length,
-        stages=stages,
-        skip=start,
-        take=stop - start,
-        to_the_end=stop == size,
-    )
+    if start == stop and size:
+        return _Reading(start=0, stop=0, stages=[], skip=0, take=0, to_the_end=False)
+    try:
+        return _reading(codecs, size, file.length, start, stop)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise _damaged(file, f"its codecs are {file.metadata.get('codecs')!r}") from error
 
 
-def decode(reading: _Reading, pieces: Iterable[bytes]) -> Iterator[bytes]:
+def decode(reading: _Reading, pieces: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
     cut = _Cut(reading)
-    for piece in pieces:
-        for plain in _through(reading.stages, [piece]):
-            if wanted := cut(plain):
-                yield wanted
-        if cut.satisfied:
-            return
+    with closing(pieces):
+        for piece in pieces:
+            for plain in _through(reading.stages, [piece]):
+                if wanted := cut(plain):
+                    yield wanted
+            if cut.satisfied:
+                return
     for plain in _ends(reading.stages):
         if wanted := cut(plain):
             yield wanted
@@ -140,6 +155,37 @@ async def adecode(
     cut.finish()
 
 
+def _codecs(file: StoredFile) -> _Codecs:
+    records = file.metadata.get("codecs")
+    if not records:
+        return []
+    if not isinstance(records, list) or not all(isinstance(each, Mapping) for each in records):
+        raise _damaged(file, f"its codecs are {records!r}")
+    return [(codec(record.get("name")), record) for record in records]
+
+
+def _reading(codecs: _Codecs, size: int, length: int, start: int, stop: int) -> _Reading:
+    if len(codecs) == 1:
+        only, record = codecs[0]
+        window = only.window(record, size, length, start, stop)
+        stages = [window.stage]
+    else:
+        stages = [each.decoder(record) for each, record in reversed(codecs)]
+        window = Window(start=0, stop=length, skip=start, stage=stages[0])
+    return _Reading(
+        start=window.start,
+        stop=window.stop,
+        stages=stages,
+        skip=window.skip,
+        take=stop - start,
+        to_the_end=stop == size,
+    )
+
+
+def _damaged(file: StoredFile, what: str) -> CorruptFile:
+    return CorruptFile(f"The file {file.filename!r} (id {file.id!r}) is damaged: {what}.")
+
+
 class _Cut:
     """Lets only the wanted bytes through."""
 
@@ -155,6 +201,8 @@ class _Cut:
 
     def __call__(self, plain: bytes) -> bytes:
         wanted = plain[self._skip : self._skip + self._take]
+        if self._to_the_end and len(plain) > self._skip + len(wanted):
+            raise CorruptFile("The decoded file is longer than it was.")
         self._skip = max(0, self._skip - len(plain))
         self._take -= len(wanted)
         return wanted

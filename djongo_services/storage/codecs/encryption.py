@@ -20,6 +20,7 @@ from djongo_services.storage.errors import CorruptFile, StorageError
 
 BLOCK = 64 * 1024
 """Plain bytes in a block."""
+LARGEST_BLOCK = 16 * 1024 * 1024
 TAG = 16
 KEY_BYTES = 32
 
@@ -30,6 +31,7 @@ class UnknownKey(StorageError):
 
 class AesGcm(Codec):
     name: ClassVar[str] = "aes-gcm"
+    random_access: ClassVar[bool] = True
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         """``keys`` by name, 32 bytes in Base64; the first encrypts, all decrypt.
@@ -48,15 +50,15 @@ class AesGcm(Codec):
         return {"key": next(iter(self._keys)), "salt": secrets.token_bytes(16), "block": BLOCK}
 
     def encoder(self, record: Mapping[str, Any]) -> Stage:
-        return _Encrypt(self._cipher(record), record["block"])
+        return _Encrypt(self._cipher(record), _block(record))
 
     def decoder(self, record: Mapping[str, Any]) -> Stage:
-        return _Decrypt(self._cipher(record), record["block"], first=0, to_the_end=True)
+        return _Decrypt(self._cipher(record), _block(record), first=0, to_the_end=True)
 
     def window(
         self, record: Mapping[str, Any], size: int, length: int, start: int, stop: int
     ) -> Window:
-        block = record["block"]
+        block = _block(record)
         first, after = start // block, max(1, -(-stop // block))
         last = max(1, -(-size // block))
         stage = _Decrypt(self._cipher(record), block, first=first, to_the_end=after >= last)
@@ -82,6 +84,14 @@ class AesGcm(Codec):
             info=b"djongo_services file",
         ).derive(self._keys[name])
         return ciphers.AESGCM(derived)
+
+
+def _block(record: Mapping[str, Any]) -> int:
+    """Raises ValueError for what cannot be."""
+    block = int(record["block"])
+    if not 0 < block <= LARGEST_BLOCK:
+        raise ValueError(f"no block has {block} bytes")
+    return block
 
 
 class _Blocks(Stage):

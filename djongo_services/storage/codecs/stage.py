@@ -39,6 +39,8 @@ class Codec(ABC):
     """
 
     name: ClassVar[str]
+    random_access: ClassVar[bool] = False
+    """Whether :meth:`window` spares what comes before a range."""
 
     @abstractmethod
     def new_record(self) -> dict[str, Any]:
