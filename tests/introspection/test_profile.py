@@ -70,7 +70,8 @@ def test_the_proof_finds_one_odd_document_among_many(matrix_database: Documents)
     assert result["a.b"].missing == 0
     assert result["c"].missing >= 1
     assert set(result["c[]"].types) == {"int", "array"}
-    assert result["a.new"].probability < 0.01
+    # One of the twenty at the most, where chance has it in the sample.
+    assert 0 < result["a.new"].probability <= 1 / 20
     assert set(result["_id"].types) == {"int", "string"}
     assert result.coverage.proven
     assert result.coverage.examined <= 20 + 5
