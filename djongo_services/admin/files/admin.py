@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from djongo_services.admin.files.bulk_pages import BulkPages
 from djongo_services.admin.files.changing_pages import ChangingPages
+from djongo_services.admin.files.collector_page import CollectorPage
 from djongo_services.admin.files.file_page import FilePage
 from djongo_services.admin.files.list_page import ListPage
 from djongo_services.admin.files.overview_page import OverviewPage
@@ -16,7 +18,9 @@ class FileAdmin(
     OverviewPage,
     UploadPage,
     ListPage,
+    BulkPages,
     TotalsPage,
+    CollectorPage,
     RawFiles,
     RemovingPages,
     ChangingPages,

@@ -7,13 +7,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from djongo_services.admin.files.address import BucketAddress, FileAddress
 from djongo_services.admin.files.changing import revisions
 from djongo_services.admin.files.details import document_json, facts
 from djongo_services.admin.files.finding import FoundFile, find_file
-from djongo_services.admin.files.health import Verified, look, verify
+from djongo_services.admin.files.health import Health, Verified, look, verify
 from djongo_services.admin.files.homes import bucket_storage, home_of
 from djongo_services.admin.files.pages import FilePages
 from djongo_services.admin.files.previews import preview
@@ -175,11 +176,7 @@ class FilePage(FilePages):
         looked = patience.ask(lambda database: look(database, address.bucket, found.document))
         context: dict[str, Any] = {"health_trouble": looked.trouble}
         if looked.value is not None:
-            context |= {
-                "chunks": count(looked.value.chunks),
-                "expected": count(looked.value.expected or 0),
-                "is_right": looked.value.is_right,
-            }
+            context |= {"health": health_text(looked.value), "is_right": looked.value.is_right}
         if is_verified:
             checked = patience.ask(
                 lambda database: verify(database, address.bucket, found.document)
@@ -208,6 +205,20 @@ class FilePage(FilePages):
         storage = bucket_storage(address.of_bucket)
         asked = patience.ask(lambda database: preview(storage, stored))
         return {"preview": asked.value, "preview_trouble": asked.trouble}
+
+
+def health_text(health: Health) -> str:
+    if health.expected is None:
+        return _("Its length or its chunk size is no number of bytes.")
+    if health.is_right:
+        text = ngettext(
+            "%(count)s, which is there.", "%(count)s, all of them there.", health.chunks
+        )
+        return text % {"count": count(health.chunks)}
+    return _("%(there)s of %(expected)s are there.") % {
+        "there": count(health.chunks),
+        "expected": count(health.expected),
+    }
 
 
 def _verdict(checked: Verified) -> dict[str, Any]:

@@ -16,7 +16,9 @@ Order = Literal["newest", "oldest", "name"]
 State = Literal["", "trash", "unreferenced", "broken", "superseded"]
 
 ORDERS: tuple[Order, ...] = ("newest", "oldest", "name")
-STATES: tuple[State, ...] = ("", "trash", "unreferenced", "broken", "superseded")
+FOUND: tuple[State, ...] = ("unreferenced", "broken", "superseded")
+"""States that a dry run of the collector has to tell."""
+STATES: tuple[State, ...] = ("", "trash", *FOUND)
 LONGEST = 1_000
 """Characters of what is searched for."""
 SIZES: dict[str, tuple[int, int | None]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -11,7 +12,8 @@ from django.utils.translation import gettext as _
 
 from djongo_services.admin.files.address import BucketAddress
 from djongo_services.admin.files.buckets import files_of, trash_of
-from djongo_services.admin.files.filters import Filters
+from djongo_services.admin.files.filters import FOUND, Filters
+from djongo_services.admin.files.found_list import found_rows, list_found
 from djongo_services.admin.files.listing import (
     AT_ONCE,
     Indexes,
@@ -30,7 +32,7 @@ from djongo_services.admin.files.rows import (
 from djongo_services.admin.files.searching import choices, said_of
 from djongo_services.admin.files.totals import Known, known_totals
 from djongo_services.admin.files.words import files_text
-from djongo_services.admin.patience import Mongo
+from djongo_services.admin.patience import Mongo, Patience
 from djongo_services.connections import connections
 from djongo_services.introspection.rendering.numbers import count
 from djongo_services.introspection.rendering.printable import printable
@@ -63,6 +65,8 @@ class ListPage(FilePages):
         token = request.GET.get("p", "")
         place = Place.of(token) if token else None
         patience = self.patience(request, connections[address.alias])
+        if filters.state in FOUND:
+            return self._found_files(request, address, filters, place, patience)
         is_patient = "wait" in request.GET
         asked = patience.ask(
             lambda database: read_list(
@@ -87,9 +91,41 @@ class ListPage(FilePages):
                 "clear_url": Filters(state=filters.state).url() if filters.query else "?",
                 "number": number,
                 "count_url": filters.url(count="1"),
+                **self._bulk(request, address, filters),
                 **(self._found(address, filters, found, is_first=place is None) if found else {}),
             },
         )
+
+    def _found_files(
+        self,
+        request: HttpRequest,
+        address: BucketAddress,
+        filters: Filters,
+        place: Place | None,
+        patience: Patience,
+    ) -> HttpResponse:
+        """Those that the last dry run found."""
+        asked = patience.ask(lambda database: list_found(database, address.bucket, filters, place))
+        context: dict[str, Any] = {
+            "tab": "bucket",
+            "trouble": asked.trouble,
+            "filters": filters,
+            "choices": choices(address, filters, Known()),
+            "is_found": True,
+            "is_narrowed": bool(filters.begins),
+            "clear_url": Filters(state=filters.state).url(),
+            "collector_url": self.page_of(address, "collector"),
+            **self._bulk(request, address, filters),
+        }
+        if (found := asked.value) is not None:
+            context |= {
+                "rows": [self._links(row) for row in found_rows(address, found)],
+                "surveyed": moment_text(found.survey.finished) if found.survey else None,
+                "is_first": place is None,
+                "first_url": filters.url(),
+                "next_url": filters.url(p=found.next.token) if found.next else None,
+            }
+        return self.bucket_page(request, address, "bucket.html", context)
 
     def _found(
         self, address: BucketAddress, filters: Filters, found: FileList, *, is_first: bool
@@ -108,6 +144,28 @@ class ListPage(FilePages):
                 else None
             ),
             "said": said_of(filters, found.indexes, found.listed),
+        }
+
+    def _bulk(
+        self, request: HttpRequest, address: BucketAddress, filters: Filters
+    ) -> dict[str, Any]:
+        """What this user may do to those that are chosen, and to all that the list has."""
+        may_change, may_delete = self.allows(request, "change"), self.allows(request, "delete")
+        in_trash = filters.state == "trash"
+        known = (
+            ("restore", _("Restore"), in_trash and may_change),
+            ("purge", _("Delete for good"), in_trash and may_delete),
+            ("delete", _("Delete"), not in_trash and may_delete),
+        )
+        return {
+            "bulk_url": self.page_of(address, "bulk"),
+            "bulk_query": urlencode(filters.query),
+            "bulk_actions": [
+                {"value": name, "title": title, "is_grave": name != "restore"}
+                for name, title, is_possible in known
+                if is_possible
+            ],
+            "may_take_all": filters.state not in FOUND,
         }
 
     def _links(self, row: FileRow) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class OverviewPage(FilePages):
                 "cards": cards,
                 "pages": _pages(found, connection.alias) if found else [],
                 "may_add": self.allows(request, "add"),
+                "upload_url": self.url("add") + "?" + _query(connection.alias, ""),
             },
         )
 

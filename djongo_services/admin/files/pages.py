@@ -19,7 +19,7 @@ from djongo_services.admin.files.address import BucketAddress, FileAddress, pars
 from djongo_services.admin.pages import no_such
 from djongo_services.models import File
 
-TABS = ("bucket", "totals")
+TABS = ("bucket", "totals", "collector")
 """Names of the URLs of a bucket's pages."""
 
 

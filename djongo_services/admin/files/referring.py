@@ -103,7 +103,7 @@ class ReferrerLinks:
 def _referrer(source: Source, names: Sequence[str]) -> Referrer | None:
     match source:
         case ColumnSource():
-            held = _held(names, source.prefix)
+            held = list(source.naming.held(names))
             rows: models.QuerySet[Any] = models.QuerySet(source.model, using=source.alias)
             found = list(rows.filter(**{f"{source.field}__in": held})[: MOST + 1]) if held else []
             if not found:
@@ -115,7 +115,7 @@ def _referrer(source: Source, names: Sequence[str]) -> Referrer | None:
                 is_more=len(found) > MOST,
             )
         case DocumentSource():
-            return _of_documents(source, _held(names, source.prefix))
+            return _of_documents(source, list(source.naming.held(names)))
         case _:
             used = source.referenced(list(names))
             return Referrer(label=source.label, model=None) if used else None
@@ -142,11 +142,6 @@ def _of_documents(source: DocumentSource, held: Sequence[str]) -> Referrer | Non
         objects=tuple((key, named.get(key) or value_text(key)) for key in keys),
         is_more=len(found) > MOST,
     )
-
-
-def _held(names: Sequence[str], prefix: str) -> list[str]:
-    """What rows have for filenames: without the storage's location."""
-    return [name[len(prefix) :] for name in names if name.startswith(prefix)]
 
 
 def _name(each: models.Model) -> str:

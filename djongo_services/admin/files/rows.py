@@ -34,6 +34,8 @@ THUMBNAIL_BYTES = 300_000
 class FileRow:
     address: FileAddress | None
     """None where the id is too long for an address."""
+    id: str
+    """As addresses have it; empty without one."""
     name: str
     type: str
     family: Family
@@ -79,8 +81,10 @@ def file_row(address: BucketAddress, document: Document, note: str = "") -> File
     declared = document.get("type")
     kind = declared if isinstance(declared, str) else ""
     family = family_of(kind)
+    own = None if document.get("id") is None else address.file(document["id"])
     return FileRow(
-        address=None if document.get("id") is None else address.file(document["id"]),
+        address=own,
+        id=own.text if own else "",
         name=filename_text(filename),
         type=shortened(printable(kind), 60),
         family=family,

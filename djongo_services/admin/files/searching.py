@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from djongo_services.admin.files.address import BucketAddress
-from djongo_services.admin.files.filters import ORDERS, SIZES, WITHOUT_TYPE, Filters, State
+from djongo_services.admin.files.filters import ORDERS, SIZES, STATES, WITHOUT_TYPE, Filters
 from djongo_services.admin.files.listing import Indexes, Listed
 from djongo_services.admin.files.totals import Known
 from djongo_services.introspection.rendering.numbers import count
@@ -15,7 +15,6 @@ from djongo_services.introspection.rendering.printable import printable
 from djongo_services.introspection.rendering.values import shortened
 
 MOST_TYPES = 30
-STATE_FILTERS: tuple[State, ...] = ("", "trash")
 
 Choice = dict[str, Any]
 
@@ -35,7 +34,7 @@ def choices(address: BucketAddress, filters: Filters, known: Known) -> dict[str,
                 "url": Filters(state=state).url() if state else "?",
                 "is_current": filters.state == state,
             }
-            for state in STATE_FILTERS
+            for state in STATES
         ],
     }
 
@@ -56,6 +55,32 @@ def said_of(filters: Filters, indexes: Indexes, listed: Listed) -> list[str]:
             % {"count": count(listed.looked_at)}
         )
     return said
+
+
+def filter_words(filters: Filters) -> str:
+    """What a list is of, in words."""
+    said = []
+    if filters.state == "trash":
+        said.append(_("in the trash"))
+    if filters.begins:
+        name = shortened(printable(filters.begins), 100)
+        said.append(_("the name begins with %(name)s") % {"name": name})
+    if filters.checksum:
+        said.append(_("the SHA-256 is %(checksum)s") % {"checksum": filters.checksum})
+    if filters.type:
+        kind = shortened(printable(filters.type), 60)
+        said.append(
+            _("without a type")
+            if filters.type == WITHOUT_TYPE
+            else _("of the type %(type)s") % {"type": kind}
+        )
+    if filters.size:
+        said.append(_sizes()[filters.size])
+    if filters.since:
+        said.append(_("uploaded from %(day)s on") % {"day": filters.since})
+    if filters.until:
+        said.append(_("uploaded until %(day)s") % {"day": filters.until})
+    return ", ".join(said) or _("every file of the bucket")
 
 
 def _types(filters: Filters, known: Known) -> list[Choice]:

@@ -1,0 +1,161 @@
+"""Chores of the collector: what its pages have done in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from bson import ObjectId
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from djongo_services.admin.files.doing import Work
+from djongo_services.admin.files.findings import Notes
+from djongo_services.admin.patience import Mongo
+from djongo_services.conf import settings
+from djongo_services.connections import Connection
+from djongo_services.introspection.progress import ProgressHook, Stop
+from djongo_services.introspection.rendering.numbers import count, size
+from djongo_services.storage.collector import Kind, collect, purge, references_for
+from djongo_services.storage.collector.ages import age_text, parse_age
+from djongo_services.storage.collector.report import Report
+
+KINDS = tuple(kind.value for kind in Kind)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What a run of the collector is to look for."""
+
+    older_than: timedelta
+    only: tuple[str, ...] = ()
+    """Kinds; empty: all."""
+    verify: bool = False
+
+    @classmethod
+    def of(cls, asked: Mapping[str, str], only: list[str]) -> Self:
+        """Raises ValueError for what is no age."""
+        text = asked.get("older", "").strip()
+        older = parse_age(text) if text else settings.storage.grace
+        kinds = tuple(kind for kind in KINDS if kind in only)
+        return cls(
+            older_than=older,
+            only=() if kinds == KINDS else kinds,
+            verify=asked.get("verify") == "1",
+        )
+
+    @property
+    def age(self) -> str:
+        """As it is written: ``48h``."""
+        return written_age(self.older_than)
+
+    @property
+    def words(self) -> str:
+        said = [_("older than %(age)s") % {"age": age_text(self.older_than)}]
+        if self.only:
+            said.append(", ".join(kind_name(kind) for kind in self.only))
+        if self.verify:
+            said.append(_("every byte read"))
+        return "; ".join(said)
+
+
+def dry_run(connection: Connection, bucket: str, wanted: Wanted, run: ObjectId, by: str) -> Work:
+    def work(database: Mongo, stop: Stop, progress: ProgressHook) -> str:
+        notes = Notes(database, bucket, run)
+        try:
+            report = collect(
+                database,
+                bucket,
+                references=references_for(connection, bucket),
+                older_than=wanted.older_than,
+                only=[Kind(kind) for kind in wanted.only],
+                verify=wanted.verify,
+                dry_run=True,
+                progress=progress,
+                stop=stop,
+                found=notes.add,
+            )
+        except BaseException:
+            notes.give_up()
+            raise
+        notes.finish(report, by)
+        if report.is_clean:
+            return _("Nothing was found.")
+        return _("Found: %(what)s.") % {"what": things_text(report)}
+
+    return work
+
+
+def collection(connection: Connection, bucket: str, wanted: Wanted) -> Work:
+    def work(database: Mongo, stop: Stop, progress: ProgressHook) -> str:
+        report = collect(
+            database,
+            bucket,
+            references=references_for(connection, bucket),
+            older_than=wanted.older_than,
+            only=[Kind(kind) for kind in wanted.only],
+            verify=wanted.verify,
+            progress=progress,
+            stop=stop,
+        )
+        return _("Moved to the trash: %(what)s.") % {"what": things_text(report)}
+
+    return work
+
+
+def purging(connection: Connection, bucket: str, older_than: timedelta) -> Work:
+    def work(database: Mongo, stop: Stop, progress: ProgressHook) -> str:
+        report = purge(
+            database,
+            bucket,
+            references=references_for(connection, bucket),
+            older_than=older_than,
+            progress=progress,
+            stop=stop,
+        )
+        text = ngettext(
+            "%(count)s entry of the trash was deleted for good (%(size)s).",
+            "%(count)s entries of the trash were deleted for good (%(size)s).",
+            report.entries,
+        )
+        return text % {"count": count(report.entries), "size": size(report.bytes)}
+
+    return work
+
+
+def things_text(report: Report) -> str:
+    number = report.count + (report.kept.count if report.dry_run else 0)
+    text = ngettext("%(count)s thing, %(size)s", "%(count)s things, %(size)s", number)
+    return text % {"count": count(number), "size": size(report.bytes)}
+
+
+def kind_name(kind: str) -> str:
+    return {
+        "orphan-chunks": _("orphan chunks"),
+        "broken": _("broken files"),
+        "unreferenced": _("unreferenced files"),
+        "superseded": _("superseded revisions"),
+        "stale-uploads": _("stale uploads"),
+        "deleted": _("deleted files"),
+    }.get(kind, kind)
+
+
+def kind_words(kind: str) -> str:
+    """What it is."""
+    return {
+        "orphan-chunks": _("Chunks that belong to no file and no upload."),
+        "broken": _("Files whose chunks are not what their files document says."),
+        "unreferenced": _("Files that no object and no function of the project refers to."),
+        "superseded": _("Files of which there is a newer one of the same name."),
+        "stale-uploads": _("Uploads that somebody began and nobody went on with."),
+    }.get(kind, "")
+
+
+def written_age(age: timedelta) -> str:
+    seconds = round(age.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds and not seconds % length and not (unit == "d" and seconds == 172_800):
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
