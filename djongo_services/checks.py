@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -43,7 +43,7 @@ def check_settings(
         return [_wrong_setting(str(error))]
     wrong = [found for alias in configured for found in _check_connection(connections[alias])]
     if configured:
-        return wrong
+        return [*wrong, *_check_services()]
     return [
         checks.Error(
             "No MongoDB connection is configured.",
@@ -93,6 +93,15 @@ def check_servers(
     except ImproperlyConfigured:
         return []  # check_settings has said it.
     return [message for connection in asked for message in _check_server(connection)]
+
+
+def _check_services() -> Iterator[checks.CheckMessage]:
+    """Each service reads its own part of the setting, perhaps long after the start."""
+    for service in ("schema", "storage", "transaction"):
+        try:
+            getattr(settings, service)
+        except ImproperlyConfigured as error:
+            yield _wrong_setting(str(error))
 
 
 def _check_connection(connection: Connection) -> list[checks.CheckMessage]:

@@ -25,6 +25,10 @@ def test_no_connection_at_all():
     [
         ({"NONSENSE": 1}, "unknown key 'NONSENSE'"),
         ({"CONNECTIONS": {"a": {"DATABASE": "gone"}}}, "DATABASES['gone'], which does not exist"),
+        ({"SCHEMA": {"MODELS": {"gone": ["a"]}}}, "names the connection 'gone', which does not"),
+        ({"STORAGE": {"TRASH_DAYS": -1}}, '["TRASH_DAYS"] must be a whole number of days.'),
+        ({"TRANSACTION": {"STANDALONE": "maybe"}}, "must be one of 'error', 'single-document'"),
+        ({"TRANSACTION": ["STANDALONE"]}, '["TRANSACTION"] must be a dict, not list.'),
     ],
 )
 def test_a_wrong_setting(value, sentence):
