@@ -29,8 +29,9 @@ from djongo_services.exceptions import DjongoServicesError
 SECONDS = 1.7
 """Of a page; with the rendering it is there within two."""
 REACHING = 0.7
-"""The part of it after which a server that does not answer a ping is given up."""
-DOWN_SECONDS = 0.6
+"""The part of it after which a server that does not answer a ping is given up. The driver looks
+twice a second whether there is one, and notices the end of the time when it looks."""
+DOWN_SECONDS = 0.45
 """That much where no server answered the driver's last look: enough for one more."""
 LONG_SECONDS = 30.0
 """Of a page whose reader has said that it may take long."""

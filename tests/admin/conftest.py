@@ -12,6 +12,7 @@ import pytest
 from django.contrib.admin.utils import quote
 from django.test import Client
 from django.urls import clear_url_caches, reverse
+from django.utils import translation
 from pymongo.database import Database
 
 from djongo_services.connections import connections
@@ -153,6 +154,7 @@ def project(settings: Any, db: None) -> Iterator[Any]:
     ContentType.objects.clear_cache()
     create_permissions(apps.get_app_config("djongo_services"), verbosity=0)
     yield settings
+    translation.deactivate()  # what a request in another language has left in this thread
     connections.close_all()
     ContentType.objects.clear_cache()
 

@@ -172,29 +172,22 @@ def test_without_scripts(page: Browser) -> None:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_accessibility(page: Browser, dark: bool) -> None:
-    """axe-core finds no serious fault."""
+    """axe-core finds no serious fault. The admin's own frame is not ours to mend."""
     source = AXE.read_text("utf-8")
+    page.look(width=1280, dark=dark)  # before the page is there: colours fade when it changes
     found: dict[str, Any] = {}
     for name, path in PAGES.items():
         page.open(path)
-        page.look(width=1280, dark=dark)
         page.run(source + "; window.axe = axe;")
-        result = page.run("return axe.run(document, {resultTypes: ['violations']})")
-        # What the admin's own frame does is not ours to mend.
+        result = page.run("return axe.run('#content', {resultTypes: ['violations']})")
         faults = {
-            fault["id"]: [node["target"] for node in fault["nodes"]][:3]
+            fault["id"]: [node["target"] for node in fault["nodes"]]
             for fault in result["violations"]
             if fault["impact"] in SERIOUS
-            and any(_is_ours(page, node["target"]) for node in fault["nodes"])
         }
         if faults:
             found[name] = faults
     assert found == {}
-
-
-def _is_ours(page: Browser, target: list[str]) -> bool:
-    script = "return !!document.querySelector(arguments[0]).closest('#content')"
-    return bool(page.run(script, target[0]))
 
 
 def test_hostile_names_are_inert(page: Browser, demo: Demo) -> None:
