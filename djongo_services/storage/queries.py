@@ -6,7 +6,7 @@ from typing import Any
 
 NEWEST_FIRST = {"uploadDate": -1, "_id": -1}
 
-_SHARED = {"metadata.exclusive": True}
+_SHARED: dict[str, Any] = {"metadata.exclusive": True}
 """So that the index on further names, which is a partial one, is used."""
 
 
@@ -22,7 +22,7 @@ def named_or_within(filename: str, *, shared: bool = False) -> dict[str, Any]:
     within = _within(f"{filename}/")
     if not shared:
         return {"$or": [named(filename), {"filename": within}]}
-    further = {**_SHARED, "metadata.aliases": {"$elemMatch": {"name": within}}}
+    further = _shared_within(f"{filename}/")
     return {"$or": [*named(filename, shared=True)["$or"], {"filename": within}, further]}
 
 
@@ -38,7 +38,7 @@ def shared_folder_contents(folder: str) -> list[dict[str, Any]]:
     """The same of further names."""
     within = _within(folder)
     return [
-        {"$match": {**_SHARED, "metadata.aliases": {"$elemMatch": {"name": within}}}},
+        {"$match": _shared_within(folder)},
         {"$project": {"_id": 0, "aliases": "$metadata.aliases"}},
         {"$unwind": "$aliases"},
         {"$match": {"aliases.name": within}},
@@ -49,6 +49,11 @@ def shared_folder_contents(folder: str) -> list[dict[str, Any]]:
 def _within(folder: str) -> dict[str, Any]:
     """All that begin with the folder, which ends with a slash: it is followed by a zero."""
     return {"$gte": folder, "$lt": f"{folder[:-1]}0"} if folder else {"$type": "string"}
+
+
+def _shared_within(folder: str) -> dict[str, Any]:
+    one = {"$elemMatch": {"name": _within(folder)}}
+    return {**_SHARED, "metadata.aliases": one, "metadata.aliases.name": {"$exists": True}}
 
 
 def _first_parts(name: str, folder: str) -> list[dict[str, Any]]:
