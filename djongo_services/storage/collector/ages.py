@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+LONGEST = timedelta(days=36_525)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _NAMES = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
 
@@ -17,10 +18,10 @@ def parse_age(text: str) -> timedelta:
             f"{text!r} is no age; write a number and s, m, h, d or w for seconds to weeks, "
             f"such as 48h"
         )
-    try:
-        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
-    except OverflowError:
-        raise ValueError(f"{text!r} is longer than any file is old") from None
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f"{text!r} is longer than any file is old")
+    return timedelta(seconds=seconds)
 
 
 def age_text(age: timedelta) -> str:

@@ -46,7 +46,7 @@ def can_be_named(id: Any) -> bool:
         return False
     try:
         bson.encode({"": id})
-    except (bson.errors.BSONError, UnicodeEncodeError):
+    except (bson.errors.BSONError, UnicodeEncodeError, OverflowError):
         return False
     return True
 

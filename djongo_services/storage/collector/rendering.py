@@ -26,6 +26,9 @@ from djongo_services.storage.collector.trash import TrashEntry
 FORMAT_VERSION: Final = 1
 """Raised when a key changes its meaning or goes; new keys may come without."""
 
+_KEPT: Final = "Broken, and kept because they are in use or nobody knows whether they are:"
+_SHOWN: Final = 3
+"""Examples in the text; the JSON has all."""
 _LONGEST: Final = 60
 """Characters of a filename."""
 
@@ -35,15 +38,12 @@ Json = dict[str, Any]
 def render_text(report: Report, *, color: bool = False, width: int = 100) -> str:
     """Ends with one line that says what was done, or would be."""
     lines: list[Text | Table] = [Text(_heading(report), style="bold")]
-    if report.count:
-        lines.append(_table(report))
+    lines.append(_table(report) if report.count else Text())
     if report.kept.count:
+        lines.append(Text(_KEPT))
+        lines += [Text(f"  {_example(each)}") for each in report.kept.examples[:_SHOWN]]
+        lines += [Text(f"  {line}") for line in _more(report.kept)]
         lines.append(Text())
-        lines.append(Text("Broken, and kept because they are or may be in use:"))
-        lines += [Text(f"  {_example(each)}") for each in report.kept.examples]
-        if (more := report.kept.count - len(report.kept.examples)) > 0:
-            lines.append(Text(f"  and {more:,} more"))
-    lines.append(Text())
     lines += [Text(printable(note)) for note in report.notes]
     lines += [Text(line) for line in _summary(report)]
     return _on_console(lines, color=color, width=width)
@@ -97,10 +97,15 @@ def _table(report: Report) -> Table:
     table.add_column("SUCH AS", overflow="fold")
     for found in report.found.values():
         if found.count:
-            examples = "\n".join(_example(each) for each in found.examples)
+            examples = [_example(each) for each in found.examples[:_SHOWN]]
             cells = (found.kind.words, count(found.count), size(found.bytes))
-            table.add_row(*cells, Text(examples))
+            table.add_row(*cells, Text("\n".join([*examples, *_more(found)])))
     return table
+
+
+def _more(found: Found) -> list[str]:
+    more = found.count - min(len(found.examples), _SHOWN)
+    return [f"and {more:,} more"] if more > 0 else []
 
 
 def _example(example: Example) -> str:
@@ -121,9 +126,7 @@ def _entry(entry: TrashEntry) -> str:
 def _summary(report: Report) -> list[str]:
     lines = []
     if report.young:
-        lines.append(
-            f"{report.young:,} more stay: they are younger than {age_text(report.older_than)}."
-        )
+        lines.append(_young(report))
     if report.restored:
         lines.append(_came_back(report.restored))
     lines += _trash_lines(report.trash)
@@ -141,6 +144,13 @@ def _summary(report: Report) -> list[str]:
         case (_, False, True):
             lines.append(f"Deleted {total} for good in run {report.run}.")
     return lines
+
+
+def _young(report: Report) -> str:
+    age = age_text(report.older_than)
+    if report.young == 1:
+        return f"1 more stays: it is younger than {age}."
+    return f"{report.young:,} more stay: they are younger than {age}."
 
 
 def _trash_lines(trash: TrashSummary) -> list[str]:

@@ -22,7 +22,7 @@ from djongo_services.storage.collector.references.naming import Naming
 from djongo_services.storage.collector.references.sources import Territory
 from tests.storage.collector.by_hand import make_bucket, moment, object_id
 
-FILES = 15_000
+FILES = 10_000
 """That each of the writers saves."""
 GRACE = timedelta(seconds=2)
 """Far more than the writer takes from a file to the reference to it."""

@@ -1,0 +1,16 @@
+"""Rows with a history, by django-simple-history."""
+
+from __future__ import annotations
+
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from djongo_services.storage import GridFSStorage
+
+
+class Treaty(models.Model):
+    scan = models.FileField(storage=GridFSStorage(bucket="fs", location="treaties"))
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -1,0 +1,27 @@
+"""A project of kind B with the shop and a history of its documents, for processes of their own."""
+
+import os
+
+from tests.settings_sql import *  # noqa: F403
+
+INSTALLED_APPS = [
+    *INSTALLED_APPS,  # noqa: F405
+    "simple_history",
+    "tests.storage.collector.shop",
+    "tests.storage.collector.chronicle",
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ["COLLECTOR_SQLITE"],
+    }
+}
+DJONGO_SERVICES = {
+    "CONNECTIONS": {
+        "default": {
+            "HOST": MONGODB_URI,  # noqa: F405
+            "NAME": os.environ["COLLECTOR_DATABASE"],
+        }
+    },
+    "STORAGE": {"REFERENCES": os.environ.get("COLLECTOR_REFERENCES", "").split()},
+}
