@@ -3,9 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.http import HttpRequest
 
 from demo_project.archive.models import Loan, Medium, Note, Person, Place, Search
+from djongo_services.admin import GridFSFileWidget
 
 
 class ArchiveAdmin(admin.ModelAdmin):
@@ -65,6 +67,7 @@ class NoteAdmin(ArchiveAdmin):
 
 @admin.register(Medium)
 class MediumAdmin(ArchiveAdmin):
+    formfield_overrides = {models.FileField: {"widget": GridFSFileWidget}}
     list_display = ["filename", "content_type", "size", "note", "created_at"]
     list_filter = ["content_type"]
     list_prefetch = ("note",)

@@ -15,11 +15,18 @@ from django.contrib import admin
 
 from djongo_services.admin.collections import CollectionAdmin
 from djongo_services.admin.files.admin import FileAdmin
+from djongo_services.admin.files.widget import GridFSFileWidget
 from djongo_services.admin.mixins import MongoAdminMixin
 from djongo_services.admin.transactions import TransactionAdmin
 from djongo_services.models import Collection, File, Transaction
 
-__all__ = ["CollectionAdmin", "FileAdmin", "MongoAdminMixin", "TransactionAdmin"]
+__all__ = [
+    "CollectionAdmin",
+    "FileAdmin",
+    "GridFSFileWidget",
+    "MongoAdminMixin",
+    "TransactionAdmin",
+]
 
 admin.site.register(Collection, CollectionAdmin)
 admin.site.register(File, FileAdmin)

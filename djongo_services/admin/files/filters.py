@@ -95,7 +95,8 @@ class Filters:
 
     @property
     def is_everything(self) -> bool:
-        return not self.state and not self.begins and not self.conditions()
+        """Of its state."""
+        return not self.begins and not self.conditions()
 
     def conditions(self, prefix: str = "", *, names: bool = False) -> Document:
         """Of files documents; ``prefix`` is that of one inside of another document: ``file.``.

@@ -10,7 +10,9 @@ import time
 from collections.abc import Collection
 from contextlib import closing
 
-from django.core.exceptions import ImproperlyConfigured
+from django.contrib.admin.utils import quote
+from django.core import signing
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -24,6 +26,7 @@ from djongo_services.admin.files.address import FileAddress
 from djongo_services.admin.files.finding import find_file
 from djongo_services.admin.files.homes import bucket_storage
 from djongo_services.admin.files.pages import FilePages
+from djongo_services.admin.files.widget import SALT
 from djongo_services.admin.pages import no_such
 from djongo_services.admin.troubles import trouble_text
 from djongo_services.connections import connections
@@ -38,6 +41,8 @@ from djongo_services.storage.serving.streaming import FileStream
 from djongo_services.storage.serving.validators import etag_of, last_modified_of
 
 SHOWN_TYPES = DEFAULT_INLINE_TYPES | {"application/pdf"}
+SIGNED_SECONDS = 24 * 60 * 60
+"""For which a preview in a form can be seen."""
 AT_ONCE = 256 * 1024
 """Bytes of a content that is read before it is sent."""
 
@@ -46,11 +51,21 @@ class RawFiles(FilePages):
     def page_urls(self) -> list[URLPattern]:
         raw = require_safe(xframe_options_sameorigin(self.raw))
         download = require_safe(self.download)
+        signed = require_safe(self.signed)
         return [
             self.page_url("<path:object_id>/raw/", raw, "raw", cacheable=True),
             self.page_url("<path:object_id>/download/", download, "download"),
+            self.page_url("signed/<str:token>/", signed, "signed", cacheable=True),
             *super().page_urls(),
         ]
+
+    def signed(self, request: HttpRequest, token: str) -> HttpResponseBase:
+        """For whoever is shown the object that the file belongs to, for a day."""
+        try:
+            key = signing.loads(token, salt=SALT, max_age=SIGNED_SECONDS)
+        except signing.BadSignature:
+            raise PermissionDenied from None
+        return self.send(request, self.file_address(quote(key)), DEFAULT_INLINE_TYPES)
 
     def raw(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """To be shown in a page, or in a tab of its own."""

@@ -88,7 +88,7 @@ def file_row(address: BucketAddress, document: Document, note: str = "") -> File
         name=filename_text(filename),
         type=shortened(printable(kind), 60),
         family=family,
-        badge=_badge(filename, kind),
+        badge=badge_of(filename, kind),
         size=size_text(length),
         added=moment_text(document.get("uploadDate")),
         is_picture=(
@@ -121,7 +121,7 @@ def moment_text(when: object) -> str:
     return f"{aware.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _badge(filename: object, kind: str) -> str:
+def badge_of(filename: object, kind: str) -> str:
     """The ending of the name when it is one, else the last part of the type."""
     ending = filename.rpartition(".")[2] if isinstance(filename, str) and "." in filename else ""
     if not (ending.isascii() and ending.isalnum() and len(ending) <= 4):
