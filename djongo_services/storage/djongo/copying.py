@@ -7,7 +7,8 @@ from collections.abc import Generator
 from contextlib import closing
 
 from djongo_services.introspection.progress import Stop
-from djongo_services.storage.bucket import StoredFile
+from djongo_services.storage.bucket import StoredFile, UploadStream
+from djongo_services.storage.bucket.chunking import Chunker
 from djongo_services.storage.codecs import Chain, plain_size
 from djongo_services.storage.content_types import content_type_of
 from djongo_services.storage.djongo.standing import Wanted
@@ -30,7 +31,9 @@ def copy(old: GridFSStorage, wanted: Wanted, new: GridFSStorage, stop: Stop | No
         head, pieces = with_head(source)
         kept = content_type_of(new.options.content_type, wanted.name, original, head)
         chain = Chain(new.options.codecs)
-        stream = new.bucket.open_upload(filename, id=original.id, content_type=kept)
+        # Nothing has its id: that was looked up for a whole page of files.
+        chunker = Chunker(original.id, new.options.chunk_size)
+        stream = UploadStream(new.bucket.layout, chunker, filename, {"contentType": kept})
         with stream.aborting():
             for piece in encoded(chain, pieces):
                 stream.write(piece)

@@ -218,17 +218,19 @@ def test_a_name_that_is_taken_stays(
 def test_an_id_that_is_taken_stays(
     old: DjongoGridFSStorage, new: GridFSStorage, put: Put, database: Database[Any]
 ) -> None:
-    taken, trashed = put("a.txt", b"1"), put("b.txt", b"2")
-    new.bucket.upload("else.txt", b"other", id=taken)
+    taken, changed, trashed = put("a.txt", b"1"), put("b.txt", b"2"), put("c.txt", b"3")
+    new.bucket.upload("else.txt", b"4", id=taken)
+    new.bucket.upload("b.txt", b"longer", id=changed)
     new.bucket.trash.insert_one({"_id": trashed})
     new.bucket.chunks.insert_one({"files_id": trashed, "n": 0, "data": Binary(b"kept")})
     report = move_djongo_files(old, new)
     assert [each.reason for each in report.buckets[0].problems] == [
         "The new storage has another file with its id.",
+        "The new storage has another file with its id.",
         "A file with its id is in the trash of the new bucket; restore or purge it.",
     ]
     assert new.bucket.chunks.count_documents({"files_id": trashed}) == 1
-    assert contents(new) == {"else.txt": b"other"}
+    assert contents(new) == {"else.txt": b"4", "b.txt": b"longer"}
 
 
 def test_damaged_files_stay(
