@@ -154,6 +154,10 @@ class SetCollectionTTL(Operation):
     def phase(self) -> Phase:
         return Phase.MODIFY
 
+    @property
+    def risk(self) -> Risk:
+        return _risk_of_expiry(self.before, self.after)
+
     def words(self) -> str:
         return f"expire documents after {_seconds(self.after)}, was {_seconds(self.before)}"
 
@@ -181,9 +185,7 @@ class SetTTL(Operation):
 
     @property
     def risk(self) -> Risk:
-        """Within a minute the server begins to delete what only the new value calls expired."""
-        longer = self.before is not None and self.after >= self.before
-        return Risk.SAFE if longer else Risk.DESTROYS
+        return _risk_of_expiry(self.before, self.after)
 
     def words(self) -> str:
         was = _seconds(self.before)
@@ -346,7 +348,9 @@ class DropIndex(Operation):
         return {"dropIndexes": self.collection, "index": self.index.name}
 
     def inverse(self) -> tuple[Operation, ...]:
-        return (BuildIndexes(collection=self.collection, indexes=(self.index,)),)
+        expires = "expireAfterSeconds" in self.index.options
+        again = BuildIndexes(collection=self.collection, indexes=(self.index,), expires=expires)
+        return (again,)
 
 
 def key_words(keys: tuple[tuple[str, Any], ...]) -> str:
@@ -357,6 +361,12 @@ def key_words(keys: tuple[tuple[str, Any], ...]) -> str:
 def _in_parentheses(options: Mapping[str, Any]) -> str:
     shown = [key for key in options if not key.startswith("validat")]
     return f" ({', '.join(shown)})" if shown else ""
+
+
+def _risk_of_expiry(before: int | float | None, after: int | float | None) -> Risk:
+    """Within a minute the server begins to delete what only the new value calls expired."""
+    longer = after is None or (before is not None and after >= before)
+    return Risk.SAFE if longer else Risk.DESTROYS
 
 
 def _seconds(value: int | float | None) -> str:

@@ -116,5 +116,8 @@ def _merge_builds(steps: list[Operation]) -> Iterator[Operation]:
             indexes = tuple(index for build in builds for index in build.indexes)
             first = builds[0]
             yield BuildIndexes(
-                collection=first.collection, indexes=indexes, build_phase=first.build_phase
+                collection=first.collection,
+                indexes=indexes,
+                build_phase=first.build_phase,
+                expires=any(build.expires for build in builds),
             )

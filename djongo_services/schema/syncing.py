@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pymongo.database import Database
@@ -13,6 +14,7 @@ from djongo_services.introspection.catalog import Catalog
 from djongo_services.introspection.progress import Progress, ProgressHook, Stop
 from djongo_services.schema.diff import IndexPolicy, ValidationPolicy, diff
 from djongo_services.schema.diff.validators import same_query
+from djongo_services.schema.operations import BuildIndexes
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.violators import Violator, count_violators, find_violators
@@ -64,13 +66,17 @@ def make_plan(
         if progress is not None:
             progress(Progress(collection=spec.name, phase="violators", done=0))
         violators[spec.name] = count_violators(database[spec.name], spec.validator or {})
-    return diff(
+    compare = partial(
+        diff,
         catalog,
         specs,
         indexes=policy.indexes,
         validation=policy.validation,
         violators=violators,
     )
+    plan = compare()
+    empty = set(_empty(database, plan))
+    return compare(empty=empty) if empty else plan
 
 
 def list_violations(
@@ -87,6 +93,14 @@ def list_violations(
                 database, spec.name, spec.validator, limit=limit, checks=spec.checks
             )
             yield Violations(collection=spec.name, count=count, examples=tuple(found))
+
+
+def _empty(database: Database[Document], plan: Plan) -> Iterator[str]:
+    """Of the collections where documents could expire by a new TTL index, those without any."""
+    builds = [step for step in plan.operations if isinstance(step, BuildIndexes) and step.expires]
+    for name in dict.fromkeys(build.collection for build in builds):
+        if database[name].find_one({}, {"_id": True}) is None:
+            yield name
 
 
 def _to_count(

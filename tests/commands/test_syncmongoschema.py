@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -174,6 +175,20 @@ class TestDestructive:
     def test_is_done_when_allowed(self, unmanaged):
         assert sync("--prune", "drop", "--allow-destructive", "--noinput").code == 0
         assert "nobodys" not in indexes(unmanaged)["books"]
+
+    def test_old_documents_expire_only_when_allowed(self, library):
+        library.visits.insert_one({"_id": 1, "at": datetime(2000, 1, 1)})
+        refused = sync()
+        assert refused.code == 2
+        assert "«visits: build index visit_ttl {at: 1}»; nothing was done" in refused.stderr
+        assert indexes(library) == {"visits": {"_id_"}}
+        assert sync("--allow-destructive", "--noinput").code == 0
+        assert "visit_ttl" in indexes(library)["visits"]
+
+    def test_where_nothing_can_expire_nothing_is_destroyed(self, library):
+        library.create_collection("visits")
+        assert sync().code == 0
+        assert "visit_ttl" in indexes(library)["visits"]
 
     def test_an_index_in_use_needs_its_name(self, unmanaged):
         unmanaged.books.find_one({"pages": 1})

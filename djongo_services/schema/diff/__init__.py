@@ -6,7 +6,7 @@ database to which its plan was applied gives an empty plan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from djongo_services.introspection.catalog import Catalog, Collection
@@ -27,11 +27,13 @@ def diff(
     indexes: IndexPolicy | None = None,
     validation: ValidationPolicy | None = None,
     violators: Mapping[str, int] | None = None,
+    empty: Container[str] = (),
 ) -> Plan:
     """What has to be done so that ``catalog`` becomes what ``specs`` say.
 
     ``violators`` counts, by collection, the documents that the wanted validator refuses; where it
     does not tell, a validator that is set or changed begins as ``moderate`` and ``warn``.
+    ``empty`` are collections without documents, none of which could expire.
     Collections that no spec names are left alone.
     """
     known = {collection.name: collection for collection in catalog.collections}
@@ -50,7 +52,13 @@ def diff(
             continue
         changes += diff_options(found, spec)
         changes += diff_validator(found, spec, validator, count)
-        result = diff_indexes(found, spec.indexes, catalog.server, indexes or IndexPolicy())
+        result = diff_indexes(
+            found,
+            spec.indexes,
+            catalog.server,
+            indexes or IndexPolicy(),
+            empty=spec.name in empty,
+        )
         changes += result.changes
         notes += result.notes
     return Plan(

@@ -55,9 +55,14 @@ def diff_indexes(
     wanted: tuple[IndexSpec, ...],
     server: Abilities,
     policy: IndexPolicy,
+    *,
+    empty: bool = False,
 ) -> IndexChanges:
-    """Match what is wanted with what is there, by name first and by meaning second."""
-    return _IndexDiff(collection, wanted, server, policy).result()
+    """Match what is wanted with what is there, by name first and by meaning second.
+
+    ``empty`` tells that the collection has no documents, where its statistics do not.
+    """
+    return _IndexDiff(collection, wanted, server, policy, empty).result()
 
 
 class _IndexDiff:
@@ -67,8 +72,10 @@ class _IndexDiff:
         wanted: tuple[IndexSpec, ...],
         server: Abilities,
         policy: IndexPolicy,
+        empty: bool,
     ) -> None:
         self.collection = collection
+        self.empty = empty
         self.server = server
         self.policy = policy
         self.inherited: Mapping[str, Any] | None = collection.options.get("collation")
@@ -194,8 +201,8 @@ class _IndexDiff:
 
     def _expires(self, spec: IndexSpec) -> bool:
         statistics = self.collection.statistics
-        filled = statistics is None or statistics.count != 0
-        return self._ttl(spec) is not None and filled
+        empty = self.empty or (statistics is not None and statistics.count == 0)
+        return self._ttl(spec) is not None and not empty
 
     def _differences(self, spec: IndexSpec, index: Index) -> str:
         wanted, found = normal_spec(spec), normal_index(index)
