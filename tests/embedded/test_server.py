@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distribution
@@ -255,13 +254,6 @@ def test_openssl_is_given_to_mongod_alone(tmp_path: Path):
     ]
     done = subprocess.run([WHEELS_MONGOD, "--version"], env=environment, check=True)
     assert done.returncode == 0
-
-
-def test_a_start_is_fast(mongodb_server: MongoServer):
-    """Well under a second on an idle machine; the bound leaves room for a busy one."""
-    started = time.monotonic()
-    with MongoServer():
-        assert time.monotonic() - started < 5
 
 
 def test_a_stopped_server_refuses_connections():

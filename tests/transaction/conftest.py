@@ -94,19 +94,30 @@ def committed(collection: Collection[Any]) -> int:
 
 
 @contextmanager
-def failing(client: MongoClient[Any], *commands: str, times: int, **how: Any) -> Iterator[None]:
-    """The server's fail point: ``failing(client, "insert", times=1, errorCode=112)``."""
+def failing(
+    client: MongoClient[Any], *commands: str, times: int, **how: Any
+) -> Iterator[Callable[[], None]]:
+    """The server's fail point: ``failing(client, "insert", times=1, errorCode=112)``.
+
+    Gives a function that waits, in the calling thread, until a command has met it.
+    """
     with client.start_session() as session:
-        client.admin.command(
+        before: int = client.admin.command(
             {
                 "configureFailPoint": "failCommand",
                 "mode": {"times": times},
                 "data": {"failCommands": list(commands), **how},
             },
             session=session,
-        )
+        )["count"]
+
+        def wait_until_met() -> None:
+            wait = {"waitForFailPoint": "failCommand", "timesEntered": before + 1}
+            with client.start_session() as own:
+                client.admin.command({**wait, "maxTimeMS": 20_000}, session=own)
+
         try:
-            yield
+            yield wait_until_met
         finally:
             client.admin.command(
                 {"configureFailPoint": "failCommand", "mode": "off"}, session=session

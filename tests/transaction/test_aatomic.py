@@ -280,9 +280,9 @@ async def test_a_commit_that_was_sent_is_waited_for(
 
     with failing(
         outside.client, "commitTransaction", times=1, blockConnection=True, blockTimeMS=200
-    ):
+    ) as wait_until_met:
         task = asyncio.create_task(work())
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(wait_until_met)
         task.cancel()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -316,13 +316,20 @@ def test_an_interrupt_in_the_first_operation(mongo: Mongo, outside: Mongo) -> No
 
     ran: list[str] = []
     mongo.command("ping")
-    with failing(outside.client, "insert", times=1, blockConnection=True, blockTimeMS=300):
-        timer = threading.Timer(0.1, _thread.interrupt_main)
-        timer.start()
+    with failing(
+        outside.client, "insert", times=1, blockConnection=True, blockTimeMS=300
+    ) as wait_until_met:
+
+        def interrupt() -> None:
+            wait_until_met()
+            _thread.interrupt_main()
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
         with pytest.raises(KeyboardInterrupt), atomic():
             on_rollback(lambda: ran.append("rolled back"))
             mongo.a.insert_one({})
-        timer.join()
+        thread.join()
     time.sleep(0.3)  # longer than the server holds the late operation back
     assert ran == ["rolled back"]
     assert open_transactions(outside.client) == 0
@@ -349,10 +356,12 @@ async def test_many_blocks_at_once(async_mongo: AsyncMongo, outside: Mongo) -> N
 async def test_a_cancelled_waiter_lets_the_next_one_in(
     async_mongo: AsyncMongo, outside: Mongo
 ) -> None:
-    with failing(outside.client, "insert", times=1, blockConnection=True, blockTimeMS=150):
+    with failing(
+        outside.client, "insert", times=1, blockConnection=True, blockTimeMS=300
+    ) as wait_until_met:
         async with aatomic():
             inside = asyncio.create_task(async_mongo.a.insert_one({"_id": "inside"}))
-            await asyncio.sleep(0.05)
+            await asyncio.to_thread(wait_until_met)
             cancelled = asyncio.create_task(async_mongo.a.insert_one({"_id": "cancelled"}))
             waiting = asyncio.create_task(async_mongo.a.insert_one({"_id": "waiting"}))
             thread = asyncio.create_task(
