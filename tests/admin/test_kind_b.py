@@ -21,7 +21,15 @@ names = list(Permission.objects.filter(content_type__app_label="djongo_services"
 client = Client()
 client.force_login(User.objects.create_superuser("root"))
 one = "/admin/djongo_services/collection/archive_2Fnotes/"
-statuses = [client.get(path).status_code for path in (
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+def get(path):
+    with CaptureQueriesContext(connection) as queries:
+        status = client.get(path).status_code
+    most.append(len(queries))
+    return status
+most = []
+statuses = [get(path) for path in (
     "/admin/", "/admin/djongo_services/collection/", one + "change/", one + "schema/",
     one + "validator/", one + "plan/", one + "history/", "/admin/djongo_services/transaction/",
     "/admin/djongo_services/collection/plan/", "/admin/djongo_services/collection/runs/",
@@ -30,7 +38,7 @@ from djongo_services.admin.indexes import digest_of
 hidden = client.post(one + f"index/{digest_of('by_n')}/hide/").status_code
 profiled = client.post(one + "schema/start/", {"depth": "sample"}).status_code
 log = client.get(one + "history/").content.decode()
-print(json.dumps([names, statuses, hidden, profiled, "hide index by_n" in log]))
+print(json.dumps([names, statuses, max(most), hidden, profiled, "hide index by_n" in log]))
 """
 
 
@@ -45,7 +53,7 @@ def test_pages_permissions_and_log(django_sql: RunDjango, database: Database[Any
         env={"ADMIN_TEST_DATABASE": database.name},
     )
     assert done.returncode == 0, done.stderr
-    names, statuses, hidden, profiled, logged = json.loads(done.stdout.splitlines()[-1])
+    names, statuses, queries, hidden, profiled, logged = json.loads(done.stdout.splitlines()[-1])
     assert names == [
         "change_collection",
         "delete_collection",
@@ -53,6 +61,7 @@ def test_pages_permissions_and_log(django_sql: RunDjango, database: Database[Any
         "view_transaction",
     ]
     assert statuses == [200] * 10
+    assert queries <= 4  # the user, and on the history page the content type and the entries
     assert (hidden, profiled, logged) == (302, 302, True)
     assert database.notes.index_information()["by_n"]["hidden"]
 
