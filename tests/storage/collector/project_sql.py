@@ -23,5 +23,4 @@ DJONGO_SERVICES = {
             "NAME": os.environ["COLLECTOR_DATABASE"],
         }
     },
-    "STORAGE": {"REFERENCES": os.environ.get("COLLECTOR_REFERENCES", "").split()},
 }

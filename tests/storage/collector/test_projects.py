@@ -1,0 +1,166 @@
+"""``gridfs_gc`` in processes of their own, in projects of both kinds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from djongo_services.lease import COLLECTION
+from djongo_services.storage.collector import list_runs
+from tests.storage.collector.by_hand import filenames, make_bucket, object_id, put, put_chunks
+
+ROOT = Path(__file__).parents[3]
+SQL, BACKEND = (f"tests.storage.collector.project_{kind}" for kind in ("sql", "backend"))
+WAITING = "tests.storage.collector.providers.waiting"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def environment(database, mongodb_server, tmp_path):
+    make_bucket(database)
+    return {
+        **os.environ,
+        "DJONGO_SERVICES_TEST_URI": mongodb_server.uri,
+        "COLLECTOR_DATABASE": database.name,
+        "COLLECTOR_SQLITE": str(tmp_path / "db.sqlite3"),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+@pytest.fixture
+def django(environment) -> Run:
+    """``django(SQL, "gridfs_gc", "--check")``, or ``django(SQL, code="...")``."""
+
+    def run(settings: str, *arguments: str, code: str | None = None) -> Any:
+        what = ["-m", "django", *arguments]
+        if code is not None:
+            what = ["-c", f"import django; django.setup()\n{code}"]
+        return subprocess.run(
+            [sys.executable, *what],
+            env={**environment, "DJANGO_SETTINGS_MODULE": settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def test_rows_and_their_history_on_sql(database, django):
+    """Through a real django-simple-history, whose rows are text and no files."""
+    refused = django(SQL, "gridfs_gc", "--noinput", "--older-than", "0s")
+    assert refused.returncode == 2
+    assert "chronicle.Treaty.scan: the database 'default' has no table" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert django(SQL, "migrate", "--run-syncdb", "--verbosity", "0").returncode == 0
+    saved = django(
+        SQL,
+        code="""
+from django.core.files.base import ContentFile
+from tests.storage.collector.chronicle.models import Treaty
+treaty = Treaty()
+for name in ("first", "second", "third"):
+    treaty.scan.save(name, ContentFile(name.encode()))
+Treaty.history.filter(scan="second").delete()
+""",
+    )
+    assert saved.returncode == 0, saved.stderr
+    put_chunks(database, object_id())
+    result = django(SQL, "gridfs_gc", "--noinput", "--older-than", "0s", "--format", "json")
+    assert result.returncode == 0, result.stderr
+    (bucket,) = json.loads(result.stdout)["buckets"]
+    assert {each["kind"]: each["count"] for each in bucket["found"]} == {
+        "orphan-chunks": 1,
+        "broken": 0,
+        "unreferenced": 1,
+        "superseded": 0,
+        "stale-uploads": 0,
+    }
+    assert filenames(database) == ["treaties/first", "treaties/third"]
+
+
+def test_documents_on_mongodb(database, django):
+    for name in ("folders", "novels"):
+        database.create_collection(name)
+    for name in ("cover", "unreferenced"):
+        put(database, name)
+    database.folders.insert_one({"cover": {"File": "cover"}})
+    refused = django(BACKEND, "gridfs_gc", "--check")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "shelf.Novel.chapters" in refused.stderr
+    result = django(BACKEND, "gridfs_gc", "--noinput", "--ignore-model", "shelf.Novel")
+    assert result.returncode == 0, result.stderr
+    assert filenames(database) == ["cover"]
+
+
+@pytest.fixture
+def waiting(environment, tmp_path):
+    """A run in a process of its own that waits until the test lets it go on."""
+    processes = []
+
+    def start() -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "django", "gridfs_gc", "--noinput"],
+            env={
+                **environment,
+                "DJANGO_SETTINGS_MODULE": "tests.storage.collector.project_alone",
+                "COLLECTOR_REFERENCES": WAITING,
+                "COLLECTOR_FOLDER": str(tmp_path),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        while not (tmp_path / "asked").exists():
+            assert process.poll() is None, process.communicate()
+            threading.Event().wait(0.02)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+class TestEnds:
+    def test_ctrl_c(self, database, waiting, tmp_path):
+        put(database, "a")
+        process = waiting()
+        process.send_signal(signal.SIGINT)
+        (tmp_path / "answer").touch()
+        stdout, stderr = process.communicate(timeout=60)
+        assert (process.returncode, stdout) == (130, "")
+        assert stderr.endswith(
+            "Interrupted: what was done stays done; gridfs_gc --resume goes on.\n"
+        )
+        assert list_runs(database, "fs")[0].status == "interrupted"
+        assert (filenames(database), database[COLLECTION].count_documents({})) == (["a"], 0)
+
+    def test_a_killed_run_is_told_to_the_next(self, database, waiting, django):
+        put(database, "a")
+        process = waiting()
+        process.kill()
+        process.communicate()
+        assert list_runs(database, "fs")[0].status == "running"
+        locked = django("tests.storage.collector.project_alone", "gridfs_gc", "--noinput")
+        assert locked.returncode == 3
+        assert f"process {process.pid} on" in locked.stderr
+        database[COLLECTION].delete_many({})  # As when it ran out.
+        resumed = django(
+            "tests.storage.collector.project_alone", "gridfs_gc", "--noinput", "--resume"
+        )
+        assert resumed.returncode == 0, resumed.stderr
+        (only,) = list_runs(database, "fs")
+        assert only.status == "done"
