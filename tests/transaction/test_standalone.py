@@ -7,6 +7,8 @@ from __future__ import annotations
 import logging
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 
 from djongo_services.connections import connections
+from djongo_services.embedded import MongoServer
+from djongo_services.embedded.addresses import free_port
 from djongo_services.embedded.binary import find_binary
 from djongo_services.transaction import (
     TransactionManagementError,
@@ -27,14 +31,13 @@ from djongo_services.transaction import (
 )
 
 
-@pytest.fixture(scope="module")
-def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URI of a mongod that is no replica set."""
-    folder = tmp_path_factory.mktemp("standalone")
+@contextmanager
+def run_standalone(folder: Path) -> Iterator[int]:
+    """The port of a mongod that is no replica set."""
     binary = find_binary(None, folder / "libraries")
     (folder / "data").mkdir()
     command = [str(binary.path), "--dbpath", str(folder / "data"), "--bind_ip", "127.0.0.1"]
-    port = _free_port()
+    port = free_port()
     log = (folder / "log").open("wb")
     server = subprocess.Popen(
         [*command, "--port", str(port), "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"],
@@ -45,11 +48,18 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         with MongoClient(f"mongodb://127.0.0.1:{port}/", serverSelectionTimeoutMS=30_000) as client:
             client.admin.command("ping")
-        yield f"mongodb://127.0.0.1:{port}/"
+        yield port
     finally:
         server.kill()
         server.wait()
         log.close()
+
+
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of one that all tests share."""
+    with run_standalone(tmp_path_factory.mktemp("standalone")) as port:
+        yield f"mongodb://127.0.0.1:{port}/"
 
 
 @pytest.fixture
@@ -117,11 +127,29 @@ async def test_single_document_atomicity_with_asyncio(configure: Any) -> None:
     await connections["default"].aclose()
 
 
+def test_a_server_that_becomes_a_replica_set(tmp_path: Path, settings: Any) -> None:
+    """What a server can do is found out again when it is another one."""
+    with run_standalone(tmp_path) as port:
+        entry = {"HOST": f"mongodb://127.0.0.1:{port}/", "NAME": "converted"}
+        settings.DJONGO_SERVICES = {"CONNECTIONS": {"default": entry}}
+        with pytest.raises(TransactionsUnsupported), atomic():
+            pass
+        assert not connections["default"].abilities.transactions
+    with MongoServer(port=port):
+        connections["default"].database.a.find_one()  # the driver finds the new one
+        with pytest.raises(ZeroDivisionError), atomic():
+            connections["default"].database.a.insert_one({})
+            raise ZeroDivisionError
+        assert connections["default"].database.a.count_documents({}) == 0
+        assert connections["default"].abilities.transactions
+        connections.close_all()
+
+
 def test_a_server_that_cannot_be_reached(settings: Any) -> None:
     settings.DJONGO_SERVICES = {
         "CONNECTIONS": {
             "default": {
-                "HOST": f"mongodb://127.0.0.1:{_free_port()}/",
+                "HOST": f"mongodb://127.0.0.1:{free_port()}/",
                 "NAME": "nowhere",
                 "OPTIONS": {"serverSelectionTimeoutMS": 50},
             }
@@ -130,11 +158,3 @@ def test_a_server_that_cannot_be_reached(settings: Any) -> None:
     with pytest.raises(ConnectionFailure), atomic():
         pass
     connections.close_all()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
