@@ -159,7 +159,7 @@ def test_invalid_utf8_and_dates_out_of_range_are_read(matrix_database: Documents
     collection.insert_many({"_id": n} for n in range(200))
     good = bson.encode({"_id": 1000, "text": "ab"})
     collection.insert_one(RawBSONDocument(good.replace(b"ab\0", b"\xff\xfe\0")))
-    named = bson.encode({"_id": 1001, "kk": 1})
+    named = bson.encode({"_id": 1001, "kk": 1, "in": {"kk": 1}})
     collection.insert_one(RawBSONDocument(named.replace(b"kk\0", b"\xff\xfe\0")))
     collection.insert_one({"_id": 1002, "when": bson.datetime_ms.DatetimeMS(2**62)})
 
@@ -169,6 +169,8 @@ def test_invalid_utf8_and_dates_out_of_range_are_read(matrix_database: Documents
     assert result["text"].types["string"].count == 1
     assert result["when"].types["date"].count == 1
     assert result["\\\\xff\\\\xfe"].types["int"].count == 1
+    schema = json_schema(result)
+    assert collection.count_documents({"$nor": [{"$jsonSchema": schema}]}) == 0
 
 
 def test_symbols_and_other_old_types_are_told_apart(database: Documents) -> None:

@@ -6,6 +6,7 @@ that it would read as a path in ``patternProperties``, and a bounded depth.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +26,8 @@ what lies deeper is not constrained."""
 _ENUMERABLE: Final = frozenset(
     {"string", "int", "long", "double", "decimal", "bool", "objectId", "date", "null"}
 )
+
+_BYTE: Final = re.compile(r"\\x[89a-f][0-9a-f]")
 
 
 def json_schema(profile: Profile, *, closed: bool = True) -> Schema:
@@ -87,14 +90,17 @@ class _Writer:
             "patternProperties": patterns,
         }
         schema = {keyword: content for keyword, content in keywords.items() if content}
-        return schema if others is True else {**schema, "additionalProperties": others}
+        names = (field.path[-1] for field in fields)
+        if others is True or any(isinstance(name, str) and _is_broken(name) for name in names):
+            return schema
+        return {**schema, "additionalProperties": others}
 
     def _required(self, fields: Iterable[Field]) -> list[str]:
         """Plain names only: the server reads a dot in ``required`` as a path."""
         if not self.proven:
             return []
         names = (field.path[-1] for field in fields if field.missing == 0)
-        return [name for name in names if isinstance(name, str) and is_plain(name)]
+        return [name for name in names if isinstance(name, str) and _is_listable(name)]
 
     def field(self, field: Field, depth: int) -> Schema:
         types = sorted({server_type(name) for name in field.types})
@@ -135,6 +141,16 @@ class _Writer:
             return []
         found = [value for value, _ in values.enum]
         return [*found, None] if "null" in field.types and None not in found else found
+
+
+def _is_listable(name: str) -> bool:
+    return is_plain(name) and not _is_broken(name)
+
+
+def _is_broken(name: str) -> bool:
+    """Whether it seems to show the bytes of a name that is not UTF-8. No schema can list such a
+    name, so the object that has it stays open."""
+    return _BYTE.search(name) is not None
 
 
 def _exactly(name: str) -> str:
