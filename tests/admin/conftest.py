@@ -76,6 +76,7 @@ def rows(page: str) -> list[str]:
 
 
 def read(markup: str) -> str:
+    markup = markup.replace("<wbr>", "")
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", markup))).strip()
 
 
