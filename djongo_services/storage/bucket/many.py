@@ -44,14 +44,15 @@ def upload_many(
         if complete is not None:
             for document in files:
                 complete(document)
-        _store(layout, files, chunks, rename)
+        store(layout, files, chunks, rename)
         stored.extend(StoredFile.from_document(document) for document in files)
     return stored
 
 
-def _store(
+def store(
     layout: Layout[Any], files: list[Document], chunks: list[Document], rename: Change | None
 ) -> None:
+    """Files documents, and the chunks of them all. Nothing else may have their ids."""
     ids = [document["_id"] for document in files]
     within = joined(layout.client)
     primary = layout.primary()
@@ -69,7 +70,6 @@ def _store(
         if within is None and (primary is None or layout.primary() != primary):
             _check_nothing_lost(layout, ids, len(chunks), files[0]["filename"])
     except BaseException:
-        # Their ids are new: nothing of anybody else is removed.
         _remove(layout, ids)
         raise
 

@@ -18,7 +18,7 @@ from djongo_services.lease import Lease
 from djongo_services.storage.bucket import StoredFile, removing
 from djongo_services.storage.bucket.chunking import Document
 from djongo_services.storage.codecs import plain_size
-from djongo_services.storage.djongo.copying import Stopped, copy
+from djongo_services.storage.djongo.copying import BATCH, Stopped, copy, copy_small, is_small
 from djongo_services.storage.djongo.originals import Original, nameless, pages
 from djongo_services.storage.djongo.report import EXAMPLES, MovedBucket, MoveReport, Problem
 from djongo_services.storage.djongo.standing import Standing, Wanted, same_content
@@ -161,11 +161,13 @@ class _Mover:
 
     def _move_page(self, page: Sequence[Original]) -> None:
         wanted = [list(self._wanted(original)) for original in page]
-        standing = Standing(self._new, [each for some in wanted for each in some])
-        self._remove_leftovers(standing, [each for some in wanted for each in some])
+        every = [each for some in wanted for each in some]
+        standing = Standing(self._new, every)
+        self._remove_leftovers(standing, every)
+        copied = self._copy_small(standing, every)
         finished: list[Any] = []
         for original, files in zip(page, wanted, strict=True):
-            arrived = [self._arrives(standing, each) for each in files]
+            arrived = [id(each) in copied or self._arrives(standing, each) for each in files]
             if len(files) == len(self._revisions(original)) and all(arrived):
                 self._counts["older"] += len(original.revisions) - len(files)
                 finished += [document["_id"] for document in original.revisions]
@@ -208,6 +210,25 @@ class _Mover:
         if ids and not self._order.dry_run:
             removing.remove_chunks(self._new.bucket.layout, ids)
 
+    def _copy_small(self, standing: Standing, wanted: Sequence[Wanted]) -> set[int]:
+        """Python's ids of those that were copied many at once; whatever is special is left."""
+        if self._order.dry_run:
+            return set()
+        copied: set[int] = set()
+        small = [each for each in wanted if standing.is_new(each) and is_small(each, self._new)]
+        for at in range(0, len(small), BATCH):
+            batch = small[at : at + BATCH]
+            if self._order.is_stopped:
+                break
+            try:
+                copy_small(self._old, batch, self._new)
+            except StorageError:
+                continue  # One by one it is told which of them it was.
+            copied |= {id(each) for each in batch}
+            for each in batch:
+                self._count_moved(each)
+        return copied
+
     def _arrives(self, standing: Standing, wanted: Wanted) -> bool:
         """Copy it, unless it is there; False when it stays."""
         if self._order.is_stopped:
@@ -225,9 +246,12 @@ class _Mover:
         except StorageError as error:
             self._stays(wanted.name, wanted.stored.id, str(error))
             return False
+        self._count_moved(wanted)
+        return True
+
+    def _count_moved(self, wanted: Wanted) -> None:
         self._counts["moved"] += 1
         self._counts["moved_bytes"] += plain_size(wanted.stored)
-        return True
 
     def _is_there_anyway(self, standing: Standing, wanted: Wanted) -> bool:
         """By somebody else's hand, or as one more name of equal content."""

@@ -60,15 +60,17 @@ class Standing:
 
     def other(self, wanted: Wanted) -> StoredFile | None:
         """The current one of the files that have its name and are no copies of its revisions."""
-        named = self._named.get(self._new.full_name(wanted.name), ())
-        own = self._own[wanted.name]
-        others = [each for each in named if key_of(each["_id"]) not in own]
+        others = self._others(wanted)
         return StoredFile.from_document(others[-1]) if others else None
 
     def is_free(self, wanted: Wanted) -> bool:
         """Whether nothing has its id."""
         key = key_of(wanted.stored.id)
         return key not in self._copies and key not in self._trashed
+
+    def is_new(self, wanted: Wanted) -> bool:
+        """Whether nothing has its id or its name."""
+        return self.is_free(wanted) and not self._others(wanted)
 
     def obstacle(self, wanted: Wanted) -> str | None:
         """Why it cannot be copied, in a sentence; None when it can."""
@@ -77,9 +79,13 @@ class Standing:
             return "The new storage has another file with its id."
         if key in self._trashed:
             return "A file with its id is in the trash of the new bucket; restore or purge it."
-        if self.other(wanted):
+        if self._others(wanted):
             return "The new storage has another file of its name."
         return None
+
+    def _others(self, wanted: Wanted) -> list[dict[str, Any]]:
+        named = self._named.get(self._new.full_name(wanted.name), ())
+        return [each for each in named if key_of(each["_id"]) not in self._own[wanted.name]]
 
 
 def same_content(old: GridFSStorage, a: StoredFile, new: GridFSStorage, b: StoredFile) -> bool:

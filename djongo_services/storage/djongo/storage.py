@@ -18,8 +18,10 @@ from django.utils.encoding import filepath_to_uri
 from djongo_services.connections import DEFAULT_ALIAS, connections
 from djongo_services.storage.async_gridfs import AsyncGridFSFile
 from djongo_services.storage.bucket import Bucket, StoredFile
+from djongo_services.storage.bucket.indexes import ensure_indexes
 from djongo_services.storage.codecs import plain_size
 from djongo_services.storage.djongo.folders import Folders, Place, check_length
+from djongo_services.storage.encoding import IterableFile
 from djongo_services.storage.errors import NoFile
 from djongo_services.storage.files import GridFSFile
 from djongo_services.storage.gridfs import GridFSStorage
@@ -84,6 +86,16 @@ class DjongoGridFSStorage(Storage):
             opened = storage._open(place.filename, mode)
         opened.name = name
         return opened
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """``content`` may also be an iterable of bytes, such as a generator."""
+        # Before a transaction looks at the bucket: afterwards it could not use a new index.
+        storage, _ = self._at(content.name if name is None else name)
+        ensure_indexes(storage.bucket.layout)
+        if not hasattr(content, "chunks") and not hasattr(content, "read"):
+            content = IterableFile(content, name)
+        saved: str = super().save(name, content, max_length=max_length)
+        return saved
 
     def _save(self, name: str, content: Any) -> str:
         storage, place = self._at(name)

@@ -19,8 +19,14 @@ from djongo_services.connections import connections
 from djongo_services.introspection.progress import Progress
 from djongo_services.lease import Lease, Locked
 from djongo_services.storage import GridFSStorage, StorageError
-from djongo_services.storage.djongo import DjongoGridFSStorage, move_djongo_files, originals
+from djongo_services.storage.djongo import (
+    DjongoGridFSStorage,
+    move_djongo_files,
+    moving,
+    originals,
+)
 from djongo_services.storage.djongo.moving import LEASE
+from djongo_services.storage.djongo.standing import Standing
 from djongo_services.transaction import atomic
 from tests.storage.djongo.conftest import Put
 from tests.transaction.conftest import failing
@@ -388,24 +394,32 @@ def test_a_server_that_fails_leaves_what_can_go_on(
     assert contents(new) == {**FILES, "there.txt": b"so that the bucket is there"}
 
 
+@pytest.mark.parametrize("size", [3, 300_000])
+@pytest.mark.parametrize("options", [{}, {"deduplicate": True}, {"allow_overwrite": True}], ids=str)
 def test_somebody_else_takes_the_name_meanwhile(
-    old: DjongoGridFSStorage, new: GridFSStorage, put: Put, monkeypatch: Any
+    old: DjongoGridFSStorage, put: Put, monkeypatch: Any, options: dict[str, Any], size: int
 ) -> None:
-    put("a.txt", b"old")
-    publish = GridFSStorage._publish
+    new = GridFSStorage(**options)
+    put("a.txt", b"x" * size)
 
-    def later(self: GridFSStorage, stream: Any, document: Any) -> str:
-        monkeypatch.undo()
-        self.save("a.txt", ContentFile(b"faster"))
-        return publish(self, stream, document)
+    def look(*args: Any) -> Standing:
+        standing = Standing(*args)
+        new.save("a.txt", ContentFile(b"faster"))
+        return standing
 
-    monkeypatch.setattr(GridFSStorage, "_publish", later)
+    monkeypatch.setattr(moving, "Standing", look)
     report = move_djongo_files(old, new, delete_originals=True)
+    with new.open("a.txt") as file:
+        assert file.read() == b"faster"
+    if options.get("allow_overwrite"):
+        assert (report.moved, report.deleted, report.stayed) == (1, 1, 0)
+        return
     assert (report.moved, report.deleted, report.stayed) == (0, 0, 1)
     assert report.buckets[0].problems[0].reason == (
         "Somebody else stored a file of this name at the same time."
     )
-    assert contents(new) == {"a.txt": b"faster"}
+    assert new.bucket.files.count_documents({}) == 1
+    assert new.bucket.chunks.count_documents({}) == 1
     assert old.exists("a.txt")
 
 

@@ -274,3 +274,16 @@ def test_ids_are_kept_apart_from_names(old: DjongoGridFSStorage, put: Put) -> No
     id = put("a.txt", b"abc")
     assert isinstance(id, ObjectId)
     assert not old.exists(str(id))
+
+
+def test_generators_can_be_saved(old: DjongoGridFSStorage) -> None:
+    assert old.save("photos/a.txt", (b"x" for _ in range(3))) == "photos/a.txt"
+    assert read(old, "photos/a.txt") == b"xxx"
+
+
+def test_long_names_are_cut(old: DjongoGridFSStorage) -> None:
+    for _ in range(2):
+        name = old.save(f"photos/{'a' * 50}.txt", ContentFile(b"abc"), max_length=30)
+        assert len(name) <= 30
+        assert name.startswith("photos/aaa")
+        assert name.endswith(".txt")
