@@ -95,7 +95,8 @@ class AsyncGridFSFile:
             self._stream = self._storage.aread_range(self.stored, start, self.size)
         found = bytearray(self._left)
         try:
-            while len(found) < stop - start:
+            # With the last bytes it is read out, because what follows them proves them.
+            while not stop - start <= len(found) < self.size - start:
                 piece = await anext(self._stream, None)
                 if piece is None:
                     break

@@ -19,7 +19,6 @@ from djongo_services.storage.codecs import plain_size
 from djongo_services.storage.names import Location
 from djongo_services.storage.options import parse_options
 
-
 _BUCKET = re.compile(r"[^.$\0]+(\.[^.$\0]+)*")
 
 

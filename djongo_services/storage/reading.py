@@ -100,13 +100,19 @@ class StoredFileReader(io.RawIOBase):
         self._begin, self._window = self._position, memoryview(data)
 
     def _read_on(self, wanted: int, *, in_order: bool) -> bytes:
-        """At least ``wanted`` bytes, since pieces come as they are."""
+        """At least ``wanted`` bytes, since pieces come as they are.
+
+        With the last of them the stream is read out, because what follows them proves them.
+        """
         if not in_order or self._stream is None:
             self._drop_stream()
             self._stream = self._read_range(self._position, self.size)
         found = bytearray()
+        left = self.size - self._position
         try:
-            while len(found) < wanted and (piece := next(self._stream, None)) is not None:
+            while (
+                not wanted <= len(found) < left and (piece := next(self._stream, None)) is not None
+            ):
                 found += piece
         except BaseException:
             self._drop_stream()

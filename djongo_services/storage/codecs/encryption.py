@@ -61,10 +61,12 @@ class AesGcm(Codec):
         block = _block(record)
         first, after = start // block, max(1, -(-stop // block))
         last = max(1, -(-size // block))
-        stage = _Decrypt(self._cipher(record), block, first=first, to_the_end=after >= last)
+        to_the_end = after >= last
+        stage = _Decrypt(self._cipher(record), block, first=first, to_the_end=to_the_end)
         return Window(
             start=first * (block + TAG),
-            stop=min(length, after * (block + TAG)),
+            # What follows the last block should not be there, and fails.
+            stop=length if to_the_end else min(length, after * (block + TAG)),
             skip=start - first * block,
             stage=stage,
         )
