@@ -24,6 +24,9 @@ from djongo_services.conf import EXAMPLE, settings
 from djongo_services.connections import Connection
 from djongo_services.introspection.rendering.printable import printable
 
+_COMMAND = re.compile(r'execute command \{ (\w+): (?:"([^"]*)")?.*', re.DOTALL)
+"""How a refusal quotes the whole command, with filters and signatures."""
+
 AUTHENTICATION_FAILED = frozenset({18, 8000})
 """AuthenticationFailed, and AtlasError, under which Atlas answers wrong credentials."""
 
@@ -148,4 +151,10 @@ def _reason(error: Exception) -> str:
         text = str((error.details or {}).get("errmsg") or text)
     text = re.split(r", Timeout: |, full error: ", text)[0]
     text = re.sub(r" \(configured timeouts: [^)]*\)", "", text)
+    text = _COMMAND.sub(_named_command, text)
     return printable(text).rstrip(". ")
+
+
+def _named_command(quoted: re.Match[str]) -> str:
+    command, collection = quoted.groups()
+    return f"execute {command} on {collection}" if collection else f"execute {command}"

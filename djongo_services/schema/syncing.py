@@ -9,12 +9,13 @@ from typing import Any
 
 from pymongo.database import Database
 
+from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection import read_catalog
 from djongo_services.introspection.catalog import Catalog
 from djongo_services.introspection.progress import Progress, ProgressHook, Stop
 from djongo_services.schema.diff import IndexPolicy, ValidationPolicy, diff
 from djongo_services.schema.diff.validators import same_query
-from djongo_services.schema.operations import BuildIndexes
+from djongo_services.schema.operations import BuildIndexes, DropIndex
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.violators import Violator, count_violators, find_violators
@@ -28,6 +29,10 @@ class Policy:
 
     indexes: IndexPolicy = field(default_factory=IndexPolicy)
     validation: ValidationPolicy = field(default_factory=ValidationPolicy)
+
+
+class UnknownIndex(DjongoServicesError):
+    """An index was named for dropping that is not there, or that a model declares."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +57,8 @@ def make_plan(
 
     With ``count``, violators of every validator that is to be set, changed or could be tightened
     are counted first, one scan on the server for each such collection; without, a validator that
-    waits for its violators to be mended is left as it is. Raises PyMongo's errors.
+    waits for its violators to be mended is left as it is. Raises PyMongo's errors, and UnknownIndex
+    for what the policy names.
     """
     specs, policy = tuple(specs), policy or Policy()
     names = [spec.name for spec in specs]
@@ -75,6 +81,7 @@ def make_plan(
         violators=violators,
     )
     plan = compare()
+    _check_named(plan, policy.indexes)
     empty = set(_empty(database, plan))
     return compare(empty=empty) if empty else plan
 
@@ -93,6 +100,20 @@ def list_violations(
                 database, spec.name, spec.validator, limit=limit, checks=spec.checks
             )
             yield Violations(collection=spec.name, count=count, examples=tuple(found))
+
+
+def _check_named(plan: Plan, policy: IndexPolicy) -> None:
+    dropped = {
+        f"{step.collection}.{step.index.name}"
+        for step in plan.operations
+        if isinstance(step, DropIndex)
+    }
+    for name in policy.named:
+        if name not in dropped:
+            raise UnknownIndex(
+                f"{name!r} is no COLLECTION.INDEX that the models leave undeclared; --plan shows "
+                f"those under «Left alone»."
+            )
 
 
 def _empty(database: Database[Document], plan: Plan) -> Iterator[str]:

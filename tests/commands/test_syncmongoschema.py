@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from djongo_services.connections import connections
 from djongo_services.schema.applying import Lease
 from djongo_services.schema.signals import schema_synced
 from tests.commands.conftest import Result
+from tests.introspection.guarded import PASSWORD, guarded_server
 
 pytestmark = pytest.mark.django_db
 
@@ -196,6 +198,7 @@ class TestDestructive:
         assert "in use; name it to drop it" in kept.stdout
         options = ("--drop-index", "books.nobodys", "--allow-destructive", "--noinput")
         assert sync(*options).code == 0
+        assert "'books.nobodys' is no COLLECTION.INDEX" in sync(*options).stderr
         assert "nobodys" not in indexes(unmanaged)["books"]
 
 
@@ -257,6 +260,24 @@ def test_another_run_is_at_work(library):
     assert "Another run is changing the schema: process" in result.stderr
 
 
+def test_a_user_who_may_only_read(settings, tmp_path):
+    with guarded_server(tmp_path, "6.0") as server:
+        with server.user(roles=[{"role": "read", "db": "shop"}]):
+            uri = f"mongodb://someone:{PASSWORD}@127.0.0.1:{server.port}/"
+            settings.DJONGO_SERVICES = {
+                "CONNECTIONS": {"default": {"HOST": uri, "NAME": "shop"}},
+                "SCHEMA": {"MODELS": ["library"]},
+            }
+            assert sync("--check").code == 1
+            result = sync()
+            connections.close_all()
+    assert result.code == 2
+    assert result.stderr.splitlines()[-1].endswith(
+        " lacks a privilege: not authorized on shop to execute insert on djongo_services_leases. "
+        "Grant it, or use a connection of another user."
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -264,6 +285,10 @@ def test_another_run_is_at_work(library):
         (("--violations", "0"), "above 0"),
         (("--plan", "--check"), "not allowed with"),
         (("--prune", "all"), "invalid choice"),
+        (("--from-plan", "plan.json", "library"), "APP[.MODEL] does nothing together with --from"),
+        (("--history", "--prune", "drop"), "--prune does nothing together with --history"),
+        (("--violations", "1", "--validation", "off"), "--validation does nothing together"),
+        (("--drop-index", "books.nosuch"), "'books.nosuch' is no COLLECTION.INDEX that the models"),
     ],
 )
 def test_wrong_options(library, arguments, sentence):

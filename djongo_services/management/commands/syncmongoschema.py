@@ -35,7 +35,10 @@ from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.syncing import Policy, list_violations, make_plan
 from djongo_services.schema.target import models_of, select_specs, specs_for
 
-MODES = ("plan", "check", "from_plan", "rollback", "history", "violations")
+WITHOUT_MODELS = ("from_plan", "rollback", "history")
+"""Modes that say themselves what they are about."""
+POLICY = ("prune", "drop_index", "validation", "validation_action")
+"""Options that only matter where a plan is made."""
 
 
 class Command(ServiceCommand):
@@ -115,7 +118,7 @@ class Command(ServiceCommand):
         )
 
     def handle(self, *, labels: Sequence[str], database: str, **options: Any) -> None:
-        _check_options(options)
+        _check_options(labels, options)
         self.check_output(options["output"])
         connection = self.connect(database, verbosity=options["verbosity"])
         with self._describing(connection), stop_on_interrupt() as stop:
@@ -307,11 +310,23 @@ def _policy(options: dict[str, Any]) -> Policy:
     )
 
 
-def _check_options(options: dict[str, Any]) -> None:
+def _check_options(labels: Sequence[str], options: dict[str, Any]) -> None:
     if options["references"] and not options["check"]:
         raise _trouble("--references belongs to --check.")
     if options["violations"] is not None and options["violations"] < 1:
         raise _trouble(f"--violations is a number above 0, not {options['violations']}.")
+    for mode in (*WITHOUT_MODELS, "violations"):
+        if not options[mode]:
+            continue
+        given = [_flag(name) for name in POLICY if options[name] not in (None, "report", [])]
+        if labels and mode in WITHOUT_MODELS:
+            given.append("APP[.MODEL]")
+        if given:
+            raise _trouble(f"{given[0]} does nothing together with {_flag(mode)}; leave it out.")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _read_plan(path: Path, connection: Connection) -> Plan:
