@@ -25,6 +25,9 @@ from djongo_services.storage.collector.report import Status
 KEPT = 100
 """Runs; older ones are forgotten."""
 
+MARKS_KEPT = timedelta(days=90)
+"""How long it is known at least that a file was restored, whatever ages runs are told."""
+
 _RUNS: Document = {"_id": {"$type": "objectId"}}
 
 
@@ -124,7 +127,7 @@ class Journal:
                 "position": None,
             }
         )
-        self._forget_old(now - older_than)
+        self._forget_old(now - max(older_than, MARKS_KEPT))
         return run
 
     def take_up(self, run: ObjectId) -> None:

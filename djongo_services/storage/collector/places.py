@@ -122,11 +122,9 @@ class Places:
         )
 
 
-def buckets_of(database: Database[Any]) -> list[str]:
-    """The buckets of a database: names that have both collections."""
-    names = set(database.list_collection_names())
-    return sorted(
-        name.removesuffix(".files")
-        for name in names
-        if name.endswith(".files") and f"{name.removesuffix('.files')}.chunks" in names
-    )
+def buckets_of(database: Database[Any], *, half: bool = False) -> list[str]:
+    """The buckets of a database: names that have both collections, or with ``half`` one of them."""
+    names = database.list_collection_names()
+    files = {name.removesuffix(".files") for name in names if name.endswith(".files")}
+    chunks = {name.removesuffix(".chunks") for name in names if name.endswith(".chunks")}
+    return sorted((files | chunks if half else files & chunks) - {""})

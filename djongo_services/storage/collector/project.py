@@ -23,17 +23,17 @@ def buckets_for(connection: Connection, named: Iterable[str] = ()) -> list[str]:
 
     Raises BucketUnusable when one that was named is not there.
     """
-    there = buckets_of(connection.database)
+    whole, half = (buckets_of(connection.database, half=half) for half in (False, True))
     if chosen := list(dict.fromkeys(named)):
-        if missing := [name for name in chosen if name not in there]:
-            known = f"it has {', '.join(there)}" if there else "it has none"
+        if missing := [name for name in chosen if name not in half]:
+            known = f"it has {', '.join(whole)}" if whole else "it has none"
             raise BucketUnusable(
                 f"There is no bucket {missing[0]!r} in the database "
                 f"{connection.database_name!r}; {known}."
             )
         return chosen
-    of_storages = buckets_of_storages(connection.database_name, there)
-    return there if of_storages is None else of_storages
+    of_storages = buckets_of_storages(connection.database_name, half)
+    return whole if of_storages is None else of_storages
 
 
 def references_for(

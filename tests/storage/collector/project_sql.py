@@ -7,6 +7,7 @@ from tests.settings_sql import *  # noqa: F403
 INSTALLED_APPS = [
     *INSTALLED_APPS,  # noqa: F405
     "simple_history",
+    "reversion",
     "tests.storage.collector.shop",
     "tests.storage.collector.chronicle",
 ]

@@ -521,6 +521,17 @@ class TestUnusable:
         with pytest.raises(BucketUnusable, match="is a view, not a collection"):
             run(database)
 
+    def test_half_a_bucket(self, database):
+        """An upload that never ended has made no files; empty files have made no chunks."""
+        database["fs.chunks"].create_index([("files_id", 1), ("n", 1)], unique=True)
+        put_chunks(database, object_id())
+        assert counts(run(database, verify=True)) == {Kind.ORPHAN_CHUNKS: 1}
+        put(database, "a", b"", bucket="empty")
+        assert "empty.chunks" not in database.list_collection_names()
+        report = run(database, in_use("b"), bucket="empty")
+        assert counts(report) == {Kind.UNREFERENCED: 1}
+        assert run(database, verify=True, bucket="empty").is_clean
+
     def test_empty(self, fs):
         assert run(fs).is_clean
         assert run(fs, verify=True, older_than=GRACE).is_clean

@@ -57,24 +57,35 @@ def django(environment) -> Run:
     return run
 
 
-def test_rows_and_their_history_on_sql(database, django):
-    """Through a real django-simple-history, whose rows are text and no files."""
-    refused = django(SQL, "gridfs_gc", "--noinput", "--older-than", "0s")
-    assert refused.returncode == 2
-    assert "chronicle.Treaty.scan: the database 'default' has no table" in refused.stderr
-    assert "Traceback" not in refused.stderr
-    assert django(SQL, "migrate", "--run-syncdb", "--verbosity", "0").returncode == 0
-    saved = django(
-        SQL,
-        code="""
+SAVING = """
+import reversion
 from django.core.files.base import ContentFile
-from tests.storage.collector.chronicle.models import Treaty
+from tests.storage.collector.chronicle.models import Law, Treaty
+
 treaty = Treaty()
 for name in ("first", "second", "third"):
     treaty.scan.save(name, ContentFile(name.encode()))
 Treaty.history.filter(scan="second").delete()
-""",
-    )
+
+law = Law()
+for name in ("a", "b"):
+    with reversion.create_revision():
+        law.text.save(name, ContentFile(name.encode()))
+law.text.save("unversioned", ContentFile(b"c"))
+law.delete()
+"""
+
+
+def test_rows_and_their_history_on_sql(database, django):
+    """Through the real django-simple-history, whose rows are text, and django-reversion, whose
+    versions are serialized."""
+    refused = django(SQL, "gridfs_gc", "--noinput", "--older-than", "0s")
+    assert refused.returncode == 2
+    for model in ("chronicle.Treaty.scan", "chronicle.HistoricalTreaty.scan", "reversion.Version"):
+        assert f"{model}: the database 'default' has no table" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert django(SQL, "migrate", "--run-syncdb", "--verbosity", "0").returncode == 0
+    saved = django(SQL, code=SAVING)
     assert saved.returncode == 0, saved.stderr
     put_chunks(database, object_id())
     result = django(SQL, "gridfs_gc", "--noinput", "--older-than", "0s", "--format", "json")
@@ -83,11 +94,17 @@ Treaty.history.filter(scan="second").delete()
     assert {each["kind"]: each["count"] for each in bucket["found"]} == {
         "orphan-chunks": 1,
         "broken": 0,
-        "unreferenced": 1,
+        "unreferenced": 2,
         "superseded": 0,
         "stale-uploads": 0,
     }
-    assert filenames(database) == ["treaties/first", "treaties/third"]
+    assert filenames(database) == ["laws/a", "laws/b", "treaties/first", "treaties/third"]
+    put(database, "laws/c")
+    written = "from reversion.models import Version; Version.objects.update(format='xml')"
+    assert django(SQL, code=written).returncode == 0
+    refused = django(SQL, "gridfs_gc", "--check")
+    assert refused.returncode == 2
+    assert "it has versions in the format 'xml'; write a provider for them" in refused.stderr
 
 
 def test_documents_on_mongodb(database, django):

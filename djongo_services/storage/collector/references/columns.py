@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ class ColumnSource:
         return f"{self.model._meta.label}.{self.field} on {self.alias!r}"
 
     def probe(self) -> None:
-        with _explaining():
+        with explaining():
             # A query that fails inside of a transaction would take that with it.
             with transaction.atomic(using=self.alias):
                 list(self._names()[:1])
@@ -38,7 +39,7 @@ class ColumnSource:
     def referenced(self, names: Sequence[str]) -> set[str]:
         held = self.naming.held(name for name in names if self._can_hold(name))
         found: set[str] = set()
-        with _explaining():
+        with explaining():
             for some in self._pieces(list(held)):
                 asked = self._names().filter(**{f"{self.field}__in": some}).distinct()
                 found |= {held[each] for each in asked.iterator() if each in held}
@@ -59,15 +60,13 @@ class ColumnSource:
             yield names[at : at + min(size, AT_ONCE)]
 
 
-class _explaining:
-    """Turns what the ORM raises into Unreadable."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, exc_type: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, Error | ImproperlyConfigured):
-            raise Unreadable(first_line(error)) from error
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Turn what the ORM raises into Unreadable."""
+    try:
+        yield
+    except (Error, ImproperlyConfigured) as error:
+        raise Unreadable(first_line(error)) from error
 
 
 def first_line(error: BaseException) -> str:

@@ -30,6 +30,7 @@ from djongo_services.storage.collector.references.storages import (
     keeps_revisions,
     naming_in,
 )
+from djongo_services.storage.collector.references.versions import LABEL, version_sources
 
 STATIC_FILES = "staticfiles"
 """The alias in STORAGES whose files no field names."""
@@ -61,6 +62,8 @@ def find_references(
         for column, naming in named
         if column.model._meta.label_lower not in ignored
     ]
+    if LABEL.lower() not in ignored:
+        asked.append((LABEL, version_sources(named, tables)))
     asked += [(provider.label, [provider]) for provider in loaded]
     return References(
         sources=_answering(asked, bucket),
