@@ -42,6 +42,20 @@ def stop_on_interrupt() -> Iterator[Stop]:
         signal.signal(signal.SIGINT, previous)
 
 
+@contextmanager
+def plain_interrupts() -> Iterator[None]:
+    """Inside of :func:`stop_on_interrupt`, Ctrl-C is KeyboardInterrupt again: while a question
+    waits for its answer there is no work to end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
 def _leave() -> None:
     # Unwinding would wait for the threads that work, perhaps for a server that is gone.
     if sys.stderr.isatty():

@@ -16,7 +16,7 @@ from djongo_services.connections import Connection
 from djongo_services.introspection.progress import Stop
 from djongo_services.introspection.rendering.printable import printable
 from djongo_services.management.base import ExitCode, ServiceCommand
-from djongo_services.management.interruption import stop_on_interrupt
+from djongo_services.management.interruption import plain_interrupts, stop_on_interrupt
 from djongo_services.schema.applying import History, Interrupted, Locked, apply, inverses, roll_back
 from djongo_services.schema.applying.running import OperationRefused
 from djongo_services.schema.diff import IndexPolicy, ValidationPolicy
@@ -244,19 +244,24 @@ class Command(ServiceCommand):
         if not grave:
             return
         first = f"{grave[0].collection}: {printable(grave[0].words())}"
+        verb = "destroys" if len(grave) == 1 else "destroy"
         if not options["allow_destructive"]:
             raise _trouble(
-                f"{len(grave)} of {len(operations)} steps destroy something, the first is "
+                f"{len(grave)} of {len(operations)} steps {verb} something, the first is "
                 f"«{first}»; nothing was done. Add --allow-destructive to do them."
             )
         if options["noinput"]:
             return
         if not sys.stdin.isatty():
             raise _trouble("Nobody is there to ask; add --noinput to do destructive steps.")
-        self.stderr.write(f"{len(grave)} steps destroy something, the first is «{first}».", str)
+        steps = "step" if len(grave) == 1 else "steps"
+        said = f"{len(grave)} {steps} {verb} something, the first is «{first}»."
+        self.stderr.write(said, str)
         self.stderr.write("Go on? [y/N] ", str, ending="")
         self.stderr.flush()
-        if input().strip().lower() not in ("y", "yes"):
+        with plain_interrupts():
+            answer = input()
+        if answer.strip().lower() not in ("y", "yes"):
             raise _trouble("Nothing was done.")
 
     @contextmanager
