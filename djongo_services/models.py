@@ -2,7 +2,8 @@
 
 Their permissions say what a page lets people do: ``view`` look, ``change`` work on the server or
 change what can be changed back, ``delete`` what destroys something, ``add`` bring something new.
-The primary keys are texts, so that no project's choice of automatic keys matters to them.
+The primary keys are texts, so that no project's choice of automatic keys matters to them; the
+tables that they do not have are named, or Django would ask the database's engine for names.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ class Collection(models.Model):
 
     class Meta:
         managed = False
+        db_table = "djongo_services_collection"
         default_permissions = ("view", "change", "delete")
         verbose_name = _("collection")
         verbose_name_plural = _("collections")
@@ -36,6 +38,7 @@ class Transaction(models.Model):
 
     class Meta:
         managed = False
+        db_table = "djongo_services_transaction"
         default_permissions = ("view",)
         verbose_name = _("transaction")
         verbose_name_plural = _("transactions")
@@ -53,6 +56,7 @@ class File(models.Model):
 
     class Meta:
         managed = False
+        db_table = "djongo_services_file"
         default_permissions = ("add", "view", "change", "delete")
         verbose_name = _("file")
         verbose_name_plural = _("files")

@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "collection",
                 "verbose_name_plural": "collections",
+                "db_table": "djongo_services_collection",
                 "managed": False,
                 "default_permissions": ("view", "change", "delete"),
             },
@@ -25,6 +26,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "transaction",
                 "verbose_name_plural": "transactions",
+                "db_table": "djongo_services_transaction",
                 "managed": False,
                 "default_permissions": ("view",),
             },
@@ -35,6 +37,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "file",
                 "verbose_name_plural": "files",
+                "db_table": "djongo_services_file",
                 "managed": False,
                 "default_permissions": ("add", "view", "change", "delete"),
             },
