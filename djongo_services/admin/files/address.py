@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
+import bson
 from bson import ObjectId
 from bson.binary import UuidRepresentation
 from bson.codec_options import DatetimeConversion
@@ -29,6 +30,7 @@ _EXACT: JSONOptions = JSONOptions(
     json_mode=JSONMode.CANONICAL,
     uuid_representation=UuidRepresentation.UNSPECIFIED,
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+    tz_aware=True,
 )
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 
@@ -91,12 +93,12 @@ def parse(key: str, aliases: Iterable[str]) -> BucketAddress | FileAddress | Non
 
 
 def id_text(id: Any) -> str | None:
-    """None for one that is too long, or that JSON cannot hold."""
+    """None for one that is too long, or that no query can ask for."""
     if isinstance(id, ObjectId):
         return str(id)
     try:
         text: str = dumps(id, json_options=_EXACT)
-        text.encode("utf-8")
+        bson.encode({"": id})  # or no query could ask for it
     except (TypeError, ValueError, OverflowError, BSONError):
         return None
     return text if len(text) <= LONGEST_ID else None

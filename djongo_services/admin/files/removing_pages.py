@@ -57,9 +57,9 @@ class RemovingPages(FileActions):
             self.message_user(request, _("The file changed meanwhile; nothing was done."))
             return HttpResponseRedirect(self.page_of(address))
         self.log_deleted(request, address, name)
-        said = _("%(name)s is in the trash now.")
+        said = _("In the trash now: %(name)s")
         if for_good:
-            said = _("%(name)s was deleted for good.")
+            said = _("Deleted for good: %(name)s")
         self.message_user(request, said % {"name": name}, messages.SUCCESS)
         return HttpResponseRedirect(self.page_of(address.of_bucket))
 
@@ -79,7 +79,7 @@ class RemovingPages(FileActions):
             name,
             done,
             log=_("Restored from the trash."),
-            said=_("%(name)s was restored.") % {"name": name},
+            said=_("Restored: %(name)s") % {"name": name},
         )
         if done.trouble is None and found.value is not None and not found.value.document:
             return HttpResponseRedirect(self.page_of(address.of_bucket))
@@ -108,7 +108,7 @@ class RemovingPages(FileActions):
             return HttpResponseRedirect(self.page_of(address))
         name = filename_text(found.filename)
         self.log_deleted(request, address, name)
-        self.message_user(request, _("%(name)s was deleted for good.") % {"name": name})
+        self.message_user(request, _("Deleted for good: %(name)s") % {"name": name})
         return HttpResponseRedirect(self.page_of(address.of_bucket, state="trash"))
 
     def _deleting(

@@ -1,0 +1,1 @@
+"""An app whose pictures are in the bucket ``media`` of the connection ``archive``."""
