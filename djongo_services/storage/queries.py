@@ -19,11 +19,11 @@ def named(filename: str, *, shared: bool = False) -> dict[str, Any]:
 
 def named_or_within(filename: str, *, shared: bool = False) -> dict[str, Any]:
     """The same, or below the folder of that name."""
-    within = _within(f"{filename}/")
+    below = within(f"{filename}/")
     if not shared:
-        return {"$or": [named(filename), {"filename": within}]}
+        return {"$or": [named(filename), {"filename": below}]}
     further = _shared_within(f"{filename}/")
-    return {"$or": [*named(filename, shared=True)["$or"], {"filename": within}, further]}
+    return {"$or": [*named(filename, shared=True)["$or"], {"filename": below}, further]}
 
 
 def folder_contents(folder: str) -> list[dict[str, Any]]:
@@ -31,28 +31,28 @@ def folder_contents(folder: str) -> list[dict[str, Any]]:
 
     Answered from the index on filename; what lies deeper is passed over, not sent.
     """
-    return [{"$match": {"filename": _within(folder)}}, *_first_parts("$filename", folder)]
+    return [{"$match": {"filename": within(folder)}}, *_first_parts("$filename", folder)]
 
 
 def shared_folder_contents(folder: str) -> list[dict[str, Any]]:
     """The same of further names."""
-    within = _within(folder)
+    below = within(folder)
     return [
         {"$match": _shared_within(folder)},
         {"$project": {"_id": 0, "aliases": "$metadata.aliases"}},
         {"$unwind": "$aliases"},
-        {"$match": {"aliases.name": within}},
+        {"$match": {"aliases.name": below}},
         *_first_parts("$aliases.name", folder),
     ]
 
 
-def _within(folder: str) -> dict[str, Any]:
+def within(folder: str) -> dict[str, Any]:
     """All that begin with the folder, which ends with a slash: it is followed by a zero."""
     return {"$gte": folder, "$lt": f"{folder[:-1]}0"} if folder else {"$type": "string"}
 
 
 def _shared_within(folder: str) -> dict[str, Any]:
-    one = {"$elemMatch": {"name": _within(folder)}}
+    one = {"$elemMatch": {"name": within(folder)}}
     return {**_SHARED, "metadata.aliases": one, "metadata.aliases.name": {"$exists": True}}
 
 
