@@ -22,6 +22,7 @@ from pymongo.errors import DuplicateKeyError
 
 from djongo_services.connections import connections
 from djongo_services.introspection import read_catalog
+from djongo_services.schema.applying import apply
 from djongo_services.schema.diff import ValidationPolicy, diff
 from djongo_services.schema.diff.normal import normal_spec
 from djongo_services.schema.diff.validators import same_query
@@ -210,6 +211,29 @@ class TestSharedCollections:
 
         with pytest.raises(SpecConflict, match="differ in options collation"):
             collection_spec([Stranger, Word])
+
+
+@isolate_apps("tests.schema.apps.target")
+def test_one_index_under_two_names_is_made_once(matrix_database):
+    class Doubled(models.Model):
+        id = models.IntegerField(primary_key=True)
+        code = models.IntegerField()
+
+        class Meta:
+            app_label = "target"
+            indexes = [
+                models.Index(fields=["code"], name="first"),
+                models.Index(fields=["code"], name="second"),
+            ]
+
+    spec = collection_spec([Doubled])
+    (problem,) = spec.problems
+    assert (problem.subject, problem.reason) == (
+        "target.Doubled: index second",
+        "It is not created: first is the same index; leave one of them out.",
+    )
+    apply(matrix_database, diff(read_catalog(matrix_database), (spec,)))
+    assert set(matrix_database[spec.name].index_information()) == {"_id_", "first"}
 
 
 class TestModels:

@@ -21,7 +21,7 @@ from djongo_services.schema.mapping import model_schema
 from djongo_services.schema.options import create_arguments, options_of
 from djongo_services.schema.spec import CollectionSpec, IndexSpec, Problem
 from djongo_services.schema.target.declared import Declared, is_named
-from djongo_services.schema.target.merging import SpecConflict, merge, without_twins
+from djongo_services.schema.target.merging import SpecConflict, merge, named_twins, without_twins
 from djongo_services.schema.target.models import UnknownModel, models_of, select_specs
 from djongo_services.schema.target.recorded import record_indexes
 
@@ -58,7 +58,7 @@ def collection_spec(models: Sequence[type[Model]], *, backend: Any = None) -> Co
     :func:`~djongo_services.schema.mapping.to_document` does. Raises SpecConflict.
     """
     ordered = sorted(models, key=lambda model: (model._meta.proxy, not model._meta.managed))
-    spec = merge([_model_spec(model, backend) for model in ordered])
+    spec = _without_named_twins(merge([_model_spec(model, backend) for model in ordered]))
     if len(spec.indexes) < MOST_INDEXES:
         return spec
     problem = Problem(
@@ -66,6 +66,23 @@ def collection_spec(models: Sequence[type[Model]], *, backend: Any = None) -> Co
         reason=f"MongoDB allows {MOST_INDEXES - 1} beside the one on _id; leave some out.",
     )
     return replace(spec, problems=(*spec.problems, problem))
+
+
+def _without_named_twins(spec: CollectionSpec) -> CollectionSpec:
+    twins = named_twins(spec.indexes)
+    second = [twin for _, twin in twins]
+    problems = [
+        Problem(
+            subject=f"{twin.declared_by.partition('.Meta.')[0]}: index {twin.name}",
+            reason=f"It is not created: {first.name} is the same index; leave one of them out.",
+        )
+        for first, twin in twins
+    ]
+    return replace(
+        spec,
+        indexes=tuple(index for index in spec.indexes if index not in second),
+        problems=(*spec.problems, *problems),
+    )
 
 
 def _model_spec(model: type[Model], backend: Any) -> CollectionSpec:

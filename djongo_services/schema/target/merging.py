@@ -108,6 +108,16 @@ def without_twins(indexes: Sequence[IndexSpec]) -> tuple[IndexSpec, ...]:
     return tuple(index for index in indexes if index in kept)
 
 
+def named_twins(indexes: Sequence[IndexSpec]) -> list[tuple[IndexSpec, IndexSpec]]:
+    """Indexes that the models want under two names; MongoDB makes the first of each pair only."""
+    found: list[tuple[IndexSpec, IndexSpec]] = []
+    for place, index in enumerate(indexes):
+        first = next((other for other in indexes[:place] if _same(index, other)), None)
+        if first is not None:
+            found.append((first, index))
+    return found
+
+
 def _same(one: IndexSpec, other: IndexSpec) -> bool:
     return normal_spec(one) == normal_spec(other) and same_collation(
         one.options.get("collation"), other.options.get("collation")
