@@ -9,6 +9,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
 from django.db import DatabaseError, router
 from django.db import connections as databases
 from pymongo.errors import PyMongoError
@@ -31,25 +32,15 @@ logger = logging.getLogger("djongo_services.schema")
 def sync_after_migrate(sender: AppConfig, *, using: str, verbosity: int = 1, **kwargs: Any) -> None:
     """Receiver of ``post_migrate``: sync the collections of the migrated app.
 
-    Steps that destroy something are never done here; the log says which command does them.
+    Steps that destroy something are never done here; the log says which command does them. Raises
+    CommandError with the reason why the schema could not be synced.
     """
     if not settings.schema.sync_on_migrate:
         return
-    for connection, specs in _specs_of(sender, using):
-        plan = make_plan(connection.database, specs)
-        grave = [step for step in plan.operations if step.risk is Risk.DESTROYS]
-        if grave:
-            logger.warning(
-                "The schema of %s on %r was not synced: %s would destroy something; "
-                "run syncmongoschema --allow-destructive.",
-                sender.label,
-                connection.alias,
-                grave[0].words(),
-            )
-        elif plan.operations:
-            run = apply(connection.database, plan)
-            logger.info("Synced the schema of %s on %r.", sender.label, connection.alias)
-            schema_synced.send(Plan, using=connection.alias, plan=plan, run=run)
+    try:
+        _sync(sender, using)
+    except DjongoServicesError as error:
+        raise CommandError(f"The schema of {sender.label} was not synced: {error}") from error
 
 
 def check_drift(
@@ -71,6 +62,24 @@ def check_drift(
         if not plan.in_sync:
             found.append(_drift(connection, plan))
     return found
+
+
+def _sync(sender: AppConfig, using: str) -> None:
+    for connection, specs in _specs_of(sender, using):
+        plan = make_plan(connection.database, specs)
+        grave = [step for step in plan.operations if step.risk is Risk.DESTROYS]
+        if grave:
+            logger.warning(
+                "The schema of %s on %r was not synced: %s would destroy something; "
+                "run syncmongoschema --allow-destructive.",
+                sender.label,
+                connection.alias,
+                grave[0].words(),
+            )
+        elif plan.operations:
+            run = apply(connection.database, plan)
+            logger.info("Synced the schema of %s on %r.", sender.label, connection.alias)
+            schema_synced.send(Plan, using=connection.alias, plan=plan, run=run)
 
 
 def _drift(connection: Connection, plan: Plan) -> checks.CheckMessage:

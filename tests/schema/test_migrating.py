@@ -7,7 +7,7 @@ import logging
 import pytest
 from django.apps import apps
 from django.core.checks import run_checks
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from djongo_services.connections import connections
 from djongo_services.schema.migrating import sync_after_migrate
@@ -72,6 +72,15 @@ class TestAfterMigrate:
             migrated()
         assert "expire documents of index visit_ttl after 3,600 s, was 7,200 s" in caplog.text
         assert "syncmongoschema --allow-destructive" in caplog.text
+
+    def test_a_refusal_is_one_sentence_of_migrate(self, library):
+        database = library(SYNC_ON_MIGRATE=True)
+        database.authors.insert_many([{"_id": 1, "name": "A"}, {"_id": 2, "name": "A"}])
+        with pytest.raises(CommandError) as raised:
+            call_command("migrate", "library", run_syncdb=True, verbosity=0)
+        assert str(raised.value).startswith(
+            "The schema of library was not synced: authors: could not build index "
+        )
 
 
 class TestCheck:
