@@ -10,18 +10,13 @@ from bson import ObjectId
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from djongo_services.admin.files.doing import Work
+from djongo_services.admin.files.doing import Stopped, Work
 from djongo_services.admin.files.filters import Filters
 from djongo_services.admin.files.trashing import Removal, batches, purge_entries, remove_files
 from djongo_services.admin.patience import Mongo
 from djongo_services.introspection.progress import Progress, ProgressHook, Stop
 from djongo_services.introspection.rendering.numbers import count
-from djongo_services.storage.collector import (
-    Interrupted,
-    NotInTrash,
-    NotRestored,
-    restore,
-)
+from djongo_services.storage.collector import NotInTrash, NotRestored, restore
 from djongo_services.storage.collector.candidates import can_be_named
 from djongo_services.storage.collector.places import Documents, Places
 
@@ -106,7 +101,7 @@ def _go_over(
     asked = done = 0
     for some in batches(ids):
         if stop.is_set():
-            raise Interrupted(_("It was stopped after %(count)s files.") % {"count": count(done)})
+            raise Stopped(_("It was stopped after %(count)s files.") % {"count": count(done)})
         done += act(some)
         asked += len(some)
         progress(Progress(collection=bucket, phase="files", done=asked))

@@ -40,6 +40,10 @@ _places = threading.BoundedSemaphore(MOST_AT_ONCE)
 _under_way: set[Doing] = set()
 
 
+class Stopped(Interrupted):
+    """With a sentence of its own that tells how far it came."""
+
+
 @dataclass(kw_only=True, eq=False)
 class Doing:
     """A chore under way in this process."""
@@ -101,8 +105,10 @@ def _done(doing: Doing) -> tuple[Status, str]:
     heart.start()
     try:
         return "done", doing.work(doing.connection.database, doing.stop, doing.tell)
-    except Interrupted as error:
-        return "stopped", str(error) or _("It was stopped; what was done stays done.")
+    except Stopped as error:
+        return "stopped", str(error)
+    except Interrupted:
+        return "stopped", _("It was stopped; what was done stays done.")
     except (PyMongoError, DatabaseError, ImproperlyConfigured, DjongoServicesError) as error:
         text = trouble_text(error, doing.connection)
         logger.warning("A chore of %r failed: %s", doing.bucket, text)
