@@ -144,6 +144,7 @@ class _Work:
                 keep=not before.deleted,
             )
         scope = self._scope(options)
+        self._places.prepare_trash()
         journal = Journal(self._places)
         started = self._places.now() if before is None else before.started
         run = _begun(journal, before, options, scope, started)

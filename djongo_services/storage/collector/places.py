@@ -15,6 +15,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReadPreference, WriteConcern
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from djongo_services.storage.collector.errors import BucketUnusable
@@ -24,6 +25,7 @@ Documents = Collection[Document]
 
 CHUNKS_INDEX = (("files_id", 1), ("n", 1))
 FILES_INDEX = (("filename", 1), ("uploadDate", 1))
+_UNAUTHORIZED = 13
 
 LENIENT: CodecOptions[Document] = CodecOptions(
     document_class=dict,
@@ -109,6 +111,14 @@ class Places:
             "localTime"
         ]
         return answer
+
+    def prepare_trash(self) -> None:
+        """Make the index by which entries are listed, looked through and purged."""
+        try:
+            self.trash.create_index([("trashedAt", 1), ("_id", 1)])
+        except OperationFailure as error:
+            if error.code != _UNAUTHORIZED:
+                raise  # Without the privilege it is slower, no more.
 
     def has_names_index(self) -> bool:
         return self._has_index(self.files, FILES_INDEX)

@@ -60,8 +60,10 @@ def django(environment) -> Run:
 SAVING = """
 import reversion
 from django.core.files.base import ContentFile
+from django.core.management import call_command
 from tests.storage.collector.chronicle.models import Law, Treaty
 
+call_command("migrate", run_syncdb=True, verbosity=0)
 treaty = Treaty()
 for name in ("first", "second", "third"):
     treaty.scan.save(name, ContentFile(name.encode()))
@@ -76,6 +78,15 @@ law.delete()
 """
 
 
+CHECKING = """
+from django.core.management import execute_from_command_line
+from reversion.models import Version
+
+Version.objects.update(format="xml")
+execute_from_command_line(["manage.py", "gridfs_gc", "--check"])
+"""
+
+
 def test_rows_and_their_history_on_sql(database, django):
     """Through the real django-simple-history, whose rows are text, and django-reversion, whose
     versions are serialized."""
@@ -84,7 +95,6 @@ def test_rows_and_their_history_on_sql(database, django):
     for model in ("chronicle.Treaty.scan", "chronicle.HistoricalTreaty.scan", "reversion.Version"):
         assert f"{model}: the database 'default' has no table" in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert django(SQL, "migrate", "--run-syncdb", "--verbosity", "0").returncode == 0
     saved = django(SQL, code=SAVING)
     assert saved.returncode == 0, saved.stderr
     put_chunks(database, object_id())
@@ -100,9 +110,7 @@ def test_rows_and_their_history_on_sql(database, django):
     }
     assert filenames(database) == ["laws/a", "laws/b", "treaties/first", "treaties/third"]
     put(database, "laws/c")
-    written = "from reversion.models import Version; Version.objects.update(format='xml')"
-    assert django(SQL, code=written).returncode == 0
-    refused = django(SQL, "gridfs_gc", "--check")
+    refused = django(SQL, code=CHECKING)
     assert refused.returncode == 2
     assert "it has versions in the format 'xml'; write a provider for them" in refused.stderr
 
