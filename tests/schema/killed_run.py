@@ -1,10 +1,13 @@
-"""Applies a plan and kills itself with SIGKILL at the Nth event of a schema command.
+"""Applies plans in processes that kill themselves with SIGKILL at the Nth event of a command.
 
-``python -m tests.schema.killed_run URI DATABASE started|succeeded N``
+``python -m tests.schema.killed_run URI started|succeeded DATABASE...``: the process of the first
+database dies at the first event of a schema command, that of the second at the second, and so on.
+Prints how they ended, as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -42,11 +45,26 @@ class Killer(CommandListener):
 
 
 def main() -> None:
-    uri, name, event, number = sys.argv[1:]
-    listener = Killer(event, int(number), name)
-    client: pymongo.MongoClient[Any] = pymongo.MongoClient(uri, event_listeners=[listener])
-    plan = diff(read_catalog(client[name]), SPECS)
-    apply(client[name], plan, lease_seconds=1)
+    uri, event, *names = sys.argv[1:]
+    ends = [in_a_process(uri, event, name, number) for number, name in enumerate(names)]
+    sys.stdout.write(json.dumps(ends))
+
+
+def in_a_process(uri: str, event: str, name: str, number: int) -> int:
+    """The exit status, negative after a signal."""
+    child = os.fork()  # Without a client and its threads, and with all modules.
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        run(uri, event, name, number)
+    finally:
+        os._exit(1)
+
+
+def run(uri: str, event: str, name: str, number: int) -> None:
+    listener = Killer(event, number, name)
+    with pymongo.MongoClient[Any](uri, event_listeners=[listener]) as client:
+        apply(client[name], diff(read_catalog(client[name]), SPECS), lease_seconds=1)
 
 
 if __name__ == "__main__":

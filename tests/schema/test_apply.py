@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
 import threading
@@ -124,25 +126,33 @@ class TestKilled:
         drift(database)
         steps = len(plan_for(database).operations)
         assert steps > 8
-        for number in range(steps):
-            database.client.drop_database(database.name)
-            drift(database)
-            killed = run_killed(mongodb_server.uri, database.name, event, number)
-            assert killed.returncode == -9, killed.stderr
-            # The dead run's lease is of one second; nobody waits longer than that.
-            finish(database)
-            assert indexes_of(database) == WANTED, (event, number)
-            assert plan_for(database).in_sync
+        copies = [database.client[f"{database.name}_{number}"] for number in range(steps)]
+        try:
+            for copy in copies:
+                drift(copy)
+            ends = run_killed(mongodb_server.uri, event, *(copy.name for copy in copies))
+            assert ends == [-signal.SIGKILL] * steps
+            for copy in copies:
+                # The dead run's lease is of one second; nobody waits longer than that.
+                finish(copy)
+                assert indexes_of(copy) == WANTED, (event, copy.name)
+                assert plan_for(copy).in_sync
+        finally:
+            for copy in copies:
+                database.client.drop_database(copy)
 
 
-def run_killed(uri: str, name: str, event: str, number: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.schema.killed_run", uri, name, event, str(number)],
+def run_killed(uri: str, event: str, *names: str) -> list[int]:
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.schema.killed_run", uri, event, *names],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
+    assert killed.returncode == 0, killed.stderr
+    ends: list[int] = json.loads(killed.stdout)
+    return ends
 
 
 def finish(database: Database[Any]) -> None:
