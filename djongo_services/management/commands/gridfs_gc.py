@@ -133,6 +133,8 @@ class Command(ServiceCommand):
         change.add_argument("--noinput", action="store_true", help="Do not ask before removing.")
 
     def handle(self, *, buckets: Sequence[str], database: str, **options: Any) -> None:
+        if isinstance(options["older_than"], str):  # As call_command() may pass it.
+            options["older_than"] = _called_age(options["older_than"])
         _check_options(options)
         self.check_output(options["output"])
         connection = self.connect(database, verbosity=options["verbosity"])
@@ -320,6 +322,13 @@ def _age(text: str) -> timedelta:
         return parse_age(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _called_age(text: str) -> timedelta:
+    try:
+        return parse_age(text)
+    except ValueError as error:
+        raise _trouble(f"older_than: {error}.") from None
 
 
 def _given(value: timedelta | None, default: timedelta) -> timedelta:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import bson
@@ -31,6 +31,9 @@ EXACT: CodecOptions[Document] = CodecOptions(
     unicode_decode_error_handler="surrogateescape",
 )
 """Ids as they can be compared and sent back: dates beyond Python's calendar included."""
+
+BEYOND = MaxKey()
+"""Above every value that a key can have."""
 
 ELECTION_SECONDS = 60.0
 """How long a stream is opened again while there is no primary."""
@@ -58,7 +61,6 @@ class IndexStream:
     after: tuple[Any, ...] | None = None
     """Begin behind this value of the keys, in the index's order of all types."""
     stop: Stop | None = None
-    filter: Mapping[str, Any] = field(default_factory=dict)
 
     def batches(self) -> Generator[bytes]:
         """Raw batches, the next one fetched meanwhile. Raises Interrupted, and PyMongo's errors."""
@@ -98,7 +100,7 @@ class IndexStream:
     def _opened(self, after: tuple[Any, ...] | None) -> Iterator[bytes]:
         index = [(key, 1) for key in self.keys]
         cursor: Any = self.collection.find_raw_batches(
-            dict(self.filter), dict(self.projection), batch_size=self.batch_size
+            {}, dict(self.projection), batch_size=self.batch_size
         )
         cursor = cursor.sort(index).hint(index)
         if after is not None:
@@ -130,7 +132,3 @@ class IndexStream:
             start, end = end, end + int.from_bytes(batch[end : end + 4], "little")
         last = bson.decode(batch[start:end], EXACT)
         return tuple(last.get(key) for key in self.keys)
-
-
-BEYOND = MaxKey()
-"""Above every value that a key can have."""

@@ -363,6 +363,12 @@ class TestTrouble:
         assert result.stdout == ""
         assert contents(garbage) == before
 
+    def test_called_from_python(self, garbage):
+        report = gridfs_gc(dry_run=True, older_than="7d", only=["unreferenced"], format="json")
+        assert json.loads(report.stdout)["buckets"][0]["older_than_seconds"] == 604_800
+        result = gridfs_gc(dry_run=True, older_than="a while")
+        assert (result.code, "older_than: 'a while' is no age" in result.stderr) == (2, True)
+
     def test_a_provider_that_fails(self, garbage, settings):
         settings.DJONGO_SERVICES["STORAGE"]["REFERENCES"] = [
             "tests.storage.collector.test_references.broken"

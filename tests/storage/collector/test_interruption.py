@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -299,6 +299,39 @@ def open_cursors(collection: Any) -> list[Any]:
 def kill_cursors(collection: Any) -> None:
     if cursors := open_cursors(collection):
         collection.database.command("killCursors", collection.name, cursors=cursors)
+
+
+class TestElections:
+    def test_the_primary_steps_down_in_the_middle(self, replica_set):
+        """At every question about names, with streams open and removals under way."""
+        with replica_set.client() as client:
+            database = client[f"test_{uuid.uuid4().hex}"]
+            make_bucket(database)
+            for number in range(30):
+                put(database, f"{number}", id=number)
+                put_chunks(database, f"orphan {number}")
+            asked = []
+
+            def provider(names: Any) -> set[str]:
+                asked.append(names)
+                if len(asked) in (2, 9):
+                    step_down(client)
+                return {"7", "8"}.intersection(names)
+
+            source = ProviderSource(path="tests.unrest", provider=provider)
+            references = References(sources=(source,), answers_for_all=True)
+            report = run(database, references, batch_size=2)
+            assert len(asked) > 9
+            assert counts(report) == {Kind.UNREFERENCED: 28, Kind.ORPHAN_CHUNKS: 30}
+            assert filenames(database) == ["7", "8"]
+            assert database["fs.trash"].count_documents({}) == 58
+            client.drop_database(database)
+
+
+def step_down(client: Any) -> None:
+    """The connection may be closed before the answer."""
+    with suppress(PyMongoError):
+        client.admin.command("replSetStepDown", 1, force=True)
 
 
 class TestTwoRuns:
