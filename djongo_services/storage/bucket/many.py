@@ -58,27 +58,29 @@ def store(
     primary = layout.primary()
     if within is not None:
         within.on_rollback(lambda: removing.remove_files(layout, ids))
-    try:
-        if chunks:
-            target = layout.early_chunks if within is None else layout.chunks
-            with layout.client.start_session(causal_consistency=False) as outside:
+    with layout.client.start_session(causal_consistency=False) as outside:
+        try:
+            if chunks:
+                target = layout.early_chunks if within is None else layout.chunks
                 target.insert_many(chunks, session=outside, ordered=False)
-        if within is None:
-            _insert(layout, files, rename)
-        else:
-            _insert_within(layout, files, within)
-        if within is None and (primary is None or layout.primary() != primary):
-            _check_nothing_lost(layout, ids, len(chunks), files[0]["filename"])
-    except BaseException:
-        _remove(layout, ids)
-        raise
+            if within is None:
+                _insert(layout, files, rename, outside)
+            else:
+                _insert_within(layout, files, within)
+            if within is None and (primary is None or layout.primary() != primary):
+                _check_nothing_lost(layout, ids, len(chunks), files[0]["filename"])
+        except BaseException:
+            _remove(layout, files, outside)
+            raise
 
 
-def _insert(layout: Layout[Any], files: list[Document], rename: Change | None) -> None:
+def _insert(
+    layout: Layout[Any], files: list[Document], rename: Change | None, session: Any
+) -> None:
     waiting = files
     while True:
         try:
-            layout.files.insert_many(waiting, ordered=False)
+            layout.files.insert_many(waiting, ordered=False, session=session)
             return
         except BulkWriteError as error:
             clashes = _taken_names(error)
@@ -116,9 +118,11 @@ def _check_nothing_lost(layout: Layout[Any], ids: list[Any], count: int, filenam
         raise interrupted(filename)
 
 
-def _remove(layout: Layout[Any], ids: list[Any]) -> None:
+def _remove(layout: Layout[Any], files: list[Document], session: Any) -> None:
     try:
-        removing.remove_files(layout, ids)
+        # By itself, so that nothing that was inserted with this session comes later.
+        removing.remove_document(layout, files[0], session)
+        removing.remove_files(layout, [document["_id"] for document in files])
     except PyMongoError as error:
         logger.warning("The chunks of a failed upload are left for gridfs_gc: %s", error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from djongo_services.storage.bucket.chunking import Document
@@ -58,9 +59,14 @@ def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
     return deleted
 
 
-def remove_document(layout: Layout[Any], document: Document) -> None:
-    """A files document, unless it is another one of the same id."""
-    with layout.client.start_session(causal_consistency=False) as outside:
+def remove_document(layout: Layout[Any], document: Document, session: Any = None) -> None:
+    """A files document, unless it is another one of the same id.
+
+    With the ``session`` that it was inserted with, an insert of which nobody knows whether it was
+    made is over before, or is never made: the server takes a session's retryable writes, such as
+    ``delete_one``, one after the other, and none that is older than one it took.
+    """
+    with nullcontext(session) if session is not None else _outside(layout) as outside:
         layout.files.delete_one(this_very(document), session=outside)
 
 
@@ -73,10 +79,17 @@ def this_very(document: Document) -> Document:
     }
 
 
-def remove_chunks(layout: Layout[Any], ids: Sequence[Any]) -> None:
-    with layout.client.start_session(causal_consistency=False) as outside:
+def remove_chunks(layout: Layout[Any], ids: Sequence[Any], session: Any = None) -> None:
+    """With a ``session``, after all that was inserted with it; see :func:`remove_document`."""
+    with nullcontext(session) if session is not None else _outside(layout) as outside:
+        if session is not None:
+            layout.early_chunks.delete_one({"files_id": {"$eq": ids[0]}}, session=session)
         for batch in batches(ids):
             layout.early_chunks.delete_many({"files_id": {"$in": batch}}, session=outside)
+
+
+def _outside(layout: Layout[Any]) -> Any:
+    return layout.client.start_session(causal_consistency=False)
 
 
 def batches(ids: Sequence[Any]) -> list[list[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from djongo_services.storage.bucket.chunking import Document
@@ -38,15 +39,21 @@ async def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
     return deleted
 
 
-async def remove_document(layout: Layout[Any], document: Document) -> None:
-    async with layout.client.start_session(causal_consistency=False) as outside:
+async def remove_document(layout: Layout[Any], document: Document, session: Any = None) -> None:
+    async with nullcontext(session) if session is not None else _outside(layout) as outside:
         await layout.files.delete_one(this_very(document), session=outside)
 
 
-async def remove_chunks(layout: Layout[Any], ids: Sequence[Any]) -> None:
-    async with layout.client.start_session(causal_consistency=False) as outside:
+async def remove_chunks(layout: Layout[Any], ids: Sequence[Any], session: Any = None) -> None:
+    async with nullcontext(session) if session is not None else _outside(layout) as outside:
+        if session is not None:
+            await layout.early_chunks.delete_one({"files_id": {"$eq": ids[0]}}, session=session)
         for batch in batches(ids):
             await layout.early_chunks.delete_many({"files_id": {"$in": batch}}, session=outside)
+
+
+def _outside(layout: Layout[Any]) -> Any:
+    return layout.client.start_session(causal_consistency=False)
 
 
 async def _keep_for_rollback(layout: Layout[Any], within: Joined, batch: list[Any]) -> None:

@@ -52,6 +52,8 @@ class UploadStream:
         self._metadata = metadata
         self._is_new_id = is_new_id
         self._prepared = False
+        self._outside: Any = None
+        """The session of all that is written outside of transactions."""
         self._primary: object = None
         self._begun = False
         """Whether chunks of this upload may be in the bucket."""
@@ -120,6 +122,7 @@ class UploadStream:
             self.abort()
             raise
         self.closed = True
+        self._end_session()
         self.file = StoredFile.from_document(document)
         return self.file
 
@@ -132,6 +135,8 @@ class UploadStream:
             self._remove(published=self._published)
         except PyMongoError as error:
             logger.warning("The chunks of an aborted upload are left for gridfs_gc: %s", error)
+        finally:
+            self._end_session()
 
     def _check_open(self) -> None:
         if self.closed:
@@ -147,17 +152,26 @@ class UploadStream:
         self._prepared = True
 
     def _refuse_existing_id(self) -> None:
-        with self._layout.client.start_session(causal_consistency=False) as outside:
-            for collection, query in self._layout.traces(self.id):
-                if collection.find_one(query, {"_id": 1}, session=outside) is not None:
-                    raise already_exists(self.id)
+        for collection, query in self._layout.traces(self.id):
+            if collection.find_one(query, {"_id": 1}, session=self._session()) is not None:
+                raise already_exists(self.id)
 
     def _remove(self, *, published: bool) -> None:
         # The files document first, and only if it is this upload's.
         if published:
-            removing.remove_document(self._layout, self._latest)
+            removing.remove_document(self._layout, self._latest, self._outside)
         if self._begun:
-            removing.remove_chunks(self._layout, [self.id])
+            removing.remove_chunks(self._layout, [self.id], self._outside)
+
+    def _session(self) -> Any:
+        if self._outside is None:
+            self._outside = self._layout.client.start_session(causal_consistency=False)
+        return self._outside
+
+    def _end_session(self) -> None:
+        outside, self._outside = self._outside, None
+        if outside is not None:
+            outside.end_session()
 
     def _send(self, batch: list[Document]) -> None:
         self._prepare()
@@ -166,8 +180,7 @@ class UploadStream:
         chunks = layout.early_chunks if joined(layout.client) is None else layout.chunks
         first, self._begun = not self._begun, True
         try:
-            with layout.client.start_session(causal_consistency=False) as outside:
-                chunks.insert_many(batch, session=outside)
+            chunks.insert_many(batch, session=self._session())
         except PyMongoError as error:
             if first and is_duplicate(error):
                 self._begun = False  # They are another file's.
@@ -184,7 +197,8 @@ class UploadStream:
         while True:
             self._published = within is None or not within.undone_by_rollback
             try:
-                layout.files.insert_one(document, session=within and within.session)
+                session = self._session() if within is None else within.session
+                layout.files.insert_one(document, session=session)
                 break
             except DuplicateKeyError as error:
                 self._published = False

@@ -52,6 +52,7 @@ class AsyncUploadStream:
         self._metadata = metadata
         self._is_new_id = is_new_id
         self._prepared = False
+        self._outside: Any = None
         self._primary: object = None
         self._begun = False
         self._published = False
@@ -105,6 +106,7 @@ class AsyncUploadStream:
             await self.abort()
             raise
         self.closed = True
+        await self._end_session()
         self.file = StoredFile.from_document(document)
         return self.file
 
@@ -128,22 +130,33 @@ class AsyncUploadStream:
         self._prepared = True
 
     async def _refuse_existing_id(self) -> None:
-        async with self._layout.client.start_session(causal_consistency=False) as outside:
-            for collection, query in self._layout.traces(self.id):
-                if await collection.find_one(query, {"_id": 1}, session=outside) is not None:
-                    raise already_exists(self.id)
+        for collection, query in self._layout.traces(self.id):
+            if await collection.find_one(query, {"_id": 1}, session=self._session()) is not None:
+                raise already_exists(self.id)
 
     async def _remove_quietly(self) -> None:
         try:
             await self._remove(published=self._published)
         except PyMongoError as error:
             logger.warning("The chunks of an aborted upload are left for gridfs_gc: %s", error)
+        finally:
+            await self._end_session()
 
     async def _remove(self, *, published: bool) -> None:
         if published:
-            await removing_async.remove_document(self._layout, self._latest)
+            await removing_async.remove_document(self._layout, self._latest, self._outside)
         if self._begun:
-            await removing_async.remove_chunks(self._layout, [self.id])
+            await removing_async.remove_chunks(self._layout, [self.id], self._outside)
+
+    def _session(self) -> Any:
+        if self._outside is None:
+            self._outside = self._layout.client.start_session(causal_consistency=False)
+        return self._outside
+
+    async def _end_session(self) -> None:
+        outside, self._outside = self._outside, None
+        if outside is not None:
+            await outside.end_session()
 
     async def _send(self, batch: list[Document]) -> None:
         await self._prepare()
@@ -151,8 +164,7 @@ class AsyncUploadStream:
         chunks = layout.early_chunks if joined(layout.client) is None else layout.chunks
         first, self._begun = not self._begun, True
         try:
-            async with layout.client.start_session(causal_consistency=False) as outside:
-                await chunks.insert_many(batch, session=outside)
+            await chunks.insert_many(batch, session=self._session())
         except PyMongoError as error:
             if first and is_duplicate(error):
                 self._begun = False
@@ -169,7 +181,8 @@ class AsyncUploadStream:
         while True:
             self._published = within is None or not within.undone_by_rollback
             try:
-                await layout.files.insert_one(document, session=within and within.session)
+                session = self._session() if within is None else within.session
+                await layout.files.insert_one(document, session=session)
                 break
             except DuplicateKeyError as error:
                 self._published = False

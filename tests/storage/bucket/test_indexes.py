@@ -168,8 +168,8 @@ def test_a_transaction_that_holds_the_collection(
         assert commands.names == ["insert", "insert"]
 
 
-def test_many_threads_at_once(database: Database[Any]) -> None:
-    buckets = [Bucket(database) for _ in range(8)]
+def test_many_threads_at_once(matrix_database: Database[Any]) -> None:
+    buckets = [Bucket(matrix_database) for _ in range(8)]
     begin = threading.Barrier(8)
     failed: list[BaseException] = []
 
@@ -187,8 +187,8 @@ def test_many_threads_at_once(database: Database[Any]) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    assert database.fs.files.count_documents({}) == 8
-    assert keys(database.fs.files) == SPECIFIED
+    assert matrix_database.fs.files.count_documents({}) == 8
+    assert keys(matrix_database.fs.files) == SPECIFIED
 
 
 UPLOADER = """
@@ -206,9 +206,9 @@ with MongoClient(uri) as client:
 
 
 @pytest.fixture
-def uploaders(matrix_database: Database[Any]) -> Iterator[list[subprocess.Popen[str]]]:
+def uploaders(database: Database[Any]) -> Iterator[list[subprocess.Popen[str]]]:
     """Processes that are ready to create the buckets whose numbers they are told."""
-    command = [sys.executable, "-c", UPLOADER, uri_of(matrix_database), matrix_database.name]
+    command = [sys.executable, "-c", UPLOADER, uri_of(database), database.name]
     pipe = subprocess.PIPE
     processes = [
         subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)
@@ -220,7 +220,7 @@ def uploaders(matrix_database: Database[Any]) -> Iterator[list[subprocess.Popen[
 
 
 def test_several_processes_create_the_same_buckets(
-    uploaders: list[subprocess.Popen[str]], matrix_database: Database[Any]
+    uploaders: list[subprocess.Popen[str]], database: Database[Any]
 ) -> None:
     for process in uploaders:
         assert process.stdout is not None
@@ -233,10 +233,10 @@ def test_several_processes_create_the_same_buckets(
         _, errors = process.communicate()
         assert (process.returncode, errors) == (0, "")
     for number in range(10):
-        files = matrix_database[f"fs{number}.files"]
+        files = database[f"fs{number}.files"]
         assert files.count_documents({}) == 3
         assert keys(files) == [*SPECIFIED, {"filename": 1}, {"metadata.aliases.name": 1}]
-        assert keys(matrix_database[f"fs{number}.chunks"]) == OF_CHUNKS
+        assert keys(database[f"fs{number}.chunks"]) == OF_CHUNKS
 
 
 def test_nobody_is_in_a_transaction(database: Database[Any]) -> None:
