@@ -12,8 +12,9 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,26 @@ class Browser:
         return self._post("execute/sync", {"script": script, "args": list(arguments)})
 
     def click(self, css: str) -> None:
-        """The first element that matches; a page that follows has loaded when this returns."""
-        self._post(f"element/{self._element(css)}/click", {})
+        """The first element that matches; it leads to another page, which is then there."""
+        with self.leaving():
+            self._post(f"element/{self._element(css)}/click", {})
 
     def click_link(self, text: str) -> None:
-        self._post(f"element/{self._element(text, 'link text')}/click", {})
+        with self.leaving():
+            self._post(f"element/{self._element(text, 'link text')}/click", {})
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Whatever leads to another page; at the end that has loaded, however long it takes."""
+        self.run("window.isLeft = true")
+        yield
+        there = "return !window.isLeft && document.readyState === 'complete'"
+        for _ in range(SECONDS * 20):
+            with suppress(DriverError):  # in between there is no page to ask
+                if self.run(there):
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"still on {self.path}: {self.text}")
 
     def type(self, css: str, text: str) -> None:
         element = self._element(css)
