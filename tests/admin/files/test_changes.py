@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.admin.conftest import Page, Site
@@ -73,11 +72,11 @@ class TestUpload:
         self.upload(files, file("new"), target=self.targets(files)["plain"])
         assert plain.names() == {"old", "new"}
 
-    @pytest.mark.parametrize("folder", ["../x", "a/../../b", "a\0b"])
-    def test_folders_that_lead_elsewhere(self, files: Files, folder: str) -> None:
-        page = self.upload(files, file("a.txt"), folder=folder, follow=False)
-        assert page.status == 400
-        assert "a.txt: " in page.text
+    def test_folders_that_lead_elsewhere(self, files: Files) -> None:
+        for folder in ("../x", "a/../../b", "a\0b"):
+            page = self.upload(files, file("a.txt"), folder=folder, follow=False)
+            assert page.status == 400
+            assert "a.txt: " in page.text
         assert files.names() == set()
         assert log(files) == []
 
@@ -122,12 +121,12 @@ class TestRename:
             ("b/c.txt", CHANGED, "Renamed from pictures/a.txt to b/c.txt."),
         ]
 
-    @pytest.mark.parametrize("name", ["", "../a", "a//b", "/a", "a\\b", "a\0", ".", "x" * 1_001])
-    def test_names_that_are_none(self, files: Files, name: str) -> None:
+    def test_names_that_are_none(self, files: Files) -> None:
         stored = files.add("a.txt")
-        page = self.rename(files, stored.id, name, follow=False)
-        assert page.status == 400
-        assert "no name that a storage could have" in page.text
+        for name in ("", "../a", "a//b", "/a", "a\\b", "a\0", ".", "x" * 1_001):
+            page = self.rename(files, stored.id, name, follow=False)
+            assert page.status == 400
+            assert "no name that a storage could have" in page.text
         assert files.names() == {"a.txt"}
 
     def test_a_name_that_is_taken(self, files: Files) -> None:
@@ -291,14 +290,14 @@ class TestDelete:
         assert files.documents.count_documents({}) == len(ids)
 
 
-@pytest.mark.parametrize("page", ["current", "restore", "verify"])
-def test_changes_are_posts(files: Files, page: str) -> None:
+def test_changes_are_posts(files: Files) -> None:
     stored = files.add("a")
-    url = files.file_url(stored.id, page)
-    assert files.site.get(url).status == 405
     strict = type(files.site.client)(enforce_csrf_checks=True)
     strict.cookies = files.site.client.cookies
-    assert strict.post(url).status_code == 403
+    for page in ("current", "restore", "verify"):
+        url = files.file_url(stored.id, page)
+        assert files.site.get(url).status == 405
+        assert strict.post(url).status_code == 403
 
 
 def test_the_log_of_a_file_and_of_a_bucket(files: Files) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from django.urls import reverse
 
 from djongo_services.storage import GridFSStorage
@@ -130,44 +129,42 @@ class TestReferences:
 
 
 class TestPreviews:
-    @pytest.mark.parametrize(
-        ("name", "kind", "content", "expected"),
-        [
-            (
-                "a.txt",
-                "text/plain",
-                b"line 1\nline\xe2\x80\xae 2\x1b[0m",
-                "line 1\nline\\u202e 2\\x1b[0m",
-            ),
-            ("a.html", "text/html", b"<script>alert(1)</script>", "&lt;script&gt;alert(1)"),
-            ("a.svg", "image/svg+xml", b"<svg onload='x'/>", "&lt;svg onload=&#x27;x&#x27;/&gt;"),
-            ("a.json", "application/json", b'{"a": "\xc3\xa9"}', "{&quot;a&quot;: &quot;é&quot;}"),
-            ("a", "", b"looks like text", "looks like text"),
-        ],
-    )
-    def test_text(self, files: Files, name: str, kind: str, content: bytes, expected: str) -> None:
-        page = files.file(files.add(name, content, kind).id)
-        assert f">{expected}" in page.html.partition('aria-labelledby="preview">')[2]
+    TEXTS = [
+        (
+            "a.txt",
+            "text/plain",
+            b"line 1\nline\xe2\x80\xae 2\x1b[0m",
+            "line 1\nline\\u202e 2\\x1b[0m",
+        ),
+        ("a.html", "text/html", b"<script>alert(1)</script>", "&lt;script&gt;alert(1)"),
+        ("a.svg", "image/svg+xml", b"<svg onload='x'/>", "&lt;svg onload=&#x27;x&#x27;/&gt;"),
+        ("a.json", "application/json", b'{"a": "\xc3\xa9"}', "{&quot;a&quot;: &quot;é&quot;}"),
+        ("a", "", b"looks like text", "looks like text"),
+    ]
+
+    def test_text(self, files: Files) -> None:
+        for name, kind, content, expected in self.TEXTS:
+            page = files.file(files.add(name, content, kind).id)
+            assert f">{expected}" in page.html.partition('aria-labelledby="preview">')[2]
 
     def test_long_text_is_cut(self, files: Files) -> None:
         page = files.file(files.add("a.txt", "é".encode() * 100_000, "text/plain").id)
         assert "The file goes on behind that." in page.text
         assert len(page.html) < 60_000
 
-    @pytest.mark.parametrize(
-        ("name", "kind", "tag"),
-        [
-            ("a.jpg", "image/jpeg", "<img "),
-            ("a.mp3", "audio/mpeg", "<audio "),
-            ("a.mp4", "video/mp4", "<video "),
-            ("a.pdf", "application/pdf", "<iframe "),
-            ("a.zip", "application/zip", "Nothing of it can be shown here."),
-            ("a.bin", "", "Nothing of it can be shown here."),
-        ],
-    )
-    def test_what_browsers_show(self, files: Files, name: str, kind: str, tag: str) -> None:
-        page = files.file(files.add(name, b"\x00\xff\xfe binary", kind).id)
-        assert tag in page.html
+    SHOWN = [
+        ("a.jpg", "image/jpeg", "<img "),
+        ("a.mp3", "audio/mpeg", "<audio "),
+        ("a.mp4", "video/mp4", "<video "),
+        ("a.pdf", "application/pdf", "<iframe "),
+        ("a.zip", "application/zip", "Nothing of it can be shown here."),
+        ("a.bin", "", "Nothing of it can be shown here."),
+    ]
+
+    def test_what_browsers_show(self, files: Files) -> None:
+        for name, kind, tag in self.SHOWN:
+            page = files.file(files.add(name, b"\x00\xff\xfe binary", kind).id)
+            assert tag in page.html
 
     def test_an_encrypted_file_whose_key_is_gone(self, files: Files, connect: Any) -> None:
         import base64

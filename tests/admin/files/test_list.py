@@ -68,10 +68,10 @@ def test_pages_lead_to_the_next(files: Files) -> None:
     assert "100 in all." in files.site.get(files.url() + narrowed.link("Count them")).text
 
 
-@pytest.mark.parametrize("place", ["nonsense", "é" * 50, "AAAA"])
-def test_a_place_that_is_none_is_the_beginning(files: Files, place: str) -> None:
+def test_a_place_that_is_none_is_the_beginning(files: Files) -> None:
     files.add("a")
-    assert names(files.get(p=place)) == ["a"]
+    for place in ("nonsense", "é" * 50, "AAAA"):
+        assert names(files.get(p=place)) == ["a"]
 
 
 def test_filters_stay_in_the_form_and_in_links(files: Files) -> None:
@@ -154,23 +154,24 @@ def test_what_no_dry_run_has_told(files: Files) -> None:
         assert page.link("Collector") == files.url("collector")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "archive/files/",
-        "unknown_2Fmedia/files/",
-        "archive_2Fmedia_2F7/change/",
-        f"archive_2Fmedia_2F{ObjectId()}/change/",
-        f"archive_2Fmedia_2F{ObjectId()}/raw/",
-        f"archive_2Fmedia_2F{ObjectId()}/download/",
-        f"archive_2Fmedia_2F{ObjectId()}/delete/",
-        f"archive_2Fmedia_2F{ObjectId()}/files/",
-        "archive_2Fmedia/raw/",
-        "archive_2Fmedia/rename/",
-    ],
-)
-def test_what_is_not_there_is_not_found(files: Files, path: str) -> None:
-    assert files.site.get(f"/admin/djongo_services/file/{path}").status == 404
+MISSING_PAGES = [
+    "archive/files/",
+    "unknown_2Fmedia/files/",
+    "archive_2Fmedia_2F7/change/",
+    f"archive_2Fmedia_2F{ObjectId()}/change/",
+    f"archive_2Fmedia_2F{ObjectId()}/raw/",
+    f"archive_2Fmedia_2F{ObjectId()}/download/",
+    f"archive_2Fmedia_2F{ObjectId()}/delete/",
+    f"archive_2Fmedia_2F{ObjectId()}/files/",
+    "archive_2Fmedia/raw/",
+    "archive_2Fmedia/rename/",
+]
+
+
+def test_what_is_not_there_is_not_found(files: Files) -> None:
+    for path in MISSING_PAGES:
+        page = files.site.get(f"/admin/djongo_services/file/{path}")
+        assert page.status == 404, path
 
 
 def test_short_addresses_lead_on(files: Files) -> None:

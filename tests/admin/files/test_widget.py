@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -33,23 +32,21 @@ def test_a_picture(files: Files, new_picture: Callable[..., Any]) -> None:
     assert Markup(page.html).refused == []
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "shown"),
-    [
-        ("a.mp3", "audio/mpeg", "<audio "),
-        ("a.mp4", "video/mp4", "<video "),
-        ("a.svg", "image/svg+xml", ">SVG<"),
-        ("a.pdf", "application/pdf", ">PDF<"),
-        ("a.<b>", "text/html", ">HTML<"),
-    ],
-)
-def test_other_types(
-    files: Files, new_picture: Callable[..., Any], name: str, kind: str, shown: str
-) -> None:
-    files.add(f"pictures/{name}", b"x", kind)
-    html = form(files, new_picture("one", name)).html
-    assert shown in html
-    assert ("/signed/" in html) == (kind[:5] in ("audio", "video"))
+OTHERS = [
+    ("a.mp3", "audio/mpeg", "<audio "),
+    ("a.mp4", "video/mp4", "<video "),
+    ("a.svg", "image/svg+xml", ">SVG<"),
+    ("a.pdf", "application/pdf", ">PDF<"),
+    ("a.<b>", "text/html", ">HTML<"),
+]
+
+
+def test_other_types(files: Files, new_picture: Callable[..., Any]) -> None:
+    for name, kind, shown in OTHERS:
+        files.add(f"pictures/{name}", b"x", kind)
+        html = form(files, new_picture("one", name)).html
+        assert shown in html
+        assert ("/signed/" in html) == (kind[:5] in ("audio", "video"))
 
 
 def test_without_a_file_or_with_one_that_is_gone(
