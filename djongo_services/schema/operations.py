@@ -107,6 +107,8 @@ class SetValidator(Operation):
 
     before: Validator | None = None
     after: Validator | None = None
+    violators: int | None = None
+    """Documents that violate :attr:`after`, where somebody has counted them."""
 
     kind: ClassVar[str] = "set-validator"
 

@@ -11,11 +11,12 @@ from pymongo.database import Database
 
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection import read_catalog
-from djongo_services.introspection.catalog import Catalog
+from djongo_services.introspection.catalog import Catalog, Validator
 from djongo_services.introspection.progress import Progress, ProgressHook, Stop
+from djongo_services.schema.applying import PlanOutdated
 from djongo_services.schema.diff import IndexPolicy, ValidationPolicy, diff
 from djongo_services.schema.diff.validators import same_query
-from djongo_services.schema.operations import BuildIndexes, DropIndex
+from djongo_services.schema.operations import BuildIndexes, DropIndex, SetValidator
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.violators import Violator, count_violators, find_violators
@@ -84,6 +85,23 @@ def make_plan(
     _check_named(plan, policy.indexes)
     empty = set(_empty(database, plan))
     return compare(empty=empty) if empty else plan
+
+
+def check_violators(database: Database[Document], plan: Plan) -> None:
+    """Count again for a plan that was made a while ago.
+
+    Raises PlanOutdated where documents violate by now what none did then.
+    """
+    for step in plan.operations:
+        match step:
+            case SetValidator(after=Validator(action="error") as after, violators=0):
+                count = count_violators(database[step.collection], after.query)
+                if count:
+                    violate = "document violates" if count == 1 else "documents violate"
+                    raise PlanOutdated(
+                        f"{step.collection}: {count:,} {violate} the validator since the plan was "
+                        f"made; make a new one."
+                    )
 
 
 def list_violations(

@@ -97,6 +97,16 @@ class TestPlan:
         assert result.code == 2
         assert "has changed since the plan was made" in result.stderr
 
+    def test_violators_are_counted_again_for_a_saved_plan(self, library, tmp_path):
+        path = tmp_path / "plan.json"
+        library.create_collection("authors")
+        sync("--plan", "--format", "json", "--output", str(path))
+        library.authors.insert_one({"_id": 1, "name": 5})
+        result = sync("--from-plan", str(path))
+        assert result.code == 2
+        assert "authors: 1 document violates the validator since the plan was made" in result.stderr
+        assert "books" not in indexes(library)
+
     def test_a_missing_plan(self, library, tmp_path):
         result = sync("--from-plan", str(tmp_path / "none.json"))
         assert result.code == 2

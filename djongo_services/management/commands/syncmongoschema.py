@@ -32,7 +32,7 @@ from djongo_services.schema.reporting import (
     violations_text,
 )
 from djongo_services.schema.spec import CollectionSpec
-from djongo_services.schema.syncing import Policy, list_violations, make_plan
+from djongo_services.schema.syncing import Policy, check_violators, list_violations, make_plan
 from djongo_services.schema.target import models_of, select_specs, specs_for
 
 WITHOUT_MODELS = ("from_plan", "rollback", "history")
@@ -133,7 +133,9 @@ class Command(ServiceCommand):
         self, connection: Connection, labels: Sequence[str], options: dict[str, Any], stop: Stop
     ) -> None:
         if options["from_plan"] is not None:
-            self._apply(connection, _read_plan(options["from_plan"], connection), options, stop)
+            saved = _read_plan(options["from_plan"], connection)
+            check_violators(connection.database, saved)
+            self._apply(connection, saved, options, stop)
             return
         specs = select_specs(specs_for(connection), labels)
         if options["violations"] is not None:

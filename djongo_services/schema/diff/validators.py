@@ -49,7 +49,7 @@ def diff_validator(
         return []
     if violators is None and before is not None and _rests(before, spec, policy):
         return []
-    operation = SetValidator(collection=found.name, before=before, after=after)
+    operation = SetValidator(collection=found.name, before=before, after=after, violators=violators)
     sign: Sign = "+" if before is None else "~"
     words = _words(before, after, violators)
     return [Change(collection=found.name, sign=sign, words=words, operations=(operation,))]
