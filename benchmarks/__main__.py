@@ -22,7 +22,7 @@ from rich.table import Table
 from djongo_services.embedded import MongoServer
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("catalog", "profile", "schema", "transaction", "files", "collector", "serving")
+BENCHMARKS = ("catalog", "profile", "schema", "transaction", "files", "collector", "serving", "admin")
 COLUMNS = ("name", "ours", "peer_name", "peer", "unit", "ratio", "target", "reached")
 
 

@@ -7,10 +7,10 @@ from django.db import models
 from django.http import HttpRequest
 
 from demo_project.archive.models import Loan, Medium, Note, Person, Place, Search
-from djongo_services.admin import GridFSFileWidget
+from djongo_services.admin import GridFSFileWidget, MongoAdminMixin
 
 
-class ArchiveAdmin(admin.ModelAdmin):
+class ArchiveAdmin(MongoAdminMixin, admin.ModelAdmin):
     """Pages whose cost does not grow with the collection.
 
     They count no more than they must, and fetch what a page refers to after the page: with

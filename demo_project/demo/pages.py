@@ -34,6 +34,11 @@ ADMIN = (
     ("/admin/archive/loan/", "L-0000"),
     ("/admin/archive/search/", "searched_at"),
     ("/admin/auth/user/", USER),
+    ("/admin/djongo_services/collection/", "archive_note"),
+    ("/admin/djongo_services/collection/default_2Farchive_5Fnote/change/", "_id_"),
+    ("/admin/djongo_services/collection/plan/", "Plan: |In sync"),
+    ("/admin/djongo_services/file/", "media"),
+    ("/admin/djongo_services/transaction/", "admin:login"),
 )
 
 
