@@ -141,6 +141,14 @@ def test_chosen_and_excluded_collections(inspectmongo: Run) -> None:
 
 
 @pytest.mark.usefixtures("archive")
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_collection_both_named_and_excluded_is_left_out(inspectmongo: Run, format: str) -> None:
+    result = inspectmongo("people", "--exclude", "p*", "--format", format, "-v", "0")
+    assert (result.code, result.stderr) == (0, "")
+    assert "people" not in result.stdout
+
+
+@pytest.mark.usefixtures("archive")
 def test_values_leave_the_server_only_when_asked_for(inspectmongo: Run) -> None:
     assert "Person 1" not in inspectmongo("--format", "json").stdout
     with_values = inspectmongo("--format", "json", "--values").stdout

@@ -16,8 +16,9 @@ from djongo_services.introspection.report import CollectionReport, Report
 
 
 def render_json_schema(report: Report, *, single: bool = False) -> str:
-    """``single``: the report is of one collection that was asked for by name."""
-    if single:
+    """``single``: the report is of one collection that was asked for by name, or of none where that
+    was excluded as well."""
+    if single and report.collections:
         document = _validator(report.collections[0]) or {}
     else:
         document = {
