@@ -306,11 +306,15 @@ class GridFSStorage(AsyncReading):
             self.bucket.delete_many(ids)
 
     def _make_exclusive(self, stored: StoredFile) -> None:
+        files_, query = self.bucket.files, {"_id": {"$eq": stored.id}}
+        within = joined(self.bucket.layout.client)
+        if within is not None and not within.undone_by_rollback:
+            # So that what it replaced can be put back beside it.
+            back = {"$unset": {"metadata.exclusive": 1}}
+            within.on_rollback(lambda: files_.update_one(query, back))
         change = {"$set": {"metadata.exclusive": True}}
         try:
-            self.bucket.files.update_one(
-                {"_id": {"$eq": stored.id}}, change, session=self._session()
-            )
+            files_.update_one(query, change, session=self._session())
         except DuplicateKeyError:
             if self._session() is not None:
                 raise
