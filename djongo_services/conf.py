@@ -34,6 +34,8 @@ _TRANSACTION_KEYS = (
 _STORAGE_KEYS = ("REFERENCES", "GRACE", "TRASH_DAYS", "ENCRYPTION_KEYS", "UPLOADS")
 _UPLOAD_KEYS = ("STORAGE", "MAX_SIZE", "MAX_TOTAL", "PROGRESS")
 _SCHEMA_KEYS = ("MODELS", "SYNC_ON_MIGRATE")
+_LONGEST = timedelta(days=36_525)
+"""A hundred years, so that dates before and after can be told."""
 _STANDALONE = ("error", "single-document")
 _CONNECTION_KEYS = ("DATABASE", "HOST", "NAME", "PORT", "USER", "PASSWORD", "OPTIONS")
 
@@ -171,8 +173,11 @@ class Settings:
         ):
             raise ImproperlyConfigured(f'{where}["ENCRYPTION_KEYS"] must be a dict of strings.')
         days = entry.get("TRASH_DAYS", 30)
-        if isinstance(days, bool) or not isinstance(days, int) or days < 0:
-            raise ImproperlyConfigured(f'{where}["TRASH_DAYS"] must be a whole number of days.')
+        if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= _LONGEST.days:
+            raise ImproperlyConfigured(
+                f'{where}["TRASH_DAYS"] must be a whole number of days from 0 to '
+                f"{_LONGEST.days:,}, not {days!r}."
+            )
         return StorageSettings(
             references=_paths(where, entry.get("REFERENCES", ())),
             grace=_duration(where, entry),
@@ -281,11 +286,16 @@ def _duration(where: str, entry: Mapping[str, Any]) -> timedelta:
     match value:
         case None:
             return timedelta(hours=48)
-        case timedelta() if value >= timedelta(0):
+        case timedelta() if timedelta(0) <= value <= _LONGEST:
             return value
-        case int() | float() if not isinstance(value, bool) and value >= 0:
+        case bool():
+            pass
+        case int() | float() if 0 <= value <= _LONGEST.total_seconds():
             return timedelta(seconds=value)
-    raise ImproperlyConfigured(f'{where}["GRACE"] must be a timedelta or seconds, not {value!r}.')
+    raise ImproperlyConfigured(
+        f'{where}["GRACE"] must be a timedelta or seconds, from 0 to {_LONGEST.days:,} days, not '
+        f"{value!r}."
+    )
 
 
 def _uploads(where: str, entry: Any) -> UploadSettings:

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
@@ -84,3 +86,101 @@ class TestConnections:
             with pytest.raises(ImproperlyConfigured) as raised:
                 _ = settings.connections
         assert sentence in str(raised.value)
+
+
+def storage(**keys):
+    return override_settings(DJONGO_SERVICES={"STORAGE": keys})
+
+
+class TestStorage:
+    def test_defaults(self):
+        with override_settings(DJONGO_SERVICES={}):
+            found = settings.storage
+        assert found.references == ()
+        assert found.grace == timedelta(hours=48)
+        assert found.trash_days == 30
+        assert found.encryption_keys == {}
+        assert (found.uploads.storage, found.uploads.max_size, found.uploads.max_total) == (
+            "default",
+            None,
+            None,
+        )
+
+    def test_all_of_it(self):
+        with storage(
+            REFERENCES=["app.references.of_pages", "app.references.of_mails"],
+            GRACE=timedelta(days=3),
+            TRASH_DAYS=0,
+            ENCRYPTION_KEYS={"2026": "key", "2025": "older"},
+            UPLOADS={
+                "STORAGE": "media",
+                "MAX_SIZE": 5,
+                "MAX_TOTAL": 0,
+                "PROGRESS": "app.progress.tell",
+            },
+        ):
+            found = settings.storage
+        assert found.references == ("app.references.of_pages", "app.references.of_mails")
+        assert (found.grace, found.trash_days) == (timedelta(days=3), 0)
+        assert list(found.encryption_keys) == ["2026", "2025"]
+        assert found.uploads.storage == "media"
+        assert (found.uploads.max_size, found.uploads.max_total) == (5, 0)
+        assert found.uploads.progress == "app.progress.tell"
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [(90, timedelta(seconds=90)), (0.5, timedelta(seconds=0.5)), (0, timedelta(0))],
+    )
+    def test_grace_in_seconds(self, value, expected):
+        with storage(GRACE=value):
+            assert settings.storage.grace == expected
+
+    def test_keys_are_never_shown(self):
+        with storage(ENCRYPTION_KEYS={"2026": "secret"}):
+            assert "secret" not in repr(settings.storage)
+        with (
+            storage(ENCRYPTION_KEYS={"2026": b"secret"}),
+            pytest.raises(ImproperlyConfigured) as caught,
+        ):
+            assert settings.storage
+        assert "secret" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("keys", "sentence"),
+        [
+            ({"GRACES": 1}, r'\["STORAGE"\] has the unknown key \'GRACES\'; known keys are REFERE'),
+            ({"GRACE": -1}, r'\["GRACE"\] must be a timedelta or seconds, from 0 to 36,525 days'),
+            ({"GRACE": timedelta(days=-1)}, r'\["GRACE"\] must be a timedelta or seconds'),
+            ({"GRACE": timedelta.max}, r'\["GRACE"\] must be a timedelta or seconds'),
+            ({"GRACE": float("nan")}, r'\["GRACE"\] must be a timedelta or seconds.* not nan'),
+            ({"GRACE": float("inf")}, r'\["GRACE"\] must be a timedelta or seconds.* not inf'),
+            ({"GRACE": True}, r'\["GRACE"\] must be a timedelta or seconds'),
+            ({"GRACE": "48h"}, r'\["GRACE"\] must be a timedelta or seconds'),
+            ({"TRASH_DAYS": -1}, r'\["TRASH_DAYS"\] must be a whole number of days from 0 to 36'),
+            ({"TRASH_DAYS": 10**9}, r'\["TRASH_DAYS"\] must be a whole number of days'),
+            ({"TRASH_DAYS": 1.5}, r'\["TRASH_DAYS"\] must be a whole number of days'),
+            ({"TRASH_DAYS": True}, r'\["TRASH_DAYS"\] must be a whole number of days'),
+            ({"REFERENCES": "app.f"}, r'\["REFERENCES"\] must be a list of dotted paths'),
+            ({"REFERENCES": ["f"]}, r'\["REFERENCES"\] holds \'f\'; write dotted paths such as'),
+            ({"REFERENCES": [5]}, r'\["REFERENCES"\] holds 5; write dotted paths'),
+            ({"ENCRYPTION_KEYS": ["a"]}, r'\["ENCRYPTION_KEYS"\] must be a dict of strings'),
+            ({"ENCRYPTION_KEYS": {1: "a"}}, r'\["ENCRYPTION_KEYS"\] must be a dict of strings'),
+            ({"UPLOADS": []}, r'\["UPLOADS"\] must be a dict, not list'),
+            ({"UPLOADS": {"SIZE": 1}}, r'\["UPLOADS"\] has the unknown key \'SIZE\''),
+            ({"UPLOADS": {"MAX_SIZE": "1"}}, r'\["MAX_SIZE"\] must be a number of bytes or None'),
+            ({"UPLOADS": {"MAX_TOTAL": -1}}, r'\["MAX_TOTAL"\] must be a number of bytes or None'),
+            ({"UPLOADS": {"STORAGE": 5}}, r'\["STORAGE"\] must be a string'),
+            ({"UPLOADS": {"PROGRESS": 5}}, r'\["PROGRESS"\] must be a string'),
+        ],
+        ids=str,
+    )
+    def test_what_is_wrong(self, keys, sentence):
+        with storage(**keys), pytest.raises(ImproperlyConfigured, match=sentence):
+            assert settings.storage
+
+    def test_no_dict(self):
+        with (
+            override_settings(DJONGO_SERVICES={"STORAGE": 5}),
+            pytest.raises(ImproperlyConfigured, match=r'\["STORAGE"\] must be a dict, not int'),
+        ):
+            assert settings.storage
