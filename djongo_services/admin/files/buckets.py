@@ -87,6 +87,10 @@ def files_of(database: Mongo, bucket: str) -> Collection[Any]:
     return database.get_collection(f"{bucket}.files", codec_options=LENIENT)
 
 
+def chunks_of(database: Mongo, bucket: str) -> Collection[Any]:
+    return database.get_collection(f"{bucket}.chunks", codec_options=LENIENT)
+
+
 def trash_of(database: Mongo, bucket: str) -> Collection[Any]:
     return database.get_collection(f"{bucket}.trash", codec_options=LENIENT)
 

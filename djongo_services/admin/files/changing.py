@@ -7,6 +7,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from djongo_services.admin.files.buckets import files_of
 from djongo_services.admin.patience import Mongo
 from djongo_services.introspection.rendering.printable import printable
 from djongo_services.storage.bucket.chunking import now
@@ -51,7 +52,7 @@ def make_current(database: Mongo, bucket: str, document: Mapping[str, Any]) -> N
 
 def revisions(database: Mongo, bucket: str, filename: str, most: int) -> list[Document]:
     """Ids, dates and lengths of the files of a name; the first is the current one."""
-    found = Places.of(database, bucket).files.find(
+    found = files_of(database, bucket).find(
         {"filename": {"$eq": filename}},
         {"uploadDate": 1, "length": 1},
         sort={"uploadDate": -1, "_id": -1},

@@ -128,7 +128,8 @@ class ChangingPages(FileActions):
                     _("What refers to it does so by its name, and does not find it any more."),
                     self.said_of_references(address, found, patience),
                 ],
-                "filename": request.POST.get("filename", current)[: LONGEST_NAME + 1],
+                # What would steer the text is spelled out, in the new name too.
+                "filename": printable(request.POST.get("filename", current)[:LONGEST_NAME]),
                 "longest": LONGEST_NAME,
             }
         return self.file_confirmation(

@@ -13,6 +13,7 @@ from djongo_services.introspection.rendering.numbers import count, size
 from djongo_services.introspection.rendering.printable import printable
 from djongo_services.introspection.rendering.values import extended_json, shortened, value_text
 from djongo_services.storage.codecs import plain_size
+from djongo_services.storage.errors import CorruptFile
 
 LONGEST_TEXT = 300
 MOST_ITEMS = 100
@@ -53,7 +54,10 @@ def _size(found: FoundFile) -> str:
     stored = found.stored
     if stored is None:
         return size_text(found.document.get("length", (found.entry or {}).get("bytes")))
-    plain = plain_size(stored)
+    try:
+        plain = plain_size(stored)
+    except CorruptFile as error:
+        return printable(str(error))
     text = f"{size(plain)} ({_('%(count)s bytes') % {'count': count(plain)}})"
     if plain == stored.length:
         return text

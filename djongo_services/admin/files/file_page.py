@@ -7,30 +7,21 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from djongo_services.admin.files.address import BucketAddress, FileAddress
-from djongo_services.admin.files.changing import revisions
 from djongo_services.admin.files.details import document_json, facts
+from djongo_services.admin.files.file_parts import FileParts
 from djongo_services.admin.files.finding import FoundFile, find_file
-from djongo_services.admin.files.health import Health, Verified, look, verify
-from djongo_services.admin.files.homes import bucket_storage, home_of
-from djongo_services.admin.files.pages import FilePages
-from djongo_services.admin.files.previews import preview
-from djongo_services.admin.files.referring import ReferrerLinks, find_referrers
-from djongo_services.admin.files.rows import filename_text, moment_text, size_text
+from djongo_services.admin.files.homes import home_of
+from djongo_services.admin.files.rows import filename_text, moment_text
 from djongo_services.admin.pages import no_such
 from djongo_services.admin.patience import LONG_SECONDS, Patience
 from djongo_services.connections import connections
-from djongo_services.introspection.rendering.numbers import count
 from djongo_services.introspection.rendering.printable import printable
 
-MOST_REVISIONS = 20
-"""That are listed."""
 
-
-class FilePage(FilePages):
+class FilePage(FileParts):
     def page_urls(self) -> list[URLPattern]:
         check = require_POST(self.verify)
         return [
@@ -104,10 +95,7 @@ class FilePage(FilePages):
             "raw_url": self.page_of(address, "raw"),
             "download_url": self.page_of(address, "download"),
             "verify_url": self.page_of(address, "verify"),
-            **self._health(address, found, patience, is_verified),
-            **self._revisions(address, found, patience),
-            **self._references(request, address, found, patience),
-            **self._preview(address, found, patience),
+            **self.parts(request, address, found, patience, is_verified=is_verified),
         }
 
     def _actions(
@@ -133,102 +121,6 @@ class FilePage(FilePages):
             for name, title, is_possible in known
             if is_possible
         ]
-
-    def _revisions(
-        self, address: FileAddress, found: FoundFile, patience: Patience
-    ) -> dict[str, Any]:
-        filename = found.filename
-        if found.where != "bucket" or not isinstance(filename, str):
-            return {}
-        asked = patience.ask(
-            lambda database: revisions(database, address.bucket, filename, MOST_REVISIONS + 1)
-        )
-        others = asked.value or []
-        if len(others) < 2:
-            return {}
-        return {
-            "revisions": [
-                self._revision(address, each, is_current=not number)
-                for number, each in enumerate(others[:MOST_REVISIONS])
-            ],
-            "more_revisions": len(others) > MOST_REVISIONS,
-            "is_current": others[0]["_id"] == address.id,
-            "current_url": self.page_of(address, "current"),
-        }
-
-    def _revision(
-        self, address: FileAddress, document: dict[str, Any], *, is_current: bool
-    ) -> dict[str, Any]:
-        own = address.of_bucket.file(document["_id"])
-        return {
-            "url": self.page_of(own) if own else None,
-            "added": moment_text(document.get("uploadDate")),
-            "size": size_text(document.get("length")),
-            "is_this": document["_id"] == address.id,
-            "is_current": is_current,
-        }
-
-    def _health(
-        self, address: FileAddress, found: FoundFile, patience: Patience, is_verified: bool
-    ) -> dict[str, Any]:
-        if not found.document:
-            return {}
-        looked = patience.ask(lambda database: look(database, address.bucket, found.document))
-        context: dict[str, Any] = {"health_trouble": looked.trouble}
-        if looked.value is not None:
-            context |= {"health": health_text(looked.value), "is_right": looked.value.is_right}
-        if is_verified:
-            checked = patience.ask(
-                lambda database: verify(database, address.bucket, found.document)
-            )
-            context |= {"verified": checked.value and _verdict(checked.value)}
-            context["health_trouble"] = checked.trouble
-        return context
-
-    def _references(
-        self, request: HttpRequest, address: FileAddress, found: FoundFile, patience: Patience
-    ) -> dict[str, Any]:
-        if not found.document:
-            return {}
-        asked = patience.ask(lambda database: find_referrers(address.of_bucket, found.document))
-        if asked.value is None:
-            return {"references_trouble": asked.trouble}
-        links = ReferrerLinks(self.admin_site, request)
-        return {"referrers": [links.context(each) for each in asked.value], "is_referred": True}
-
-    def _preview(
-        self, address: FileAddress, found: FoundFile, patience: Patience
-    ) -> dict[str, Any]:
-        stored = found.stored
-        if stored is None:
-            return {}
-        storage = bucket_storage(address.of_bucket)
-        asked = patience.ask(lambda database: preview(storage, stored))
-        return {"preview": asked.value, "preview_trouble": asked.trouble}
-
-
-def health_text(health: Health) -> str:
-    if health.expected is None:
-        return _("Its length or its chunk size is no number of bytes.")
-    if health.is_right:
-        text = ngettext(
-            "%(count)s, which is there.", "%(count)s, all of them there.", health.chunks
-        )
-        return text % {"count": count(health.chunks)}
-    return _("%(there)s of %(expected)s are there.") % {
-        "there": count(health.chunks),
-        "expected": count(health.expected),
-    }
-
-
-def _verdict(checked: Verified) -> dict[str, Any]:
-    if checked.problem is not None:
-        return {"is_sound": False, "text": _("It is broken: %(why)s.") % {"why": checked.problem}}
-    if checked.has_checksum:
-        text = _("Every byte was read, and their SHA-256 is that of the stored ones.")
-    else:
-        text = _("Every byte was read; there is no SHA-256 to compare with.")
-    return {"is_sound": True, "text": text}
 
 
 def _trashed(found: FoundFile) -> dict[str, str] | None:

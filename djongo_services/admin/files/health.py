@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from djongo_services.admin.files.buckets import chunks_of
 from djongo_services.admin.patience import Mongo
 from djongo_services.storage.collector.chunk_runs import WHOLE
 from djongo_services.storage.collector.file_rows import expected_chunks
 from djongo_services.storage.collector.integrity import READ_AT_ONCE, checksum_of, problem
-from djongo_services.storage.collector.places import Places
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,15 +36,13 @@ class Verified:
 
 
 def look(database: Mongo, bucket: str, document: Mapping[str, Any]) -> Health:
-    places = Places.of(database, bucket)
-    chunks = places.chunks.count_documents({"files_id": {"$eq": document["_id"]}})
+    chunks = chunks_of(database, bucket).count_documents({"files_id": {"$eq": document["_id"]}})
     return Health(chunks=chunks, expected=expected_chunks(document))
 
 
 def verify(database: Mongo, bucket: str, document: Mapping[str, Any]) -> Verified:
     """Reads all chunks, a few at a time."""
-    places = Places.of(database, bucket)
-    chunks = places.chunks.find(
+    chunks = chunks_of(database, bucket).find(
         {"files_id": {"$eq": document["_id"]}}, WHOLE, sort={"n": 1}, batch_size=READ_AT_ONCE
     )
     with chunks:

@@ -21,7 +21,7 @@ from djongo_services.admin.files.buckets import (
 )
 from djongo_services.admin.files.charts import month_chart, type_parts
 from djongo_services.admin.files.homes import Home, homes
-from djongo_services.admin.files.pages import FilePages
+from djongo_services.admin.files.pages import FilePages, takes_no_writes
 from djongo_services.admin.files.rows import moment_text
 from djongo_services.admin.files.totals import SMALL, Known, Totals, count_totals, known_totals
 from djongo_services.admin.files.words import files_text, trash_text, uploads_text
@@ -67,6 +67,7 @@ class OverviewPage(FilePages):
                 "connections": self.switcher(connection),
                 "connection_name": shown_name(connection.alias),
                 "trouble": asked.trouble,
+                "read_only": asked.trouble is None and takes_no_writes(connection.alias),
                 "wait_url": None if "wait" in request.GET else "?" + _query(connection.alias, "1"),
                 "cards": cards,
                 "pages": _pages(found, connection.alias) if found else [],

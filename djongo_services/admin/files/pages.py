@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
@@ -17,6 +18,7 @@ from djongo_services.admin.address import shown_name
 from djongo_services.admin.connection_pages import ConnectionPages
 from djongo_services.admin.files.address import BucketAddress, FileAddress, parse
 from djongo_services.admin.pages import no_such
+from djongo_services.connections import connections
 from djongo_services.models import File
 
 TABS = ("bucket", "totals", "collector")
@@ -98,6 +100,7 @@ class FilePages(ConnectionPages):
                 "upload_url": self.url("add") + "?" + urlencode({"to": address.key}),
                 "tabs": self._tabs(address, context.get("tab")),
                 "wait_url": None if "wait" in request.GET else _waiting(request),
+                "read_only": not context.get("trouble") and takes_no_writes(address.alias),
                 **context,
             },
             status=status,
@@ -113,6 +116,15 @@ class FilePages(ConnectionPages):
             }
             for name in TABS
         ]
+
+
+def takes_no_writes(alias: str) -> bool:
+    """Whether none of the members that the client knows is a primary; nothing is asked for it."""
+    try:
+        description = connections[alias].client.topology_description
+    except ImproperlyConfigured:
+        return False
+    return not any(each.is_writable for each in description.server_descriptions().values())
 
 
 def _waiting(request: HttpRequest) -> str:

@@ -62,15 +62,13 @@ class GridFSFileWidget(AdminFileWidget):
 
     def _file(self, value: Any) -> dict[str, Any]:
         storage: GridFSStorage = value.storage
-        asked = Patience(connections[storage.using]).ask(
-            lambda database: storage.stored(value.name)
-        )
+        patience = Patience(connections[storage.using])
+        asked = patience.ask(lambda database: _stored(storage, value.name))
         name = filename_text(value.name)
         if asked.value is None:
             return {"name": name, "trouble": asked.trouble}
-        stored = asked.value
+        stored, plain = asked.value
         address = BucketAddress(alias=storage.using, bucket=storage.bucket_name).file(stored.id)
-        plain = storage.size_of(stored)
         kind = content_type_of(stored.content_type, value.name)
         return {
             "name": name,
@@ -106,6 +104,11 @@ def _is_in_bucket(value: Any) -> bool:
         and bool(getattr(value, "_committed", False))
         and isinstance(value.storage, GridFSStorage)
     )
+
+
+def _stored(storage: GridFSStorage, name: str) -> tuple[StoredFile, int]:
+    stored = storage.stored(name)
+    return stored, storage.size_of(stored)
 
 
 def _facts(stored: StoredFile, kind: str, plain: int) -> list[str]:
