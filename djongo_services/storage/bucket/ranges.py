@@ -54,6 +54,11 @@ class RangeReader:
         self._next = start // file.chunk_size
         self._after = self._next if start == stop else -(-stop // file.chunk_size)
 
+    @property
+    def position(self) -> int:
+        """The number of the next chunk."""
+        return self._next
+
     def parts(self) -> Iterator[Part]:
         """To be read in their order; after an interruption, what is left."""
         if self._start == self._stop and self._file.length:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from pymongo import ReadPreference
+from pymongo.errors import AutoReconnect, CursorNotFound
 
 from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.bucket.layout import Layout
@@ -25,12 +26,12 @@ def read(
     reader = RangeReader(file, start, stop)
     try:
         try:
-            yield from _read(layout, layout.chunks, file, reader)
+            yield from _read_on(layout, layout.chunks, file, reader)
         except CorruptFile:
             if layout.chunks.read_preference == ReadPreference.PRIMARY:
                 raise
             # A secondary may not have all chunks of a new file yet.
-            yield from _read(layout, on_primary(layout.chunks), file, reader)
+            yield from _read_on(layout, on_primary(layout.chunks), file, reader)
     except CorruptFile as damage:
         if not _exists(layout, file):
             raise changed(file) from damage
@@ -45,6 +46,21 @@ def changed(file: StoredFile) -> FileChanged:
     return FileChanged(
         f"The file {file.filename!r} (id {file.id!r}) was deleted while it was read."
     )
+
+
+def _read_on(
+    layout: Layout[Any], chunks: Any, file: StoredFile, reader: RangeReader
+) -> Generator[bytes, None, None]:
+    """The driver repeats a query that an election interrupts, but does not go on with its cursor;
+    this does, as long as that leads any further."""
+    while True:
+        before = reader.position
+        try:
+            yield from _read(layout, chunks, file, reader)
+            return
+        except (AutoReconnect, CursorNotFound):
+            if reader.position == before:
+                raise
 
 
 def _read(

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from pymongo import ReadPreference
+from pymongo.errors import AutoReconnect, CursorNotFound
 
 from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.bucket.layout import Layout
@@ -21,19 +22,34 @@ async def aread(
     reader = RangeReader(file, start, stop)
     try:
         try:
-            async with aclosing(_read(layout, layout.chunks, file, reader)) as found:
+            async with aclosing(_read_on(layout, layout.chunks, file, reader)) as found:
                 async for piece in found:
                     yield piece
         except CorruptFile:
             if layout.chunks.read_preference == ReadPreference.PRIMARY:
                 raise
-            async with aclosing(_read(layout, on_primary(layout.chunks), file, reader)) as found:
+            async with aclosing(_read_on(layout, on_primary(layout.chunks), file, reader)) as found:
                 async for piece in found:
                     yield piece
     except CorruptFile as damage:
         if not await _exists(layout, file):
             raise changed(file) from damage
         raise
+
+
+async def _read_on(
+    layout: Layout[Any], chunks: Any, file: StoredFile, reader: RangeReader
+) -> AsyncGenerator[bytes, None]:
+    while True:
+        before = reader.position
+        try:
+            async with aclosing(_read(layout, chunks, file, reader)) as found:
+                async for piece in found:
+                    yield piece
+            return
+        except (AutoReconnect, CursorNotFound):
+            if reader.position == before:
+                raise
 
 
 async def _read(

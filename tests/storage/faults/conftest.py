@@ -1,0 +1,80 @@
+"""A replica set of three that may be disturbed, and storages on it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import AutoReconnect
+from pymongo.read_concern import ReadConcern
+
+from djongo_services.connections import connections
+from djongo_services.embedded import MongoServer
+from djongo_services.storage.bucket import Bucket
+from tests.transaction.faults.conftest import primary_of
+
+Mongo = Database[dict[str, Any]]
+
+
+@pytest.fixture(scope="package")
+def replica_set() -> Iterator[MongoServer]:
+    with MongoServer(members=3, test_commands=True) as server:
+        yield server
+
+
+@pytest.fixture
+def outside(replica_set: MongoServer) -> Iterator[Mongo]:
+    """What a majority holds, through a client that takes no part in any transaction."""
+    replica_set.wait_until_ready()
+    with replica_set.client() as client:
+        name = f"test_{uuid.uuid4().hex}"
+        yield client.get_database(name, read_concern=ReadConcern("majority"))
+        replica_set.wait_until_ready()
+        client.drop_database(name)
+
+
+@pytest.fixture
+def mongo(replica_set: MongoServer, outside: Mongo, settings: Any) -> Iterator[Mongo]:
+    """The database of the connection "default"."""
+    entry = {
+        "HOST": replica_set.uri,
+        "NAME": outside.name,
+        "OPTIONS": {"heartbeatFrequencyMS": 500},
+    }
+    settings.DJONGO_SERVICES = {"CONNECTIONS": {"default": entry}}
+    yield connections["default"].database
+    connections.close_all()
+
+
+def sound(database: Mongo) -> dict[str, int]:
+    """The files that there are and their lengths; each is read as a whole."""
+    bucket = Bucket(database)
+    found = {}
+    for stored in bucket.find():
+        assert len(bucket.read_bytes(stored)) == stored.length
+        found[str(stored.filename)] = stored.length
+    return found
+
+
+def orphans(database: Mongo) -> int:
+    """Chunks of no file."""
+    ids = database.fs.files.distinct("_id")
+    return database.fs.chunks.count_documents({"files_id": {"$nin": ids}})
+
+
+def step_down(server: MongoServer) -> None:
+    address = primary_of(server).address
+    with MongoClient[Any](address, directConnection=True) as client, suppress(AutoReconnect):
+        client.admin.command("replSetStepDown", 2, force=True, secondaryCatchUpPeriodSecs=1)
+
+
+def apart(work: Callable[[], None]) -> None:
+    """In a thread of its own, which takes no part in any transaction."""
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(work).result()

@@ -1,0 +1,89 @@
+"""Memory stays where it is, however large a file is: measured in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from tests.transaction.conftest import uri_of
+
+SIZE = 120_000_000
+ALLOWED = 40
+"""MB; far from the size, and far from what buffers and a loaded machine need."""
+
+PROGRAM = """
+import asyncio, gc, json, pathlib, sys
+import django
+from django.conf import settings
+
+uri, name, size, options = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
+keys = {"k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}
+settings.configure(
+    DJONGO_SERVICES={
+        "CONNECTIONS": {"default": {"HOST": uri, "NAME": name}},
+        "STORAGE": {"ENCRYPTION_KEYS": keys},
+    }
+)
+django.setup()
+from djongo_services.connections import connections
+from djongo_services.storage import GridFSStorage
+
+def peak():
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+def grown(work):
+    gc.collect()
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    before = peak()
+    work()
+    return (peak() - before) / 1024
+
+storage = GridFSStorage(**options)
+storage.save("first", [b"what is loaded once"])
+with storage.open("first") as file:
+    file.read()
+
+def save():
+    storage.save("large", (bytes(1_000_000) for _ in range(size // 1_000_000)))
+
+def read():
+    with storage.open("large") as file:
+        for piece in file.chunks():
+            pass
+
+def change():
+    with storage.open("large", "ab") as file:
+        file.write(b"end")
+
+async def aread():
+    async with await storage.aopen("large") as file:
+        async for piece in file:
+            pass
+    await connections["default"].aclose()
+
+def read_async():
+    asyncio.run(aread())
+
+works = [save, read, read_async, change]
+print(json.dumps({work.__name__: grown(work) for work in works}))
+"""
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "gzip", "encryption": True}], ids=["plain", "encoded"]
+)
+def test_growth(database: Database[Any], options: dict[str, Any]) -> None:
+    arguments = [uri_of(database), database.name, str(SIZE), json.dumps(options)]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    growth = json.loads(done.stdout)
+    assert set(growth) == {"save", "read", "read_async", "change"}
+    assert {work: size for work, size in growth.items() if size > ALLOWED} == {}
