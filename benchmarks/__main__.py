@@ -22,7 +22,17 @@ from rich.table import Table
 from djongo_services.embedded import MongoServer
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("catalog", "profile", "schema", "transaction", "files", "collector", "serving", "admin")
+BENCHMARKS = (
+    "catalog",
+    "profile",
+    "schema",
+    "transaction",
+    "files",
+    "collector",
+    "serving",
+    "admin",
+    "admin_files",
+)
 COLUMNS = ("name", "ours", "peer_name", "peer", "unit", "ratio", "target", "reached")
 
 
