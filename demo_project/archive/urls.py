@@ -16,23 +16,24 @@ class ObjectIdConverter:
         return str(value)
 
 
-register_converter(ObjectIdConverter, "object_id")
+# The name object_id is the backend's own from 6.1 on.
+register_converter(ObjectIdConverter, "hex_id")
 
 app_name = "archive"
 urlpatterns = [
     path("", views.index, name="index"),
     path("notes/", views.notes, name="notes"),
-    path("notes/<object_id:pk>/", views.note, name="note"),
-    path("notes/<object_id:pk>/media/", media_views.add_medium, name="add_medium"),
-    path("notes/<object_id:pk>/media/fail/", media_views.fail_to_add, name="fail_to_add"),
+    path("notes/<hex_id:pk>/", views.note, name="note"),
+    path("notes/<hex_id:pk>/media/", media_views.add_medium, name="add_medium"),
+    path("notes/<hex_id:pk>/media/fail/", media_views.fail_to_add, name="fail_to_add"),
     path("people/", views.people, name="people"),
     path("loans/", loan_views.loans, name="loans"),
-    path("loans/<object_id:pk>/", loan_views.loan, name="loan"),
-    path("loans/<object_id:pk>/hand-over/", loan_views.hand_over_loan, name="hand_over"),
-    path("loans/<object_id:pk>/hand-over/async/", loan_views.ahand_over_loan, name="ahand_over"),
-    path("loans/<object_id:pk>/fail/", loan_views.fail_to_hand_over, name="fail_to_hand_over"),
+    path("loans/<hex_id:pk>/", loan_views.loan, name="loan"),
+    path("loans/<hex_id:pk>/hand-over/", loan_views.hand_over_loan, name="hand_over"),
+    path("loans/<hex_id:pk>/hand-over/async/", loan_views.ahand_over_loan, name="ahand_over"),
+    path("loans/<hex_id:pk>/fail/", loan_views.fail_to_hand_over, name="fail_to_hand_over"),
     path(
-        "loans/<object_id:pk>/fail/async/",
+        "loans/<hex_id:pk>/fail/async/",
         loan_views.afail_to_hand_over,
         name="afail_to_hand_over",
     ),

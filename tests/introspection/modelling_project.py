@@ -114,7 +114,9 @@ def _settings(apps: list[str], style: str, use_tz: bool, database: dict[str, Any
         else "django.db.models.BigAutoField",
         routers=["django_mongodb_backend.routers.MongoRouter"] if backend else [],
     )
-    return text + ('SILENCED_SYSTEM_CHECKS = ["mongodb.E001"]\n' if backend else "")
+    return text + (
+        'SILENCED_SYSTEM_CHECKS = ["mongodb.E001", "mongodb.fields.auto.E001"]\n' if backend else ""
+    )
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
