@@ -148,4 +148,5 @@ def _close_in_child() -> None:
     _living.clear()
 
 
-os.register_at_fork(after_in_child=_close_in_child)
+if hasattr(os, "register_at_fork"):  # not on Windows, where find_binary() refuses to go on
+    os.register_at_fork(after_in_child=_close_in_child)

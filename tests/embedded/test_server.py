@@ -10,13 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distribution
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import OperationFailure, PyMongoError, WTimeoutError
 from pymongo.uri_parser import parse_uri
 
-from djongo_services.embedded import EmbeddedServerError, MongoServer
+from djongo_services.embedded import EmbeddedServerError, MongoServer, binary
 from djongo_services.embedded.binary import IN_WHEEL
 from djongo_services.embedded.libraries import link_openssl
 from tests.embedded.program import ROOT, until
@@ -205,6 +206,13 @@ def test_a_binary_without_the_executable_bit_is_made_executable(tmp_path: Path):
     binary.chmod(0o644)
     with MongoServer(binary=binary) as server:
         assert server.version == "6.0.27"
+
+
+def test_an_unsupported_platform_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(binary, "os", SimpleNamespace(name="nt"))
+    assert sentence_of(MongoServer()).startswith(
+        "The embedded server runs on Linux and macOS, not on "
+    )
 
 
 def test_a_missing_library_is_named_with_its_package(tmp_path: Path):
