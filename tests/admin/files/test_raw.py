@@ -27,7 +27,9 @@ def test_a_picture(files: Files) -> None:
     assert answer["X-Frame-Options"] == "SAMEORIGIN"
     # Browsers keep it, ask whether it is still the same, and nobody else keeps it.
     assert answer["Cache-Control"] == "no-cache, private"
-    assert get(files, stored.id, If_None_Match=answer["ETag"]).status_code == 304
+    same = get(files, stored.id, If_None_Match=answer["ETag"])
+    assert same.status_code == 304
+    assert same["Content-Security-Policy"] == answer["Content-Security-Policy"]
     assert get(files, stored.id, Range="bytes=1-3").content == b"PNG"
     assert files.site.client.head(files.file_url(stored.id, "raw"))["Content-Length"]
     assert files.site.client.post(files.file_url(stored.id, "raw")).status_code == 405
