@@ -43,17 +43,18 @@ Row = dict[str, Any]
 _INTEGRITY = (Kind.ORPHAN_CHUNKS, Kind.BROKEN)
 
 _MEMORY = """
-import json, resource, sys
+import json, sys
 from pymongo import MongoClient
 from benchmarks.collector import everything, integrity
 uri, what = sys.argv[1:]
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
 with MongoClient(uri) as client:
     client.admin.command("ping")
-    work = {"integrity": integrity, "everything": everything}[what]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    work(client["benchmark_collector"])
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"kilobytes": after - before}))
+    before = peak()
+    {"integrity": integrity, "everything": everything}[what](client["benchmark_collector"])
+print(json.dumps({"kilobytes": peak() - before}))
 """
 
 

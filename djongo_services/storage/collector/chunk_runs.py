@@ -57,9 +57,9 @@ class Sizes:
 
 
 Run: TypeAlias = tuple[Key, Any, int, bool, Sizes | None]
-"""All chunks of one files_id: key, files_id (but for an ObjectId, which the key holds), how many,
-whether they are numbered 0, 1, 2, ..., and their sizes where more than the index was read. A plain
-tuple: a million are made and forgotten."""
+"""All chunks of one files_id: key, files_id (None where the key alone holds the ObjectId), how
+many, whether they are numbered 0, 1, 2, ..., and their sizes where more than the index was read. A
+plain tuple: a million are made and forgotten."""
 
 _Entry: TypeAlias = tuple[Key, Any, Any]
 """Key, files_id as in :data:`Run`, and n."""

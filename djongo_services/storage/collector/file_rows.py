@@ -7,7 +7,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import bson
-from bson import ObjectId
+from bson import Int64, ObjectId
 
 from djongo_services.storage.collector.order import OBJECT_ID, Key, sort_key
 from djongo_services.storage.collector.plain import Plain
@@ -20,7 +20,7 @@ CHECKSUMS: Final = {**NAMES, "metadata.sha256": 1}
 """Projections, each with what the one before has."""
 
 Entry: TypeAlias = tuple[Key, Any, int | None, dict[str, Any] | None]
-"""Key, id (but for an ObjectId, which the key holds), how many chunks there should be, and the
+"""Key, id (None where the key alone holds the ObjectId), how many chunks there should be, and the
 document where more than that was decoded. A plain tuple: a million are made and forgotten."""
 
 _ONLY_ID: Final = Plain(Struct("<4xx4x12sx"), {0: 22, 4: 0x07})
@@ -42,7 +42,7 @@ class FileRow(NamedTuple):
 
 def id_of(key: Key, value: Any) -> Any:
     """The id of an :data:`Entry` or of a run of chunks."""
-    return ObjectId(key[1]) if key[0] == OBJECT_ID else value
+    return ObjectId(key[1]) if value is None and key[0] == OBJECT_ID else value
 
 
 def identified(batches: Iterable[bytes]) -> Iterator[Entry]:
@@ -79,6 +79,8 @@ def decoded(batches: Iterable[bytes]) -> Iterator[Entry]:
 def expected_chunks(document: Mapping[str, Any]) -> int | None:
     """How many chunks a files document asks for; None when its numbers make no sense."""
     length, size = document.get("length"), document.get("chunkSize")
+    if type(length) is Int64 and type(size) is int and length >= 0 < size:
+        return -(-length // size)  # As nearly every file has them.
     if isinstance(length, bool) or isinstance(size, bool):
         return None
     if not isinstance(length, int | float) or not isinstance(size, int | float):

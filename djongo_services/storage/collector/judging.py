@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -137,7 +137,7 @@ class Judge:
                 verdict.candidates.append(candidate)
 
     def _suspicions(self, window: Window) -> tuple[Sequence[FileRow], dict[Key, _Suspicion]]:
-        """The rows that were looked at, and what is suspicious about some of them."""
+        """Rows that are not just files in use, and what is suspicious about some of them."""
         broken: dict[Key, str] = {}
         if Kind.BROKEN in self._kinds and window.suspects:
             suspects = [id for id in window.suspects if can_be_named(id)]
@@ -145,9 +145,14 @@ class Judge:
         rows: Sequence[FileRow] = window.rows
         if not rows and broken:
             rows = self._rows([id for id in window.suspects if sort_key(id) in broken])
-        rows = [row for row in rows if can_be_named(row.id)]
         used = self._used(rows)
         superseded = self._revisions.superseded(rows)
+        rows = [
+            row
+            for row in rows
+            if row.key in broken or row.key in superseded or used.isdisjoint(row.names)
+            if can_be_named(row.id)
+        ]
         found = {row.key: self._suspicion(row, broken, used, superseded) for row in rows}
         return rows, {key: each for key, each in found.items() if each is not None}
 
@@ -159,10 +164,10 @@ class Judge:
         self,
         row: FileRow,
         broken: Mapping[Key, str],
-        used: Collection[str],
+        used: Set[str],
         superseded: Mapping[Key, datetime | None],
     ) -> _Suspicion | None:
-        is_used = any(name in used for name in row.names)
+        is_used = not used.isdisjoint(row.names)
         is_unused = not is_used and self._is_known(row)
         is_old = row.key in superseded
         since = superseded.get(row.key)
@@ -178,7 +183,9 @@ class Judge:
         return None
 
     def _used(self, rows: Sequence[FileRow]) -> set[str]:
-        names = {name for row in rows for name in row.names if is_sendable(name)}
+        names = {name for row in rows for name in row.names}
+        if not is_sendable("".join(names)):
+            names = set(filter(is_sendable, names))
         return self._references.referenced(names)
 
     def _is_known(self, row: FileRow) -> bool:

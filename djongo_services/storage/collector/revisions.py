@@ -19,6 +19,7 @@ from djongo_services.storage.collector.order import Key, sort_key
 from djongo_services.storage.collector.places import Places
 from djongo_services.storage.collector.streams import EXACT, IndexStream
 
+_AT_ONCE = 2_000
 BITS = 1 << 23
 """One megabyte. With 100,000 names that repeat, one other name in 84 is asked about in vain."""
 
@@ -28,8 +29,9 @@ class Revisions:
         self._places = places
         self._repeated: bytearray | None = None
         """None: any name may repeat."""
+        self._any = False
 
-    def prepare(self, *, batch_size: int, stop: Stop | None) -> None:
+    def prepare(self, *, stop: Stop | None) -> None:
         """Look over all names, where an index has them."""
         if not self._places.has_names_index():
             return
@@ -37,10 +39,10 @@ class Revisions:
             collection=self._places.files,
             keys=("filename", "uploadDate"),
             projection={"_id": 0, "filename": 1, "uploadDate": 1},
-            batch_size=batch_size,
+            batch_size=_AT_ONCE,
             stop=stop,
         )
-        repeated = bytearray(BITS // 8)
+        self._repeated = repeated = bytearray(BITS // 8)
         before: Any = None
         for batch in stream.batches():
             for document in bson.decode_all(batch, EXACT):
@@ -48,14 +50,16 @@ class Revisions:
                 if name == before and isinstance(name, str):
                     bit = hash(name) % BITS
                     repeated[bit >> 3] |= 1 << (bit & 7)
+                    self._any = True
                 before = name
-        self._repeated = repeated
 
     def superseded(self, rows: Sequence[FileRow]) -> dict[Key, datetime | None]:
         """Those of the rows that are not the newest of their name, and the newest one's date.
 
         Never a file that several names share: it is the only one of each.
         """
+        if self._repeated is not None and not self._any:
+            return {}
         asked = {row.names[0]: row for row in rows if self._may_repeat(row)}
         newest = newest_of(self._places, asked) if asked else {}
         found: dict[Key, datetime | None] = {}

@@ -15,6 +15,9 @@ from djongo_services.storage.collector.places import Documents, Places
 from djongo_services.storage.collector.scope import Scope
 from djongo_services.storage.collector.streams import BEYOND, IndexStream
 
+FILES_AT_ONCE = 2_000
+"""In a batch of a stream: decoded with their names, they take two megabytes."""
+
 
 @contextmanager
 def scan(
@@ -33,7 +36,7 @@ def scan(
                     collection=collection,
                     keys=("_id",),
                     projection=projection,
-                    batch_size=batch_size,
+                    batch_size=min(batch_size, FILES_AT_ONCE),
                     after=after,
                     stop=stop,
                 )

@@ -83,7 +83,7 @@ class Survey:
         with quiet_gc():
             if Kind.SUPERSEDED in self._scope.kinds:
                 self._tell("names", 0, None)
-                revisions.prepare(batch_size=self._batch_size, stop=self._stop)
+                revisions.prepare(stop=self._stop)
             judge = Judge(
                 self._places,
                 self._references,

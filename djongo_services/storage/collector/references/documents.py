@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +54,17 @@ class DocumentSource:
         return self.collection.with_options(read_preference=ReadPreference.PRIMARY)
 
 
-def _texts(value: Any, steps: Sequence[str]) -> Iterator[str]:
+def _texts(value: Any, steps: Sequence[str]) -> Iterable[str]:
     """The strings at a path, through arrays at any step."""
-    match value:
-        case list():
-            for item in value:
-                yield from _texts(item, steps)
-        case Mapping() if steps:
-            yield from _texts(value.get(steps[0]), steps[1:])
-        case str() if not steps:
-            yield value
+    for at, step in enumerate(steps):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list):
+            return [text for item in value for text in _texts(item, steps[at:])]
+        else:
+            return ()
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item, ())]
+    return ()
