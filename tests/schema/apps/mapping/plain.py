@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.files.storage import FileSystemStorage
 from django.db import models
 from django.db.models import F, Value
 from django.db.models.functions import Now
@@ -31,7 +32,8 @@ class Kept(models.Model):
     decimal = models.DecimalField(max_digits=30, decimal_places=5)
     duration = models.DurationField()
     email = models.EmailField(blank=True)
-    file = models.FileField(blank=True)
+    # Not in a bucket: it has no table here that a collector could ask.
+    file = models.FileField(blank=True, storage=FileSystemStorage())
     float = models.FloatField()
     ip = models.GenericIPAddressField(null=True, blank=True)
     image = models.FilePathField(path="/", blank=True)
