@@ -90,7 +90,7 @@ def read_runs(batches: Iterable[bytes]) -> Iterator[Run]:
     value: Any = None
     count, in_order, sizes = 0, True, Sizes()
     for batch in batches:
-        for document in bson.decode_all(batch, EXACT):
+        for document in bson.decode_iter(batch, EXACT):  # One chunk's bytes at a time.
             next_value = document.get("files_id")
             next_key = sort_key(next_value)
             if next_key != key:

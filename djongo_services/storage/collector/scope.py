@@ -27,6 +27,7 @@ from djongo_services.storage.collector.file_rows import (
     identified,
     numbered,
 )
+from djongo_services.storage.collector.integrity import READ_AT_ONCE
 from djongo_services.storage.collector.kinds import ALL, Kind
 from djongo_services.storage.collector.places import Places
 from djongo_services.storage.collector.references import References
@@ -36,9 +37,6 @@ SIZES_UP_TO_BYTES = 256 * 1024 * 1024
 """Up to which sizes of chunks are compared as well. The server has to read the chunks for that: two
 to three times the work of an index that tells their numbers alone, and all the bytes from a disk
 where they are not in its cache."""
-
-_READ_AT_ONCE = 2 * 1024 * 1024
-"""Bytes in a batch of chunks that are read whole."""
 
 _NAMED = frozenset({Kind.UNREFERENCED, Kind.SUPERSEDED})
 
@@ -52,8 +50,6 @@ class Scope:
     """Whether chunks are read whole, to compare checksums."""
     sized: bool
     """Whether the sizes of chunks are compared."""
-    chunk_bytes: int
-    """Of a chunk document, on average."""
     notes: tuple[str, ...]
 
     @property
@@ -90,9 +86,7 @@ class Scope:
 
     def chunks_at_once(self, batch_size: int) -> int:
         projection, _ = self.chunk_stream()
-        if projection is not WHOLE:
-            return batch_size
-        return max(4, min(batch_size, _READ_AT_ONCE // max(1, self.chunk_bytes)))
+        return min(batch_size, READ_AT_ONCE) if projection is WHOLE else batch_size
 
 
 def scope_of(
@@ -124,7 +118,6 @@ def scope_of(
         asked=asked,
         read=verify,
         sized=sized,
-        chunk_bytes=_READ_AT_ONCE if stored is None else stored[1] // max(1, stored[0]),
         notes=tuple(notes),
     )
 

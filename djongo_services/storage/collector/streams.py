@@ -1,8 +1,8 @@
 """Whole indexes as streams of raw batches, fetched while the one before is worked on.
 
 The server and the client take about the same time for a batch, so that fetching one ahead nearly
-halves the whole (measured with a million files: the covered cursors alone take 1.0 s and 0.9 s, the
-merge of both takes 2.9 s, PyMongo's ``find()`` merged in the same way 3.2 to 4.8 s).
+halves the whole. Raw batches are cheaper than documents: with a million files, reading and merging
+both indexes takes 2.1 s of the client's CPU, and 2.7 s by PyMongo's ``find()``.
 """
 
 from __future__ import annotations
