@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -72,6 +72,19 @@ def step_down(server: MongoServer) -> None:
     address = primary_of(server).address
     with MongoClient[Any](address, directConnection=True) as client, suppress(AutoReconnect):
         client.admin.command("replSetStepDown", 2, force=True, secondaryCatchUpPeriodSecs=1)
+
+
+@contextmanager
+def fail_point(address: str, name: str) -> Iterator[Callable[[], None]]:
+    """On one member; what this gives waits until it is met."""
+    with MongoClient[Any](address, directConnection=True) as client:
+        point = {"configureFailPoint": name}
+        before = client.admin.command({**point, "mode": "alwaysOn"})["count"]
+        wait = {"waitForFailPoint": name, "timesEntered": before + 1, "maxTimeMS": 60_000}
+        try:
+            yield lambda: client.admin.command(wait) and None
+        finally:
+            client.admin.command({**point, "mode": "off"})
 
 
 def apart(work: Callable[[], None]) -> None:

@@ -6,19 +6,20 @@ Either it succeeds or it raises, and afterwards every file that there is can be 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
 
 from djongo_services.connections import connections
 from djongo_services.embedded import MongoServer
 from djongo_services.storage import GridFSStorage, UploadInterrupted
 from djongo_services.storage.bucket import AsyncBucket, Bucket
 from djongo_services.transaction import atomic, run_in_transaction
-from tests.storage.faults.conftest import Mongo, apart, orphans, sound, step_down
+from tests.storage.faults.conftest import Mongo, apart, fail_point, orphans, sound, step_down
 from tests.transaction.faults.conftest import primary_of
 
 BATCH = 2 * 1024 * 1024
@@ -103,14 +104,16 @@ def test_chunks_that_the_new_primary_never_had(
     with bucket.open_upload("holed") as stream:
         primary = primary_of(replica_set)
         others = [each for each in replica_set.members if each is not primary]
-        for member in others:
-            member.pause()
-        try:
+        with ExitStack() as stack:
+            points = [
+                stack.enter_context(fail_point(each.address, "stopReplProducer")) for each in others
+            ]
+            # They stop when the answer to what they asked last is there.
+            mongo.other.with_options(write_concern=WriteConcern(w=1)).insert_one({})
+            for is_met in points:
+                is_met()
             stream.write(bytes(BATCH + 1))
-        finally:
             primary.kill()
-            for member in others:
-                member.resume()
         try:
             with pytest.raises(UploadInterrupted, match="The primary changed while 'holed' was"):
                 stream.close()

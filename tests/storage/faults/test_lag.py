@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from pymongo import MongoClient, ReadPreference
+from pymongo import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from djongo_services.embedded import MongoServer
 from djongo_services.storage import CorruptFile, FileChanged
 from djongo_services.storage.bucket import AsyncBucket, Bucket
-from tests.storage.faults.conftest import Mongo
+from tests.storage.faults.conftest import Mongo, fail_point
 from tests.transaction.faults.conftest import primary_of
-
-
-@contextmanager
-def lagging(address: str) -> Iterator[None]:
-    """A secondary that applies nothing for a while."""
-    with MongoClient[Any](address, directConnection=True) as client:
-        point = {"configureFailPoint": "rsSyncApplyStop"}
-        client.admin.command({**point, "mode": "alwaysOn"})
-        try:
-            yield
-        finally:
-            client.admin.command({**point, "mode": "off"})
 
 
 @pytest.fixture
@@ -36,7 +24,7 @@ def lag(replica_set: MongoServer) -> Iterator[None]:
     with ExitStack() as stack:
         for member in replica_set.members:
             if member is not primary:
-                stack.enter_context(lagging(member.address))
+                stack.enter_context(fail_point(member.address, "rsSyncApplyStop"))
         yield
     replica_set.wait_until_ready()
 
