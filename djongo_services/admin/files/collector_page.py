@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -113,7 +114,7 @@ class CollectorPage(ChorePages):
                 "submit": _("Collect"),
                 "is_grave": True,
                 "said": [
-                    wanted.words.capitalize(),
+                    capfirst(wanted.words),
                     _("Each thing is looked at again, and moved to the trash."),
                     _("From there it can be restored for %(days)s days.")
                     % {"days": settings.storage.trash_days},

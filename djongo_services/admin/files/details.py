@@ -58,7 +58,8 @@ def _size(found: FoundFile) -> str:
         plain = plain_size(stored)
     except CorruptFile as error:
         return printable(str(error))
-    text = f"{size(plain)} ({_('%(count)s bytes') % {'count': count(plain)}})"
+    exact = _("%(count)s bytes") % {"count": count(plain)}
+    text = f"{size(plain)} ({exact})"
     if plain == stored.length:
         return text
     return _("%(plain)s, stored as %(stored)s") % {"plain": text, "stored": size(stored.length)}

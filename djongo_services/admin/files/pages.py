@@ -100,7 +100,7 @@ class FilePages(ConnectionPages):
                 "upload_url": self.url("add") + "?" + urlencode({"to": address.key}),
                 "tabs": self._tabs(address, context.get("tab")),
                 "wait_url": None if "wait" in request.GET else _waiting(request),
-                "read_only": not context.get("trouble") and takes_no_writes(address.alias),
+                "read_only": _is_answered(context) and takes_no_writes(address.alias),
                 **context,
             },
             status=status,
@@ -125,6 +125,11 @@ def takes_no_writes(alias: str) -> bool:
     except ImproperlyConfigured:
         return False
     return not any(each.is_writable for each in description.server_descriptions().values())
+
+
+def _is_answered(context: Mapping[str, Any]) -> bool:
+    """Whether the page has asked the server for something, and has got it."""
+    return "trouble" in context and context["trouble"] is None
 
 
 def _waiting(request: HttpRequest) -> str:

@@ -27,7 +27,10 @@ def choices(address: BucketAddress, filters: Filters, known: Known) -> dict[str,
             _choice(name, label, filters.size)
             for name, label in {"": _("any size"), **_sizes()}.items()
         ],
-        "orders": [_choice(name, _orders()[name], filters.order) for name in ORDERS],
+        "orders": [
+            _choice(name, _orders()[name], "name" if filters.by_name else filters.order)
+            for name in ORDERS
+        ],
         "states": [
             {
                 "name": _states()[state],
