@@ -21,6 +21,7 @@ from djongo_services.storage.collector.rescuing import batches
 from djongo_services.storage.collector.trash import (
     TrashEntry,
     delete_for_good,
+    may_come_back,
     rescue,
     summary,
 )
@@ -112,7 +113,7 @@ class _Purge:
         )
 
     def _delete(self, batch: list[Document]) -> None:
-        named = [(each["_id"], names_of(each["file"])) for each in batch if "file" in each]
+        named = [(each["_id"], names_of(each["file"])) for each in batch if may_come_back(each)]
         back = rescue(self._places, self._references, named)
         self._restored += len(back)
         gone = [each for each in batch if sort_key(each["_id"]) not in back]

@@ -14,6 +14,7 @@ from typing import Any
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne
+from pymongo.errors import BulkWriteError
 
 from djongo_services.storage.collector.candidates import Candidate
 from djongo_services.storage.collector.file_rows import names_of
@@ -24,7 +25,7 @@ from djongo_services.storage.collector.places import Document, Documents, Places
 from djongo_services.storage.collector.references import References
 from djongo_services.storage.collector.revisions import newest_of
 from djongo_services.storage.collector.traces import last_chunks
-from djongo_services.storage.collector.trash import delete_for_good, rescue
+from djongo_services.storage.collector.trash import DUPLICATE_KEY, delete_for_good, rescue
 
 
 class Remover:
@@ -135,7 +136,7 @@ class Remover:
             return
         self._forget([each.id for each in candidates])
         now = self._places.now()
-        self._places.trash.insert_many(
+        self._insert(
             [
                 {
                     "_id": each.id,
@@ -149,6 +150,14 @@ class Remover:
                 for each in candidates
             ]
         )
+
+    def _insert(self, entries: Sequence[Document]) -> None:
+        try:
+            self._places.trash.insert_many(entries, ordered=False)
+        except BulkWriteError as error:
+            # Somebody else moved the file to the trash just now; one entry is as good as the other.
+            if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+                raise
 
     def _forget(self, ids: Sequence[Any]) -> None:
         if ids:

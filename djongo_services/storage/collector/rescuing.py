@@ -11,7 +11,12 @@ from bson import ObjectId
 from djongo_services.storage.collector.file_rows import names_of
 from djongo_services.storage.collector.places import Document, Places
 from djongo_services.storage.collector.references import References
-from djongo_services.storage.collector.trash import delete_for_good, rescue
+from djongo_services.storage.collector.trash import (
+    FILE_KINDS,
+    delete_for_good,
+    may_come_back,
+    rescue,
+)
 
 AT_ONCE = 1_000
 
@@ -22,10 +27,10 @@ def rescue_recent(places: Places, references: References, since: datetime) -> in
     What a transaction did while a file was removed is seen only after its commit: a look right
     after the removal is not enough.
     """
-    query = {"trashedAt": {"$gte": since}, "file": {"$exists": True}}
+    query = {"trashedAt": {"$gte": since}, "kind": {"$in": list(FILE_KINDS)}}
     back = 0
     for batch in batches(places, query):
-        entries = [(entry["_id"], names_of(entry["file"])) for entry in batch]
+        entries = [(each["_id"], names_of(each["file"])) for each in batch if may_come_back(each)]
         back += len(rescue(places, references, entries))
     return back
 

@@ -26,7 +26,8 @@ from djongo_services.storage.collector.places import Document, Places
 from djongo_services.storage.collector.references import References
 from djongo_services.storage.collector.report import TrashSummary
 
-_DUPLICATE_KEY = 11000
+DUPLICATE_KEY = 11000
+FILE_KINDS = (Kind.UNREFERENCED, Kind.SUPERSEDED, Kind.BROKEN)
 
 _FILE_BYTES: Document = {
     "$convert": {"input": "$file.length", "to": "long", "onError": 0, "onNull": 0}
@@ -95,6 +96,11 @@ def summary(places: Places) -> TrashSummary:
     return TrashSummary(entries=0, bytes=0, oldest=None)
 
 
+def may_come_back(entry: Mapping[str, Any]) -> bool:
+    """Whether it is a file that the collector removed: what somebody deleted stays deleted."""
+    return "file" in entry and entry.get("kind") in FILE_KINDS
+
+
 def put_back(places: Places, ids: Sequence[Any]) -> set[Key]:
     """Make files of entries again, byte by byte as they were; those that are in the bucket now.
 
@@ -152,7 +158,7 @@ def _insert(places: Places, documents: Sequence[RawBSONDocument]) -> list[RawBSO
         places.raw(places.files).insert_many(documents, ordered=False)
     except BulkWriteError as error:
         failed = error.details["writeErrors"]
-        if any(each["code"] != _DUPLICATE_KEY for each in failed):
+        if any(each["code"] != DUPLICATE_KEY for each in failed):
             raise
         refused = [documents[each["index"]] for each in failed]
         ids = [document["_id"] for document in refused]

@@ -120,6 +120,19 @@ class TestAFileChanges:
         assert counts(run(hooked)) == {Kind.UNREFERENCED: 1}
         assert filenames(fs) == []
 
+    def test_somebody_else_moves_it_to_the_trash(self, fs, before):
+        id = put(fs, "a")
+        document = fs["fs.files"].find_one()
+
+        def move() -> None:
+            entry = {"_id": id, "file": document, "kind": "deleted", "trashedAt": moment(OLD)}
+            fs["fs.trash"].insert_one(entry)
+            fs["fs.files"].delete_one({"_id": id})
+
+        assert counts(run(before("insert", "fs.trash", move))) == {Kind.UNREFERENCED: 1}
+        (entry,) = fs["fs.trash"].find()
+        assert (entry["file"], filenames(fs)) == (document, [])
+
     def test_a_newer_revision_is_deleted(self, fs, before):
         """The older one is the current one again."""
         old = put(fs, "a", age=2 * OLD)

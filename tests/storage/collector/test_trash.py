@@ -257,6 +257,14 @@ class TestPurge:
         assert filenames(bucket) == ["a"]
         assert bucket["fs.chunks"].count_documents({}) == 3
 
+    def test_unless_somebody_deleted_it(self, fs):
+        """The admin has a trash for what people delete, which is this one."""
+        put(fs, "a")
+        run(fs)
+        fs["fs.trash"].update_one({}, {"$set": {"kind": "deleted"}})
+        assert run(fs, in_use("a")).restored == 0
+        assert (empty(fs, "a").restored, filenames(fs)) == (0, [])
+
     def test_unless_another_file_has_the_name_now(self, fs):
         put(fs, "a")
         run(fs)
