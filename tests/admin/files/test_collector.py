@@ -329,6 +329,32 @@ class TestChores:
         assert "stopped. It was stopped; what was done stays done." in page.text
         assert log(garbage) == [("media", 2, "Stopped the chore.")]
 
+    def test_a_bulk_action_is_stopped(self, files: Files) -> None:
+        from djongo_services.admin.files.bulk import Chosen, bulk_work
+        from djongo_services.admin.files.doing import Stopped
+        from djongo_services.admin.files.filters import Filters
+
+        files.add("a")
+        work = bulk_work("delete", "media", Chosen(filters=Filters(), ids=None), "ann")
+        stop = threading.Event()
+        stop.set()
+        with pytest.raises(Stopped, match="stopped after 0 files"):
+            work(files.site.database, stop, lambda progress: None)
+        assert files.names() == {"a"}
+
+    def test_what_nobody_expected_is_told_too(
+        self, garbage: Files, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from djongo_services.admin.files import collecting
+
+        def fail(*args: Any, **options: Any) -> Any:
+            raise KeyError("secret")
+
+        monkeypatch.setattr(collecting, "collect", fail)
+        page = dry_run(garbage)
+        assert "failed. KeyError" in page.text
+        assert "secret" not in page.text
+
     def test_one_that_died_makes_room(self, garbage: Files, begun: Any) -> None:
         import datetime as dt
 
