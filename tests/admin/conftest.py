@@ -145,6 +145,8 @@ def project(settings: Any, db: None) -> Iterator[Any]:
         "django.contrib.messages",
         "django.contrib.staticfiles",
         "tests.admin.shelf",
+        # Here too, because the site knows an app once and for all.
+        "tests.admin.files.gallery",
     ]
     settings.MIDDLEWARE = MIDDLEWARE
     settings.TEMPLATES = TEMPLATES

@@ -98,7 +98,6 @@ class Files:
 
 @pytest.fixture
 def project(project: Any) -> Any:
-    project.INSTALLED_APPS = [*project.INSTALLED_APPS, "tests.admin.files.gallery"]
     only_mongodb = "tests.admin.files.gallery.router.OnMongoDB"
     project.DATABASE_ROUTERS = [only_mongodb, *project.DATABASE_ROUTERS]
     ours = "djongo_services.storage.GridFSStorage"
