@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from tests.transaction.conftest import uri_of
 
-SIZE = 120_000_000
+SIZE = 100_000_000
 ALLOWED = 40
 """MB; far from the size, and far from what buffers and a loaded machine need."""
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
@@ -123,13 +124,21 @@ def place(
     _end(request.param, made)
 
 
-@pytest.fixture(params=["atomic", "bound session"])
+@pytest.fixture(params=["4.4", "5.0", *KINDS])
 def matrix_place(
-    request: pytest.FixtureRequest, settings: Any, matrix_database: Database[Any]
+    request: pytest.FixtureRequest, settings: Any, mongodb_servers: Any, database: Database[Any]
 ) -> Iterator[Place]:
-    made = _place(request.param, settings, matrix_database)
-    yield made
-    _end(request.param, made)
+    """Of every kind on the newest server, and of ours on the older ones."""
+    if request.param in KINDS:
+        made = _place(request.param, settings, database)
+        yield made
+        _end(request.param, made)
+        return
+    with mongodb_servers(request.param).client() as client:
+        older = client[database.name]
+        yield _place("atomic", settings, older)
+        connections.close_all()
+        client.drop_database(older.name)
 
 
 def test_saved_and_committed(matrix_place: Place) -> None:
@@ -272,15 +281,15 @@ def test_an_upload_that_fails_inside(place: Place) -> None:
     assert (place.names(), place.chunks()) == (["b"], 1)
 
 
-@pytest.mark.parametrize("there", [b"", b"first"])
-@pytest.mark.parametrize("new", [b"", b"second"])
-def test_an_id_that_exists_stays_what_it_is(place: Place, there: bytes, new: bytes) -> None:
+def test_an_id_that_exists_stays_what_it_is(place: Place) -> None:
     """Also after the rollback of the transaction in which somebody tried it."""
-    stored = place.bucket.upload("a", there, id="mine")
-    with place.rolled_back(), pytest.raises(FileExists):
-        place.bucket.upload("b", new, id="mine")
-    assert place.bucket.read_bytes(place.bucket.get("mine")) == there
-    assert place.bucket.get("mine") == stored
+    for there, new in itertools.product([b"", b"first"], [b"", b"second"]):
+        stored = place.bucket.upload("a", there, id="mine")
+        with place.rolled_back(), pytest.raises(FileExists):
+            place.bucket.upload("b", new, id="mine")
+        assert place.bucket.read_bytes(place.bucket.get("mine")) == there
+        assert place.bucket.get("mine") == stored
+        place.bucket.delete("mine")
 
 
 def test_an_id_that_exists_by_the_time_of_the_insert(place: Place) -> None:
@@ -484,15 +493,16 @@ async def test_async_begun_before_the_first_file(aplace: AsyncPlace) -> None:
     assert "filename_1_uploadDate_1" in aplace.outside.fs.files.index_information()
 
 
-@pytest.mark.parametrize("there", [b"", b"first"])
-async def test_async_an_id_that_exists(aplace: AsyncPlace, there: bytes) -> None:
-    stored = await aplace.bucket.upload("a", there, id="mine")
-    for new in (b"", b"second"):
-        async with aplace.rolled_back():
-            with pytest.raises(FileExists):
-                await aplace.bucket.upload("b", new, id="mine")
-    assert await aplace.bucket.get("mine") == stored
-    assert await aplace.bucket.read_bytes(stored) == there
+async def test_async_an_id_that_exists(aplace: AsyncPlace) -> None:
+    for there in (b"", b"first"):
+        stored = await aplace.bucket.upload("a", there, id="mine")
+        for new in (b"", b"second"):
+            async with aplace.rolled_back():
+                with pytest.raises(FileExists):
+                    await aplace.bucket.upload("b", new, id="mine")
+        assert await aplace.bucket.get("mine") == stored
+        assert await aplace.bucket.read_bytes(stored) == there
+        await aplace.bucket.delete("mine")
 
 
 async def test_async_a_commit_that_fails(aplace: AsyncPlace) -> None:
