@@ -96,11 +96,16 @@ def _types(filters: Filters, known: Known) -> list[Choice]:
         WITHOUT_TYPE: _("without a type"),
     }
     if known.totals is not None:
-        types = [share.name for share in known.totals.types if share.name not in (None, "?")]
-        named |= {str(name): shortened(printable(str(name)), 60) for name in types[:MOST_TYPES]}
+        types = [share.name for share in known.totals.types if _can_be_chosen(share.name)]
+        named |= {str(name): shortened(str(name), 60) for name in types[:MOST_TYPES]}
     if filters.type not in named:
         named[filters.type] = shortened(printable(filters.type), 60)
     return [_choice(name, label, filters.type) for name, label in named.items()]
+
+
+def _can_be_chosen(name: str | None) -> bool:
+    """Not what has no type, nor one too long to be told, nor what would steer the page."""
+    return name not in (None, "?") and printable(str(name)) == name
 
 
 def _choice(value: str, label: str, current: str) -> Choice:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -106,14 +105,10 @@ def test_slow(files: Files, fails: Any) -> None:
         (files.url("totals"), "aggregate"),
         (files.file_url(stored.id), "find"),
     ):
-        with fails(command, blockTimeMS=6_000):
-            begun = time.monotonic()
+        with fails(command, blockTimeMS=3_000):
             page = files.site.get(url)
-            took = time.monotonic() - begun
         assert page.status == 200
         assert "The server did not answer within 1.7 seconds." in page.text
-        # It is the page's patience that ended, not the server's answer that came.
-        assert took < 6
     again = files.site.get(files.url() + page.link("Try again, and wait longer"))
     assert "a.txt" in again.text
 
