@@ -17,7 +17,7 @@ from djongo_services.storage.collector.order import Key
 
 @dataclass(kw_only=True, slots=True)
 class Window:
-    """A stretch of the bucket: at most so many files, and as many orphans."""
+    """A stretch of the bucket."""
 
     last: Any = None
     """The greatest id of it, behind which the next one begins."""
@@ -48,7 +48,9 @@ class Merge:
         keep_rows: bool,
         keep_suspects: bool,
         size: int,
+        files: int,
     ) -> None:
+        """Windows hold at most ``files`` files, and ``size`` that are suspicious or orphans."""
         self._entries = entries
         self._runs = runs
         self._run = next(runs, None)
@@ -56,10 +58,11 @@ class Merge:
         self._keep_rows = keep_rows
         self._keep_suspects = keep_suspects
         self._size = size
+        self._files = files
         self._window = Window()
 
     def windows(self) -> Iterator[Window]:
-        """Never larger than ``size``; the last one may be empty."""
+        """The last one may be empty."""
         for key, value, expected, document in self._entries:
             run = self._run
             if run is not None and run[0] < key:
@@ -79,7 +82,7 @@ class Merge:
             if not sound and self._keep_suspects:
                 window.suspects.append(id_of(key, value))
             window.files += 1
-            if window.files >= self._size:
+            if window.files >= self._files or len(window.suspects) >= self._size:
                 yield self._finished(key, value)
         yield from self._orphans(before=None)
         self._window.is_last = True

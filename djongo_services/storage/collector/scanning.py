@@ -18,6 +18,10 @@ from djongo_services.storage.collector.streams import BEYOND, IndexStream
 FILES_AT_ONCE = 2_000
 """In a batch of a stream: decoded with their names, they take two megabytes."""
 
+WITHOUT_NAMES = 20
+"""How many times as many files a window has where only the suspicious ones are remembered: each
+window with garbage costs a dozen queries."""
+
 
 @contextmanager
 def scan(
@@ -64,5 +68,6 @@ def scan(
             keep_rows=scope.names,
             keep_suspects=Kind.BROKEN in scope.kinds,
             size=batch_size,
+            files=batch_size if scope.names else batch_size * WITHOUT_NAMES,
         )
         yield merge.windows()
