@@ -43,8 +43,10 @@ class GridFSFile(File):  # type: ignore[type-arg]  # generic in the stubs only
             return self
         again = self._reopen(mode or self.mode)
         self.file, self.mode, self._keep = again.file, again.mode, again._keep
+        # Django's File remembers its size.
         vars(self).pop("size", None)
-        vars(self).update({key: value for key, value in vars(again).items() if key == "size"})
+        if "size" in vars(again):
+            self.size = again.size
         return self
 
     def __exit__(self, exc_type: Any, exc_value: Any, tb: Any) -> None:

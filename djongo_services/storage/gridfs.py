@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator, Iterable, Iterator
-from contextvars import ContextVar
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
 
 from asgiref.sync import sync_to_async
 from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
-from pymongo.errors import DuplicateKeyError
 
-from djongo_services.storage import files, queries, sharing
-from djongo_services.storage.async_gridfs import AsyncReading
+from djongo_services.storage import files, queries
 from djongo_services.storage.base import as_django_has_it
 from djongo_services.storage.bucket import StoredFile, UploadStream
 from djongo_services.storage.bucket.chunking import Document
 from djongo_services.storage.bucket.indexes import ensure_indexes
-from djongo_services.storage.bucket.uploading import taken
 from djongo_services.storage.codecs import Chain, plain_size
 from djongo_services.storage.codecs.chain import chain_for, decode, has_random_access
 from djongo_services.storage.content_types import content_type_of
 from djongo_services.storage.encoding import IterableFile, content_pieces, encoded, with_head
-from djongo_services.storage.errors import FileExists, NameTaken, NoFile
+from djongo_services.storage.errors import FileExists, NoFile
 from djongo_services.storage.held import HeldContent
+from djongo_services.storage.publishing import LONGEST_NAME, Publishing
 from djongo_services.storage.reading import StoredFileReader
-from djongo_services.transaction.joining import joined
-
-_LONGEST: ContextVar[int | None] = ContextVar("djongo_services_longest_name", default=None)
-"""``max_length`` of the save that is under way."""
 
 
 @deconstructible(path="djongo_services.storage.GridFSStorage")
-class GridFSStorage(AsyncReading):
+class GridFSStorage(Publishing):
     """Files in a bucket of the connection ``using``, below ``location``.
 
     A file is part of the transaction in which it is saved or deleted: with ``atomic`` around both,
@@ -68,12 +61,12 @@ class GridFSStorage(AsyncReading):
         ensure_indexes(self.bucket.layout)
         if not hasattr(content, "chunks") and not hasattr(content, "read"):
             content = IterableFile(content, name)
-        token = _LONGEST.set(max_length)
+        token = LONGEST_NAME.set(max_length)
         try:
             saved: str = super().save(name, content, max_length=max_length)
             return saved
         finally:
-            _LONGEST.reset(token)
+            LONGEST_NAME.reset(token)
 
     def _save(self, name: str, content: Any) -> str:
         filename = self.full_name(name)
@@ -173,7 +166,7 @@ class GridFSStorage(AsyncReading):
 
     def revisions(self, name: str) -> list[StoredFile]:
         """All files of that name, the newest, which is the current one, first."""
-        query = {"filename": self.full_name(name)}
+        query = self.named(self.full_name(name))
         return list(self.bucket.find(query, sort=queries.NEWEST_FIRST))
 
     def read_range(self, stored: StoredFile, start: int, stop: int) -> Generator[bytes, None, None]:
@@ -204,9 +197,6 @@ class GridFSStorage(AsyncReading):
 
     # How it is done:
 
-    def _session(self) -> Any:
-        return self.bucket.session()
-
     def _content(self, name: str, *, missing_is_fine: bool) -> Iterator[bytes]:
         try:
             stored = self.stored(name)
@@ -219,17 +209,6 @@ class GridFSStorage(AsyncReading):
     def _store(self, filename: str, pieces: Iterator[bytes], content_type: str) -> str:
         """Store new content; the filename that it got."""
         return self._publish(*self._upload(filename, pieces, content_type))
-
-    def _publish(self, stream: UploadStream, document: Document, *, may_rename: bool = True) -> str:
-        """Make what was uploaded a file of the storage; the filename that it got."""
-        with stream.aborting():
-            if self.options.allow_overwrite:
-                return str(self._publish_in_place(stream, document).filename)
-            if self.options.deduplicate:
-                return self._publish_shared(stream, document, may_rename=may_rename)
-            document["metadata"]["exclusive"] = True
-            rename = self._take_other_name if may_rename else None
-            return str(stream.publish(document, rename).filename)
 
     def _create(self, filename: str, pieces: Iterator[bytes]) -> None:
         """Store content that a file was opened for which was not there. Raises FileExistsError."""
@@ -263,120 +242,6 @@ class GridFSStorage(AsyncReading):
         except BaseException:
             stream.abort()
             raise
-
-    def _publish_in_place(self, stream: UploadStream, document: Document) -> StoredFile:
-        """As the newest revision; a reader finds the one or the other at any moment."""
-        if self.options.deduplicate:
-            sharing.make_shareable(document, exclusive=False)
-        self._make_newest(document)
-        stored = stream.publish(document)
-        if not self.options.keep_revisions:
-            self._remove_superseded(stored)
-        if not self.options.allow_overwrite:
-            self._make_exclusive(stored)
-        return stored
-
-    def _make_newest(self, document: Document) -> None:
-        """Newer than what is there, also when the clock of whoever stored that is ahead."""
-        newest = self.bucket.files.find_one(
-            self.named(document["filename"]),
-            {"uploadDate": 1},
-            sort=queries.NEWEST_FIRST,
-            session=self._session(),
-        )
-        date = newest and newest.get("uploadDate")
-        if isinstance(date, datetime) and date >= document["uploadDate"]:
-            document["uploadDate"] = date + timedelta(milliseconds=1)
-
-    def _remove_superseded(self, stored: StoredFile) -> None:
-        # Whoever looks last sees the files of all who race, and leaves the newest alone.
-        filename = str(stored.filename)
-        found = self.bucket.files.find(
-            self.named(filename),
-            {"_id": 1},
-            sort=queries.NEWEST_FIRST,
-            skip=1,
-            session=self._session(),
-        )
-        ids = [document["_id"] for document in found]
-        if self.options.deduplicate:
-            for files_id in ids:
-                self._drop_name(filename, files_id)
-        elif ids:
-            self.bucket.delete_many(ids)
-
-    def _make_exclusive(self, stored: StoredFile) -> None:
-        files_, query = self.bucket.files, {"_id": {"$eq": stored.id}}
-        within = joined(self.bucket.layout.client)
-        if within is not None and not within.undone_by_rollback:
-            # So that what it replaced can be put back beside it.
-            back = {"$unset": {"metadata.exclusive": 1}}
-            within.on_rollback(lambda: files_.update_one(query, back))
-        change = {"$set": {"metadata.exclusive": True}}
-        try:
-            files_.update_one(query, change, session=self._session())
-        except DuplicateKeyError:
-            if self._session() is not None:
-                raise
-            # Somebody else replaced it at the same time; that file is the exclusive one now.
-
-    def _publish_shared(self, stream: UploadStream, document: Document, *, may_rename: bool) -> str:
-        """As one more name of the file that has the same content, or as its first."""
-        sharing.make_shareable(document, exclusive=True)
-        while True:
-            try:
-                if self._join(document):
-                    break
-                return str(stream.publish(document).filename)
-            except NameTaken:
-                if self._session() is not None or not may_rename:
-                    raise
-                self._take_other_name(document)
-        stream.abort()
-        return str(document["filename"])
-
-    def _join(self, document: Document) -> bool:
-        """Whether there was a file of the same content, which has the document's name now too."""
-        filename, files_ = document["filename"], self.bucket.files
-        within = joined(self.bucket.layout.client)
-        try:
-            found = files_.find_one_and_update(
-                sharing.same_content(document),
-                sharing.add_name(filename),
-                {"_id": 1},
-                session=self._session(),
-            )
-        except DuplicateKeyError as error:
-            raise taken(filename) from error
-        if found is not None and within is not None and not within.undone_by_rollback:
-            within.on_rollback(lambda: self._drop_name(filename, found["_id"]))
-        return found is not None
-
-    def _drop_name(self, filename: str, files_id: Any) -> None:
-        """Take a name from a file, which is deleted with its last one."""
-        query = {**self.named(filename), "_id": {"$eq": files_id}}
-        files_, within = self.bucket.files, joined(self.bucket.layout.client)
-        found = files_.find_one_and_update(
-            query,
-            sharing.drop_name(filename),
-            return_document=True,
-            session=self._session(),
-        )
-        if found is None:
-            return
-        if within is not None and not within.undone_by_rollback:
-            again = sharing.add_name(filename)
-            within.on_rollback(lambda: files_.update_one({"_id": {"$eq": files_id}}, again))
-        if sharing.has_no_name(found):
-            # Unless somebody gave it a new name meanwhile.
-            self.bucket.delete_if(files_id, sharing.NAMELESS)
-
-    def _take_other_name(self, document: Document) -> None:
-        """After somebody else was faster."""
-        name = self.place.name(document["filename"])
-        other = self.get_available_name(name, max_length=_LONGEST.get())
-        document["filename"] = self.full_name(other)
-        sharing.follow_filename(document)
 
 
 def sorted_contents(found: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
