@@ -257,4 +257,5 @@ def _on_console(lines: Iterable[Text | Table], *, color: bool, width: int) -> st
     )
     for line in lines:
         console.print(line, soft_wrap=isinstance(line, Text))
-    return stream.getvalue()
+    # A table's cells are filled up with blanks; they mean nothing at the end of a line.
+    return "".join(f"{line.rstrip(' ')}\n" for line in stream.getvalue().splitlines())
