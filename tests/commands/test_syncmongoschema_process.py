@@ -39,23 +39,29 @@ def asking(unmanaged: Mongo, start: Start) -> Iterator[tuple[subprocess.Popen[st
         "syncmongoschema", *options, database=unmanaged.name, env=SETTINGS, stdin=its_end
     ) as process:
         os.close(its_end)
-        assert process.stderr is not None
-        said = ""
-        while not said.endswith("[y/N] "):
-            said += process.stderr.read(1) or pytest.fail(f"it ended and said: {said}")
-        assert said.startswith("1 step destroys something, the first is «books: drop index nob")
-        yield process, terminal
-    os.close(terminal)
+        try:
+            assert process.stderr is not None
+            said = ""
+            while not said.endswith("[y/N] "):
+                said += process.stderr.read(1) or pytest.fail(f"it ended and said: {said}")
+            assert said.startswith("1 step destroys something, the first is «books: drop index n")
+            yield process, terminal
+        finally:
+            process.kill()  # If it still waits.
+            os.close(terminal)
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "kept"), [("yes", 0, False), ("n", 2, True), ("", 2, True)]
+    ("answer", "code", "kept"),
+    [("yes\n", 0, False), ("n\n", 2, True), ("\n", 2, True), ("\x04", 2, True)],
+    ids=["yes", "no", "nothing", "ctrl-d"],
 )
 def test_destructive_steps_are_asked_for(asking, unmanaged, answer, code, kept):
     process, terminal = asking
-    os.write(terminal, f"{answer}\n".encode())
-    process.communicate(timeout=SECONDS)
-    assert process.returncode == code
+    os.write(terminal, answer.encode())
+    _, stderr = process.communicate(timeout=SECONDS)
+    assert process.returncode == code, stderr
+    assert "Traceback" not in stderr
     assert ("nobodys" in unmanaged.books.index_information()) == kept
 
 
@@ -73,9 +79,12 @@ def test_ctrl_c_ends_a_build_and_the_next_run_goes_on(start):
         options = {"database": "shop", "uri": server.uri, "env": SETTINGS}
         with held(client, "hangAfterStartingIndexBuild") as reached:
             with start("syncmongoschema", "-v", "0", **options) as process:
-                reached()
-                process.send_signal(signal.SIGINT)
-                _, stderr = process.communicate(timeout=SECONDS)
+                try:
+                    reached()
+                    process.send_signal(signal.SIGINT)
+                    _, stderr = process.communicate(timeout=SECONDS)
+                finally:
+                    process.kill()
         assert (process.returncode, stderr) == (
             130,
             "CommandError: Interrupted: what was done stays done; run the command again to "

@@ -258,11 +258,11 @@ class Command(ServiceCommand):
             raise _trouble("Nobody is there to ask; add --noinput to do destructive steps.")
         steps = "step" if len(grave) == 1 else "steps"
         said = f"{len(grave)} {steps} {verb} something, the first is «{first}»."
-        self.stderr.write(said, str)
-        self.stderr.write("Go on? [y/N] ", str, ending="")
-        self.stderr.flush()
         with plain_interrupts():
-            answer = input()
+            self.stderr.write(said, str)
+            self.stderr.write("Go on? [y/N] ", str, ending="")
+            self.stderr.flush()
+            answer = sys.stdin.readline()
         if answer.strip().lower() not in ("y", "yes"):
             raise _trouble("Nothing was done.")
 
