@@ -6,12 +6,13 @@ settings: ``mongodb_uri_variable`` in setup.cfg.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,10 +24,46 @@ from djongo_services.embedded import MongoServer
 ROOT = Path(__file__).parent.parent
 
 
+PHASE_SECONDS = 300
+"""How long the setup, the call or the teardown of a test may hang before the session ends."""
+
+_stderr = -1
+
+
 def pytest_configure() -> None:
     """Take Ctrl-C as usual: a shell starts its background jobs with SIGINT ignored, our processes
     would inherit that, and the tests of Ctrl-C would wait for ever."""
+    global _stderr
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    _stderr = os.dup(2)  # What pytest captures later is not this.
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    return (yield from _bounded())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    return (yield from _bounded())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    return (yield from _bounded())
+
+
+def _bounded() -> Generator[None, Any, Any]:
+    """End the process, with the stacks of all threads, when a phase hangs; the servers end too.
+
+    Neither pytest's own faulthandler_timeout nor pytest-timeout bounds the teardown of a test that
+    has failed: both give up at the first exception.
+    """
+    faulthandler.dump_traceback_later(PHASE_SECONDS, exit=True, file=_stderr)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture
