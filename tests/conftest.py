@@ -24,8 +24,8 @@ from djongo_services.embedded import MongoServer
 ROOT = Path(__file__).parent.parent
 
 
-PHASE_SECONDS = 300
-"""How long the setup, the call or the teardown of a test may hang before the session ends."""
+TEARDOWN_SECONDS = 300
+"""How long what a test leaves to be cleaned up may hang before the session ends."""
 
 _stderr = -1
 
@@ -39,27 +39,13 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup() -> Iterator[None]:
-    return (yield from _bounded())
+def pytest_runtest_teardown() -> Generator[None]:
+    """End the process, with the stacks of all threads, when a teardown hangs; its servers end too.
 
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call() -> Iterator[None]:
-    return (yield from _bounded())
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown() -> Iterator[None]:
-    return (yield from _bounded())
-
-
-def _bounded() -> Generator[None, Any, Any]:
-    """End the process, with the stacks of all threads, when a phase hangs; the servers end too.
-
-    Neither pytest's own faulthandler_timeout nor pytest-timeout bounds the teardown of a test that
-    has failed: both give up at the first exception.
+    pytest-timeout bounds tests, but not the teardown of one that has failed: at the first exception
+    it gives up, as pytest's own faulthandler_timeout does.
     """
-    faulthandler.dump_traceback_later(PHASE_SECONDS, exit=True, file=_stderr)
+    faulthandler.dump_traceback_later(TEARDOWN_SECONDS, exit=True, file=_stderr)
     try:
         return (yield)
     finally:
