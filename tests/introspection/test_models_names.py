@@ -99,6 +99,7 @@ AWKWARD = [
         ("ﬁeld", "field"),
         ("$", "field"),
         ("x\u202ey", "x_y"),
+        ("x\u200cy", "x_y"),
     ],
 )
 def test_a_key_as_a_field_name(key: str, name: str) -> None:

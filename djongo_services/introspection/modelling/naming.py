@@ -102,4 +102,5 @@ def _identifier_letters(text: str, *, lower: bool) -> str:
 
 
 def _may_continue(letter: str) -> bool:
-    return f"a{letter}".isidentifier()
+    # From Unicode 15.1 (Python 3.13) on, joiners that nobody sees may stand in identifiers.
+    return f"a{letter}".isidentifier() and letter.isprintable()
