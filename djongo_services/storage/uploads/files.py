@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import UploadedFile
 from djongo_services.storage.base import BucketStorage
 from djongo_services.storage.bucket import StoredFile
 from djongo_services.storage.bucket.indexes import ensure_indexes
+from djongo_services.storage.codecs.chain import has_random_access
 from djongo_services.storage.content_types import sniffed
 from djongo_services.storage.gridfs import GridFSStorage
 from djongo_services.storage.held import Held
@@ -96,7 +97,9 @@ class GridFSUploadedFile(UploadedFile):  # type: ignore[type-arg]  # generic in 
                 raise ValueError(f"The upload {self.name!r} is closed.")
             return self._storage.read_range(stored, start, stop)
 
-        raw = StoredFileReader(stored, self.size or 0, read)
+        raw = StoredFileReader(
+            stored, self.size or 0, read, random_access=has_random_access(stored)
+        )
         return io.BufferedReader(raw, self.DEFAULT_CHUNK_SIZE)
 
 

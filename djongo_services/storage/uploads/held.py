@@ -63,6 +63,7 @@ class HeldUpload(UploadStream):
         self.ended = True
         if not self.closed:
             self._removing(self._remove_chunks)
+        self._end_session()
 
     def _send(self, batch: list[Document]) -> None:
         self._entry.keep(self._chunker.length)
