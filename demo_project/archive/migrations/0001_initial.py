@@ -34,6 +34,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Weather",
+            fields=[
+                (
+                    "id",
+                    django_mongodb_backend.fields.ObjectIdAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "sky",
+                    models.CharField(
+                        choices=[
+                            ("clear", "Clear"),
+                            ("clouds", "Clouds"),
+                            ("rain", "Rain"),
+                            ("snow", "Snow"),
+                            ("fog", "Fog"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("temperature", models.FloatField(help_text="Degrees Celsius.")),
+                (
+                    "wind",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Beaufort.",
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(12)],
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
             name="Note",
             fields=[
                 (
@@ -88,43 +125,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-recorded_at", "-pk"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Weather",
-            fields=[
-                (
-                    "id",
-                    django_mongodb_backend.fields.ObjectIdAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "sky",
-                    models.CharField(
-                        choices=[
-                            ("clear", "Clear"),
-                            ("clouds", "Clouds"),
-                            ("rain", "Rain"),
-                            ("snow", "Snow"),
-                            ("fog", "Fog"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("temperature", models.FloatField(help_text="Degrees Celsius.")),
-                (
-                    "wind",
-                    models.PositiveSmallIntegerField(
-                        blank=True,
-                        help_text="Beaufort.",
-                        null=True,
-                        validators=[django.core.validators.MaxValueValidator(12)],
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
             },
         ),
         migrations.CreateModel(
