@@ -122,7 +122,7 @@ def test_an_old_one_is_ignored(
     client.post("/write")
     caplog.set_level(logging.INFO, "djongo_services.transaction")
     now = signing.time.time()
-    monkeypatch.setattr(signing.time, "time", lambda: now + 59)
+    monkeypatch.setattr(signing.time, "time", lambda: now + 50)
     assert read(client, commands) is not None
     monkeypatch.setattr(signing.time, "time", lambda: now + 62)
     assert read(client, commands) is None
