@@ -19,7 +19,7 @@ from tests.commands.conftest import ROOT
 Mongo = Database[dict[str, Any]]
 Start = Callable[..., "subprocess.Popen[str]"]
 
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture

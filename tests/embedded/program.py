@@ -70,7 +70,7 @@ def alive(pid: int) -> bool:
     return state != "Z"  # else it has ended, and only its parent has not asked yet
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 30) -> bool:
     """Whether it comes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():

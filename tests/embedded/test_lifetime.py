@@ -79,7 +79,7 @@ def test_a_forked_child_cannot_control_the_members():
 
 def test_a_program_that_ends_without_stop_leaves_nothing():
     with start_program(then="pass") as program:
-        assert program.process.wait(20) == 0
+        assert program.process.wait(60) == 0
         assert is_gone(program)
 
 
@@ -87,7 +87,7 @@ def test_a_killed_keeper_takes_its_servers_along_and_the_program_cleans_up():
     with start_program(then="input()") as program:
         os.kill(program.keeper, signal.SIGKILL)
         assert until(lambda: not any(alive(pid) for pid in program.servers))
-        program.process.communicate("\n", timeout=20)
+        program.process.communicate("\n", timeout=60)
         assert program.process.returncode == 0
         assert not program.folder.exists()
 
@@ -110,7 +110,7 @@ def test_the_terminals_interrupt_reaches_the_program_alone():
         start_new_session=True,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("written\n", "", 0)

@@ -59,7 +59,7 @@ def test_the_uri_is_all_of_stdout_and_a_signal_ends_it_well(start, tmp_path: Pat
     with MongoClient(uri, serverSelectionTimeoutMS=5000) as client:
         client.test.things.insert_one({})
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=60)
     assert stdout == ""
     assert stderr == (
         "MongoDB 6.0.27, 1 member, temporary data, removed at the end. Ctrl-C stops it.\n"
@@ -83,7 +83,7 @@ def test_members_port_path_and_version_are_respected(start, tmp_path: Path):
     assert process.stdout.readline() == f"mongodb://{hosts}/?replicaSet=embedded\n"
     assert (folder / "version").read_text() == "5.0.4\n"
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=30) == ("", "")
+    assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 0
 
 
@@ -91,7 +91,7 @@ def test_a_signal_during_the_start_ends_it_well(start, tmp_path: Path):
     process = start("--members", "3")
     assert until(lambda: bool(list(tmp_path.glob("djongo-services-mongod-*/member0/data"))))
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=20) == ("", "")
+    assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 0
     assert not list(tmp_path.glob("djongo-services-mongod-*"))
 
@@ -102,7 +102,7 @@ def test_a_server_that_ends_by_itself_is_an_error(start):
     with MongoClient(uri) as client:
         pid = client.admin.command("serverStatus")["pid"]
     os.kill(pid, signal.SIGKILL)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=60)
     assert stdout == ""
     assert stderr == ("CommandError: A member of the server has ended by itself; start it again.\n")
     assert process.returncode == 2
@@ -120,7 +120,7 @@ def test_trouble_is_one_sentence(start, tmp_path: Path):
 
 
 def _assert_refused(process: subprocess.Popen[str], beginning: str) -> None:
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=60)
     assert stdout == ""
     assert stderr.startswith(f"CommandError: {beginning}")
     assert stderr.count("\n") == 1
