@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import pytest
@@ -22,31 +22,25 @@ Start = Callable[..., "subprocess.Popen[str]"]
 SECONDS = 60
 
 
-@pytest.fixture
-def large(database: Mongo) -> Mongo:
-    """A collection that an exact inspection works on for seconds; made by the server itself."""
-    database.seed.insert_one({})
-    numbers = {f"field_{number}": {"nested": "$number"} for number in range(24)}
-    database.seed.aggregate(
-        [
-            {"$project": {"_id": 0, "number": {"$range": [0, 80_000]}}},
-            {"$unwind": "$number"},
-            {"$addFields": numbers},
-            {"$out": "large"},
-        ]
-    )
-    return database
+@contextmanager
+def held_at_the_proof(database: Mongo) -> Iterator[Callable[[], None]]:
+    """Searches of the collection ``large`` wait in the server; gives a function that waits for
+    the first of them."""
+    admin = database.client.admin
+    point = {"configureFailPoint": "failCommand"}
+    hold = {"blockConnection": True, "blockTimeMS": 1_000 * SECONDS}
+    searches = {"failCommands": ["find"], "namespace": f"{database.name}.large", **hold}
+    # The first find only looks for the index on _id.
+    before = admin.command({**point, "mode": {"skip": 1}, "data": searches})["count"]
 
+    def wait() -> None:
+        entered = {"timesEntered": before + 1, "maxTimeMS": 1_000 * SECONDS}
+        admin.command({"waitForFailPoint": "failCommand", **entered})
 
-def wait_for_operation(database: Mongo) -> None:
-    """Until the server works on the large collection."""
-    deadline = time.monotonic() + SECONDS
-    pipeline = [
-        {"$currentOp": {}},
-        {"$match": {"ns": f"{database.name}.large", "command.aggregate": {"$exists": True}}},
-    ]
-    while not list(database.client.admin.aggregate(pipeline)):
-        assert time.monotonic() < deadline, "the command never began to read"
+    try:
+        yield wait
+    finally:
+        admin.command({**point, "mode": "off"})
 
 
 def first_line(stream: IO[str] | None) -> str:
@@ -54,19 +48,24 @@ def first_line(stream: IO[str] | None) -> str:
     return stream.readline()
 
 
-def test_ctrl_c_ends_with_a_partial_result(large: Mongo, start: Start) -> None:
-    process = start("inspectmongo", "--format", "json", "--depth", "exact", database=large.name)
-    with process:
-        assert first_line(process.stderr).startswith("Connecting to 'default'")
-        wait_for_operation(large)
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=SECONDS)
+def test_ctrl_c_ends_with_a_partial_result(database: Mongo, start: Start) -> None:
+    database.large.insert_many({"number": number} for number in range(5_000))
+    database.small.insert_one({})
+    with held_at_the_proof(database) as wait_for_the_proof:
+        arguments = ("--format", "json", "--depth", "exact")
+        with start("inspectmongo", *arguments, database=database.name) as process:
+            assert first_line(process.stderr).startswith("Connecting to 'default'")
+            wait_for_the_proof()
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
     assert stderr.startswith("CommandError: The result is partial: ")
     assert stderr.count("\n") == 1
     document = json.loads(stdout)
     assert document["stopped"]
-    assert {"large", "seed"} >= {found["name"] for found in document["collections"]}
+    large = document["collections"][0]
+    assert large["name"] == "large"
+    assert "number" in {found["path"] for found in large["fields"]}
 
 
 def test_ctrl_c_while_it_connects(database: Mongo, start: Start) -> None:
