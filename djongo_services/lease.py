@@ -7,6 +7,7 @@ The holder renews the lease from a thread of its own. A holder that died stops r
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import socket
 import threading
@@ -122,6 +123,15 @@ class Lease:
 
     def _until(self) -> Document:
         return {"$add": ["$$NOW", round(self._seconds * 1000)]}
+
+
+def holder_text() -> str:
+    """Who works here, for people: ``user@host, process 4711``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # No entry in the password database, as in many containers.
+        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    return f"{user}@{socket.gethostname()}, process {os.getpid()}"
 
 
 def _who(held: Document, doing: str) -> str:

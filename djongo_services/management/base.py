@@ -22,7 +22,7 @@ from djongo_services.connections import DEFAULT_ALIAS, Connection, connections
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection.progress import ProgressHook
 from djongo_services.introspection.rendering.printable import printable
-from djongo_services.management.interruption import INTERRUPTED
+from djongo_services.management.interruption import INTERRUPTED, plain_interrupts
 from djongo_services.management.output_file import check_writable, write_aside
 from djongo_services.management.progress_line import progress_line
 from djongo_services.management.sentences import (
@@ -175,6 +175,19 @@ class ServiceCommand(BaseCommand):
         """A line for people, on stderr if there is one."""
         if self.stderr._out is not None:
             self.stderr.write(text, lambda unstyled: unstyled)
+
+    def ask(self, about: str) -> None:
+        """Go on only when somebody at a terminal says yes. Raises CommandError for anything else.
+
+        Ctrl-C interrupts the command, and Ctrl-D is a no.
+        """
+        with plain_interrupts():
+            self.notice(about)
+            self.stderr.write("Go on? [y/N] ", str, ending="")
+            self.stderr.flush()
+            answer = sys.stdin.readline()
+        if answer.strip().lower() not in ("y", "yes"):
+            raise _trouble("Nothing was done.")
 
     def wants_color(self, options: dict[str, Any]) -> bool:
         """Whether the result may be coloured: asked for, or on a terminal and not refused."""

@@ -187,7 +187,6 @@ class TestHistory:
         from djongo_services.schema.spec import IndexSpec
 
         name = "hangAfterStartingIndexBuild"
-        drifted.client.admin.command("configureFailPoint", name, mode="alwaysOn")
         database = connections["archive"].database
         spec = IndexSpec(name="slowly", keys=(("n", 1),))
         build = BuildIndexes(collection="books", indexes=(spec,))
@@ -199,8 +198,9 @@ class TestHistory:
             changes=(change,),
         )
         worker = threading.Thread(target=carry_out, args=(database, plan))
-        worker.start()
         try:
+            drifted.client.admin.command("configureFailPoint", name, mode="alwaysOn")
+            worker.start()
             waiting = threading.Event()
             for _ in range(300):
                 latest = drifted.djongo_services_runs.find_one({}, sort=[("_id", -1)])
@@ -214,7 +214,8 @@ class TestHistory:
             assert "building" in root.get(root.collection("books")).text
         finally:
             drifted.client.admin.command("configureFailPoint", name, mode="off")
-            worker.join(30)
+            if worker.ident is not None:
+                worker.join(30)
         assert "slowly" in drifted.books.index_information()
 
     def test_a_run_whose_process_died(self, root: Site, drifted: Any, run: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from contextlib import closing
-from http import HTTPStatus
 
 from django.contrib.admin.utils import quote
 from django.core import signing
@@ -40,8 +39,6 @@ from djongo_services.storage.serving.ladder import Representation, answer
 from djongo_services.storage.serving.policy import (
     DEFAULT_INLINE_TYPES,
     content_type_of,
-    is_inline,
-    security_policy,
 )
 from djongo_services.storage.serving.streaming import FileStream
 from djongo_services.storage.serving.validators import etag_of, last_modified_of
@@ -119,12 +116,6 @@ def _respond(
     )
     answered = answer(request, found)
     if isinstance(answered, HttpResponse):
-        if answered.status_code == HTTPStatus.NOT_MODIFIED:
-            # Browsers take the headers of a 304 for those of what they kept: without its own
-            # policy, the file would get the site's from a middleware.
-            inline = is_inline(found.content_type, shown)
-            policy = security_policy(found.content_type, inline=inline)
-            answered.headers["Content-Security-Policy"] = policy
         return answered
     return _body(request, storage, stored, answered)
 

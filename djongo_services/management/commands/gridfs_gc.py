@@ -173,13 +173,13 @@ class Command(ServiceCommand):
         """Look first, and ask. Where there is nothing to collect, the look is the result."""
         self._check_somebody_there()
         if options["resume"]:
-            self._ask("An interrupted run goes on without a look before.")
+            self.ask("An interrupted run goes on without a look before.")
             return True
         found = [self._run(connection, name, options, stop, dry_run=True) for name in names]
         if not any(report.count for report in found):
             self._show(connection, found, options)
             return False
-        self._ask("\n".join(map(render_text, found)).rstrip())
+        self.ask("\n".join(map(render_text, found)).rstrip())
         return True
 
     def _run(
@@ -226,7 +226,7 @@ class Command(ServiceCommand):
             self._check_somebody_there()
             found = [self._empty(connection, name, options, stop, dry_run=True) for name in names]
             if any(report.entries for report in found):
-                self._ask("\n".join(map(render_purge, found)).rstrip())
+                self.ask("\n".join(map(render_purge, found)).rstrip())
         reports = [self._empty(connection, name, options, stop, dry_run=looks) for name in names]
         if options["format"] == "json":
             self._deliver(purges_json(reports), options)
@@ -296,13 +296,6 @@ class Command(ServiceCommand):
     def _check_somebody_there(self) -> None:
         if not sys.stdin.isatty():
             raise _trouble("Nobody is there to ask; add --noinput to remove, or --dry-run to look.")
-
-    def _ask(self, about: str) -> None:
-        self.notice(about)
-        self.stderr.write("Go on? [y/N] ", str, ending="")
-        self.stderr.flush()
-        if input().strip().lower() not in ("y", "yes"):
-            raise _trouble("Nothing was done.")
 
     @contextmanager
     def _describing(self, connection: Connection, options: dict[str, Any]) -> Iterator[None]:

@@ -16,7 +16,7 @@ from djongo_services.connections import Connection
 from djongo_services.introspection.progress import Stop
 from djongo_services.introspection.rendering.printable import printable
 from djongo_services.management.base import ExitCode, ServiceCommand
-from djongo_services.management.interruption import plain_interrupts, stop_on_interrupt
+from djongo_services.management.interruption import stop_on_interrupt
 from djongo_services.schema.applying import History, Interrupted, Locked, apply, inverses, roll_back
 from djongo_services.schema.applying.running import OperationRefused
 from djongo_services.schema.diff import IndexPolicy, ValidationPolicy
@@ -257,14 +257,7 @@ class Command(ServiceCommand):
         if not sys.stdin.isatty():
             raise _trouble("Nobody is there to ask; add --noinput to do destructive steps.")
         steps = "step" if len(grave) == 1 else "steps"
-        said = f"{len(grave)} {steps} {verb} something, the first is «{first}»."
-        with plain_interrupts():
-            self.stderr.write(said, str)
-            self.stderr.write("Go on? [y/N] ", str, ending="")
-            self.stderr.flush()
-            answer = sys.stdin.readline()
-        if answer.strip().lower() not in ("y", "yes"):
-            raise _trouble("Nothing was done.")
+        self.ask(f"{len(grave)} {steps} {verb} something, the first is «{first}».")
 
     @contextmanager
     def _steps(self, options: dict[str, Any]) -> Iterator[Any]:

@@ -6,9 +6,6 @@ Operations are kept as JSON text: they hold keys with dots and dollars that olde
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +16,7 @@ from bson.json_util import CANONICAL_JSON_OPTIONS, dumps, loads
 from pymongo import ASCENDING, DESCENDING, IndexModel, WriteConcern
 from pymongo.database import Database
 
+from djongo_services.lease import holder_text
 from djongo_services.schema.operations import Operation
 from djongo_services.schema.rendering import operation_document, operation_from
 
@@ -78,7 +76,7 @@ class History:
                     "$set": {
                         "started": "$$NOW",
                         "status": "running",
-                        "by": {"$literal": _by()},
+                        "by": {"$literal": holder_text()},
                         "fingerprint": fingerprint,
                         "steps": len(operations),
                         "done": 0,
@@ -143,11 +141,3 @@ def _run(document: Document) -> Run:
 
 def _text(operation: Operation) -> str:
     return dumps(operation_document(operation), json_options=CANONICAL_JSON_OPTIONS)
-
-
-def _by() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # No entry in the password database, as in many containers.
-        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
-    return f"{user}@{socket.gethostname()}, process {os.getpid()}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -117,8 +118,9 @@ class _Blocks(Stage):
         self._number += 1
         return self._convert(nonce, block, b"last" if last else b"more")
 
+    @abstractmethod
     def _convert(self, nonce: bytes, block: bytes, mark: bytes) -> bytes:
-        raise NotImplementedError("a subclass encrypts or decrypts")
+        """Encrypt or decrypt one block."""
 
 
 class _Encrypt(_Blocks):

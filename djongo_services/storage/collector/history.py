@@ -6,9 +6,6 @@ Kept in ``<bucket>.gc``, beside the marks of files that were restored, whose ``_
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +15,7 @@ from bson import ObjectId
 from pymongo import DESCENDING, UpdateOne
 from pymongo.database import Database
 
+from djongo_services.lease import holder_text
 from djongo_services.storage.collector.kinds import Kind
 from djongo_services.storage.collector.places import Document, Places
 from djongo_services.storage.collector.report import Status
@@ -115,7 +113,7 @@ class Journal:
                 "_id": run,
                 "startedAt": now,
                 "status": "running",
-                "by": _by(),
+                "by": holder_text(),
                 "olderThan": older_than.total_seconds(),
                 "kinds": sorted(kinds),
                 "asked": sorted(asked),
@@ -131,7 +129,7 @@ class Journal:
         return run
 
     def take_up(self, run: ObjectId) -> None:
-        self._set(run, {"status": "running", "by": _by(), "error": None})
+        self._set(run, {"status": "running", "by": holder_text(), "error": None})
 
     def note_found(
         self, run: ObjectId, counts: Mapping[Kind, int], bytes: Mapping[Kind, int]
@@ -165,11 +163,3 @@ class Journal:
         oldest = self._journal.find_one(_RUNS, {"_id": 1}, sort=[("_id", DESCENDING)], skip=KEPT)
         if oldest is not None:
             self._journal.delete_many({"_id": {"$type": "objectId", "$lte": oldest["_id"]}})
-
-
-def _by() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # No entry in the password database, as in many containers.
-        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
-    return f"{user}@{socket.gethostname()}, process {os.getpid()}"

@@ -55,6 +55,10 @@ def answer(request: HttpRequest, found: Representation) -> HttpResponse | Conten
         request, etag=found.etag, last_modified=found.last_modified, response=response
     )
     if conditional is not None and conditional is not response:
+        # Browsers take the headers of a 304 for those of what they kept: without its own policy,
+        # the file would get the site's from a middleware.
+        for name in ("Content-Security-Policy", "X-Content-Type-Options"):
+            conditional.headers[name] = response.headers[name]
         return conditional
     if request.method == "HEAD":
         response.headers["Content-Length"] = str(found.size)

@@ -133,6 +133,12 @@ def test_not_modified_says_what_caches_update() -> None:
     assert answered.content == b""
 
 
+def test_not_modified_keeps_the_policy_of_the_file() -> None:
+    """Which browsers would otherwise replace by the site's."""
+    for header in ("Content-Security-Policy", "X-Content-Type-Options"):
+        assert ask(If_None_Match=ETAG).headers[header] == ask().headers[header]
+
+
 def test_one_range() -> None:
     answered = ask(Range="bytes=-10")
     assert (answered.status, answered.length, answered.is_whole) == (206, 10, False)
