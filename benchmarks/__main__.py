@@ -28,6 +28,7 @@ BENCHMARKS = (
     "schema",
     "transaction",
     "files",
+    "files_collectstatic",
     "collector",
     "serving",
     "admin",

@@ -38,7 +38,7 @@ CONTESTANTS = {
 }
 
 
-def collectstatic_rows(uri: str, repeats: int) -> list[Row]:
+def run(uri: str, repeats: int) -> list[Row]:
     command = [sys.executable, "-m", __name__, uri, str(repeats)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     rows: list[Row] = json.loads(done.stdout)

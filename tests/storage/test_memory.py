@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from djongo_services.storage.bucket import Bucket
 from tests.transaction.conftest import uri_of
 
 SIZE = 100_000_000
+GIGABYTE = 1_000_000_000
 ALLOWED = 40
 """MB; far from the size, and far from what buffers and a loaded machine need."""
 
@@ -21,7 +23,7 @@ import asyncio, gc, json, pathlib, sys
 import django
 from django.conf import settings
 
-uri, name, size, options = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
+uri, name, size, options, works = sys.argv[1], sys.argv[2], *map(json.loads, sys.argv[3:])
 keys = {"k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}
 settings.configure(
     DJONGO_SERVICES={
@@ -70,20 +72,40 @@ async def aread():
 def read_async():
     asyncio.run(aread())
 
-works = [save, read, read_async, change]
-print(json.dumps({work.__name__: grown(work) for work in works}))
+print(json.dumps({work: grown(globals()[work]) for work in works}))
 """
+
+
+def growth(
+    database: Database[Any], size: int, options: dict[str, Any], *works: str
+) -> dict[str, float]:
+    """MB, by what was done."""
+    arguments = [json.dumps(each) for each in (size, options, works)]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, uri_of(database), database.name, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    grown: dict[str, float] = json.loads(done.stdout)
+    assert set(grown) == set(works)
+    return grown
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"compression": "gzip", "encryption": True}], ids=["plain", "encoded"]
 )
 def test_growth(database: Database[Any], options: dict[str, Any]) -> None:
-    arguments = [uri_of(database), database.name, str(SIZE), json.dumps(options)]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    growth = json.loads(done.stdout)
-    assert set(growth) == {"save", "read", "read_async", "change"}
-    assert {work: size for work, size in growth.items() if size > ALLOWED} == {}
+    grown = growth(database, SIZE, options, "save", "read", "read_async", "change")
+    assert {work: size for work, size in grown.items() if size > ALLOWED} == {}
+
+
+def test_a_stream_of_five_gigabytes(database: Database[Any]) -> None:
+    """It is more than 32 bits can count."""
+    size = 5 * GIGABYTE
+    assert growth(database, size, {}, "save")["save"] <= ALLOWED
+    bucket = Bucket(database)
+    stored = bucket.get_by_name("large")
+    assert stored.length == size
+    assert b"".join(bucket.read(stored, size - 10)) == bytes(10)
