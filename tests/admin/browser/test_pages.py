@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from selenium.webdriver import Keys
 
 from tests.admin.browser.conftest import AXE, SCREENSHOTS
 from tests.admin.browser.driver import Browser
@@ -56,16 +57,16 @@ def test_browse(page: Browser) -> None:
 
 def test_with_the_keyboard(page: Browser) -> None:
     page.open(of("archive_note"))
-    page.press("Tab")
+    page.press(Keys.TAB)
     assert page.run("return document.activeElement.className") == "skip-to-content-link"
     page.run("document.querySelector('.mongo-tabs a[aria-current]').focus()")
     with page.leaving():
-        page.press("Tab", "Enter")
+        page.press(Keys.TAB, Keys.ENTER)
     assert page.path == of("archive_note", "schema")
     page.open(of("archive_note"))
     page.run("document.querySelector('.mongo-scroll').focus()")
     outline = "return getComputedStyle(document.activeElement).outlineStyle"
-    page.press("Tab")
+    page.press(Keys.TAB)
     assert page.run(outline) != "none"
 
 
@@ -91,7 +92,7 @@ def test_drop_an_index_and_roll_it_back(page: Browser, demo: Demo) -> None:
         "'old_number_1')).querySelector('.grave').focus()"
     )
     with page.leaving():
-        page.press("Enter")
+        page.press(Keys.ENTER)
     page.type("#typed", "old_number")
     page.click(".submit-row input[type=submit]")
     page.wait_for("nothing was done")
