@@ -177,7 +177,7 @@ class ListPage(FilePages):
         return {
             "row": row,
             "url": self.page_of(row.address),
-            "picture_url": self.page_of(row.address, "raw") if row.is_picture else None,
+            "picture_url": self.page_of(row.address, row.picture) if row.picture else None,
         }
 
 

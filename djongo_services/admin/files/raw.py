@@ -7,7 +7,7 @@ policy of what browsers may show. PDF is the one type that is shown besides, wit
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import closing
 
 from django.contrib.admin.utils import quote
@@ -17,6 +17,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern
+from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
@@ -26,6 +27,7 @@ from djongo_services.admin.files.address import FileAddress
 from djongo_services.admin.files.finding import find_file
 from djongo_services.admin.files.homes import bucket_storage
 from djongo_services.admin.files.pages import FilePages
+from djongo_services.admin.files.thumbnails import NoThumbnail, thumbnail
 from djongo_services.admin.files.widget import SALT
 from djongo_services.admin.pages import no_such
 from djongo_services.admin.troubles import trouble_text
@@ -38,6 +40,7 @@ from djongo_services.storage.serving.content import Content
 from djongo_services.storage.serving.ladder import Representation, answer
 from djongo_services.storage.serving.policy import (
     DEFAULT_INLINE_TYPES,
+    SANDBOX,
     content_type_of,
 )
 from djongo_services.storage.serving.streaming import FileStream
@@ -49,14 +52,19 @@ SIGNED_SECONDS = 24 * 60 * 60
 AT_ONCE = 256 * 1024
 """Bytes of a content that is read before it is sent."""
 
+Form = Callable[[HttpRequest, GridFSStorage, StoredFile], HttpResponseBase]
+"""What of a file is sent. Raises StorageError and PyMongo's errors before the first byte."""
+
 
 class RawFiles(FilePages):
     def page_urls(self) -> list[URLPattern]:
         raw = require_safe(xframe_options_sameorigin(self.raw))
+        small = require_safe(self.thumbnail)
         download = require_safe(self.download)
         signed = require_safe(self.signed)
         return [
             self.page_url("<path:object_id>/raw/", raw, "raw", cacheable=True),
+            self.page_url("<path:object_id>/thumbnail/", small, "thumbnail", cacheable=True),
             self.page_url("<path:object_id>/download/", download, "download"),
             self.page_url("signed/<str:token>/", signed, "signed", cacheable=True),
             *super().page_urls(),
@@ -68,20 +76,22 @@ class RawFiles(FilePages):
             key = signing.loads(token, salt=SALT, max_age=SIGNED_SECONDS)
         except signing.BadSignature:
             raise PermissionDenied from None
-        return self.send(request, self.file_address(quote(key)), DEFAULT_INLINE_TYPES)
+        return self.send(request, self.file_address(quote(key)), _shown(DEFAULT_INLINE_TYPES))
 
     def raw(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """To be shown in a page, or in a tab of its own."""
         self.require(request, "view")
-        return self.send(request, self.file_address(object_id), SHOWN_TYPES)
+        return self.send(request, self.file_address(object_id), _shown(SHOWN_TYPES))
+
+    def thumbnail(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        self.require(request, "view")
+        return self.send(request, self.file_address(object_id), _thumbnail)
 
     def download(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         self.require(request, "view")
-        return self.send(request, self.file_address(object_id), ())
+        return self.send(request, self.file_address(object_id), _shown(()))
 
-    def send(
-        self, request: HttpRequest, address: FileAddress, shown: Collection[str]
-    ) -> HttpResponseBase:
+    def send(self, request: HttpRequest, address: FileAddress, form: Form) -> HttpResponseBase:
         connection = connections[address.alias]
         asked = self.patience(request, connection).ask(
             lambda database: find_file(database, address)
@@ -94,9 +104,37 @@ class RawFiles(FilePages):
         if stored is None:
             return _told(_("This is no file that could be read: its length makes no sense."))
         try:
-            return _respond(request, bucket_storage(address.of_bucket), stored, shown)
+            return form(request, bucket_storage(address.of_bucket), stored)
         except (StorageError, PyMongoError, ImproperlyConfigured) as error:
             return _told(trouble_text(error, connection))
+
+
+def _shown(types: Collection[str]) -> Form:
+    """The file itself; browsers show it if it is of these types."""
+
+    def respond(
+        request: HttpRequest, storage: GridFSStorage, stored: StoredFile
+    ) -> HttpResponseBase:
+        return _respond(request, storage, stored, types)
+
+    return respond
+
+
+def _thumbnail(
+    request: HttpRequest, storage: GridFSStorage, stored: StoredFile
+) -> HttpResponseBase:
+    etag = f'"thumbnail-{etag_of(stored)[1:]}'
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        try:
+            picture = thumbnail(storage.reader(stored))
+        except NoThumbnail:
+            raise no_such(_("picture")) from None
+        response = HttpResponse(picture, content_type="image/png", headers={"ETag": etag})
+    response.headers["Content-Security-Policy"] = SANDBOX
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    patch_cache_control(response, no_cache=True, private=True)
+    return response
 
 
 def _respond(

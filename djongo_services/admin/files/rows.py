@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.utils.translation import gettext as _
 
 from djongo_services.admin.address import shown_name
 from djongo_services.admin.files.address import BucketAddress, FileAddress
 from djongo_services.admin.files.families import Family, family_of
+from djongo_services.admin.files.thumbnails import MAX_BYTES, can_make_thumbnails
 from djongo_services.introspection.rendering.numbers import size
 from djongo_services.introspection.rendering.printable import printable
 from djongo_services.introspection.rendering.values import shortened
@@ -26,7 +27,7 @@ Document = Mapping[str, Any]
 LONGEST_NAME = 500
 """Characters of a filename that leave the server for a list."""
 LONGEST_ID_BYTES = 1_000
-THUMBNAIL_BYTES = 300_000
+SMALL_BYTES = 300_000
 """Of images that are small enough to be shown in a list as they are."""
 
 
@@ -43,8 +44,8 @@ class FileRow:
     """Instead of a picture: ``PDF``."""
     size: str
     added: str
-    is_picture: bool
-    """Small, and of a type that can do nothing but be looked at."""
+    picture: Literal["", "raw", "thumbnail"]
+    """The page that has a picture of it, which can do nothing but be looked at."""
     note: str = ""
     """Of a file in the trash, or of one that was found: why."""
 
@@ -91,14 +92,17 @@ def file_row(address: BucketAddress, document: Document, note: str = "") -> File
         badge=badge_of(filename, kind),
         size=size_text(length),
         added=moment_text(document.get("uploadDate")),
-        is_picture=(
-            family == "image"
-            and is_inline(kind)
-            and isinstance(length, int | float)
-            and 0 < length <= THUMBNAIL_BYTES
-        ),
+        picture=_picture(length) if family == "image" and is_inline(kind) else "",
         note=note,
     )
+
+
+def _picture(length: object) -> Literal["", "raw", "thumbnail"]:
+    if not isinstance(length, int | float) or not 0 < length <= MAX_BYTES:
+        return ""
+    if length <= SMALL_BYTES:
+        return "raw"
+    return "thumbnail" if can_make_thumbnails() else ""
 
 
 def filename_text(filename: object) -> str:

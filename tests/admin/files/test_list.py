@@ -9,6 +9,7 @@ import pytest
 from bson import ObjectId
 from django.contrib.admin.utils import quote
 
+from djongo_services.admin.files import rows
 from tests.admin.conftest import Page
 from tests.admin.files.conftest import LONG_AGO, Files, png
 
@@ -44,8 +45,15 @@ def test_files_and_where_they_lead(files: Files) -> None:
     assert page.link("Upload") == files.site.url("file_add") + "?to=archive%2Fmedia"
 
 
+def test_of_a_large_picture_a_small_one_is_loaded(files: Files, monkeypatch: Any) -> None:
+    stored = files.add("a.png", b"x" * 300_001, "image/png")
+    assert f'src="{files.file_url(stored.id, "thumbnail")}"' in files.get().html
+    monkeypatch.setattr(rows, "can_make_thumbnails", lambda: False)
+    assert "<img" not in files.get().html
+
+
 def test_pictures_that_are_large_or_active_are_not_loaded(files: Files) -> None:
-    files.add("a.png", b"x" * 300_001, "image/png")
+    files.add("a.png", b"x" * 25_000_001, "image/png")
     files.add("b.svg", b"<svg/>", "image/svg+xml")
     files.add("c.png", b"", "image/png")
     files.add("d.html", b"<html>", "text/html")

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.admin.conftest import Page, Site
-from tests.admin.files.conftest import LONG_AGO, Files
+from tests.admin.files.conftest import LONG_AGO, Files, png
 from tests.admin.test_permissions import GONE, SEES, answer, expected
 
 USERS: dict[str, tuple[str, ...] | None] = {
@@ -57,6 +57,7 @@ PAGES: dict[str, tuple[Visit, tuple[str, ...]]] = {
     "file in the trash": (lambda f: f.file("gone"), V),
     "log of a file": (lambda f: f.file("one", "history"), V),
     "raw": (lambda f: f.file("one", "raw"), V),
+    "thumbnail": (lambda f: f.file("picture", "thumbnail"), V),
     "download": (lambda f: f.file("one", "download"), V),
     "verify": (post_file("verify"), V),
     "form to upload": (lambda f: f.site.get(f.site.url("file_add"), connection="archive"), A),
@@ -121,6 +122,7 @@ def document(id: str) -> dict[str, object]:
 def visitor(request: pytest.FixtureRequest, site: Site) -> tuple[str, Files]:
     files = Files(site)
     files.add("pictures/any")
+    files.bucket.upload("picture", png(), id="picture")
     files.documents.insert_many([document(id) for id in ("one", "two", "three", "four")])
     files.trash.insert_many(
         [
@@ -140,7 +142,7 @@ def test_the_table(visitor: tuple[str, Files]) -> None:
     user, files = visitor
     answers = {name: answer(visit(files)) for name, (visit, _) in PAGES.items()}
     assert answers == {name: expected(user, allowed, SEES) for name, (_, allowed) in PAGES.items()}
-    assert files.documents.count_documents({}) == 5
+    assert files.documents.count_documents({}) == 6
     assert files.trash.count_documents({}) == 4
     assert files.site.log() == []
 

@@ -72,7 +72,7 @@ class TestDown:
     def test_bytes_and_programs_are_told_too(self, down: Files) -> None:
         from bson import ObjectId
 
-        for page in ("raw", "download"):
+        for page in ("raw", "thumbnail", "download"):
             answer = down.file(ObjectId(ID), page)
             assert (answer.status, "cannot be reached" in answer.html) == (503, True)
         assert down.get("chore").status == 503

@@ -1,0 +1,152 @@
+"""Small pictures of images, whatever is in them."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import tracemalloc
+import zlib
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from djongo_services.admin.files.thumbnails import MAX_PIXELS, NoThumbnail, thumbnail
+from djongo_services.storage import GridFSStorage
+from tests.admin.files.conftest import Files, png
+
+TEAL = (0, 128, 128)
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    data = io.BytesIO()
+    image.save(data, format, **options)
+    return data.getvalue()
+
+
+def teal(width: int, height: int) -> Image.Image:
+    return Image.new("RGB", (width, height), TEAL)
+
+
+def noise(width: int, height: int) -> bytes:
+    """A large PNG."""
+    data = random.Random(0).randbytes(width * height * 3)
+    return encoded(Image.frombytes("RGB", (width, height), data), "PNG")
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def small(data: bytes) -> Image.Image:
+    found = opened(thumbnail(io.BytesIO(data)))
+    assert found.format == "PNG"
+    return found
+
+
+@pytest.mark.parametrize("format", ["AVIF", "BMP", "GIF", "JPEG", "PNG", "WEBP"])
+def test_every_format_that_browsers_show(format: str) -> None:
+    found = small(encoded(teal(1000, 500), format))
+    assert found.size == (144, 72)
+    pixel = found.convert("RGB").getpixel((70, 30))
+    assert all(abs(one - other) < 8 for one, other in zip(pixel, TEAL, strict=True))
+
+
+def test_a_small_one_stays_as_large_as_it_is() -> None:
+    assert small(png(10, 20)).size == (10, 20)
+
+
+def test_it_is_turned_as_the_camera_says() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert small(encoded(teal(1000, 500), "JPEG", exif=exif)).size == (72, 144)
+
+
+def test_what_is_transparent_stays_transparent() -> None:
+    for format in ("PNG", "GIF", "WEBP"):
+        clear = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
+        assert small(encoded(clear, format)).getpixel((9, 9))[3] == 0
+
+
+def test_photos_of_any_camera() -> None:
+    photo = encoded(teal(8000, 6000), "JPEG")
+    assert small(photo).size == (144, 108)
+    tracemalloc.start()
+    try:
+        thumbnail(io.BytesIO(photo))
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def claims(width: int, height: int) -> bytes:
+    """A PNG of a few bytes that says it has so many pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
+
+
+SIDE = int(MAX_PIXELS**0.5)
+REFUSED = {
+    "nothing": b"",
+    "text": b"<script>alert(1)</script>",
+    "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "cut off": noise(100, 100)[:5_000],
+    "another format": encoded(teal(9, 9), "TIFF"),
+    "a program for printers": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+    "too many pixels": encoded(teal(SIDE + 1, SIDE), "PNG"),
+    "too many pixels, progressive": encoded(teal(SIDE + 1, SIDE), "JPEG", progressive=True),
+    "a bomb": claims(60_000, 60_000),
+    "a lie": claims(10, 10),
+}
+
+
+@pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
+def test_what_is_none_has_none(data: bytes) -> None:
+    with pytest.raises(NoThumbnail):
+        thumbnail(io.BytesIO(data))
+
+
+def test_the_page(files: Files) -> None:
+    stored = files.add("a.png", noise(400, 300), "image/png")
+    assert stored.length > 300_000
+    url = files.file_url(stored.id, "thumbnail")
+    assert f'src="{url}"' in files.get().html
+    answer = files.site.client.get(url)
+    assert answer.status_code == 200
+    assert opened(answer.content).size == (144, 108)
+    assert answer["Content-Type"] == "image/png"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Security-Policy"].startswith("sandbox")
+    assert answer["Cache-Control"] == "no-cache, private"
+    same = files.site.client.get(url, headers={"If-None-Match": answer["ETag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    assert same["Content-Security-Policy"] == answer["Content-Security-Policy"]
+    raw = files.site.client.get(files.file_url(stored.id, "raw"))
+    assert raw["ETag"] != answer["ETag"]
+
+
+def test_of_a_file_that_was_saved_encoded(files: Files) -> None:
+    storage = GridFSStorage(bucket="media", using="archive", compression="gzip")
+    stored = storage.stored(storage.save("a.png", io.BytesIO(noise(400, 300))))
+    assert (
+        opened(files.site.client.get(files.file_url(stored.id, "thumbnail")).content).width == 144
+    )
+
+
+def test_a_file_that_is_no_picture(files: Files) -> None:
+    stored = files.add("a.png", b"text", "image/png")
+    assert files.file(stored.id, "thumbnail").status == 404
+
+
+def test_a_damaged_file(files: Files) -> None:
+    stored = files.add("a.png", noise(400, 300), "image/png")
+    files.chunks.delete_one({"files_id": stored.id, "n": 1})
+    answer = files.file(stored.id, "thumbnail")
+    assert (answer.status, "chunk" in answer.html) == (503, True)
