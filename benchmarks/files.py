@@ -104,44 +104,39 @@ def _large(
     database: Database[Document], bucket: Bucket, peer: gridfs.GridFSBucket, repeats: int
 ) -> list[Row]:
     few = min(repeats, 5)
-    growth: dict[str, float] = {}
-
-    def grown(name: str, work: Callable[[], object]) -> None:
-        """The most of all runs: later ones find the memory of earlier ones."""
-        growth[name] = max(_grown(work), growth.get(name, 0.0))
-
-    def write(name: str, upload: Callable[[str, Any], object]) -> None:
-        grown(f"write {name}", lambda: upload(f"large-{name}", _Zeros(LARGE)))
 
     def remove() -> None:
         bucket.delete_many([file.id for file in bucket.find({"filename": "large-ours"})])
         for found in peer.find({"filename": "large-peer"}):
             peer.delete(found._id)
 
+    writing = _Growth()
     writes = _interleaved(
         {
-            "ours": lambda: write("ours", bucket.upload),
-            "peer": lambda: write("peer", peer.upload_from_stream),
+            "ours": lambda: bucket.upload("large-ours", _Zeros(LARGE)),
+            "peer": lambda: peer.upload_from_stream("large-peer", _Zeros(LARGE)),
         },
         few,
         {"ours": remove, "peer": remove},
+        growth=writing,
     )
     file = bucket.upload("large-ours", _Zeros(LARGE))
     theirs = peer.upload_from_stream("large-peer", _Zeros(LARGE))
-
-    def read_ours() -> None:
-        grown("read ours", lambda: sum(map(len, bucket.read(file))))
-
-    def read_theirs() -> None:
-        grown("read peer", lambda: _read_all(peer, theirs))
-
-    reads = _interleaved({"ours": read_ours, "peer": read_theirs}, few)
+    reading = _Growth()
+    reads = _interleaved(
+        {
+            "ours": lambda: sum(map(len, bucket.read(file))),
+            "peer": lambda: _read_all(peer, theirs),
+        },
+        2 * few,
+        growth=reading,
+    )
     return [
         *_parts(database, bucket, peer, file, theirs, repeats),
         _faster("read 512 MB", reads, "MB/s", LARGE // MEGABYTE, 1.2),
         _faster("write 512 MB", writes, "MB/s", LARGE // MEGABYTE, 1.0),
-        _memory("read 512 MB", growth["read ours"], growth["read peer"]),
-        _memory("write 512 MB", growth["write ours"], growth["write peer"]),
+        _memory("read 512 MB", reading.most),
+        _memory("write 512 MB", writing.most),
     ]
 
 
@@ -221,13 +216,21 @@ def _bytes_out(database: Database[Document]) -> int:
     return int(database.client.admin.command("serverStatus")["network"]["bytesOut"])
 
 
-def _grown(work: Callable[[], object]) -> float:
-    """MB by which the peak of this process's memory grew."""
-    gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _peak()
-    work()
-    return (_peak() - before) / 1024
+class _Growth:
+    """MB by which the peak of this process's memory grew, by name: the most of all runs, since
+    later ones find the memory of earlier ones."""
+
+    def __init__(self) -> None:
+        self.most: dict[str, float] = {}
+        self._before = 0
+
+    def begin(self) -> None:
+        gc.collect()
+        Path("/proc/self/clear_refs").write_text("5")
+        self._before = _peak()
+
+    def end(self, name: str) -> None:
+        self.most[name] = max((_peak() - self._before) / 1024, self.most.get(name, 0.0))
 
 
 def _peak() -> int:
@@ -240,6 +243,7 @@ def _interleaved(
     contestants: Mapping[str, Callable[[], object]],
     repeats: int,
     prepare: Mapping[str, Callable[[], object]] | None = None,
+    growth: _Growth | None = None,
 ) -> dict[str, float]:
     """Medians in seconds; one round before is not counted, and each turns the order round."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
@@ -249,10 +253,15 @@ def _interleaved(
         for name in order:
             if prepare is not None:
                 prepare[name]()
+            if growth is not None:
+                growth.begin()
             started = time.perf_counter()
             contestants[name]()
+            seconds = time.perf_counter() - started
+            if growth is not None:
+                growth.end(name)
             if number:
-                taken[name].append(time.perf_counter() - started)
+                taken[name].append(seconds)
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
@@ -270,9 +279,10 @@ def _faster(name: str, seconds: Mapping[str, float], unit: str, things: int, tar
     }
 
 
-def _memory(name: str, ours: float, peer: float) -> Row:
+def _memory(name: str, growth: Mapping[str, float]) -> Row:
+    ours = growth["ours"]
     return {
-        "name": f"{name}, growth of the client's memory (peer: {peer:.0f} MB)",
+        "name": f"{name}, growth of the client's memory (peer: {growth['peer']:.0f} MB)",
         "ours": ours,
         "peer_name": "allowed",
         "peer": 12.0,

@@ -15,7 +15,7 @@ FIRST_CHUNKS = 4
 SMALL_CHUNKS = 8
 """That few are worth no second query."""
 
-BATCH_BYTES = 2 * 1024 * 1024
+BATCH_BYTES = 1536 * 1024
 """Of data in each later batch."""
 
 BATCH_CHUNKS = 1_000

@@ -180,7 +180,10 @@ class UploadStream:
         chunks = layout.early_chunks if joined(layout.client) is None else layout.chunks
         first, self._begun = not self._begun, True
         try:
-            chunks.insert_many(batch, session=self._session())
+            if len(batch) == 1:  # As of most files; it costs the driver less than a batch.
+                chunks.insert_one(batch[0], session=self._session())
+            else:
+                chunks.insert_many(batch, session=self._session())
         except PyMongoError as error:
             if first and is_duplicate(error):
                 self._begun = False  # They are another file's.
@@ -248,7 +251,7 @@ def taken(filename: str | None) -> NameTaken:
 
 
 def is_duplicate(error: PyMongoError) -> bool:
-    """Of a bulk write that stopped at its first document."""
+    """Of an insert that stopped at its first document."""
     details = getattr(error, "details", None) or {}
     errors = details.get("writeErrors") or [details]
     return bool(errors[0].get("code") == 11000 and errors[0].get("index", 0) == 0)

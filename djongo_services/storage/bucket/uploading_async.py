@@ -164,7 +164,10 @@ class AsyncUploadStream:
         chunks = layout.early_chunks if joined(layout.client) is None else layout.chunks
         first, self._begun = not self._begun, True
         try:
-            await chunks.insert_many(batch, session=self._session())
+            if len(batch) == 1:
+                await chunks.insert_one(batch[0], session=self._session())
+            else:
+                await chunks.insert_many(batch, session=self._session())
         except PyMongoError as error:
             if first and is_duplicate(error):
                 self._begun = False
