@@ -102,6 +102,31 @@ class CreateCollection(Operation):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DropCollection(Operation):
+    """Of one without documents, which is then created with other options.
+
+    Whoever runs it looks for documents once more; one that comes in the moment between is lost.
+    """
+
+    kind: ClassVar[str] = "drop-collection"
+    done_codes: ClassVar[frozenset[int]] = frozenset({NAMESPACE_NOT_FOUND})
+
+    @property
+    def phase(self) -> Phase:
+        return Phase.CREATE
+
+    @property
+    def risk(self) -> Risk:
+        return Risk.DESTROYS
+
+    def words(self) -> str:
+        return "drop the empty collection"
+
+    def command(self) -> dict[str, Any]:
+        return {"drop": self.collection}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SetValidator(Operation):
     """Set, change or (``after`` None) remove the validator; instant, and it checks no document."""
 

@@ -20,6 +20,7 @@ from djongo_services.introspection.rendering.printable import printable
 from djongo_services.schema.operations import (
     BuildIndexes,
     CreateCollection,
+    DropCollection,
     DropIndex,
     MakeUnique,
     Operation,
@@ -39,6 +40,7 @@ FORMAT_VERSION = 1
 KINDS: dict[str, type[Operation]] = {
     kind.kind: kind
     for kind in (
+        DropCollection,
         CreateCollection,
         SetValidator,
         SetCollectionTTL,

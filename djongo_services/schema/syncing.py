@@ -135,9 +135,12 @@ def _check_named(plan: Plan, policy: IndexPolicy) -> None:
 
 
 def _empty(database: Database[Document], plan: Plan) -> Iterator[str]:
-    """Of the collections where documents could expire by a new TTL index, those without any."""
+    """Of the collections where documents could expire by a new TTL index, and of those with what
+    cannot be changed, those without any documents."""
     builds = [step for step in plan.operations if isinstance(step, BuildIndexes) and step.expires]
-    for name in dict.fromkeys(build.collection for build in builds):
+    names = [build.collection for build in builds]
+    names += [change.collection for change in plan.changes if change.sign == "!"]
+    for name in dict.fromkeys(names):
         if database[name].find_one({}, {"_id": True}) is None:
             yield name
 

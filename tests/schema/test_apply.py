@@ -30,6 +30,7 @@ from djongo_services.schema.diff import diff
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.rendering import PlanFileError, load, render_json
 from djongo_services.schema.spec import CollectionSpec, IndexSpec
+from djongo_services.schema.syncing import make_plan
 from tests.schema.drifted import SPECS, WANTED, drift, indexes_of
 
 
@@ -76,6 +77,37 @@ class TestApply:
         plan = plan_for(drifted)
         drifted.notes.insert_one({"n": 1000, "code": 1000})
         apply(drifted, plan)
+
+
+class TestMadeAnew:
+    SPEC = CollectionSpec(
+        name="log",
+        models=("app.Log",),
+        indexes=(IndexSpec(name="a_idx", keys=(("a", 1),)),),
+        options={"capped": True, "size": 4096},
+    )
+
+    def test_an_empty_collection(self, matrix_database):
+        matrix_database.create_collection("log")
+        run = apply(matrix_database, make_plan(matrix_database, [self.SPEC]))
+        assert matrix_database.log.options()["capped"] is True
+        assert "a_idx" in matrix_database.log.index_information()
+        assert make_plan(matrix_database, [self.SPEC]).in_sync
+        _, final = inverses(list(History(matrix_database).steps(run)))
+        assert [step.words() for step in final] == [
+            "create collection (capped, size)",
+            "drop the empty collection",
+        ]
+
+    def test_documents_that_came_meanwhile_stay(self, matrix_database):
+        matrix_database.create_collection("log")
+        plan = make_plan(matrix_database, [self.SPEC])
+        matrix_database.log.insert_one({"a": 1})
+        with pytest.raises(OperationRefused, match="log: it has documents by now"):
+            apply(matrix_database, plan)
+        assert matrix_database.log.count_documents({"a": 1}) == 1
+        (change, _) = make_plan(matrix_database, [self.SPEC]).changes[:2]
+        assert change.sign == "!"
 
 
 class TestDuplicates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -337,6 +338,57 @@ class TestImpossible:
         things.create_collection("log", viewOn="things", pipeline=[])
         (line,) = lines(plan_for(things, wants(name="log")))
         assert line.startswith("! a view of things stands where the models want a collection")
+
+
+class TestMadeAnew:
+    """What cannot be changed is no obstacle while there are no documents."""
+
+    CAPPED = wants(index("a_idx", ("a", 1)), name="log", options={"capped": True, "size": 8192})
+
+    def test_with_its_validator_and_indexes(self, matrix_database):
+        matrix_database.log.create_index("a", name="a_idx")
+        spec = replace(self.CAPPED, validator={"$jsonSchema": {"required": ["a"]}})
+        plan = plan_for(matrix_database, spec, empty={"log"})
+        assert lines(plan) == [
+            "~ made anew, for it has no documents: capped is not set, wanted True; "
+            "size is not set, wanted 8192"
+        ]
+        assert plan.changes[0].risk is Risk.DESTROYS
+        assert carry_out(matrix_database, plan)[0] == "drop the empty collection"
+        assert matrix_database.log.options()["capped"] is True
+        assert plan_for(matrix_database, spec, empty={"log"}).in_sync
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"timeseries": {"timeField": "at", "metaField": "of"}, "expireAfterSeconds": 90},
+            {"clusteredIndex": {"key": {"_id": 1}, "unique": True}},
+            {"collation": {"locale": "fr"}},
+        ],
+        ids=lambda options: next(iter(options)),
+    )
+    def test_of_every_kind(self, database, options):
+        database.create_collection("log")
+        spec = wants(name="log", options=options)
+        carry_out(database, plan_for(database, spec, empty={"log"}))
+        assert plan_for(database, spec, empty={"log"}).in_sync
+
+    def test_a_capped_one_as_an_ordinary_one(self, matrix_database):
+        matrix_database.create_collection("log", capped=True, size=4096, collation={"locale": "fr"})
+        spec = wants(name="log")
+        carry_out(matrix_database, plan_for(matrix_database, spec, empty={"log"}))
+        found = matrix_database.log.options()
+        assert "capped" not in found
+        # What the models leave open is left as it is.
+        assert found["collation"]["locale"] == "fr"
+
+    def test_not_where_an_index_or_a_validator_would_be_lost(self, matrix_database):
+        matrix_database.log.create_index("by_hand")
+        matrix_database.create_collection("other", validator={"a": 1})
+        for name in ("log", "other"):
+            spec = replace(self.CAPPED, name=name)
+            plan = plan_for(matrix_database, spec, empty={"log", "other"})
+            assert lines(plan)[0].startswith("! capped is not set, wanted True; MongoDB cannot")
 
 
 @pytest.mark.parametrize(

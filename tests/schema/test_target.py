@@ -29,6 +29,7 @@ from djongo_services.schema.diff.validators import same_query
 from djongo_services.schema.options import collection_options
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.spec import CollectionSpec
+from djongo_services.schema.syncing import make_plan
 from djongo_services.schema.target import (
     SpecConflict,
     UnknownModel,
@@ -79,6 +80,12 @@ class TestAfterMigrate:
             "existing collection: copy the documents into a new one",
         ]
         assert found.notes == ()
+
+    def test_what_it_passes_over_is_made_up_for_while_there_are_no_documents(self, specs):
+        found = make_plan(connections["default"].database, [specs["target_word"]])
+        assert lines(found)[0] == (
+            "target_word: ~ made anew, for it has no documents: its default collation is another"
+        )
 
 
 def test_indexes_of_the_backends_next_release_are_the_same(database, specs):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from pymongo import ReadPreference
 from pymongo.database import Database
 from pymongo.errors import (
     AutoReconnect,
@@ -21,6 +22,7 @@ from djongo_services.schema.applying.watching import BuildHook, send
 from djongo_services.schema.operations import (
     NAMESPACE_NOT_FOUND,
     BuildIndexes,
+    DropCollection,
     MakeUnique,
     Operation,
     PrepareUnique,
@@ -85,6 +87,8 @@ def run_operation(
         began = time.monotonic()
         try:
             check()
+            if isinstance(operation, DropCollection):
+                _refuse_documents(database, operation)
             send(database, command, stop=stop, progress=progress)
         except (AutoReconnect, OperationFailure) as error:
             code = error.code if isinstance(error, OperationFailure) else None
@@ -99,6 +103,17 @@ def run_operation(
         else:
             return
         stop.wait(_RETRY_SECONDS)
+
+
+def _refuse_documents(database: Database[Document], operation: DropCollection) -> None:
+    collection = database.get_collection(
+        operation.collection, read_preference=ReadPreference.PRIMARY
+    )
+    if collection.find_one({}, {"_id": True}) is not None:
+        raise OperationRefused(
+            f"{operation.collection}: it has documents by now and was not dropped; copy them into "
+            f"a new collection."
+        )
 
 
 class _Patience:

@@ -7,11 +7,13 @@ database to which its plan was applied gives an empty plan.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from dataclasses import replace
 from typing import Any
 
+from djongo_services.abilities import Abilities
 from djongo_services.introspection.catalog import Catalog, Collection
-from djongo_services.schema.diff.collections import diff_options
-from djongo_services.schema.diff.indexes import IndexPolicy, diff_indexes
+from djongo_services.schema.diff.collections import diff_options, fixed, make_anew
+from djongo_services.schema.diff.indexes import IndexPolicy, diff_indexes, undeclared
 from djongo_services.schema.diff.validators import ValidationPolicy, diff_validator
 from djongo_services.schema.operations import BuildIndexes, CreateCollection
 from djongo_services.schema.plan import Change, Plan, fingerprint
@@ -33,7 +35,8 @@ def diff(
 
     ``violators`` counts, by collection, the documents that the wanted validator refuses; where it
     does not tell, a validator that is set or changed begins as ``moderate`` and ``warn``.
-    ``empty`` are collections without documents, none of which could expire.
+    ``empty`` are collections without documents: none could expire, and they can be made anew with
+    options that cannot be changed.
     Collections that no spec names are left alone.
     """
     known = {collection.name: collection for collection in catalog.collections}
@@ -50,6 +53,12 @@ def diff(
         if impossible:
             changes.append(impossible)
             continue
+        if spec.name in empty and (differences := fixed(found, spec)):
+            anew = _create(_with_collation_of(found, spec), validator)
+            if not _would_lose(found, spec, catalog.server, validator):
+                steps = [step for change in anew for step in change.operations]
+                changes.append(make_anew(found, differences, steps))
+                continue
         changes += diff_options(found, spec)
         changes += diff_validator(found, spec, validator, count)
         result = diff_indexes(
@@ -86,6 +95,22 @@ def _create(spec: CollectionSpec, policy: ValidationPolicy) -> list[Change]:
         words = build.words().removeprefix("build ")
         changes.append(Change(collection=spec.name, sign="+", words=words, operations=(build,)))
     return changes
+
+
+def _with_collation_of(found: Collection, spec: CollectionSpec) -> CollectionSpec:
+    """As the models leave it open."""
+    collation = found.options.get("collation")
+    inherited = {} if collation is None else {"collation": collation}
+    return replace(spec, options={**inherited, **spec.options})
+
+
+def _would_lose(
+    found: Collection, spec: CollectionSpec, server: Abilities, policy: ValidationPolicy
+) -> bool:
+    """Whether somebody gave it an index or a validator that the models do not declare."""
+    if found.validator is not None and policy.wanted(spec, violators=0) is None:
+        return True
+    return bool(undeclared(found, spec.indexes, server))
 
 
 def _wrong_kind(found: Collection) -> Change | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from djongo_services.introspection.catalog import Collection
 from djongo_services.schema.diff.filters import freeze
 from djongo_services.schema.diff.normal import same_collation
-from djongo_services.schema.operations import SetCollectionTTL
+from djongo_services.schema.operations import DropCollection, Operation, SetCollectionTTL
 from djongo_services.schema.plan import Change
 from djongo_services.schema.spec import CollectionSpec
 
@@ -19,17 +19,31 @@ _CAPPED_SIZE_STEP = 256
 
 def diff_options(found: Collection, spec: CollectionSpec) -> list[Change]:
     """Options that the models state; what they leave open is left as it is."""
-    changes = [
-        _impossible(found, f"{name} is {_shown(found.options.get(name))}, wanted {_shown(wanted)}")
+    return [_impossible(found, what) for what in fixed(found, spec)] + _diff_ttl(found, spec)
+
+
+def fixed(found: Collection, spec: CollectionSpec) -> list[str]:
+    """What differs and cannot be changed on a collection that exists."""
+    differences = [
+        f"{name} is {_shown(found.options.get(name))}, wanted {_shown(wanted)}"
         for name, wanted in spec.options.items()
         if name in _FIXED and not _same_option(name, wanted, found.options.get(name))
     ]
     collation = spec.options.get("collation")
     if collation is not None and not same_collation(collation, found.options.get("collation")):
-        changes.append(_impossible(found, "its default collation is another"))
+        differences.append("its default collation is another")
     if "capped" not in spec.options and found.capped:
-        changes.append(_impossible(found, "it is capped, and the models want it uncapped"))
-    return changes + _diff_ttl(found, spec)
+        differences.append("it is capped, and the models want it uncapped")
+    return differences
+
+
+def make_anew(
+    found: Collection, differences: Sequence[str], created: Iterable[Operation]
+) -> Change:
+    """Of a collection without documents: nothing needs to be copied."""
+    words = f"made anew, for it has no documents: {'; '.join(differences)}"
+    dropped = DropCollection(collection=found.name)
+    return Change(collection=found.name, sign="~", words=words, operations=(dropped, *created))
 
 
 def _diff_ttl(found: Collection, spec: CollectionSpec) -> list[Change]:

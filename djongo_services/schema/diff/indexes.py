@@ -65,6 +65,13 @@ def diff_indexes(
     return _IndexDiff(collection, wanted, server, policy, empty).result()
 
 
+def undeclared(
+    collection: Collection, wanted: tuple[IndexSpec, ...], server: Abilities
+) -> list[Index]:
+    """Those that stand for no wanted one."""
+    return _IndexDiff(collection, wanted, server, IndexPolicy(), True).left
+
+
 class _IndexDiff:
     def __init__(
         self,
