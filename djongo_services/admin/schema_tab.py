@@ -90,7 +90,7 @@ class SchemaTab(CollectionPages):
     def stop_profile(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(request, "view", "change")
         address = self.address(object_id)
-        asked = self._ask_profiles(request, address, lambda profiles: profiles.ask_to_stop())
+        asked = self._ask_profiles(request, address, lambda profiles: profiles.slot.ask_to_stop())
         if asked.trouble is not None:
             self.message_user(request, asked.trouble, messages.ERROR)
         elif asked.value:

@@ -99,7 +99,7 @@ class TestFromAnotherProcess:
         run = profiles.begin(depth="exact", by="somebody")
         assert run is not None
         progress = Progress(collection="notes", phase="counts", done=1_500, total=20_000)
-        assert profiles.beat(run, progress)
+        assert profiles.slot.beat(run, progress)
         return profiles, run, progress
 
     def test_progress_shows(self, root: Site, elsewhere: Any) -> None:
@@ -122,7 +122,7 @@ class TestFromAnotherProcess:
         said = root.post(root.collection("notes", "schema_stop"), follow=True)
         assert "ends soon" in said.html
         assert "Stopping" in said.text
-        assert profiles.beat(run, progress) is False
+        assert profiles.slot.beat(run, progress) is False
 
     def test_a_process_that_died_is_told_and_does_not_stand_in_the_way(
         self, root: Site, elsewhere: Any
@@ -143,7 +143,7 @@ def test_a_profile_under_way_is_stopped(root: Site, notes: Any) -> None:
     profiles = Profiles(root.database, "notes")
     run = profiles.begin(depth="exact", by="root")
     assert run is not None
-    assert profiles.ask_to_stop()
+    assert profiles.slot.ask_to_stop()
     held = threading.Event()
     order = Order(
         connection=connections["archive"], collection="notes", depth="exact", by="root", run=run

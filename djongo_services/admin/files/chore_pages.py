@@ -73,7 +73,7 @@ class ChorePages(FilePages):
         self.require(request, "view", "change")
         address = self.bucket_address(object_id)
         asked = self.patience(request, connections[address.alias]).ask(
-            lambda database: Chores(database, address.bucket).ask_to_stop()
+            lambda database: Chores(database, address.bucket).slot.ask_to_stop()
         )
         if asked.trouble is not None:
             self.message_user(request, asked.trouble, messages.ERROR)

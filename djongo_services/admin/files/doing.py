@@ -17,8 +17,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from pymongo.errors import PyMongoError
 
-from djongo_services.admin.files.chores import Chores, Status
+from djongo_services.admin.files.chores import Chores
 from djongo_services.admin.patience import Mongo
+from djongo_services.admin.slots import Slot, Status
 from djongo_services.admin.troubles import trouble_text
 from djongo_services.connections import Connection
 from djongo_services.exceptions import DjongoServicesError
@@ -27,7 +28,6 @@ from djongo_services.storage.collector import Interrupted
 
 SECONDS = 1.2
 """How long a page waits for a chore that it has begun; most take less."""
-BEAT_SECONDS = 0.5
 EXIT_SECONDS = 5.0
 MOST_AT_ONCE = 4
 """In this process."""
@@ -86,8 +86,8 @@ def do(doing: Doing, seconds: float = SECONDS) -> bool:
 def _run(doing: Doing) -> None:
     try:
         with translation.override(doing.language):
-            doing.status, doing.said = _done(doing)
             chores = Chores(doing.connection.database, doing.bucket)
+            doing.status, doing.said = _done(doing, chores.slot)
             chores.end(doing.run, doing.status, doing.said)
     except PyMongoError:
         # Nobody can be told: it has no sign of life any more, and counts as lost.
@@ -99,12 +99,10 @@ def _run(doing: Doing) -> None:
         doing.ended.set()
 
 
-def _done(doing: Doing) -> tuple[Status, str]:
-    finished = threading.Event()
-    heart = threading.Thread(target=_beat, args=(doing, finished), daemon=True)
-    heart.start()
+def _done(doing: Doing, slot: Slot) -> tuple[Status, str]:
     try:
-        return "done", doing.work(doing.connection.database, doing.stop, doing.tell)
+        with slot.beating(doing.run, doing.stop, lambda: doing.progress):
+            return "done", doing.work(doing.connection.database, doing.stop, doing.tell)
     except Stopped as error:
         return "stopped", str(error)
     except Interrupted:
@@ -117,20 +115,6 @@ def _done(doing: Doing) -> tuple[Status, str]:
         # Whoever waits is told; what it is about is for the log.
         logger.exception("A chore of %r failed.", doing.bucket)
         return "failed", type(error).__name__
-    finally:
-        finished.set()
-        heart.join()
-
-
-def _beat(doing: Doing, finished: threading.Event) -> None:
-    chores = Chores(doing.connection.database, doing.bucket)
-    while not finished.wait(BEAT_SECONDS):
-        try:
-            goes_on = chores.beat(doing.run, doing.progress)
-        except PyMongoError:
-            continue
-        if not goes_on:
-            doing.stop.set()
 
 
 @atexit.register

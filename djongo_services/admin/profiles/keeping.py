@@ -1,35 +1,29 @@
 """The collection in which profiles are kept: one document for each collection profiled.
 
-``{"_id": "notes", "run": {"id", "depth", "status", "started", "beat", "finished", "phase", "done",
-"total", "by", "stop", "error"}, "kept": {"run", "finished", "requested", "reached", "documents",
-"warnings", "by"}, "profile": <bytes>}``. Every time in it is the server's.
+``{"_id": "notes", "run": {"depth", "error", ...}, "kept": {"finished", "requested", "reached",
+"documents", "warnings", "by"}, "profile": <bytes>}``, a :class:`~djongo_services.admin.slots.Slot`.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection as Names
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.errors import OperationFailure
 
-from djongo_services.introspection.progress import Progress
+from djongo_services.admin.slots import Slot, Status
 from djongo_services.introspection.report import CollectionReport, Depth
 
 COLLECTION = "djongo_services_profiles"
-LOST_SECONDS = 15.0
-"""Without a sign of life for so long, the process that took a profile has died."""
 LARGEST = 12_000_000
 """Bytes of a profile that fits into a document with room to spare."""
 
 Document = dict[str, Any]
 Mongo = Database[Document]
-Status = Literal["running", "done", "stopped", "failed", "lost"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,58 +65,11 @@ class Profiles:
     """Of one collection. Everything raises PyMongo's errors."""
 
     def __init__(self, database: Mongo, name: str) -> None:
-        self._profiles = database.get_collection(COLLECTION, write_concern=WriteConcern("majority"))
-        self._name = name
+        self.slot = Slot(database[COLLECTION], name)
 
     def begin(self, *, depth: Depth, by: str) -> ObjectId | None:
         """The id of a new run; None while another is at work."""
-        with contextlib.suppress(DuplicateKeyError):
-            # $expr is refused in the filter of an upsert, so the document is made first.
-            self._profiles.insert_one({"_id": self._name})
-        run = ObjectId()
-        free = {"$or": [{"$ne": ["$run.status", "running"]}, _is_lost()]}
-        begun = {
-            "id": run,
-            "depth": {"$literal": depth},
-            "status": "running",
-            "started": "$$NOW",
-            "beat": "$$NOW",
-            "phase": "",
-            "done": {"$literal": 0},
-            "total": None,
-            "by": {"$literal": by},
-            "stop": {"$literal": False},
-        }
-        taken = self._profiles.update_one(
-            # A run of before is taken away first: $set merges documents.
-            {"_id": self._name, "$expr": free},
-            [{"$unset": "run"}, {"$set": {"run": begun}}],
-        )
-        return run if taken.matched_count else None
-
-    def beat(self, run: ObjectId, progress: Progress | None) -> bool:
-        """Say that the run is alive and where it is; False when it is to stop."""
-        values: Document = {"run.beat": "$$NOW"}
-        if progress is not None:
-            values |= {
-                "run.phase": {"$literal": progress.phase},
-                "run.done": {"$literal": progress.done},
-                "run.total": {"$literal": progress.total},
-            }
-        found = self._profiles.find_one_and_update(
-            {"_id": self._name, "run.id": run},
-            [{"$set": values}],
-            projection={"run.stop": 1},
-            return_document=ReturnDocument.AFTER,
-        )
-        return found is not None and not found["run"].get("stop")
-
-    def ask_to_stop(self) -> bool:
-        """Whether there was a run to be told; it ends soon, in whatever process it is."""
-        asked = self._profiles.update_one(
-            {"_id": self._name, "run.status": "running"}, {"$set": {"run.stop": True}}
-        )
-        return asked.matched_count == 1
+        return self.slot.begin({"depth": depth}, by=by)
 
     def end(
         self,
@@ -133,12 +80,7 @@ class Profiles:
         result: tuple[Document, bytes] | None,
     ) -> None:
         """``result``: what to keep in place of the profile of before; see :func:`summary`."""
-        values: Document = {
-            "run.status": status,
-            "run.finished": "$$NOW",
-            "run.error": {"$literal": error},
-        }
-        stages: list[Document] = [{"$set": values}]
+        stages: list[Document] = []
         if result is not None:
             summed, data = result
             kept = {name: {"$literal": value} for name, value in summed.items()}
@@ -146,19 +88,12 @@ class Profiles:
                 {"$unset": "kept"},
                 {"$set": {"kept": {**kept, "finished": "$$NOW"}, "profile": {"$literal": data}}},
             ]
-        self._profiles.update_one({"_id": self._name, "run.id": run}, stages)
+        self.slot.end(run, status, {"error": error}, *stages)
 
     def read(self, *, whole: bool = True) -> tuple[Run | None, Kept | None]:
         """The last run and the last profile; without ``whole``, of the run alone."""
-        stages: list[Document] = [
-            {"$match": {"_id": self._name}},
-            {"$set": {"lost": _is_lost()}},
-        ]
-        if not whole:
-            stages.append({"$unset": ["profile", "kept"]})
-        for document in self._profiles.aggregate(stages):
-            return _run(document), _kept(document)
-        return None, None
+        document = self.slot.read(*(() if whole else ("profile", "kept"))) or {}
+        return _run(document), _kept(document)
 
 
 def summary(report: CollectionReport, *, by: str) -> Document:
@@ -196,20 +131,14 @@ def moment(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
-def _is_lost() -> Document:
-    age = {"$subtract": ["$$NOW", "$run.beat"]}
-    return {"$gt": [age, round(LOST_SECONDS * 1000)]}
-
-
 def _run(document: Document) -> Run | None:
     run = document.get("run")
     if run is None:
         return None
-    is_lost = run["status"] == "running" and document["lost"]
     return Run(
         id=run["id"],
         depth=run["depth"],
-        status="lost" if is_lost else run["status"],
+        status=run["status"],
         started=run["started"],
         phase=run["phase"],
         done=run["done"],

@@ -11,7 +11,8 @@ from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from djongo_services.admin.profiles.documents import packed
-from djongo_services.admin.profiles.keeping import LARGEST, Mongo, Profiles, Status, summary
+from djongo_services.admin.profiles.keeping import LARGEST, Profiles, summary
+from djongo_services.admin.slots import Slot, Status
 from djongo_services.admin.troubles import trouble_text
 from djongo_services.connections import Connection
 from djongo_services.introspection import inspect_database
@@ -19,7 +20,6 @@ from djongo_services.introspection.progress import Progress
 from djongo_services.introspection.rendering.numbers import size
 from djongo_services.introspection.report import CollectionReport, Depth
 
-BEAT_SECONDS = 0.5
 MOST_AT_ONCE = 4
 """In this process."""
 
@@ -60,10 +60,8 @@ def run_in_background(order: Order) -> None:
 
 def _run(order: Order) -> None:
     try:
-        database = order.connection.database
-        profiles = Profiles(database, order.collection)
-        work = _Work(order, profiles)
-        status, error, report = work.done(database)
+        profiles = Profiles(order.connection.database, order.collection)
+        status, error, report = _done(order, profiles.slot)
         result = None
         if report is not None and report.profile is not None:
             result = (summary(report, by=order.by), packed(report))
@@ -79,45 +77,28 @@ def _run(order: Order) -> None:
         order.ended.set()
 
 
-class _Work:
-    def __init__(self, order: Order, profiles: Profiles) -> None:
-        self.order = order
-        self.profiles = profiles
-        self.progress: Progress | None = None
+def _done(order: Order, slot: Slot) -> tuple[Status, str | None, CollectionReport | None]:
+    latest: Progress | None = None
 
-    def done(self, database: Mongo) -> tuple[Status, str | None, CollectionReport | None]:
-        finished = threading.Event()
-        heart = threading.Thread(target=self._beat, args=(finished,), daemon=True)
-        heart.start()
-        try:
+    def tell(progress: Progress) -> None:
+        nonlocal latest
+        latest = progress
+
+    try:
+        with slot.beating(order.run, order.stop, lambda: latest):
             report = inspect_database(
-                database,
-                collections=[self.order.collection],
-                depth=self.order.depth,
-                progress=self._tell,
-                stop=self.order.stop,
+                order.connection.database,
+                collections=[order.collection],
+                depth=order.depth,
+                progress=tell,
+                stop=order.stop,
             )
-        except Exception as error:  # noqa: BLE001 (whatever it is, who waits is told)
-            return "failed", trouble_text(error, self.order.connection), None
-        finally:
-            finished.set()
-            heart.join()
-        found = report.collections[0]
-        if self.order.stop.is_set():
-            return "stopped", None, found
-        if found.profile is None:
-            said = [report.stopped, *(one.message for one in found.warnings)]
-            return "failed", " ".join(filter(None, said)), None
-        return "done", None, found
-
-    def _tell(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def _beat(self, finished: threading.Event) -> None:
-        while not finished.wait(BEAT_SECONDS):
-            try:
-                goes_on = self.profiles.beat(self.order.run, self.progress)
-            except PyMongoError:
-                continue
-            if not goes_on:
-                self.order.stop.set()
+    except Exception as error:  # noqa: BLE001 (whatever it is, who waits is told)
+        return "failed", trouble_text(error, order.connection), None
+    found = report.collections[0]
+    if order.stop.is_set():
+        return "stopped", None, found
+    if found.profile is None:
+        said = [report.stopped, *(one.message for one in found.warnings)]
+        return "failed", " ".join(filter(None, said)), None
+    return "done", None, found
