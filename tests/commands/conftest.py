@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from django.core.management import CommandError, call_command
 from pymongo.database import Database
 
 ROOT = Path(__file__).parents[2]
+SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,3 +125,44 @@ def start(mongodb_server: Any) -> Callable[..., subprocess.Popen[str]]:
         )
 
     return popen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a command in a process of its own asks at its terminal."""
+
+    process: subprocess.Popen[str]
+    terminal: int
+    said: str
+
+    def answer(self, typed: str) -> tuple[int, str]:
+        """The exit code, and what it said after that."""
+        os.write(self.terminal, typed.encode())
+        return self._end()
+
+    def interrupt(self) -> tuple[int, str]:
+        self.process.send_signal(signal.SIGINT)
+        return self._end()
+
+    def _end(self) -> tuple[int, str]:
+        _, stderr = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, stderr
+
+
+@contextmanager
+def asking(
+    start: Callable[..., subprocess.Popen[str]], *arguments: str, **options: Any
+) -> Iterator[Question]:
+    """As soon as the command has asked."""
+    terminal, its_end = pty.openpty()
+    with start(*arguments, stdin=its_end, **options) as process:
+        os.close(its_end)
+        try:
+            assert process.stderr is not None
+            said = ""
+            while not said.endswith("[y/N] "):
+                said += process.stderr.read(1) or pytest.fail(f"it ended and said: {said}")
+            yield Question(process=process, terminal=terminal, said=said)
+        finally:
+            process.kill()  # If it still waits.
+            os.close(terminal)

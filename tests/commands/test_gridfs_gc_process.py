@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +10,8 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database
 
-SECONDS = 30
+from tests.commands.conftest import Question, asking
+
 LONG_AGO = ObjectId.from_datetime(datetime(2024, 1, 1, tzinfo=UTC))
 
 
@@ -28,23 +25,10 @@ def lost(database: Database[Any]) -> Database[Any]:
 
 
 @pytest.fixture
-def asking(
-    lost: Database[Any], start: Callable[..., subprocess.Popen[str]]
-) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A run that waits for an answer, and where to write it."""
-    terminal, its_end = pty.openpty()
-    with start("gridfs_gc", "--no-color", "-v", "0", database=lost.name, stdin=its_end) as process:
-        os.close(its_end)
-        try:
-            assert process.stderr is not None
-            said = ""
-            while not said.endswith("[y/N] "):
-                said += process.stderr.read(1) or pytest.fail(f"it ended and said: {said}")
-            assert "Would move 1 run of orphan chunks" in said
-            yield process, terminal
-        finally:
-            process.kill()  # If it still waits.
-            os.close(terminal)
+def question(lost: Database[Any], start: Callable[..., Any]) -> Iterator[Question]:
+    with asking(start, "gridfs_gc", "--no-color", "-v", "0", database=lost.name) as asked:
+        assert "Would move 1 run of orphan chunks" in asked.said
+        yield asked
 
 
 @pytest.mark.parametrize(
@@ -52,18 +36,13 @@ def asking(
     [("yes\n", 0, False), ("n\n", 2, True), ("\x04", 2, True)],
     ids=["yes", "no", "ctrl-d"],
 )
-def test_it_asks_before_it_removes(asking, lost, answer, code, kept):
-    process, terminal = asking
-    os.write(terminal, answer.encode())
-    _, stderr = process.communicate(timeout=SECONDS)
-    assert process.returncode == code, stderr
+def test_it_asks_before_it_removes(question, lost, answer, code, kept):
+    ended, stderr = question.answer(answer)
+    assert ended == code, stderr
     assert "Traceback" not in stderr
     assert (lost["fs.trash"].find_one() is None) == kept
 
 
-def test_ctrl_c_answers_too(asking, lost):
-    process, _ = asking
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=SECONDS)
-    assert (process.returncode, stderr) == (130, "Interrupted.\n")
+def test_ctrl_c_answers_too(question, lost):
+    assert question.interrupt() == (130, "Interrupted.\n")
     assert lost["fs.trash"].find_one() is None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,13 +11,13 @@ import pytest
 from pymongo.database import Database
 
 from djongo_services.embedded import MongoServer
+from tests.commands.conftest import SECONDS, Question, asking
 from tests.schema.fail_points import held
 
 Mongo = Database[dict[str, Any]]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.commands.settings_library"}
-SECONDS = 30
 
 
 @pytest.fixture
@@ -31,24 +29,13 @@ def unmanaged(database: Mongo, start: Start) -> Mongo:
 
 
 @pytest.fixture
-def asking(unmanaged: Mongo, start: Start) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A run that waits for an answer, and where to write it."""
-    terminal, its_end = pty.openpty()
-    options = ("--prune", "drop", "--allow-destructive", "--no-color", "-v", "0")
-    with start(
-        "syncmongoschema", *options, database=unmanaged.name, env=SETTINGS, stdin=its_end
-    ) as process:
-        os.close(its_end)
-        try:
-            assert process.stderr is not None
-            said = ""
-            while not said.endswith("[y/N] "):
-                said += process.stderr.read(1) or pytest.fail(f"it ended and said: {said}")
-            assert said.startswith("1 step destroys something, the first is «books: drop index n")
-            yield process, terminal
-        finally:
-            process.kill()  # If it still waits.
-            os.close(terminal)
+def question(unmanaged: Mongo, start: Start) -> Iterator[Question]:
+    arguments = ("--prune", "drop", "--allow-destructive", "--no-color", "-v", "0")
+    options = {"database": unmanaged.name, "env": SETTINGS}
+    with asking(start, "syncmongoschema", *arguments, **options) as asked:
+        first = "1 step destroys something, the first is «books: drop index n"
+        assert asked.said.startswith(first)
+        yield asked
 
 
 @pytest.mark.parametrize(
@@ -56,20 +43,15 @@ def asking(unmanaged: Mongo, start: Start) -> Iterator[tuple[subprocess.Popen[st
     [("yes\n", 0, False), ("n\n", 2, True), ("\n", 2, True), ("\x04", 2, True)],
     ids=["yes", "no", "nothing", "ctrl-d"],
 )
-def test_destructive_steps_are_asked_for(asking, unmanaged, answer, code, kept):
-    process, terminal = asking
-    os.write(terminal, answer.encode())
-    _, stderr = process.communicate(timeout=SECONDS)
-    assert process.returncode == code, stderr
+def test_destructive_steps_are_asked_for(question, unmanaged, answer, code, kept):
+    ended, stderr = question.answer(answer)
+    assert ended == code, stderr
     assert "Traceback" not in stderr
     assert ("nobodys" in unmanaged.books.index_information()) == kept
 
 
-def test_ctrl_c_answers_too(asking, unmanaged):
-    process, _ = asking
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=SECONDS)
-    assert (process.returncode, stderr) == (130, "Interrupted.\n")
+def test_ctrl_c_answers_too(question, unmanaged):
+    assert question.interrupt() == (130, "Interrupted.\n")
     assert "nobodys" in unmanaged.books.index_information()
 
 
