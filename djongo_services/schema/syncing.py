@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -83,7 +83,8 @@ def make_plan(
     )
     plan = compare()
     _check_named(plan, policy.indexes)
-    empty = set(_empty(database, plan))
+    views = {found.name for found in catalog.collections if found.type == "view"}
+    empty = set(_empty(database, plan, views))
     return compare(empty=empty) if empty else plan
 
 
@@ -134,14 +135,14 @@ def _check_named(plan: Plan, policy: IndexPolicy) -> None:
             )
 
 
-def _empty(database: Database[Document], plan: Plan) -> Iterator[str]:
+def _empty(database: Database[Document], plan: Plan, views: Container[str]) -> Iterator[str]:
     """Of the collections where documents could expire by a new TTL index, and of those with what
-    cannot be changed, those without any documents."""
+    cannot be changed, those without any documents. Views are not asked: it would run them."""
     builds = [step for step in plan.operations if isinstance(step, BuildIndexes) and step.expires]
     names = [build.collection for build in builds]
     names += [change.collection for change in plan.changes if change.sign == "!"]
     for name in dict.fromkeys(names):
-        if database[name].find_one({}, {"_id": True}) is None:
+        if name not in views and database[name].find_one({}, {"_id": True}) is None:
             yield name
 
 

@@ -99,6 +99,13 @@ class TestMadeAnew:
             "drop the empty collection",
         ]
 
+    def test_a_view_in_the_way_is_not_run(self, matrix_database):
+        matrix_database.things.insert_one({"a": "x"})
+        fails = [{"$project": {"a": {"$divide": ["$a", 0]}}}]
+        matrix_database.create_collection("log", viewOn="things", pipeline=fails)
+        (change,) = make_plan(matrix_database, [self.SPEC]).changes
+        assert change.words.startswith("a view of things stands where the models want a collection")
+
     def test_documents_that_came_meanwhile_stay(self, matrix_database):
         matrix_database.create_collection("log")
         plan = make_plan(matrix_database, [self.SPEC])
