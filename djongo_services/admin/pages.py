@@ -33,6 +33,7 @@ class PagesAdmin(_ModelAdmin):
     """Subclasses name their pages with :meth:`page_urls`."""
 
     def page_urls(self) -> list[URLPattern]:
+        """Abstract, which the metaclass of ModelAdmin would not enforce."""
         raise NotImplementedError(f"{type(self).__name__} names no pages")
 
     def get_urls(self) -> list[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from contextlib import closing
+from functools import partial
 
 from django.contrib.admin.utils import quote
 from django.core import signing
@@ -27,7 +28,12 @@ from djongo_services.admin.files.address import FileAddress
 from djongo_services.admin.files.finding import find_file
 from djongo_services.admin.files.homes import bucket_storage
 from djongo_services.admin.files.pages import FilePages
-from djongo_services.admin.files.thumbnails import NoThumbnail, thumbnail
+from djongo_services.admin.files.thumbnails import (
+    MAX_BYTES,
+    NoThumbnail,
+    can_make_thumbnails,
+    thumbnail,
+)
 from djongo_services.admin.files.widget import SALT
 from djongo_services.admin.pages import no_such
 from djongo_services.admin.troubles import trouble_text
@@ -76,12 +82,16 @@ class RawFiles(FilePages):
             key = signing.loads(token, salt=SALT, max_age=SIGNED_SECONDS)
         except signing.BadSignature:
             raise PermissionDenied from None
-        return self.send(request, self.file_address(quote(key)), _shown(DEFAULT_INLINE_TYPES))
+        return self.send(
+            request, self.file_address(quote(key)), partial(_respond, shown=DEFAULT_INLINE_TYPES)
+        )
 
     def raw(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """To be shown in a page, or in a tab of its own."""
         self.require(request, "view")
-        return self.send(request, self.file_address(object_id), _shown(SHOWN_TYPES))
+        return self.send(
+            request, self.file_address(object_id), partial(_respond, shown=SHOWN_TYPES)
+        )
 
     def thumbnail(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         self.require(request, "view")
@@ -89,7 +99,7 @@ class RawFiles(FilePages):
 
     def download(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         self.require(request, "view")
-        return self.send(request, self.file_address(object_id), _shown(()))
+        return self.send(request, self.file_address(object_id), partial(_respond, shown=()))
 
     def send(self, request: HttpRequest, address: FileAddress, form: Form) -> HttpResponseBase:
         connection = connections[address.alias]
@@ -109,23 +119,14 @@ class RawFiles(FilePages):
             return _told(trouble_text(error, connection))
 
 
-def _shown(types: Collection[str]) -> Form:
-    """The file itself; browsers show it if it is of these types."""
-
-    def respond(
-        request: HttpRequest, storage: GridFSStorage, stored: StoredFile
-    ) -> HttpResponseBase:
-        return _respond(request, storage, stored, types)
-
-    return respond
-
-
 def _thumbnail(
     request: HttpRequest, storage: GridFSStorage, stored: StoredFile
 ) -> HttpResponseBase:
     etag = f'"thumbnail-{etag_of(stored)[1:]}'
     response = get_conditional_response(request, etag=etag)
     if response is None:
+        if storage.size_of(stored) > MAX_BYTES or not can_make_thumbnails():
+            raise no_such(_("picture"))
         try:
             picture = thumbnail(storage.reader(stored))
         except NoThumbnail:
@@ -138,9 +139,9 @@ def _thumbnail(
 
 
 def _respond(
-    request: HttpRequest, storage: GridFSStorage, stored: StoredFile, shown: Collection[str]
+    request: HttpRequest, storage: GridFSStorage, stored: StoredFile, *, shown: Collection[str]
 ) -> HttpResponseBase:
-    """Raises StorageError and PyMongo's errors for what is wrong before the first byte."""
+    """The file itself; browsers show it if its type is among ``shown``."""
     name = stored.filename if isinstance(stored.filename, str) else ""
     found = Representation(
         name=name,

@@ -11,6 +11,7 @@ from djongo_services.admin.files.previews import PICTURE_BYTES
 from djongo_services.storage.errors import StorageError
 
 MAX_BYTES = PICTURE_BYTES
+"""Of a file: some decoders hold all of it."""
 MAX_PIXELS = 4_000_000
 """That are held while an image is made smaller: 4 bytes each."""
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "WEBP")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from djongo_services.admin.files import raw
 from djongo_services.admin.files.thumbnails import MAX_PIXELS, NoThumbnail, thumbnail
 from djongo_services.storage import GridFSStorage
 from tests.admin.files.conftest import Files, png
@@ -128,8 +129,8 @@ def test_the_page(files: Files) -> None:
     same = files.site.client.get(url, headers={"If-None-Match": answer["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
     assert same["Content-Security-Policy"] == answer["Content-Security-Policy"]
-    raw = files.site.client.get(files.file_url(stored.id, "raw"))
-    assert raw["ETag"] != answer["ETag"]
+    whole = files.site.client.get(files.file_url(stored.id, "raw"))
+    assert whole["ETag"] != answer["ETag"]
 
 
 def test_of_a_file_that_was_saved_encoded(files: Files) -> None:
@@ -142,6 +143,19 @@ def test_of_a_file_that_was_saved_encoded(files: Files) -> None:
 
 def test_a_file_that_is_no_picture(files: Files) -> None:
     stored = files.add("a.png", b"text", "image/png")
+    assert files.file(stored.id, "thumbnail").status == 404
+
+
+def test_a_file_that_is_too_large_is_not_read(files: Files) -> None:
+    stored = files.add("a.png", png() + bytes(25_000_000), "image/png")
+    assert files.file(stored.id, "thumbnail").status == 404
+    small = files.add("b.png", png() + bytes(1_000_000), "image/png")
+    assert files.file(small.id, "thumbnail").status == 200
+
+
+def test_without_pillow_there_are_none(files: Files, monkeypatch: Any) -> None:
+    stored = files.add("a.png", noise(400, 300), "image/png")
+    monkeypatch.setattr(raw, "can_make_thumbnails", lambda: False)
     assert files.file(stored.id, "thumbnail").status == 404
 
 

@@ -53,6 +53,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     try:
         disk.mount("300m")
     except (OSError, subprocess.CalledProcessError) as error:
+        # What does not need one, test_the_server_refuses_more, runs everywhere.
         pytest.skip(f"A disk of its own can be mounted by root on Linux only: {error}")
     yield disk
     disk.unmount()
