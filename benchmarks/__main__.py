@@ -24,17 +24,20 @@ from djongo_services.embedded import MongoServer
 HERE = Path(__file__).parent
 BENCHMARKS = (
     "catalog",
+    "inspection",
     "profile",
     "schema",
     "transaction",
+    "engine",
+    "engine_tests",
+    "engine_writes",
     "files",
     "files_collectstatic",
     "collector",
     "serving",
     "admin",
-    "admin_files",
 )
-COLUMNS = ("name", "ours", "peer_name", "peer", "unit", "ratio", "target", "reached")
+COLUMNS = ("name", "ours", "first", "peer_name", "peer", "unit", "ratio", "target", "reached")
 
 
 def main() -> None:

@@ -1,25 +1,23 @@
-"""The admin's pages of a bucket of a million files, beside the bare queries that they make.
+"""The pages about a bucket of 1,000,000 files, and the queries that they need.
 
-A page is a whole request to Django, from the URL to the HTML, as in :mod:`benchmarks.admin`. The
-bare queries ask for as much as the page shows, where it shows it: for the last page of a list they
-begin behind the same file.
+The bare queries ask for as much as the page shows, where it shows it: for the last page of a list
+they begin behind the same file.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson import Int64, MinKey, ObjectId
-from pymongo import MongoClient
 from pymongo.database import Database
 
-from benchmarks.admin import DATABASE, Visit, _configure, _interleaved, _row
+from benchmarks.page_visits import Visit, visit
+
+if TYPE_CHECKING:
+    from django.test import Client
 
 FILES = 1_000_000
 PER_PAGE = 100
@@ -27,29 +25,10 @@ CONTENT = b"x" * 20_000
 """Of the one file that has any."""
 TYPES = ("image/jpeg", "image/png", "application/pdf", "text/plain", "video/mp4", "audio/wav")
 START = dt.datetime(2022, 1, 1, tzinfo=dt.UTC)
+BUCKET = "media"
 BY_NAME = [("filename", 1), ("uploadDate", 1)]
 
 Document = dict[str, Any]
-
-
-def run(uri: str, repeats: int) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "benchmarks.admin_files", uri, str(repeats)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    rows: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return rows
-
-
-def measured(uri: str, repeats: int) -> list[dict[str, Any]]:
-    _configure(uri)
-    with MongoClient[Document](uri, tz_aware=True) as client:
-        client.drop_database(DATABASE)
-        _fill(client[DATABASE])
-        try:
-            pages = _pages(client[DATABASE])
-            seconds = _interleaved({**pages, **_bare(client[DATABASE])}, repeats)
-        finally:
-            client.drop_database(DATABASE)
-    return [_row(name, seconds) for name in pages]
 
 
 def file_id(number: int) -> ObjectId:
@@ -61,8 +40,8 @@ def filename(number: int) -> str:
     return f"media/{number % 1000:03}/{number:07}.dat"
 
 
-def _fill(database: Database[Document]) -> None:
-    files, chunks = database["media.files"], database["media.chunks"]
+def fill(database: Database[Document]) -> None:
+    files, chunks = database[f"{BUCKET}.files"], database[f"{BUCKET}.chunks"]
     files.create_index(BY_NAME)
     chunks.create_index([("files_id", 1), ("n", 1)], unique=True)
     for start in range(0, FILES, 20_000):
@@ -87,35 +66,21 @@ def _file(number: int) -> Document:
     }
 
 
-def _pages(database: Database[Document]) -> Mapping[str, Visit]:
+def pages(database: Database[Document], client: Client) -> Mapping[str, Visit]:
     from django.contrib.admin.utils import quote
-    from django.contrib.auth.models import User
-    from django.core.management import call_command
-    from django.test import Client
 
-    from djongo_services.admin.files.listing import Place
+    from djongo_services.admin.files.listing import ListPosition
     from djongo_services.admin.files.totals import begin_count, count_and_keep
 
-    call_command("migrate", verbosity=0)
-    client = Client()
-    client.force_login(User.objects.create_superuser("root"))
-    begin_count(database, "media", by="root")
-    count_and_keep(database, "media")
+    begin_count(database, BUCKET, by="root")
+    count_and_keep(database, BUCKET)
     root = "/admin/djongo_services/file/"
-    bucket = f"{root}{quote('default/media')}/"
-    one = f"{root}{quote(f'default/media/{file_id(FILES // 2)}')}/"
-    behind = Place(values=(file_id(PER_PAGE),)).token
+    bucket = f"{root}{quote(f'default/{BUCKET}')}/"
+    one = f"{root}{quote(f'default/{BUCKET}/{file_id(FILES // 2)}')}/"
+    behind = ListPosition(values=(file_id(PER_PAGE),)).token
     last_name = filename(FILES - 1)
     date = START + dt.timedelta(seconds=(FILES - 1) * 150)
-    named = Place(values=(last_name, date), skip=0).token
-
-    def visit(url: str) -> Visit:
-        def get() -> None:
-            response = client.get(url)
-            assert response.status_code == 200, response
-            assert b"mongo-trouble" not in response.content, url
-
-        return get
+    named = ListPosition(values=(last_name, date), skip=0).token
 
     urls = {
         "buckets": root,
@@ -129,13 +94,17 @@ def _pages(database: Database[Document]) -> Mapping[str, Visit]:
         "collector": f"{bucket}collector/",
         "one file": f"{one}change/",
         "its bytes": f"{one}raw/",
+        "rename a file": f"{one}rename/",
+        "replace a file": f"{one}replace/",
+        "delete a file?": f"{one}delete/",
+        "upload": f"{root}add/",
     }
-    return {name: visit(url) for name, url in urls.items()}
+    return {name: visit(client, url) for name, url in urls.items()}
 
 
-def _bare(database: Database[Document]) -> Mapping[str, Visit]:
+def bare(database: Database[Document]) -> Mapping[str, Visit]:
     """The same from the server, without anything done with it."""
-    files, chunks = database["media.files"], database["media.chunks"]
+    files, chunks = database[f"{BUCKET}.files"], database[f"{BUCKET}.chunks"]
     stats = [{"$collStats": {"storageStats": {}}}]
     middle = file_id(FILES // 2)
     edge = file_id(FILES - 50_000)
@@ -153,7 +122,7 @@ def _bare(database: Database[Document]) -> Mapping[str, Visit]:
     begins = {"filename": {"$gte": "media/500/", "$lt": "media/5000"}}
     rare = {"_id": {"$gt": edge}, "metadata.contentType": "x/y", "length": {"$gt": 10**8}}
     named = [("filename", filename(FILES - 1)), ("uploadDate", MinKey())]
-    plain: dict[str, Visit] = {
+    return {
         "buckets": lambda: (
             database.list_collection_names(),
             list(files.aggregate(stats)),
@@ -170,12 +139,11 @@ def _bare(database: Database[Document]) -> Mapping[str, Visit]:
         ),
         "files of a type that is rare": lambda: list(latest(rare)),
         "totals": lambda: (list(files.aggregate(stats)), list(chunks.aggregate(stats))),
-        "collector": lambda: list(database["media.gc"].find().limit(20)),
+        "collector": lambda: list(database[f"{BUCKET}.gc"].find().limit(20)),
         "one file": one,
+        "rename a file": lambda: files.find_one({"_id": middle}),
+        "replace a file": lambda: files.find_one({"_id": middle}),
+        "delete a file?": one,
+        "upload": database.list_collection_names,
         "its bytes": lambda: (files.find_one({"_id": middle}), list(chunks.find({"n": 0}))),
     }
-    return {f"{name}, bare": visit for name, visit in plain.items()}
-
-
-if __name__ == "__main__":
-    print(json.dumps(measured(sys.argv[1], int(sys.argv[2]))))

@@ -17,7 +17,7 @@ from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 
 from djongo_services.introspection import read_catalog
-from djongo_services.introspection.reading.asking import WORKERS
+from djongo_services.introspection.reading.catalog_queries import WORKERS
 
 COLLECTIONS = 500
 TARGET = 2.0

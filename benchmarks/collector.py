@@ -23,9 +23,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from djongo_services.storage.collector import Kind, References, collect
-from djongo_services.storage.collector.references.documents import DocumentSource
-from djongo_services.storage.collector.references.naming import Naming
-from djongo_services.storage.collector.references.sources import Territory
+from djongo_services.storage.collector.references.lookups import DocumentSource
+from djongo_services.storage.collector.references.sources import Naming, Territory
 
 FILES = 1_000_000
 MANY_FILES = 4_000_000

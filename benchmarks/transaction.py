@@ -86,7 +86,7 @@ def _empty(repeats: int) -> list[Row]:
         rows.append(
             _added(
                 f"empty {method} request",
-                _measured(contestants, ROUNDS_EMPTY * repeats, CALLS_EMPTY),
+                measured(contestants, ROUNDS_EMPTY * repeats, CALLS_EMPTY),
             )
         )
     return rows
@@ -110,18 +110,18 @@ def _reads(repeats: int) -> list[Row]:
         "in a transaction": _asking(ours, "/read/", "POST"),
         "by hand": _asking(without, "/read-in-transaction/", "GET"),
     }
-    compared = [
+    pairs = [
         ("GET with one read", "with", "without", "no middleware", TARGET),
         ("GET with one read", "with", "by hand", "committed by hand", None),
         ("POST with one read", "in a transaction", "without", "no middleware", None),
         ("POST with one read", "in a transaction", "by hand", "committed by hand", None),
     ]
     rows = []
-    for name, ours, peer, peer_name, target in compared:
+    for name, ours, peer, peer_name, target in pairs:
         # In pairs: what a commit leaves for the server to do would meet whoever comes next.
         pair = {each: contestants[each] for each in (peer, ours)}
-        taken = _measured(pair, ROUNDS * repeats)
-        rows.append(_compared(name, taken, ours, peer, peer_name, target))
+        taken = measured(pair, ROUNDS * repeats)
+        rows.append(compared(name, taken, ours, peer, peer_name, target))
     return rows
 
 
@@ -149,8 +149,8 @@ def _raw(client: site.SyncClient, repeats: int) -> list[Row]:
             ours.insert_one({"_id": key, "n": 0})
             ours.update_one({"_id": key}, {"$set": {"n": 1}})
 
-    taken = _measured({"by hand": by_hand, "atomic": in_atomic}, ROUNDS * repeats)
-    return [_compared("insert + update, PyMongo", taken, "atomic", "by hand", "by hand", TARGET)]
+    taken = measured({"by hand": by_hand, "atomic": in_atomic}, ROUNDS * repeats)
+    return [compared("insert + update, PyMongo", taken, "atomic", "by hand", "by hand", TARGET)]
 
 
 def _orm(repeats: int) -> list[Row]:
@@ -175,8 +175,8 @@ def _orm(repeats: int) -> list[Row]:
         with atomic():
             work("default")
 
-    taken = _measured({"by hand": by_hand, "atomic": in_atomic}, ROUNDS * repeats)
-    return [_compared("insert + update, ORM", taken, "atomic", "by hand", "by hand, bound", TARGET)]
+    taken = measured({"by hand": by_hand, "atomic": in_atomic}, ROUNDS * repeats)
+    return [compared("insert + update, ORM", taken, "atomic", "by hand", "by hand, bound", TARGET)]
 
 
 # Load:
@@ -302,7 +302,7 @@ class _Books:
 # Measuring:
 
 
-def _measured(contestants: Contestants, rounds: int, calls: int = 1) -> Rounds:
+def measured(contestants: Contestants, rounds: int, calls: int = 1) -> Rounds:
     taken: Rounds = {name: [] for name in contestants}
     names = list(contestants)
     gc.collect()
@@ -350,7 +350,7 @@ def _added(name: str, taken: Rounds) -> Row:
     }
 
 
-def _compared(
+def compared(
     name: str, taken: Rounds, ours: str, peer: str, peer_name: str, target: float | None = None
 ) -> Row:
     medians = {each: statistics.median(taken[each]) * 1e6 for each in (ours, peer)}

@@ -16,6 +16,9 @@ from pathlib import Path
 
 VAR = Path(os.environ.get("DEMO_VAR") or Path(__file__).resolve().parent / "var")
 RECORD = VAR / "uri"
+REPORTS = VAR / "reports"
+DEMO_USER = "admin"
+"""The superuser, and the password: good for a site on the loopback interface and nothing else."""
 UNRECORDED_URI = "mongodb://127.0.0.1:27117/"
 
 

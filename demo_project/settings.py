@@ -1,13 +1,13 @@
-"""Project kind A: all of Django's data is in MongoDB, through django-mongodb-backend."""
+"""Project kind A on the engine of this package: all of Django's data is in MongoDB."""
 
 from demo_project.environment import mongodb_name, mongodb_uri
 from demo_project.settings_base import *  # noqa: F403
 from demo_project.settings_base import MONGODB_OPTIONS, SHELL_PLUS_IMPORTS
 
 INSTALLED_APPS = [
-    "demo_project.apps.MongoAdminConfig",
-    "demo_project.apps.MongoAuthConfig",
-    "demo_project.apps.MongoContentTypesConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -22,7 +22,7 @@ WSGI_APPLICATION = "demo_project.wsgi.application"
 
 DATABASES = {
     "default": {
-        "ENGINE": "django_mongodb_backend",
+        "ENGINE": "djongo_services.backend",
         "HOST": mongodb_uri(),
         "NAME": mongodb_name(),
         "OPTIONS": MONGODB_OPTIONS,
@@ -30,15 +30,14 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
-MIGRATION_MODULES = {
-    "admin": "demo_project.mongo_migrations.admin",
-    "auth": "demo_project.mongo_migrations.auth",
-    "contenttypes": "demo_project.mongo_migrations.contenttypes",
-}
 
-# The backend does not create CheckConstraints, and Django warns of it. Here the server checks them
-# all the same: syncmongoschema writes them into the validators.
-SILENCED_SYSTEM_CHECKS = ["models.W027"]
+# The archive's validators also enforce choices, field validators and blank=False, because whatever
+# writes to it validates. Those of Django's own apps enforce what a SQL database would: the default.
+DJONGO_SERVICES = {
+    "SCHEMA": {"RULES": {"archive": "model"}},
+    # The server runs on the same machine, whose processors may be busy.
+    "ADMIN": {"TIMEOUT": 10},
+}
 
 SHELL_PLUS_IMPORTS = [
     *SHELL_PLUS_IMPORTS,

@@ -17,7 +17,12 @@ INSTALLED_APPS = [
 ROOT_URLCONF = "demo_project.urls_sql"
 
 DATABASES = {
-    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR / "demo.sqlite3"},
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": VAR / "demo.sqlite3",
+        # As MongoTransactionMiddleware does in MongoDB: a request that fails changes nothing.
+        "ATOMIC_REQUESTS": True,
+    },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -28,5 +33,6 @@ DJONGO_SERVICES = {
             "NAME": mongodb_name(),
             "OPTIONS": MONGODB_OPTIONS,
         }
-    }
+    },
+    "ADMIN": {"TIMEOUT": 10},
 }

@@ -24,8 +24,8 @@ class Abilities:
     topology: Topology
     set_name: str | None
     members: tuple[str, ...]
-    """``host:port``, sorted: the members of a replica set that hold data and are not hidden, or the
-    server asked."""
+    """``host:port``, sorted: the members of a replica set that hold data and are not hidden, each
+    mongos of a sharded cluster that answers, or the one server."""
     transactions: bool
     """Replica sets and sharded clusters; a standalone server answers code 20."""
     snapshot_reads: bool
@@ -68,15 +68,37 @@ def read_abilities(client: MongoClient[Any]) -> Abilities:
         version: str = ask("buildInfo")["version"]
         feature_compatibility = _feature_compatibility(ask)
     topology = _topology(hello)
+    return abilities_of(
+        version=version,
+        feature_compatibility=feature_compatibility,
+        topology=topology,
+        set_name=hello.get("setName"),
+        members=_members(hello) or _addresses(client),
+        transactions=topology != "standalone" and "logicalSessionTimeoutMinutes" in hello,
+        read_only=bool(hello.get("readOnly")) or not hello.get("isWritablePrimary", False),
+    )
+
+
+def abilities_of(
+    *,
+    version: str,
+    feature_compatibility: str | None,
+    topology: Topology,
+    set_name: str | None,
+    members: tuple[str, ...],
+    transactions: bool,
+    read_only: bool = False,
+) -> Abilities:
+    """What follows from what a server tells of itself. Raises ValueError for no version."""
     release = _release(feature_compatibility or version)
     replicated = topology != "standalone"
     return Abilities(
         version=version,
         feature_compatibility=feature_compatibility,
         topology=topology,
-        set_name=hello.get("setName"),
-        members=_members(hello) or (_address(client),),
-        transactions=replicated and "logicalSessionTimeoutMinutes" in hello,
+        set_name=set_name,
+        members=members,
+        transactions=transactions,
         snapshot_reads=replicated and release >= (5, 0),
         validator_errinfo=release >= (5, 0),
         prepare_unique=release >= (6, 0),
@@ -84,7 +106,7 @@ def read_abilities(client: MongoClient[Any]) -> Abilities:
         ttl_conversion=release >= (5, 1),
         time_series=release >= (5, 0),
         clustered_collections=release >= (5, 3),
-        read_only=bool(hello.get("readOnly")) or not hello.get("isWritablePrimary", False),
+        read_only=read_only,
     )
 
 
@@ -113,6 +135,6 @@ def _release(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _address(client: MongoClient[Any]) -> str:
-    address = client.address
-    return f"{address[0]}:{address[1]}" if address else ""
+def _addresses(client: MongoClient[Any]) -> tuple[str, ...]:
+    # Not client.address, which PyMongo refuses where it has several mongos to choose from.
+    return tuple(sorted(f"{host}:{port}" for host, port in client.nodes))

@@ -1,20 +1,23 @@
 """The settings dict ``DJONGO_SERVICES``: typed, read live, checked.
 
-Every property reads Django's settings when it is asked, so ``override_settings`` works and nothing
-is cached. An unknown key or a value of the wrong type raises
-:class:`~django.core.exceptions.ImproperlyConfigured` with the setting's full name;
-``manage.py check`` reports the same sentences as ``djongo_services.E002``.
+Every property reads Django's settings when it is asked, so ``override_settings`` works. An unknown
+key or a value of the wrong type raises :class:`~django.core.exceptions.ImproperlyConfigured` with
+the setting's full name; ``manage.py check`` reports the same sentences as ``djongo_services.E002``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
+
+from djongo_services import setting_values
+from djongo_services.setting_values import REST, RuleSet
 
 SETTING = "DJONGO_SERVICES"
 EXAMPLE = (
@@ -22,25 +25,39 @@ EXAMPLE = (
     f'{{"HOST": "mongodb://localhost:27017", "NAME": "mydatabase"}}}}}}'
 )
 """For those who have no connection yet."""
-_SERVICES = ("CONNECTIONS", "SCHEMA", "STORAGE", "TRANSACTION")
+_SERVICES = ("ADMIN", "CONNECTIONS", "INSPECTION", "SCHEMA", "STORAGE", "TRANSACTION")
+_ADMIN_KEYS = ("JOBS", "TIMEOUT", "TRANSACTION_HISTORY")
 _TRANSACTION_KEYS = (
     "STANDALONE",
     "MAX_ATTEMPTS",
     "TIMEOUT",
     "COMMIT_TIMEOUT",
     "ROLLBACK_TIMEOUT",
+    "SAVEPOINT_LOG",
+    "SAVEPOINTS",
     "MIDDLEWARE",
 )
-_STORAGE_KEYS = ("REFERENCES", "GRACE", "TRASH_DAYS", "ENCRYPTION_KEYS", "UPLOADS")
+_STORAGE_KEYS = (
+    "REFERENCES",
+    "SEARCH",
+    "SEARCH_EXCLUDE",
+    "EXCLUDE",
+    "GRACE",
+    "TRASH_DAYS",
+    "ENCRYPTION_KEYS",
+    "UPLOADS",
+)
+_SEARCHES = ("everything", "fields")
 _UPLOAD_KEYS = ("STORAGE", "MAX_SIZE", "MAX_TOTAL", "PROGRESS")
-_SCHEMA_KEYS = ("MODELS", "SYNC_ON_MIGRATE")
-_LONGEST = timedelta(days=36_525)
-"""A hundred years, so that dates before and after can be told."""
+_SCHEMA_KEYS = ("MODELS", "RULES", "SYNC_ON_MIGRATE")
+_INSPECTION_KEYS = ("MUTE", "CHECK_SHAPES")
 _STANDALONE = ("error", "single-document")
-_CONNECTION_KEYS = ("DATABASE", "HOST", "NAME", "PORT", "USER", "PASSWORD", "OPTIONS")
+_SAVEPOINTS = ("replay", "off")
+_CONNECTION_KEYS = ("DATABASE", "HOST", "NAME", "PORT", "USER", "PASSWORD", "OPTIONS", "TEST")
+_TEST_KEYS = ("NAME", "MIRROR")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class ConnectionSettings:
     """One entry of ``CONNECTIONS``: either ``database`` or a server of its own."""
 
@@ -53,9 +70,34 @@ class ConnectionSettings:
     """The MongoDB database."""
     port: int | None = None
     user: str = ""
-    password: str = field(default="", repr=False)
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    password: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of ``MongoClient``; they may hold secrets, so they are never shown."""
+    test_name: str = ""
+    """``TEST["NAME"]``: the database of a test run; by default ``test_`` and the name."""
+    test_mirror: str | None = None
+    """``TEST["MIRROR"]``: the alias whose test database this connection uses."""
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(alias={self.alias!r}, database={self.database!r}, "
+            f"host={_without_secrets(self.host)!r}, name={self.name!r}, port={self.port!r}, "
+            f"user={self.user!r})"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdminSettings:
+    """``ADMIN``: the pages."""
+
+    jobs: str | None = None
+    """Dotted path of a function that hands a job to the project's own queue; None: jobs run in
+    threads of the process that shows the pages."""
+    timeout: float = 1.7
+    """Seconds that a page waits for the server at most; with the rendering it is there within two.
+    A reader can always choose to wait longer."""
+    transaction_history: bool = True
+    """Whether each process reports, every ten seconds, how its transactions went."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,17 +114,40 @@ class TransactionSettings:
     """Seconds for which a commit is repeated while its result is unknown."""
     rollback_timeout: float = 5.0
     """Seconds that ending an interrupted transaction on the server may take."""
+    savepoints: Literal["replay", "off"] = "replay"
+    """Of the engine: restore what came before a savepoint, or roll all back as without one."""
+    savepoint_log: int = 16 << 20
+    """Bytes of a transaction's writes that the engine keeps to restore them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InspectionSettings:
+    """``INSPECTION``: what inspections leave out, and what a check looks at."""
+
+    mute: tuple[str, ...] = ()
+    """Warnings that are counted and not shown: codes, paths and patterns as ``--mute`` has them."""
+    check_shapes: bool = False
+    """Whether ``check --database`` also reads a sample of the documents and warns of what models
+    refuse."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SchemaSettings:
-    """``SCHEMA``: which models are synced where, and when."""
+    """``SCHEMA``: which models are synced where, when, and what their validators enforce."""
 
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By connection, ``app`` and ``app.Model`` labels of the models whose documents it holds.
     Models that the ORM keeps in MongoDB need not be named."""
+    rules: Mapping[str, RuleSet] = field(default_factory=dict)
+    """By ``app``, ``app.Model`` and ``*``. What is not named has the rules ``"database"``."""
     sync_on_migrate: bool = False
     """Whether ``migrate`` also syncs the migrated apps' collections."""
+
+    def rules_of(self, *labels: str) -> RuleSet:
+        """The rules of the first of these labels that is named, otherwise those of the rest."""
+        named = {label.lower(): rules for label, rules in self.rules.items()}
+        found = (named.get(label.lower()) for label in (*labels, REST))
+        return next((rules for rules in found if rules is not None), "database")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +170,13 @@ class StorageSettings:
 
     references: tuple[str, ...] = ()
     """Dotted paths of functions that say which names are in use, beside the models' file fields."""
+    search: Literal["everything", "fields"] = "everything"
+    """Whether all texts of all databases are looked through before a file is called unreferenced,
+    or only fields of files and providers are asked."""
+    search_exclude: tuple[str, ...] = ()
+    """Patterns of tables and collections that are not looked through."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of names of files that the collector leaves alone."""
     grace: timedelta = timedelta(hours=48)
     """How old a file must be before the collector touches it."""
     trash_days: int = 30
@@ -120,10 +192,7 @@ class Settings:
     @property
     def raw(self) -> Mapping[str, Any]:
         value = getattr(django_settings, SETTING, {})
-        if not isinstance(value, Mapping):
-            raise ImproperlyConfigured(f"{SETTING} must be a dict, not {type(value).__name__}.")
-        refuse_unknown(SETTING, value, _SERVICES)
-        return value
+        return setting_values.section(SETTING, value, _SERVICES)
 
     @property
     def connections(self) -> dict[str, ConnectionSettings]:
@@ -141,81 +210,90 @@ class Settings:
         entries = raw["CONNECTIONS"]
         if not isinstance(entries, Mapping):
             raise ImproperlyConfigured(f'{SETTING}["CONNECTIONS"] must be a dict of aliases.')
-        return {alias: _connection(alias, entry) for alias, entry in entries.items()}
+        found = {alias: _connection(alias, entry) for alias, entry in entries.items()}
+        _check_mirrors(found)
+        return found
+
+    @property
+    def admin(self) -> AdminSettings:
+        where, entry = self._service("ADMIN", _ADMIN_KEYS)
+        setting_values.positive(where, entry, "TIMEOUT")
+        return AdminSettings(
+            jobs=setting_values.text(where, entry, "JOBS") or None,
+            timeout=entry.get("TIMEOUT", AdminSettings().timeout),
+            transaction_history=setting_values.flag(
+                where, entry, "TRANSACTION_HISTORY", default=True
+            ),
+        )
+
+    @property
+    def inspection(self) -> InspectionSettings:
+        where, entry = self._service("INSPECTION", _INSPECTION_KEYS)
+        return InspectionSettings(
+            mute=setting_values.mutes(where, entry),
+            check_shapes=setting_values.flag(where, entry, "CHECK_SHAPES"),
+        )
 
     @property
     def schema(self) -> SchemaSettings:
-        where = f'{SETTING}["SCHEMA"]'
-        entry = self.raw.get("SCHEMA", {})
-        if not isinstance(entry, Mapping):
-            raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
-        refuse_unknown(where, entry, _SCHEMA_KEYS)
-        sync = entry.get("SYNC_ON_MIGRATE", False)
-        if not isinstance(sync, bool):
-            raise ImproperlyConfigured(f'{where}["SYNC_ON_MIGRATE"] must be True or False.')
-        models = _models(where, entry)
+        where, entry = self._service("SCHEMA", _SCHEMA_KEYS)
+        sync = setting_values.flag(where, entry, "SYNC_ON_MIGRATE")
+        models = setting_values.models(where, entry)
         if unknown := [alias for alias in models if alias not in self.connections]:
             raise ImproperlyConfigured(
                 f'{where}["MODELS"] names the connection {unknown[0]!r}, which does not exist.'
             )
-        return SchemaSettings(models=models, sync_on_migrate=sync)
+        return SchemaSettings(
+            models=models, rules=setting_values.rules(where, entry), sync_on_migrate=sync
+        )
 
     @property
     def storage(self) -> StorageSettings:
-        where = f'{SETTING}["STORAGE"]'
-        entry = self.raw.get("STORAGE", {})
-        if not isinstance(entry, Mapping):
-            raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
-        refuse_unknown(where, entry, _STORAGE_KEYS)
+        where, entry = self._service("STORAGE", _STORAGE_KEYS)
         keys = entry.get("ENCRYPTION_KEYS", {})
         if not isinstance(keys, Mapping) or not all(
             isinstance(each, str) for pair in keys.items() for each in pair
         ):
             raise ImproperlyConfigured(f'{where}["ENCRYPTION_KEYS"] must be a dict of strings.')
-        days = entry.get("TRASH_DAYS", 30)
-        if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= _LONGEST.days:
+        search = entry.get("SEARCH", "everything")
+        if search not in _SEARCHES:
             raise ImproperlyConfigured(
-                f'{where}["TRASH_DAYS"] must be a whole number of days from 0 to '
-                f"{_LONGEST.days:,}, not {days!r}."
+                f'{where}["SEARCH"] must be one of {", ".join(map(repr, _SEARCHES))}, not '
+                f"{search!r}."
             )
         return StorageSettings(
-            references=_paths(where, entry.get("REFERENCES", ())),
-            grace=_duration(where, entry),
-            trash_days=days,
+            references=setting_values.paths(where, entry.get("REFERENCES", ())),
+            search=search,
+            search_exclude=setting_values.patterns(
+                f'{where}["SEARCH_EXCLUDE"]', entry.get("SEARCH_EXCLUDE", ())
+            ),
+            exclude=setting_values.patterns(f'{where}["EXCLUDE"]', entry.get("EXCLUDE", ())),
+            grace=setting_values.duration(where, entry),
+            trash_days=setting_values.days(where, entry, "TRASH_DAYS", default=30),
             encryption_keys=dict(keys),
             uploads=_uploads(f'{where}["UPLOADS"]', entry.get("UPLOADS", {})),
         )
 
     @property
     def transaction(self) -> TransactionSettings:
-        where = f'{SETTING}["TRANSACTION"]'
-        entry = self.raw.get("TRANSACTION", {})
-        if not isinstance(entry, Mapping):
-            raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
-        refuse_unknown(where, entry, _TRANSACTION_KEYS)
-        if entry.get("STANDALONE", "error") not in _STANDALONE:
-            raise ImproperlyConfigured(
-                f'{where}["STANDALONE"] must be one of {", ".join(map(repr, _STANDALONE))}, '
-                f"not {entry['STANDALONE']!r}."
-            )
-        if "MAX_ATTEMPTS" in entry and not isinstance(entry["MAX_ATTEMPTS"], int):
-            raise ImproperlyConfigured(f'{where}["MAX_ATTEMPTS"] must be a whole number.')
-        for key in _TRANSACTION_KEYS[1:-1]:
-            _positive(where, entry, key)
-        own = {key.lower(): value for key, value in entry.items() if key != "MIDDLEWARE"}
-        return TransactionSettings(**own)
+        where, entry = self._service("TRANSACTION", _TRANSACTION_KEYS)
+        given = tuple((key, type(entry[key]), entry[key]) for key in entry if key != "MIDDLEWARE")
+        try:
+            return _transaction(where, given)
+        except TypeError:  # A value that cannot be hashed, and so is none of those that are right.
+            return _transaction.__wrapped__(where, given)
 
     @property
     def middleware(self) -> Mapping[str, Any]:
         """``TRANSACTION["MIDDLEWARE"]`` as it is; the middleware knows its keys."""
         transaction = self.raw.get("TRANSACTION", {})
         entry = transaction.get("MIDDLEWARE", {}) if isinstance(transaction, Mapping) else {}
-        if not isinstance(entry, Mapping):
-            raise ImproperlyConfigured(
-                f'{SETTING}["TRANSACTION"]["MIDDLEWARE"] must be a dict, not '
-                f"{type(entry).__name__}."
-            )
-        return entry
+        return setting_values.mapping(f'{SETTING}["TRANSACTION"]["MIDDLEWARE"]', entry)
+
+    def _service(self, name: str, keys: tuple[str, ...]) -> tuple[str, Mapping[str, Any]]:
+        """Where it stands, for messages, and what it is."""
+        where = f'{SETTING}["{name}"]'
+        return where, setting_values.section(where, self.raw.get(name, {}), keys)
 
 
 def mongodb_database_aliases() -> list[str]:
@@ -225,18 +303,32 @@ def mongodb_database_aliases() -> list[str]:
     return [alias for alias in connections if connections[alias].vendor == "mongodb"]
 
 
+@lru_cache(maxsize=8)
+def _transaction(where: str, given: tuple[tuple[str, type, Any], ...]) -> TransactionSettings:
+    """Cached, because each transaction asks; by the values, for the setting may be changed in its
+    place. Their types are given because ``True`` equals 1."""
+    entry = {key: value for key, _, value in given}
+    setting_values.choice(where, entry, "STANDALONE", _STANDALONE)
+    if "MAX_ATTEMPTS" in entry and not isinstance(entry["MAX_ATTEMPTS"], int):
+        raise ImproperlyConfigured(f'{where}["MAX_ATTEMPTS"] must be a whole number.')
+    setting_values.choice(where, entry, "SAVEPOINTS", _SAVEPOINTS)
+    for key in _TRANSACTION_KEYS[1:-2]:
+        setting_values.positive(where, entry, key)
+    return TransactionSettings(**{key.lower(): value for key, value in entry.items()})
+
+
 def _connection(alias: str, entry: Any) -> ConnectionSettings:
     where = f'{SETTING}["CONNECTIONS"]["{alias}"]'
-    if not isinstance(entry, Mapping):
-        raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
-    refuse_unknown(where, entry, _CONNECTION_KEYS)
+    setting_values.section(where, entry, _CONNECTION_KEYS)
     if "DATABASE" in entry:
         if others := sorted(set(entry) - {"DATABASE"}):
             raise ImproperlyConfigured(
                 f"{where} shares the client of a DATABASES alias, so {', '.join(others)} "
                 f"would have no effect; remove DATABASE or the rest."
             )
-        return ConnectionSettings(alias=alias, database=_text(where, entry, "DATABASE"))
+        return ConnectionSettings(
+            alias=alias, database=setting_values.text(where, entry, "DATABASE")
+        )
     if not entry.get("NAME"):
         raise ImproperlyConfigured(f'{where} needs "NAME", the MongoDB database to use.')
     options = entry.get("OPTIONS") or {}
@@ -244,64 +336,51 @@ def _connection(alias: str, entry: Any) -> ConnectionSettings:
         raise ImproperlyConfigured(f'{where}["OPTIONS"] must be a dict of MongoClient arguments.')
     return ConnectionSettings(
         alias=alias,
-        host=_text(where, entry, "HOST") or None,
-        name=_text(where, entry, "NAME"),
-        port=_port(where, entry.get("PORT")),
-        user=_text(where, entry, "USER"),
-        password=_text(where, entry, "PASSWORD"),
+        host=setting_values.text(where, entry, "HOST") or None,
+        name=setting_values.text(where, entry, "NAME"),
+        port=setting_values.port(where, entry.get("PORT")),
+        user=setting_values.text(where, entry, "USER"),
+        password=setting_values.text(where, entry, "PASSWORD"),
         options=dict(options),
+        **_test(f'{where}["TEST"]', entry.get("TEST") or {}),
     )
 
 
-def _models(where: str, entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """A list of labels is meant for the connection "default"."""
-    value = entry.get("MODELS", ())
-    by_alias = value if isinstance(value, Mapping) else {"default": value}
-    for labels in by_alias.values():
-        if isinstance(labels, str) or not isinstance(labels, Sequence):
-            raise ImproperlyConfigured(
-                f'{where}["MODELS"] must be a list of "app" and "app.Model" labels, or a dict of '
-                f"such lists by connection."
-            )
-        if bad := [label for label in labels if not isinstance(label, str)]:
-            raise ImproperlyConfigured(
-                f'{where}["MODELS"] holds {bad[0]!r}; write labels such as "app.Model".'
-            )
-    return {alias: tuple(labels) for alias, labels in by_alias.items() if labels}
-
-
-def _paths(where: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ImproperlyConfigured(f'{where}["REFERENCES"] must be a list of dotted paths.')
-    if bad := [path for path in value if not isinstance(path, str) or "." not in path]:
-        raise ImproperlyConfigured(
-            f'{where}["REFERENCES"] holds {bad[0]!r}; write dotted paths such as '
-            f'"app.module.function".'
-        )
-    return tuple(value)
-
-
-def _duration(where: str, entry: Mapping[str, Any]) -> timedelta:
-    value = entry.get("GRACE")
-    match value:
-        case None:
-            return timedelta(hours=48)
-        case timedelta() if timedelta(0) <= value <= _LONGEST:
-            return value
-        case bool():
-            pass
-        case int() | float() if 0 <= value <= _LONGEST.total_seconds():
-            return timedelta(seconds=value)
-    raise ImproperlyConfigured(
-        f'{where}["GRACE"] must be a timedelta or seconds, from 0 to {_LONGEST.days:,} days, not '
-        f"{value!r}."
+def _test(where: str, entry: Any) -> dict[str, Any]:
+    setting_values.section(where, entry, _TEST_KEYS)
+    name, mirror = (
+        setting_values.text(where, entry, "NAME"),
+        setting_values.text(where, entry, "MIRROR") or None,
     )
+    if name and mirror:
+        raise ImproperlyConfigured(f"{where} cannot have both NAME and MIRROR; remove one.")
+    return {"test_name": name, "test_mirror": mirror}
+
+
+def _check_mirrors(configured: Mapping[str, ConnectionSettings]) -> None:
+    for alias, one in configured.items():
+        if one.test_mirror is None:
+            continue
+        other = configured.get(one.test_mirror)
+        if other is None or other.database is not None or other.test_mirror is not None:
+            raise ImproperlyConfigured(
+                f'{SETTING}["CONNECTIONS"]["{alias}"]["TEST"]["MIRROR"] must be a connection with '
+                f"a NAME of its own and no MIRROR, not {one.test_mirror!r}."
+            )
+
+
+def _without_secrets(host: str | None) -> str | None:
+    """Of a URI, neither user and password nor the options, which may hold secrets as well."""
+    scheme, mark, rest = (host or "").partition("://")
+    if not mark:
+        return host
+    _, credentials, servers = rest.rpartition("@")
+    place, options, _ = servers.partition("?")
+    return f"{scheme}://{'***@' if credentials else ''}{place}{'?***' if options else ''}"
 
 
 def _uploads(where: str, entry: Any) -> UploadSettings:
-    if not isinstance(entry, Mapping):
-        raise ImproperlyConfigured(f"{where} must be a dict, not {type(entry).__name__}.")
-    refuse_unknown(where, entry, _UPLOAD_KEYS)
+    setting_values.section(where, entry, _UPLOAD_KEYS)
     for key in ("MAX_SIZE", "MAX_TOTAL"):
         value = entry.get(key)
         if value is not None and (
@@ -311,40 +390,11 @@ def _uploads(where: str, entry: Any) -> UploadSettings:
                 f'{where}["{key}"] must be a number of bytes or None, not {value!r}.'
             )
     return UploadSettings(
-        storage=_text(where, entry, "STORAGE") or "default",
+        storage=setting_values.text(where, entry, "STORAGE") or "default",
         max_size=entry.get("MAX_SIZE"),
         max_total=entry.get("MAX_TOTAL"),
-        progress=_text(where, entry, "PROGRESS") or None,
+        progress=setting_values.text(where, entry, "PROGRESS") or None,
     )
-
-
-def _text(where: str, entry: Mapping[str, Any], key: str) -> str:
-    value = entry.get(key) or ""
-    if not isinstance(value, str):
-        raise ImproperlyConfigured(f'{where}["{key}"] must be a string.')
-    return value
-
-
-def _port(where: str, value: Any) -> int | None:
-    if value in (None, ""):
-        return None
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise ImproperlyConfigured(f'{where}["PORT"] must be a number, not {value!r}.') from None
-
-
-def _positive(where: str, entry: Mapping[str, Any], key: str) -> None:
-    value = entry.get(key, 1)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise ImproperlyConfigured(f'{where}["{key}"] must be a number above 0, not {value!r}.')
-
-
-def refuse_unknown(where: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    if unknown := [key for key in given if key not in known]:
-        raise ImproperlyConfigured(
-            f"{where} has the unknown key {unknown[0]!r}; known keys are {', '.join(known)}."
-        )
 
 
 settings = Settings()

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,9 +26,10 @@ from pymongo.driver_info import DriverInfo
 from pymongo.errors import ConfigurationError
 from pymongo.uri_parser import parse_uri
 
-from djongo_services import __version__
+from djongo_services import __version__, database_names, write_listener
 from djongo_services.abilities import Abilities, read_abilities
 from djongo_services.conf import SETTING, ConnectionSettings, settings
+from djongo_services.event_loops import ByLoop
 
 Document = dict[str, Any]
 
@@ -56,9 +57,7 @@ class Connection:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._client: MongoClient[Document] | None = None
-        self._async_clients: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, AsyncMongoClient[Document]
-        ] = weakref.WeakKeyDictionary()
+        self._async_clients = ByLoop[AsyncMongoClient[Document]]()
         self._abilities: tuple[Any, Abilities] | None = None
 
     def __repr__(self) -> str:
@@ -66,14 +65,16 @@ class Connection:
 
     @property
     def client(self) -> MongoClient[Document]:
-        """The process's client; nothing is sent before its first operation.
+        """The process's client; nothing is sent before its first operation. In an event loop, too:
+        a storage needs it there, while Django parses the body of an async view's request.
 
         Raises ImproperlyConfigured when the options are not MongoClient's.
         """
         if self.settings.database is not None:
             wrapper = _backend_wrapper(self.settings)
-            with self._explaining_settings():
-                wrapper.ensure_connection()
+            if wrapper.connection is None:
+                with self._explaining_settings():
+                    _without_loop(wrapper.ensure_connection)
             shared: MongoClient[Document] = wrapper.connection
             return shared
         self._renew_after_fork()
@@ -89,7 +90,7 @@ class Connection:
     @property
     def database_name(self) -> str:
         if self.settings.database is None:
-            return self.settings.name
+            return database_names.database_name(self.settings)
         name: str = _backend_wrapper(self.settings).settings_dict["NAME"]
         return name
 
@@ -97,15 +98,14 @@ class Connection:
     def async_client(self) -> AsyncMongoClient[Document]:
         """The client of the running event loop; raises RuntimeError outside of one.
 
-        The loop keeps it; it is closed with :meth:`aclose` or when the loop is collected.
+        It is closed with :meth:`aclose`, or when the loop ends.
         """
-        loop = asyncio.get_running_loop()
         self._renew_after_fork()
-        with self._lock:
-            client = self._async_clients.get(loop)
-            if client is None:
-                client = self._async_clients[loop] = self._make(AsyncMongoClient)
-            return client
+        client = self._async_clients.get()
+        if client is None:
+            made: AsyncMongoClient[Document] = self._make(AsyncMongoClient)
+            client = self._async_clients.keep(made, made.close)
+        return client
 
     @property
     def async_database(self) -> AsyncDatabase[Document]:
@@ -130,8 +130,7 @@ class Connection:
         Raises ImproperlyConfigured when HOST is no URI that MongoClient takes.
         """
         with self._explaining_settings():
-            nodes = _nodes(self.settings)
-        return f"{','.join(f'{host}:{port}' for host, port in nodes)}/{self.database_name}"
+            return f"{address_of(self.settings)}/{self.database_name}"
 
     def close(self) -> None:
         """Close what this connection opened itself; the backend's client is the backend's."""
@@ -143,10 +142,7 @@ class Connection:
 
     async def aclose(self) -> None:
         """Close the running loop's async client."""
-        with self._lock:
-            client = self._async_clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.close()
+        await self._async_clients.end()
 
     def _renew_after_fork(self) -> None:
         # A forked child shares its parent's sockets, and perhaps a lock that another thread of
@@ -154,13 +150,22 @@ class Connection:
         if self._pid != os.getpid():
             self._lock = threading.Lock()
             self._client = None
-            self._async_clients = weakref.WeakKeyDictionary()
+            self._async_clients = ByLoop()
             self._abilities = None
             self._pid = os.getpid()
 
     def _make(self, client_class: type[Any]) -> Any:
         with self._explaining_settings():
-            client = client_class(**_client_arguments(self.settings))
+            arguments = client_arguments(self.settings)
+            if self.settings.database is None and database_names.is_testing():
+                given = arguments.get("event_listeners", ())
+                arguments["event_listeners"] = [*given, write_listener.listener]
+            if self.settings.database is not None:
+                # The engine's listeners hear both clients of an alias.
+                heard = getattr(_backend_wrapper(self.settings), "command_listeners", ())
+                given = arguments.get("event_listeners", ())
+                arguments["event_listeners"] = [*given, *heard]
+            client = client_class(**arguments)
         client_made.send(sender=type(self), connection=self, client=client)
         return client
 
@@ -229,7 +234,7 @@ def _forget_on_changed_settings(*, setting: str, **kwargs: Any) -> None:
 setting_changed.connect(_forget_on_changed_settings)
 
 
-def _client_arguments(configured: ConnectionSettings) -> dict[str, Any]:
+def client_arguments(configured: ConnectionSettings) -> dict[str, Any]:
     if configured.database is not None:
         # The async client beside the backend's own: the same server, seen in the same way.
         shared: dict[str, Any] = _backend_wrapper(configured).get_connection_params()
@@ -243,6 +248,11 @@ def _client_arguments(configured: ConnectionSettings) -> dict[str, Any]:
     given = {key: value for key, value in arguments.items() if value is not None}
     driver = DriverInfo("djongo_services", __version__)
     return {"tz_aware": True, "driver": driver, **given, **configured.options}
+
+
+def address_of(configured: ConnectionSettings) -> str:
+    """The servers, without user and password: ``db1:27017,db2:27017``."""
+    return ",".join(f"{host}:{port}" for host, port in _nodes(configured))
 
 
 def _backend_wrapper(configured: ConnectionSettings) -> Any:
@@ -263,6 +273,17 @@ def _backend_wrapper(configured: ConnectionSettings) -> Any:
             f"whose engine is {wrapper.vendor}, not MongoDB; give it HOST and NAME of its own."
         )
     return wrapper
+
+
+def _without_loop(connect: Callable[[], object]) -> None:
+    """Django refuses to connect in the thread of an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        connect()
+    else:
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(connect).result()
 
 
 def _nodes(configured: ConnectionSettings) -> list[tuple[str, int]]:

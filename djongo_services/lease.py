@@ -21,6 +21,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from djongo_services.exceptions import DjongoServicesError
+from djongo_services.formatting import printable
 
 COLLECTION = "djongo_services_leases"
 SECONDS = 30.0
@@ -135,10 +136,11 @@ def holder_text() -> str:
 
 
 def _who(held: Document, doing: str) -> str:
-    host, _, rest = str(held.get("holder", "another host")).partition(":")
+    # Whoever may write the lease may write anything into it.
+    host, _, rest = printable(str(held.get("holder", "another host"))).partition(":")
     process = rest.partition(":")[0] or "?"
     since, expires = held.get("since"), held.get("expires")
-    if not (since and expires):
+    if not (isinstance(since, datetime) and isinstance(expires, datetime)):
         return f"Another run is {doing}; try again."
     return (
         f"Another run is {doing}: process {process} on {host}, since "

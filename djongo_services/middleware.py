@@ -18,10 +18,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from djongo_services.conf import SETTING
-from djongo_services.transaction.causality import CLOCKS
+from djongo_services.transaction.causal_consistency import CLOCKS
+from djongo_services.transaction.requests.context import ServedRequest, served
 from djongo_services.transaction.requests.decorators import atomic_view, non_atomic
-from djongo_services.transaction.requests.handler import teach_handlers
-from djongo_services.transaction.requests.served import ServedRequest, served
+from djongo_services.transaction.requests.handler import patch_handlers
 from djongo_services.transaction.requests.settings import (
     client_errors_too,
     middleware_settings,
@@ -29,7 +29,7 @@ from djongo_services.transaction.requests.settings import (
 )
 from djongo_services.transaction.requests.streaming import streamed
 from djongo_services.transaction.requests.token import keep_token
-from djongo_services.transaction.requests.treatment import Policy
+from djongo_services.transaction.requests.view_policy import ViewPolicy
 
 __all__ = [
     "MongoTransactionMiddleware",
@@ -61,9 +61,9 @@ class MongoTransactionMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        self._policy: tuple[Any, Policy] | None = None
+        self._policy: tuple[Any, ViewPolicy] | None = None
         self.policy()  # a wrong setting is said when the site starts
-        teach_handlers()
+        patch_handlers()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self._is_async:
@@ -71,22 +71,25 @@ class MongoTransactionMiddleware:
         response: HttpResponseBase | None = None
         if _is_served_already(request):
             return cast(HttpResponseBase, self.get_response(request))
+        patch_handlers()
         serving = ServedRequest(request, self.policy(), is_in_sync_stack=True)
         token = CLOCKS.set(serving)
         try:
             try:
                 response = self.get_response(request)
             finally:
-                if serving.left_open is not None:
-                    serving.left_open.end(response)
+                if serving.deferred_render is not None:
+                    serving.deferred_render.end(response)
             return _remember(serving, cast(HttpResponseBase, response))
         finally:
+            serving.ended = True
             CLOCKS.reset(token)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase | None = None
         if _is_served_already(request):
             return cast(HttpResponseBase, await self.get_response(request))
+        patch_handlers()
         serving = ServedRequest(request, self.policy())
         token = CLOCKS.set(serving)
         try:
@@ -94,18 +97,19 @@ class MongoTransactionMiddleware:
             try:
                 response = await self.get_response(request)
             finally:
-                if serving.left_open is not None:
-                    await serving.left_open.aend(response)
+                if serving.deferred_render is not None:
+                    await serving.deferred_render.aend(response)
             return _remember(serving, cast(HttpResponseBase, response))
         finally:
+            serving.ended = True
             CLOCKS.reset(token)
 
-    def policy(self) -> Policy:
+    def policy(self) -> ViewPolicy:
         """That of the setting, made anew when the setting is another one."""
         raw = getattr(django_settings, SETTING, None)
         known = self._policy
         if known is None or known[0] is not raw:
-            known = self._policy = (raw, Policy(middleware_settings()))
+            known = self._policy = (raw, ViewPolicy(middleware_settings()))
         return known[1]
 
 
@@ -119,6 +123,6 @@ def _remember(serving: ServedRequest, response: HttpResponseBase) -> HttpRespons
     settings = serving.policy.settings
     if settings.read_your_writes is not None:
         clocks = serving.used()
-        if any(clock.wrote for clock in clocks.values()):
+        if any(clock.wrote or clock.dropped for clock in clocks.values()):
             keep_token(serving.request, response, clocks, serving.tokens, settings)
     return response

@@ -6,15 +6,25 @@ by hand as well. On a SQL database they have no column type.
 
 from __future__ import annotations
 
+import sys
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bson import Decimal128, json_util
+from bson import Decimal128, Int64, json_util
+from bson.binary import UuidRepresentation
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import ProhibitNullCharactersValidator
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.query_utils import DeferredAttribute
 from django.utils.translation import gettext_lazy as _
+
+from djongo_services.bson_decoding import NOT_EXTENDED_JSON
+from djongo_services.embedded_models import is_embedded
+from djongo_services.object_keys import OpaqueKey, as_key, exact_text, from_text, plain
+from djongo_services.patching import Method, patch
 
 if TYPE_CHECKING:
     _Field = models.Field[Any, Any]
@@ -25,6 +35,41 @@ else:
     _DecimalField = models.DecimalField
 
 _EXTENDED_JSON = json_util.CANONICAL_JSON_OPTIONS
+# Values are Binary or uuid.UUID, as the client is configured; the text is the same.
+_WRITTEN = _EXTENDED_JSON.with_options(uuid_representation=UuidRepresentation.STANDARD)
+
+
+class KeyAttribute(DeferredAttribute):
+    """The attribute of a primary key: what is assigned becomes a key of :mod:`.object_keys`.
+
+    A saved object whose ``_id`` is null has a key as well. None says in Django that there is none.
+    """
+
+    _REMOVED = "_djongo_services_no_key"
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        state = vars(instance).get("_state")
+        if value is None:
+            # Django does this to a deleted object. The state is that of a new object, for
+            # instance, while one is being loaded.
+            setattr(state, self._REMOVED, state is not None and not state.adding)
+        else:
+            value = as_key(value)
+        vars(instance)[self.field.attname] = value
+
+    def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
+        if instance is None:
+            return self
+        value = vars(instance).get(self.field.attname, _DEFERRED)
+        if value is _DEFERRED:
+            return super().__get__(instance, cls)
+        state = instance._state
+        if value is None and not state.adding and not getattr(state, self._REMOVED, True):
+            return as_key(None)
+        return value
+
+
+_DEFERRED = object()
 
 
 class BSONField(_Field):
@@ -34,10 +79,26 @@ class BSONField(_Field):
     keys, and numbers whose type differs from document to document. Values are plain PyMongo
     values (``dict``, ``list``, ``Int64``, ``Binary``, ``Regex``, ``Timestamp``, naive UTC
     ``datetime``, ...). Forms and serializers show canonical Extended JSON.
+
+    As a primary key, its values are equal to those, and ``str(pk)`` tells keys of different types
+    apart, as :mod:`djongo_services.object_keys` describes: the admin finds the object of a link
+    whatever the type of its key.
     """
 
     description = _("BSON value")
     empty_strings_allowed = False
+    empty_values = [None]  # An empty string, array or document is a value.
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_item = True
+        _edit_arrays()
+
+    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+        if self.primary_key:
+            self.descriptor_class = KeyAttribute
+        self._is_item = False
+        super().contribute_to_class(cls, name, private_only)
 
     def get_internal_type(self) -> str:
         return "BSONField"
@@ -45,11 +106,63 @@ class BSONField(_Field):
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         return "object" if connection.vendor == "mongodb" else None
 
-    def value_to_string(self, obj: models.Model) -> str:
-        return json_util.dumps(self.value_from_object(obj), json_options=_EXTENDED_JSON)
+    def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Any]:
+        # Foreign keys to this field use these as well.
+        own = [_key_from_database] if self.primary_key else []
+        return [*super().get_db_converters(connection), *own]
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        if not self.primary_key or value is None:
+            return value
+        # The text of a key comes from checkboxes and select boxes.
+        return from_text(value) if type(value) is str else as_key(value)
+
+    def get_db_prep_value(
+        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> Any:
+        return plain(super().get_db_prep_value(value, connection, prepared))
+
+    def to_python(self, value: Any) -> Any:
+        """The value of a text that a serializer or, of a primary key, a URL has.
+
+        Other values are returned as they are.
+        """
+        if isinstance(value, _Serialized):
+            return value.value
+        if not isinstance(value, str) or self._is_embedded():
+            return as_key(value) if self.primary_key and value is not None else value
+        return from_text(value) if self.primary_key else _deserialized(value)
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        # Without to_python(): a string of an object is a value, not the text of one.
+        self.validate(value, model_instance)
+        self.run_validators(value)
+        return value
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        # An item of an array may be null, whatever the array may be.
+        if value is not None or not self._is_item:
+            super().validate(value, model_instance)
+
+    def value_from_object(self, obj: models.Model) -> Any:
+        key = super().value_from_object(obj)
+        value = plain(key)
+        # Serializers write what is null, a number or a date to Python without value_to_string().
+        is_written_anyhow = isinstance(value, Int64 | datetime) or isinstance(key, OpaqueKey)
+        return _Serialized(value) if is_written_anyhow else value
+
+    def value_to_string(self, obj: Any) -> str:
+        value = plain(getattr(obj, self.attname))
+        return exact_text(value) if self.primary_key else dumped(value)
 
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": ExtendedJSONField, **kwargs})
+
+    def _is_embedded(self) -> bool:
+        """The backend calls to_python() with what an embedded document has in the database."""
+        model = getattr(self, "model", None)
+        return model is not None and is_embedded(model)
 
 
 class Decimal128Field(_DecimalField):
@@ -73,42 +186,153 @@ class Decimal128Field(_DecimalField):
         return super().to_python(value)
 
 
+class ExtendedJSONWidget(forms.Textarea):
+    """A text area whose text is told apart from strings that are values.
+
+    Forms of embedded documents make objects of what was typed, to show it again.
+    """
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        typed = super().value_from_datadict(data, files, name)
+        return Typed(typed) if isinstance(typed, str) else typed
+
+
 class ExtendedJSONField(forms.CharField):
     """A form field for one BSON value in MongoDB's Extended JSON."""
 
-    widget = forms.Textarea
+    widget = ExtendedJSONWidget
     default_error_messages = {"invalid": _("Enter valid Extended JSON.")}
+    empty_values = [None]  # An empty string, array or document is a value.
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # Strings of BSON may contain null characters.
+        self.validators = [
+            one for one in self.validators if not isinstance(one, ProhibitNullCharactersValidator)
+        ]
 
     def prepare_value(self, value: Any) -> Any:
-        if isinstance(value, _Unparsed):
-            return str(value)
-        return json_util.dumps(value, json_options=_EXTENDED_JSON)
+        return str(value) if isinstance(value, Typed) else dumped(value)
 
     def to_python(self, value: Any) -> Any:
-        if self.disabled:
-            return value
-        if value in self.empty_values:
+        if self.disabled or not isinstance(value, str):
+            return plain(value)
+        if not value.strip():
             return None
         try:
-            return json_util.loads(value, json_options=_EXTENDED_JSON)
-        except (ValueError, TypeError, KeyError) as error:
+            return loaded(value)
+        except NOT_EXTENDED_JSON as error:
             raise ValidationError(self.error_messages["invalid"], code="invalid") from error
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         if self.disabled:
             return initial
-        return None if data is None else _Unparsed(data)
+        return None if data is None else Typed(data)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         if self.disabled:
             return False
         try:
-            return bool(self.to_python(data) != initial)
+            value = self.to_python(data)
         except ValidationError:
             return True
+        # As texts: to Python 1, 1.0 and True are equal, and a NaN is not equal to itself.
+        return dumped(value) != dumped(initial)
 
 
-class _Unparsed(str):
+class ExtendedJSONArrayField(ExtendedJSONField):
+    """A form field for an array of BSON values, as one text of Extended JSON.
+
+    Takes what the backend's ``ArrayField`` gives to its own form field, whose items are separated
+    by commas, which Extended JSON contains.
+    """
+
+    default_error_messages = {"array": _("Enter an array in Extended JSON, such as [1, 2].")}
+
+    def __init__(
+        self,
+        base_field: Any = None,
+        *,
+        max_length: int | None = None,
+        length: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # The sizes are checked by the validators of the model's field.
+        super().__init__(**kwargs)
+        self.base_field = base_field
+
+    def to_python(self, value: Any) -> Any:
+        value = super().to_python(value)
+        if value is None or isinstance(value, list | tuple) or self.disabled:
+            return value
+        raise ValidationError(self.error_messages["array"], code="array")
+
+
+class Typed(str):
     """What was typed, to be shown again as it is."""
 
     __slots__ = ()
+
+
+class _Serialized:
+    """A value that serializers write by ``value_to_string()``; equal to the value."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.value == (other.value if isinstance(other, _Serialized) else other))
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    __repr__ = __str__
+
+
+def dumped(value: Any) -> str:
+    """Canonical Extended JSON of a BSON value."""
+    value = value.value if isinstance(value, _Serialized) else plain(value)
+    return json_util.dumps(value, json_options=_WRITTEN)
+
+
+def loaded(text: str) -> Any:
+    """The BSON value of Extended JSON; raises what NOT_EXTENDED_JSON lists."""
+    return json_util.loads(text, json_options=_EXTENDED_JSON)
+
+
+def _edit_arrays() -> None:
+    """Give the backend's arrays of BSON values a form field that keeps their values."""
+    # An array of this field has been imported when its field is made; the backend need not be.
+    arrays = sys.modules.get("django_mongodb_backend.fields.array")
+    if arrays is not None:
+        patch(arrays.ArrayField, "formfield", _array_formfield)
+
+
+def _array_formfield(original: Method) -> Method:
+    def formfield(self: Any, **kwargs: Any) -> Any:
+        if isinstance(_innermost(self), BSONField):
+            kwargs = {"form_class": ExtendedJSONArrayField, **kwargs}
+        return original(self, **kwargs)
+
+    return formfield
+
+
+def _innermost(field: Any) -> Any:
+    while hasattr(field, "base_field"):
+        field = field.base_field
+    return field
+
+
+def _deserialized(text: str) -> Any:
+    try:
+        return loaded(text)
+    except NOT_EXTENDED_JSON:
+        return text
+
+
+def _key_from_database(value: Any, expression: Any, connection: Any) -> Any:
+    # None is also what a foreign key has that refers to nothing.
+    return None if value is None else as_key(value)

@@ -2,6 +2,7 @@
 
 Their permissions say what a page lets people do: ``view`` look, ``change`` work on the server or
 change what can be changed back, ``delete`` what destroys something, ``add`` bring something new.
+What documents hold has permissions of its own.
 The primary keys are texts, so that no project's choice of automatic keys matters to them; the
 tables that they do not have are named, or Django would ask the database's engine for names.
 """
@@ -11,8 +12,10 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from djongo_services.tableless import TablelessModel
 
-class Collection(models.Model):
+
+class Collection(TablelessModel):
     """A collection of a connection's database; :mod:`djongo_services.admin.address` has its key."""
 
     key = models.TextField(primary_key=True)
@@ -21,17 +24,22 @@ class Collection(models.Model):
         managed = False
         db_table = "djongo_services_collection"
         default_permissions = ("view", "change", "delete")
+        permissions = (
+            ("view_documents", "Can view documents of collections"),
+            ("query_documents", "Can query documents with operators of MongoDB"),
+            ("view_secrets", "Can view secrets in documents"),
+        )
         verbose_name = _("collection")
         verbose_name_plural = _("collections")
 
     def __str__(self) -> str:
         # Here, because models are loaded before most of the app may be.
-        from djongo_services.introspection.rendering.printable import printable
+        from djongo_services.formatting import printable
 
         return printable(self.key)
 
 
-class Transaction(models.Model):
+class Transaction(TablelessModel):
     """The transactions of this process and of the servers."""
 
     key = models.TextField(primary_key=True)
@@ -47,7 +55,7 @@ class Transaction(models.Model):
         return self.key
 
 
-class File(models.Model):
+class File(TablelessModel):
     """A file of a bucket, or a bucket; :mod:`djongo_services.admin.files.address` has its key."""
 
     key = models.TextField(primary_key=True)

@@ -10,11 +10,34 @@ On a connection that shares the ORM's database, the test asks pytest-django for 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from djongo_services.transaction.testing import Capture
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart() -> None:
+    """Make test databases beside pytest-django's, once it has set Django up."""
+    if "django" not in sys.modules:
+        return
+    from django.apps import apps
+
+    if apps.ready and apps.is_installed("djongo_services"):
+        from djongo_services.testing import hooks
+
+        hooks.install()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """With --reuse-db, pytest-django ends without a word to Django."""
+    if (hooks := sys.modules.get("djongo_services.testing.hooks")) is not None:
+        hooks.forget()
 
 
 @pytest.fixture
@@ -27,7 +50,7 @@ def mongodb_rollback() -> Iterator[None]:
 
 
 @pytest.fixture
-def mongodb_capture_on_commit() -> Callable[..., AbstractContextManager[list[Any]]]:
+def mongodb_capture_on_commit() -> Callable[..., Capture]:
     """``with mongodb_capture_on_commit(execute=True) as callbacks:``"""
     from djongo_services.transaction.testing import capture_on_commit
 

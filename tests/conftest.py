@@ -12,28 +12,99 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Generator, Iterator
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import settings
 from pymongo.database import Database
 
 from djongo_services.embedded import MongoServer
+from tests.databases import drop
+from tests.processes import ROOT, STARTUP, python_path
 
-ROOT = Path(__file__).parent.parent
-
-
+VERSIONS = ["4.4", "5.0", "6.0"]
+"""Of the server, the newest last."""
 TEARDOWN_SECONDS = 300
 """How long what a test leaves to be cleaned up may hang before the session ends."""
 
 _stderr = -1
 
 
+# The same examples each time, so that a run fails only for what was changed; new ones are found by
+# --hypothesis-profile explore.
+settings.register_profile("explore", deadline=None)
+settings.register_profile("repeat", deadline=None, derandomize=True)
+settings.load_profile("repeat")
+
+SERVERS = frozenset(
+    {"mongodb_server", "mongodb_servers", "matrix_database", "replica_set"}
+    | {"db", "transactional_db", "live_server"}
+    | {"guarded", "members", "server", "shared", "standalone"}
+)
+"""Fixtures that need a server, or a database on one."""
+WITH_PROCESSES = frozenset(
+    {"browser", "demo", "docs", "embedded", "faults", "fuzz", "packages", "packaging", "soak"}
+    | {"testing", "test_standalone.py"}
+)
+"""Folders and modules whose tests start what they need themselves."""
+
+ON_SQL = frozenset({"following", "test_kind_b.py"})
+"""Folders and modules of projects whose ORM is on SQL."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--matrix",
+        action="store_true",
+        help="run each test on every supported version of the server, not only those marked",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if _needs_no_server(item):
+            item.add_marker("unit")
+        if _is_of_kind_b(item):
+            item.add_marker("sql")
+    if not config.getoption("matrix"):
+        left_out = [item for item in items if _is_for_the_matrix(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _is_for_the_matrix(item)]
+
+
+def _needs_no_server(item: pytest.Item) -> bool:
+    places = item.path.relative_to(ROOT).parts
+    needs = SERVERS.intersection(getattr(item, "fixturenames", ()))
+    marked = item.get_closest_marker("django_db") is not None
+    return not needs and not marked and WITH_PROCESSES.isdisjoint(places)
+
+
+def _is_of_kind_b(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    if {"db", "transactional_db"}.intersection(fixtures):
+        return False  # What this process does, it does in a project on MongoDB.
+    return "django_sql" in fixtures or not ON_SQL.isdisjoint(item.path.relative_to(ROOT).parts)
+
+
+def _is_for_the_matrix(item: pytest.Item) -> bool:
+    """Whether it is of an older server, and nothing of that version is expected to differ."""
+    callspec = getattr(item, "callspec", None)
+    version = callspec and callspec.params.get("matrix_database")
+    return version in VERSIONS[:-1] and item.get_closest_marker("versions") is None
+
+
 def pytest_configure() -> None:
     """Take Ctrl-C as usual: a shell starts its background jobs with SIGINT ignored, our processes
     would inherit that, and the tests of Ctrl-C would wait for ever."""
     global _stderr
+    # Each worker of pytest-xdist has servers of its own. Its databases need no suffix, and these
+    # tests name those that they use themselves.
+    os.environ.pop("PYTEST_XDIST_WORKER", None)
+    # Their processes would compile the package anew each time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    started = [str(STARTUP), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(started)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _stderr = os.dup(2)  # What pytest captures later is not this.
 
@@ -52,15 +123,35 @@ def pytest_runtest_teardown() -> Generator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    from tests.flushing import flushing_what_was_written
+
+    with django_db_blocker.unblock():
+        flushing = flushing_what_was_written()
+        flushing.__enter__()
+    yield
+    flushing.__exit__(None, None, None)
+
+
 @pytest.fixture
 def database(mongodb_server: MongoServer) -> Iterator[Database[dict[str, Any]]]:
     """A new, empty database, dropped afterwards."""
     yield from _new_database(mongodb_server)
 
 
-@pytest.fixture(params=["4.4", "5.0", "6.0"])
+@pytest.fixture
+def newest_database(
+    mongodb_servers: Callable[[str], MongoServer],
+) -> Iterator[Database[dict[str, Any]]]:
+    """The same on the newest supported version, whichever the others are on."""
+    yield from _new_database(mongodb_servers(VERSIONS[-1]))
+
+
+@pytest.fixture(params=VERSIONS)
 def matrix_database(request: pytest.FixtureRequest) -> Iterator[Database[dict[str, Any]]]:
-    """The same on each supported version of the server."""
+    """The same on the newest supported version of the server; with ``--matrix``, or where a test is
+    marked ``versions``, on each."""
     servers = request.getfixturevalue("mongodb_servers")
     yield from _new_database(servers(request.param))
 
@@ -85,13 +176,13 @@ class RunDjango(Protocol):
 @pytest.fixture
 def manage(mongodb_server: MongoServer) -> RunDjango:
     """A management command (or code) in its own process, on a project of kind A."""
-    return _runner("tests.settings_backend", mongodb_server.uri)
+    return runner("tests.settings_backend", mongodb_server.uri)
 
 
 @pytest.fixture
 def django_sql(mongodb_server: MongoServer) -> RunDjango:
     """The same on a project of kind B, whose ORM is on SQL."""
-    return _runner("tests.settings_sql", mongodb_server.uri)
+    return runner("tests.settings_sql", mongodb_server.uri)
 
 
 def _new_database(server: MongoServer) -> Iterator[Database[dict[str, Any]]]:
@@ -99,10 +190,12 @@ def _new_database(server: MongoServer) -> Iterator[Database[dict[str, Any]]]:
     with server.client(serverSelectionTimeoutMS=10_000) as client:
         database = client[f"test_{uuid.uuid4().hex}"]
         yield database
-        client.drop_database(database.name)
+        drop(database)
 
 
-def _runner(default_settings: str, uri: str) -> RunDjango:
+def runner(default_settings: str, uri: str) -> RunDjango:
+    """What runs a management command, or code, of a project whose server is at this address."""
+
     def run(
         *args: str,
         code: str | None = None,
@@ -118,7 +211,7 @@ def _runner(default_settings: str, uri: str) -> RunDjango:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": settings,
             "DJONGO_SERVICES_TEST_URI": uri,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": python_path(),
             **(env or {}),
         }
         return subprocess.run(

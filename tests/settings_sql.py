@@ -1,5 +1,7 @@
 """Project kind B: the ORM is on SQL, MongoDB is reached through PyMongo."""
 
+from typing import Any
+
 from tests.settings_base import *  # noqa: F403
 
 INSTALLED_APPS = [
@@ -9,7 +11,7 @@ INSTALLED_APPS = [
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DJONGO_SERVICES = {
+DJONGO_SERVICES: dict[str, Any] = {
     "CONNECTIONS": {
         "default": {"HOST": MONGODB_URI, "NAME": MONGODB_NAME},  # noqa: F405
         "second": {"HOST": MONGODB_URI, "NAME": "djongo_services_tests_2"},  # noqa: F405

@@ -19,6 +19,9 @@ from djongo_services.embedded.addresses import free_port
 from djongo_services.embedded.binary import find_binary
 from tests.introspection.guarded import guarded_server
 
+pytestmark = pytest.mark.versions
+
+
 Mongo = Database[dict[str, Any]]
 Client = MongoClient[dict[str, Any]]
 

@@ -28,6 +28,14 @@ def test_no_connection_at_all():
         ({"NONSENSE": 1}, "unknown key 'NONSENSE'"),
         ({"CONNECTIONS": {"a": {"DATABASE": "gone"}}}, "DATABASES['gone'], which does not exist"),
         ({"SCHEMA": {"MODELS": {"gone": ["a"]}}}, "names the connection 'gone', which does not"),
+        ({"ADMIN": {"JOBS": ["a.b"]}}, '["ADMIN"]["JOBS"] must be a string.'),
+        ({"ADMIN": {"TIMEOUT": 0}}, '["ADMIN"]["TIMEOUT"] must be a number above 0, not 0.'),
+        (
+            {"ADMIN": {"JOBS": "gone.start"}},
+            '["JOBS"] cannot be imported: No module named',
+        ),
+        ({"INSPECTION": {"MUTE": "a"}}, '["MUTE"] must be a list of codes and patterns.'),
+        ({"INSPECTION": {"MUTE": ["mixed-type"]}}, "did you mean 'mixed-types'?"),
         ({"STORAGE": {"TRASH_DAYS": -1}}, '["TRASH_DAYS"] must be a whole number of days'),
         ({"TRANSACTION": {"STANDALONE": "maybe"}}, "must be one of 'error', 'single-document'"),
         ({"TRANSACTION": ["STANDALONE"]}, '["TRANSACTION"] must be a dict, not list.'),
@@ -66,7 +74,8 @@ class TestServers:
         settings.DJONGO_SERVICES = unreachable()
         (found,) = ours(databases=["default"])
         assert found.id == "djongo_services.W003"
-        assert "'away' (127.0.0.1:9/x) cannot be reached" in found.msg
+        assert "'away' (127.0.0.1:9/test_x) cannot be reached" in found.msg
+        assert str(found).startswith("connection 'away': (djongo_services.W003) The MongoDB ")
         assert "secret" not in found.msg
         connections.close_all()
 
@@ -101,7 +110,9 @@ class TestServers:
 
     def test_a_good_one(self):
         # The tests' own models have drifted on purpose (W006).
-        assert [one.id for one in ours(databases=["default"])] == ["djongo_services.W006"]
+        (found,) = ours(databases=["default"])
+        assert found.id == "djongo_services.W006"
+        assert str(found).startswith("connection 'default': (djongo_services.W006) The MongoDB ")
 
 
 def unreachable():

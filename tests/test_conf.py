@@ -46,6 +46,27 @@ class TestConnections:
             assert "hunter2" not in repr(settings.connections)
 
     @pytest.mark.parametrize(
+        ("host", "shown"),
+        [
+            ("mongodb://ann:hunter2@db1:27018/a", "mongodb://***@db1:27018/a"),
+            ("mongodb+srv://ann:hunter2@cluster.example", "mongodb+srv://***@cluster.example"),
+            ("mongodb://ann:hun@ter2/@db1", "mongodb://***@db1"),
+            ("mongodb://ann:hunter2?x=/y@db1,db2/?replicaSet=r", "mongodb://***@db1,db2/?***"),
+            (
+                "mongodb://db1/?authMechanismProperties=AWS_SESSION_TOKEN:hunter2",
+                "mongodb://db1/?***",
+            ),
+            ("db1", "db1"),
+        ],
+    )
+    def test_a_password_in_a_uri_is_never_shown(self, host, shown):
+        with configure(archive={"NAME": "archive", "HOST": host}):
+            found = settings.connections["archive"]
+        assert found.host == host
+        assert "hunter2" not in repr(found)
+        assert f"host={shown!r}" in repr(found)
+
+    @pytest.mark.parametrize(
         ("value", "sentence"),
         [
             ([], "DJONGO_SERVICES must be a dict, not list."),
@@ -90,6 +111,38 @@ class TestConnections:
 
 def storage(**keys):
     return override_settings(DJONGO_SERVICES={"STORAGE": keys})
+
+
+class TestInspection:
+    def test_nothing_is_muted_by_default(self):
+        with override_settings(DJONGO_SERVICES={}):
+            assert settings.inspection.mute == ()
+            assert not settings.inspection.check_shapes
+
+    def test_what_is_muted(self):
+        with override_settings(DJONGO_SERVICES={"INSPECTION": {"MUTE": ["a.*", "mixed-types"]}}):
+            assert settings.inspection.mute == ("a.*", "mixed-types")
+
+    @pytest.mark.parametrize(
+        ("value", "sentence"),
+        [
+            ([], '["INSPECTION"] must be a dict, not list.'),
+            (
+                {"MUTES": []},
+                "[\"INSPECTION\"] has the unknown key 'MUTES'; known keys are MUTE, CHECK_SHAPES.",
+            ),
+            ({"CHECK_SHAPES": 1}, '["INSPECTION"]["CHECK_SHAPES"] must be True or False.'),
+            ({"MUTE": "a"}, '["INSPECTION"]["MUTE"] must be a list of codes and patterns.'),
+            ({"MUTE": [5]}, '["INSPECTION"]["MUTE"] holds 5; write codes and patterns such as'),
+        ],
+    )
+    def test_a_wrong_setting_is_named(self, value, sentence):
+        with (
+            override_settings(DJONGO_SERVICES={"INSPECTION": value}),
+            pytest.raises(ImproperlyConfigured) as raised,
+        ):
+            _ = settings.inspection
+        assert sentence in str(raised.value)
 
 
 class TestStorage:
@@ -162,6 +215,11 @@ class TestStorage:
             ({"TRASH_DAYS": True}, r'\["TRASH_DAYS"\] must be a whole number of days'),
             ({"REFERENCES": "app.f"}, r'\["REFERENCES"\] must be a list of dotted paths'),
             ({"REFERENCES": ["f"]}, r'\["REFERENCES"\] holds \'f\'; write dotted paths such as'),
+            ({"SEARCH": "all"}, r'\["SEARCH"\] must be one of .everything., .fields., not .all.'),
+            ({"SEARCH": []}, r'\["SEARCH"\] must be one of'),
+            ({"EXCLUDE": "a/*"}, r'\["EXCLUDE"\] must be a list of patterns such as'),
+            ({"EXCLUDE": [""]}, r'\["EXCLUDE"\] holds ..; write patterns such as'),
+            ({"SEARCH_EXCLUDE": [5]}, r'\["SEARCH_EXCLUDE"\] holds 5; write patterns'),
             ({"REFERENCES": [5]}, r'\["REFERENCES"\] holds 5; write dotted paths'),
             ({"ENCRYPTION_KEYS": ["a"]}, r'\["ENCRYPTION_KEYS"\] must be a dict of strings'),
             ({"ENCRYPTION_KEYS": {1: "a"}}, r'\["ENCRYPTION_KEYS"\] must be a dict of strings'),

@@ -2,16 +2,22 @@ import asyncio
 import gc
 import os
 import threading
+import weakref
 
 import pytest
+from asgiref.sync import sync_to_async
 from bson import ObjectId
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
 from django.db import connections as databases
 from django.test import override_settings
 from django.utils.connection import ConnectionDoesNotExist
 from pymongo.errors import ServerSelectionTimeoutError
 
 from djongo_services.connections import connections
+from djongo_services.storage import GridFSStorage
+from djongo_services.transaction import aatomic, atomic
+from tests.backend_app.models import Author
 
 pytestmark = pytest.mark.django_db
 
@@ -98,13 +104,36 @@ class TestAsyncClient:
         with pytest.raises(RuntimeError, match="no running event loop"):
             _ = own.async_client
 
-    def test_a_finished_loop_is_not_kept(self, own):
-        async def use():
-            await own.async_database.things.find_one()
-            await own.aclose()
+    def test_ends_with_its_loop(self, own):
+        """As under WSGI, where each request to an async view has a loop of its own."""
+        storage = GridFSStorage(using="own")
+        opened = []
 
-        asyncio.run(use())
+        async def use():
+            opened.append(own.async_client)
+            async with aatomic(using="own"):
+                await own.async_database.things.insert_one({})
+            name = await storage.asave("a.txt", ContentFile(b"a"))
+            assert await storage.aexists(name)
+
+        for _ in range(3):
+            asyncio.run(use())
+        assert [client._closed for client in opened] == [True] * 3
+        assert len(own._async_clients) == 0
+        gone = [weakref.ref(client) for client in opened]
+        opened.clear()
         gc.collect()
+        assert [client() for client in gone] == [None] * 3
+
+    def test_a_loop_that_was_only_closed_is_forgotten(self, own):
+        async def use():
+            return own.async_client
+
+        loop = asyncio.new_event_loop()
+        left = loop.run_until_complete(use())
+        loop.close()
+        assert len(own._async_clients) == 1
+        assert asyncio.run(use()) is not left
         assert len(own._async_clients) == 0
 
     async def test_shares_the_server_of_a_backend_alias(self, own):
@@ -142,15 +171,15 @@ class TestAddress:
     @pytest.mark.parametrize(
         ("entry", "address"),
         [
-            ({"NAME": "x"}, "localhost:27017/x"),
-            ({"NAME": "x", "HOST": "db1", "PORT": 5}, "db1:5/x"),
+            ({"NAME": "test_x"}, "localhost:27017/test_x"),
+            ({"NAME": "test_x", "HOST": "db1", "PORT": 5}, "db1:5/test_x"),
             (
-                {"NAME": "x", "HOST": "mongodb://ann:secret@db1,db2:27018/?replicaSet=a"},
-                "db1:27017,db2:27018/x",
+                {"NAME": "test_x", "HOST": "mongodb://ann:secret@db1,db2:27018/?replicaSet=a"},
+                "db1:27017,db2:27018/test_x",
             ),
             (
-                {"NAME": "x", "HOST": "mongodb+srv://ann:secret@cluster.example.org/y"},
-                "cluster.example.org:27017/x",
+                {"NAME": "test_x", "HOST": "mongodb+srv://ann:secret@cluster.example.org/y"},
+                "cluster.example.org:27017/test_x",
             ),
         ],
     )
@@ -176,3 +205,93 @@ class TestAbilities:
             with pytest.raises(ServerSelectionTimeoutError):
                 _ = connections["a"].abilities
             connections.close_all()
+
+
+@pytest.fixture
+def other_name():
+    """``rename()`` has the backend's alias use another database, as Django's test runner does."""
+    wrapper = databases["default"]
+    before, other = wrapper.settings_dict["NAME"], f"other_{ObjectId()}"
+
+    def rename(close):
+        wrapper.settings_dict["NAME"] = other
+        if close:
+            wrapper.close()
+        return other
+
+    yield rename
+    wrapper.ensure_connection()
+    wrapper.connection.drop_database(other)
+    wrapper.settings_dict["NAME"] = before
+
+
+@pytest.mark.django_db(transaction=True)
+class TestNameChangedAtRunTime:
+    """The ORM, PyMongo and files are never in two databases."""
+
+    pytestmark = pytest.mark.parametrize("close", [True, False], ids=["closed", "left open"])
+
+    @staticmethod
+    def work():
+        with atomic():
+            Author.objects.create(name="A")
+            connections["default"].database.raw.insert_one({})
+            GridFSStorage().save("file", ContentFile(b"text"))
+
+    @staticmethod
+    def there(name):
+        client = databases["default"].connection
+        return {
+            collection: client[name][collection].count_documents({})
+            for collection in ("backend_app_author", "raw", "fs.files", "fs.chunks")
+        }
+
+    def test_all_follow(self, other_name, close):
+        before = databases["default"].settings_dict["NAME"]
+        self.work()
+        first = self.there(before)
+        name = other_name(close)
+        storage = GridFSStorage()
+        self.work()
+        assert Author.objects.count() == 1
+        assert storage.open("file").read() == b"text"
+        assert self.there(name) == dict.fromkeys(first, 1)
+        assert self.there(before) == first
+        for collection in ("raw", "fs.files", "fs.chunks"):
+            databases["default"].connection[before][collection].drop()
+
+    def test_in_other_threads(self, other_name, close):
+        """Each has its own wrapper, which nobody closes."""
+        changed = threading.Event()
+        names: list[str] = []
+
+        def work():
+            Author.objects.count()
+            ready.set()
+            assert changed.wait(20)
+            self.work()
+            names.append(connections["default"].database_name)
+
+        ready = threading.Event()
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert ready.wait(20)
+        name = other_name(close)
+        changed.set()
+        thread.join()
+        assert names == [name]
+        assert set(self.there(name).values()) == {1}
+
+    def test_with_asyncio(self, other_name, close):
+        async def work():
+            async with aatomic():
+                await Author.objects.acreate(name="A")
+                await connections["default"].async_database.raw.insert_one({})
+                await sync_to_async(GridFSStorage().save)("file", ContentFile(b"text"))
+            assert connections["default"].async_database.name == name
+            await connections["default"].aclose()
+
+        Author.objects.count()
+        name = other_name(close)
+        asyncio.run(work())
+        assert set(self.there(name).values()) == {1}

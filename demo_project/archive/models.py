@@ -166,7 +166,7 @@ class Medium(models.Model):
 
 @collection_options(closed=True)
 class Loan(models.Model):
-    code = models.CharField(max_length=12, unique=True)
+    code = models.CharField(max_length=16, unique=True)
     medium = models.ForeignKey(Medium, models.PROTECT, related_name="loans")
     borrower = models.ForeignKey(Person, models.PROTECT, related_name="loans")
     lent_on = models.DateField()

@@ -22,6 +22,8 @@ register_converter(ObjectIdConverter, "hex_id")
 app_name = "archive"
 urlpatterns = [
     path("", views.index, name="index"),
+    path("enter/", views.enter, name="enter"),
+    path("reports/<path:path>", views.report, name="report"),
     path("notes/", views.notes, name="notes"),
     path("notes/<hex_id:pk>/", views.note, name="note"),
     path("notes/<hex_id:pk>/media/", media_views.add_medium, name="add_medium"),

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from bson import ObjectId
+from django.contrib.auth import authenticate, login
 from django.core.paginator import Paginator
 from django.db.models import Count, Model
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+from django.views.static import serve
 
 from demo_project.archive.models import Loan, Medium, Note, Person, Place
 from demo_project.archive.search import search
+from demo_project.archive.tour import tour
+from demo_project.environment import DEMO_USER, REPORTS
 from djongo_services.connections import connections
 
 PER_PAGE = 25
@@ -24,7 +28,25 @@ def index(request: HttpRequest) -> HttpResponse:
         (str(model._meta.verbose_name_plural), _estimated_count(model))
         for model in (Note, Person, Place, Medium, Loan)
     ]
-    return render(request, "archive/index.html", {"counts": counts, "notes": _published()[:10]})
+    latest = list(_published()[:5])
+    context = {"counts": counts, "notes": latest, "tour": tour(latest[0] if latest else None)}
+    return render(request, "archive/index.html", context)
+
+
+@require_POST
+def enter(request: HttpRequest) -> HttpResponse:
+    """Log in as the superuser whose password is on the page anyway."""
+    user = authenticate(request, username=DEMO_USER, password=DEMO_USER)
+    if user is None:
+        return redirect("admin:login")
+    login(request, user)
+    return redirect("archive:index")
+
+
+@require_safe
+def report(request: HttpRequest, path: str) -> FileResponse:
+    """What the commands of ``manage.py demo`` have written."""
+    return serve(request, path, document_root=REPORTS)
 
 
 @require_safe

@@ -9,9 +9,9 @@ from django.core.management import call_command
 
 from demo_project.demo.deployment import Deployment
 from demo_project.demo.step import Step
+from demo_project.environment import DEMO_USER
 
-USER = PASSWORD = "admin"
-"""Good for a site on the loopback interface and nothing else."""
+USER = PASSWORD = DEMO_USER
 
 
 def migrate(deployment: Deployment) -> str:

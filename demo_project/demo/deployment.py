@@ -25,6 +25,7 @@ from demo_project.environment import (
 from djongo_services.embedded import MongoServer
 
 DATA = VAR / "mongodb"
+MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +43,16 @@ class Deployment:
     def reports(self) -> Path:
         return self.folder / "reports"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a process on the same database, which has these settings unless told otherwise."""
+        return {
+            **os.environ,
+            "MONGODB_URI": self.uri,
+            "MONGODB_NAME": self.database,
+            "DEMO_VAR": str(self.folder),
+        }
+
 
 @contextlib.contextmanager
 def kept_deployment(size: str) -> Iterator[Deployment]:
@@ -54,7 +65,7 @@ def kept_deployment(size: str) -> Iterator[Deployment]:
             f"A server for the demo runs already at {recorded_uri}; stop it first, "
             f"or work with it: MONGODB_URI={recorded_uri} manage.py demo."
         )
-    with MongoServer(path=DATA) as server, recorded(server.uri):
+    with MongoServer(path=DATA) as server, recorded(server.uri), _unreported():
         yield _use(Deployment(uri=server.uri, database=mongodb_name(), folder=VAR, size=size))
 
 
@@ -63,8 +74,20 @@ def passing_deployment(size: str) -> Iterator[Deployment]:
     """A database and a folder that are gone afterwards; the demo's own data is not touched."""
     folder = Path(tempfile.mkdtemp(prefix="demo-check-"))
     database = f"{mongodb_name()}_check"
-    with _removed(folder), _passing_server() as uri, _dropped(uri, database):
+    with _removed(folder), _passing_server() as uri, _dropped(uri, database), _unreported():
         yield _use(Deployment(uri=uri, database=database, folder=folder, size=size))
+
+
+@contextlib.contextmanager
+def _unreported() -> Iterator[None]:
+    """What this process has counted of transactions does not make anew what is gone by then."""
+    try:
+        yield
+    finally:
+        # Here, because the admin registers its models when it is imported.
+        from djongo_services.admin.transaction_history import history
+
+        history.close()
 
 
 @contextlib.contextmanager

@@ -33,8 +33,8 @@ def missing_drift(document: Json) -> list[Drift]:
             change["collection"] == drift.collection
             and change["sign"] == drift.sign
             and change["words"].startswith(drift.words)
-            and change["operations"]
-            for change in document["changes"]
+            and change["steps"]
+            for change in document["differences"]
         )
     ]
 

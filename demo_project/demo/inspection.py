@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 from functools import partial
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
 from pymongo import MongoClient
 
 from demo_project.archive.seeding.oddities import ODDITIES
-from demo_project.demo.deployment import Deployment
+from demo_project.demo.deployment import MANAGE, Deployment
 from demo_project.demo.findings import missing_oddities
 from demo_project.demo.round_trip import plain_collections, round_trip
 from demo_project.demo.step import Step, StepFailed
-
-MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 
 
 def inspect(deployment: Deployment, file: str, *arguments: str) -> str:
@@ -103,12 +99,7 @@ def kind_b(deployment: Deployment) -> str:
             *("--settings", "demo_project.settings_sql"),
             *("--format", "json", "--output", str(output)),
         ],
-        env={
-            **os.environ,
-            "MONGODB_URI": deployment.uri,
-            "MONGODB_NAME": deployment.database,
-            "DEMO_VAR": str(deployment.folder),
-        },
+        env=deployment.environment,
         capture_output=True,
         text=True,
         check=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from http.cookiejar import CookieJar
 from urllib.error import HTTPError
@@ -40,6 +41,8 @@ ADMIN = (
     ("/admin/djongo_services/file/", "media"),
     ("/admin/djongo_services/transaction/", "admin:login"),
 )
+LEAST_LINKS = 19
+"""Pages that the landing page offers to try."""
 
 
 class Browser:
@@ -89,6 +92,7 @@ def visit(deployment: Deployment) -> str:
         browser = Browser(address)
         visited = _visit_public(browser) + _visit_loans(browser)
         visited += _upload(browser) + _visit_admin(browser)
+        visited += _visit_tour(Browser(address))
     return f"{visited} pages at {address}"
 
 
@@ -166,6 +170,21 @@ def _visit_admin(browser: Browser) -> int:
     assert change is not None
     browser.require(change[0], 'name="measurements-TOTAL_FORMS"')
     return len(ADMIN) + 2
+
+
+def _visit_tour(browser: Browser) -> int:
+    """Log in with the landing page's button, and follow each of its links: two clicks each."""
+    form = _token(browser.require("/", "Log in as admin"))
+    page = browser.require("/enter/", "You are logged in as", form)
+    links = re.findall(r'<li><a href="([^"]+)">', page)
+    if len(links) < LEAST_LINKS:
+        raise StepFailed(f"/ has {len(links)} links to try, not {LEAST_LINKS}.")
+    for path in links:
+        text = browser.require(html.unescape(path), "<h1")
+        # A broken file is no trouble of the page.
+        if 'class="mongo-trouble" role="alert"' in text:
+            raise StepFailed(f"{path} reports a trouble.")
+    return len(links) + 2
 
 
 STEPS = (Step(name="site", run=visit),)

@@ -17,10 +17,10 @@ from django.db import connection
 from django.db.models import Model
 from django.test.utils import isolate_apps
 from django_mongodb_backend.models import EmbeddedModel
-from django_mongodb_backend.transaction import atomic
 
 from demo_project.demo.bson_difference import difference
 from demo_project.demo.step import StepFailed
+from djongo_services.transaction import atomic
 
 MOST = 1_000
 """Documents of each collection, the first by ``_id``."""
@@ -124,8 +124,7 @@ def _save_and_compare(model: type[Model], batch: list[Model]) -> None:
 def _documents(model: type[Model], keys: list[Any]) -> dict[str, Document]:
     """By the repr of their ``_id``, which tells 1 from "1" and may be any BSON type."""
     collection = connection.database[model._meta.db_table]
-    found = collection.find({"_id": {"$in": keys}}, session=connection.session)
-    return {repr(document["_id"]): document for document in found}
+    return {repr(found["_id"]): found for found in collection.find({"_id": {"$in": keys}})}
 
 
 class _Undo(Exception):

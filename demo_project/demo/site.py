@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo_project.demo.deployment import Deployment
+from demo_project.demo.deployment import MANAGE, Deployment
 from demo_project.demo.step import StepFailed
-
-MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 
 
 @contextlib.contextmanager
@@ -24,14 +21,7 @@ def serving(deployment: Deployment) -> Iterator[str]:
         log.open("w") as errors,
         subprocess.Popen(
             [sys.executable, str(MANAGE), "runserver", "127.0.0.1:0", "--noreload"],
-            env={
-                **os.environ,
-                "MONGODB_URI": deployment.uri,
-                "MONGODB_NAME": deployment.database,
-                "DEMO_VAR": str(deployment.folder),
-                "DJANGO_SETTINGS_MODULE": "demo_project.settings",
-                "PYTHONUNBUFFERED": "1",
-            },
+            env={**deployment.environment, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

@@ -12,8 +12,8 @@ from pymongo.errors import PyMongoError
 
 from demo_project.demo.deployment import Deployment
 from djongo_services.connections import connections
+from djongo_services.error_messages import describe_error
 from djongo_services.exceptions import DjongoServicesError
-from djongo_services.management.sentences import describe_error
 
 
 class StepFailed(Exception):
@@ -27,6 +27,8 @@ class Step:
     """Returns what it did in a few words; raises StepFailed or what commands raise."""
     essential: bool = False
     """Whether the steps after it are pointless without it."""
+    needs_engine: bool = False
+    """Whether the stock backend cannot do it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

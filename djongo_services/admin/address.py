@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import shortened
+from djongo_services.formatting import printable, shortened
 
 LONGEST_SHOWN = 120
 """Characters of a name in titles, links and messages."""
@@ -19,7 +18,7 @@ LONGEST_SHOWN = 120
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Address:
     alias: str
-    """Of the connection."""
+    """The alias of the connection."""
     collection: str
 
     @property

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from bson import ObjectId
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from djongo_services.admin.address import Address, parse_key, shown_name
-from djongo_services.admin.connection_pages import ConnectionPages
-from djongo_services.admin.declarations import specs_by_name
-from djongo_services.admin.pages import no_such
-from djongo_services.admin.patience import Mongo
+from djongo_services.admin.deadline import Mongo
+from djongo_services.admin.pages import ConnectionPages, no_such
 from djongo_services.connections import connections
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection import read_catalog
@@ -25,9 +24,10 @@ from djongo_services.introspection.catalog import Catalog
 from djongo_services.introspection.rendering.wording import facts, kind_text
 from djongo_services.introspection.report import CollectionReport
 from djongo_services.models import Collection
+from djongo_services.schema.declared import specs_by_name
 from djongo_services.schema.spec import CollectionSpec
 
-TABS = ("change", "schema", "validator", "plan")
+TABS = ("change", "documents", "schema", "validator", "plan")
 """Names of the URLs; the first is the one under which the admin knows a collection."""
 
 
@@ -68,6 +68,12 @@ class CollectionPages(ConnectionPages):
     def dashboard_url(self, alias: str) -> str:
         return self.database_url("changelist", alias)
 
+    def progress_page(self, alias: str, run: ObjectId | None) -> str:
+        """The path of the page of a run that goes on; of all runs where it has not begun yet."""
+        if run is None:
+            return self.database_url("runs", alias)
+        return self.database_url("run", alias, str(run))
+
     def tab(
         self,
         request: HttpRequest,
@@ -76,8 +82,11 @@ class CollectionPages(ConnectionPages):
         catalog: Catalog | None,
         trouble: str | None,
         context: Mapping[str, Any],
+        *,
+        template: str | None = None,
     ) -> TemplateResponse:
-        """A tab of the collection's page; ``catalog`` is of this collection."""
+        """A tab of the collection's page; ``catalog`` is of this collection. ``template`` where it
+        is another page below the tab."""
         found = None
         if catalog is not None:
             found = next(iter((*catalog.collections, *catalog.system_collections)), None)
@@ -85,12 +94,12 @@ class CollectionPages(ConnectionPages):
                 raise no_such(_("collection"))
         return self.render(
             request,
-            f"{name if name != 'change' else 'indexes'}.html",
+            template or f"{name if name != 'change' else 'indexes'}.html",
             {
                 "title": address.shown,
                 "address": address,
                 "tab": name,
-                "tabs": self._tabs(address, name),
+                "tabs": self._tabs(request, address, name),
                 "connection_name": shown_name(address.alias),
                 "dashboard_url": self.dashboard_url(address.alias),
                 "history_url": self.collection_url(address, "history"),
@@ -113,9 +122,31 @@ class CollectionPages(ConnectionPages):
         except (ImproperlyConfigured, DjongoServicesError):
             return None
 
-    def _tabs(self, address: Address, current: str) -> list[dict[str, Any]]:
+    def checks_of(self, alias: str) -> Callable[[str], Mapping[str, Mapping[str, Any]]]:
+        """Tells by collection the constraints of its models that its validator has, by name."""
+
+        def checks(collection: str) -> Mapping[str, Mapping[str, Any]]:
+            spec = self.spec(Address(alias=alias, collection=collection))
+            return {} if spec is None else spec.checks
+
+        return checks
+
+    def may(self, request: HttpRequest, permission: str) -> bool:
+        """Whether the user has one of the permissions that are about documents."""
+        return bool(request.user.has_perm(f"{self.opts.app_label}.{permission}"))
+
+    def may_see_documents(self, request: HttpRequest) -> bool:
+        return self.allows(request, "view") and self.may(request, "view_documents")
+
+    def require_documents(self, request: HttpRequest) -> None:
+        """Raises PermissionDenied unless the user may see what documents hold."""
+        if not self.may_see_documents(request):
+            raise PermissionDenied
+
+    def _tabs(self, request: HttpRequest, address: Address, current: str) -> list[dict[str, Any]]:
         titles = {
             "change": _("Indexes"),
+            "documents": _("Documents"),
             "schema": _("Schema"),
             "validator": _("Validator"),
             "plan": _("Plan"),
@@ -127,11 +158,12 @@ class CollectionPages(ConnectionPages):
                 "is_current": name == current,
             }
             for name in TABS
+            if name != "documents" or self.may_see_documents(request)
         ]
 
 
 def read_collection(name: str, *, usage: bool = False) -> Any:
-    """Work for :meth:`Patience.ask`: the catalog of this collection."""
+    """Work for :meth:`Deadline.ask`: the catalog of this collection."""
 
     def work(database: Mongo) -> Catalog:
         return read_catalog(database, names=[name], usage=usage, multikey=usage)

@@ -16,44 +16,58 @@ from django.utils.translation import ngettext
 
 from djongo_services.admin.address import Address, shown_name
 from djongo_services.admin.bars import Bar, bar
-from djongo_services.admin.declarations import Specs, specs_by_name
-from djongo_services.admin.patience import Mongo
+from djongo_services.admin.dashboard_groups import GROUPS, Group, group_of
+from djongo_services.admin.deadline import Mongo, error_text
 from djongo_services.admin.profiles.keeping import ProfileNote, profile_notes
-from djongo_services.admin.troubles import trouble_text
 from djongo_services.connections import Connection
 from djongo_services.exceptions import DjongoServicesError
+from djongo_services.formatting import count, printable, size
 from djongo_services.introspection import read_catalog
 from djongo_services.introspection.catalog import Catalog, Collection
-from djongo_services.introspection.reading.listing import list_collections
+from djongo_services.introspection.reading.listing import list_types
 from djongo_services.introspection.redundancy import redundant
-from djongo_services.introspection.rendering.numbers import count, size
-from djongo_services.introspection.rendering.printable import printable
 from djongo_services.introspection.rendering.wording import kind_text
+from djongo_services.schema.declared import Specs, declared_indexes, specs_by_name
 from djongo_services.schema.diff import diff
 from djongo_services.schema.plan import Plan
 
 PER_PAGE = 50
-OWN_PREFIX = "djongo_services_"
-"""Of the collections in which this app keeps history, leases and profiles."""
+STATES = ("differs", "same", "free")
+"""What the list can be narrowed to: collections that differ from their models, that are in sync,
+that no model declares."""
+MOST_BY_SIZE = 200
+"""Collections whose sizes are all read, to put them in order; of more only when the reader has said
+that it may take long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class DashboardPageData:
     """What was read for one page of the dashboard."""
 
     names: tuple[str, ...]
-    """Of all collections that match, those included that only a model knows."""
+    """The names of all collections that match, those included that only a model knows: in order,
+    and unless that is one by size, group after group."""
+    groups: dict[str, Group]
+    """By name."""
     page: int
     """From 1; the last there is, where more was asked for."""
     pages: int
     catalog: Catalog
-    """Of the page's collections."""
+    """The catalog of the page's collections."""
     specs: Specs
     plan: Plan | None
-    """For the page's collections; None where the models' wishes cannot be told."""
+    """For the collections that were read; None where the specs of the models are unavailable."""
+    is_whole: bool
+    """Whether these are all that the models know."""
     trouble: str | None
     """Why not."""
     notes: dict[str, ProfileNote]
+    order: str
+    """The order in which they are; by name where there are too many for one by size."""
+    too_many: bool
+    """Whether that is so."""
+    every: int
+    """The number of all collections, whatever matches."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +80,7 @@ class Drift:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CollectionRow:
     address: Address
+    group: Group
     name: str
     kind: str
     documents: str
@@ -76,40 +91,69 @@ class CollectionRow:
     drift: Drift | None
     warnings: tuple[str, ...]
     profiled: str | None
-    """When the last profile was taken."""
+    """The day on which the last profile was taken."""
 
 
 def find_collections(
-    database: Mongo, connection: Connection, *, matching: str, page: int, order: str
-) -> Found:
+    database: Mongo,
+    connection: Connection,
+    *,
+    matching: str,
+    page: int,
+    order: str,
+    state: str = "",
+    may_take_long: bool = False,
+) -> DashboardPageData:
     """``matching``: a part of the name, upper or lower case. ``order``: one of :data:`ORDERS`,
-    ``-`` reverses; for one by size, the sizes of all matching collections are read. Raises
+    ``-`` reverses; for one by size, the sizes of all matching collections are read, of more than
+    :data:`MOST_BY_SIZE` only if it ``may_take_long``. ``state``: one of :data:`STATES`, or empty;
+    for a comparison with the models, the indexes of all of these collections are read. Raises
     PyMongo's errors."""
     specs, trouble = _specs(connection)
-    names = _names(database, specs, matching)
-    if order == "-name":
-        names.reverse()
-    pages = max(-(-len(names) // PER_PAGE), 1)
-    page = min(max(page, 1), pages)
-    chosen = names if _is_by_size(order) else _page(names, page)
-    catalog = read_catalog(database, names=chosen, usage=False, multikey=False)
-    wanted = tuple(specs[name] for name in chosen if name in specs)
-    return Found(
+    every = _names(database, specs)
+    names = [name for name in every if matching.lower() in name.lower()]
+    groups = {name: group_of(name, specs, every) for name in names}
+    if state == "free":
+        names = [name for name in names if groups[name] == "free"]
+    elif state:
+        names = [name for name in names if name in specs] if trouble is None else []
+    names.sort(reverse=order == "-name")
+    names.sort(key=lambda name: GROUPS.index(groups[name]))
+    compared = None
+    if state in STATES[:2] and trouble is None:
+        # Sizes cost the most, and the comparison does without them.
+        compared = _compared(database, specs, names)
+        differing = {change.collection for change in compared.changes}
+        names = [name for name in names if (name in differing) == (state == "differs")]
+    if too_many := _is_by_size(order) and len(names) > MOST_BY_SIZE and not may_take_long:
+        order = "name"
+    page = _bounded(page, names)
+    shown = names if _is_by_size(order) else _page(names, page)
+    catalog = read_catalog(database, names=shown, usage=False, multikey=False)
+    wanted = tuple(specs[name] for name in shown if name in specs)
+    plan = compared or (diff(catalog, wanted) if trouble is None else None)
+    return DashboardPageData(
         names=tuple(names),
+        groups=groups,
         page=page,
-        pages=pages,
+        pages=_pages(names),
         catalog=catalog,
         specs=specs,
-        plan=diff(catalog, wanted) if trouble is None else None,
+        plan=plan,
+        is_whole=compared is None and len(wanted) == len(specs),
+        order=order,
+        too_many=too_many,
+        every=len(every),
         trouble=trouble,
-        notes=profile_notes(database, chosen),
+        notes=profile_notes(database, shown),
     )
 
 
-def collection_rows(found: Found, alias: str, order: str) -> list[CollectionRow]:
-    """Of the page, in order; collections that only a model knows are among them."""
+def collection_rows(found: DashboardPageData, alias: str) -> list[CollectionRow]:
+    """The rows of the page, in order; collections that only a model knows are among them."""
     known = {collection.name: collection for collection in found.catalog.collections}
-    names = _by_size(found.names, known, order) if _is_by_size(order) else found.names
+    is_by_size = _is_by_size(found.order)
+    names = _by_size(found.names, known, found.order) if is_by_size else found.names
     # What was dropped between two questions is left out.
     chosen = [name for name in _page(names, found.page) if name in known or name in found.specs]
     statistics = [one.statistics for one in known.values() if one.statistics is not None]
@@ -121,29 +165,29 @@ def collection_rows(found: Found, alias: str, order: str) -> list[CollectionRow]
 ORDERS = ("name", "documents", "data", "indexes")
 
 
-def totals(database: Mongo) -> dict[str, str]:
-    """Of the whole database, by the server's own sums."""
-    answer = database.command("dbStats", read_preference=database.read_preference)
-    return {
-        "collections": count(int(answer.get("collections", 0))),
-        "documents": count(int(answer.get("objects", 0))),
-        "data": size(answer.get("dataSize", 0)),
-        "storage": size(answer.get("storageSize", 0)),
-        "indexes": size(answer.get("indexSize", 0)),
-    }
+def _compared(database: Mongo, specs: Specs, names: Sequence[str]) -> Plan:
+    catalog = read_catalog(database, names=names, statistics=False, usage=False, multikey=False)
+    return diff(catalog, tuple(specs[name] for name in names if name in specs))
 
 
 def _specs(connection: Connection) -> tuple[Specs, str | None]:
     try:
         return specs_by_name(connection), None
     except (ImproperlyConfigured, DjongoServicesError) as error:
-        return {}, trouble_text(error, connection)
+        return {}, error_text(error, connection)
 
 
-def _names(database: Mongo, specs: Specs, matching: str) -> list[str]:
-    listed = {one.name for one in list_collections(database, None)}
-    names = {name for name in listed | specs.keys() if not name.startswith("system.")}
-    return sorted(name for name in names if matching.lower() in name.lower())
+def _names(database: Mongo, specs: Specs) -> set[str]:
+    listed = list_types(database)
+    return {name for name in listed.keys() | specs.keys() if not name.startswith("system.")}
+
+
+def _pages(names: Sequence[str]) -> int:
+    return max(-(-len(names) // PER_PAGE), 1)
+
+
+def _bounded(page: int, names: Sequence[str]) -> int:
+    return min(max(page, 1), _pages(names))
 
 
 def _page(names: Sequence[str], page: int) -> Sequence[str]:
@@ -174,7 +218,7 @@ def _by_size(names: Iterable[str], known: dict[str, Collection], order: str) -> 
 def _row(
     name: str,
     collection: Collection | None,
-    found: Found,
+    found: DashboardPageData,
     alias: str,
     most_data: int,
     most_index: int,
@@ -184,8 +228,9 @@ def _row(
     has_count = statistics is not None and statistics.count is not None
     return CollectionRow(
         address=Address(alias=alias, collection=name),
+        group=found.groups[name],
         name=shown_name(name),
-        kind=kind_text(collection) if collection else _("not there"),
+        kind=kind_text(collection) if collection else _("missing"),
         documents=count(statistics.count or 0) if statistics and has_count else "",
         data=bar(size(statistics.size), statistics.size, most_data) if statistics else None,
         indexes=bar(size(statistics.index_size), statistics.index_size, most_index)
@@ -193,15 +238,14 @@ def _row(
         else None,
         index_count=count(len(collection.indexes)) if collection and collection.indexes else "",
         drift=_drift(name, found),
-        warnings=tuple(_warnings(collection, note)),
-        profiled=note.finished if note else None,
+        warnings=tuple(_warnings(collection, note, found)),
+        profiled=note.finished[:10] if note else None,
     )
 
 
-def _drift(name: str, found: Found) -> Drift | None:
+def _drift(name: str, found: DashboardPageData) -> Drift | None:
     if name not in found.specs:
-        own = name.startswith(OWN_PREFIX)
-        return Drift(state="free", text=_("kept by this app") if own else _("no model"))
+        return Drift(state="free", text=_without_model(found.groups.get(name, "free")))
     if found.plan is None:
         return None
     changes = [change for change in found.plan.changes if change.collection == name]
@@ -214,19 +258,33 @@ def _drift(name: str, found: Found) -> Drift | None:
     )
 
 
-def _warnings(collection: Collection | None, note: ProfileNote | None) -> Iterable[str]:
+def _without_model(group: Group) -> str:
+    match group:
+        case "own":
+            return _("used by this app")
+        case "files":
+            return _("part of a bucket")
+        case "django":
+            return _("used by Django")
+        case _:
+            return _("no model")
+
+
+def _warnings(
+    collection: Collection | None, note: ProfileNote | None, found: DashboardPageData
+) -> Iterable[str]:
     if collection is None:
         return
     for missing in collection.unavailable:
         yield f"{printable(missing.what)}: {printable(missing.reason)}"
     if note is not None and note.warnings:
-        yield ngettext(
-            "%(count)s warning of the last profile",
-            "%(count)s warnings of the last profile",
-            note.warnings,
-        ) % {"count": count(note.warnings)}
+        yield ngettext("%(count)s warning", "%(count)s warnings", note.warnings) % {
+            "count": count(note.warnings)
+        }
         return
-    if superfluous := len(list(redundant(collection.indexes))):
+    spec = found.specs.get(collection.name)
+    declared = declared_indexes(collection, spec, found.catalog.server)
+    if superfluous := len(list(redundant(collection.indexes, declared))):
         yield ngettext("%(count)s redundant index", "%(count)s redundant indexes", superfluous) % {
             "count": count(superfluous)
         }
@@ -241,9 +299,9 @@ def server_facts(catalog: Catalog) -> list[dict[str, Any]]:
     told = (
         (_("transactions"), server.transactions),
         (_("snapshot reads"), server.snapshot_reads),
-        (_("reasons of refused writes"), server.validator_errinfo),
+        (_("validation error details"), server.validator_errinfo),
         (_("conversion to unique"), server.prepare_unique),
-        (_("twins of an index"), server.index_signatures),
+        (_("several indexes with one key pattern"), server.index_signatures),
         (_("conversion to TTL"), server.ttl_conversion),
         (_("time series"), server.time_series),
         (_("clustered collections"), server.clustered_collections),

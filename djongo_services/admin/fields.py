@@ -1,17 +1,23 @@
-"""The rows of the Schema tab: a profile's fields as an indented tree with a bar of types."""
+"""The rows of the Schema tab: a profile's fields as a tree that folds, with a bar of types."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from djongo_services.introspection.rendering.numbers import percent
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import shortened
+from djongo_services.formatting import percent, printable, shortened
+from djongo_services.introspection.path import Path
 from djongo_services.introspection.rendering.wording import notes, rows
 from djongo_services.introspection.report import CollectionReport, Field
 
 MOST = 2_000
 """Rows on the page; exports have all."""
+MOST_UNFOLDED = 60
+"""Rows of a page on which the outer levels are unfolded."""
+UNFOLDED = 3
+"""Those levels; of a search all are."""
+_ALL = 1_000
 _LONGEST = 120
 DEEPEST = 8
 """Levels that are indented; deeper ones say their level, so that they have room."""
@@ -27,7 +33,12 @@ _FAMILIES = {
     "null": ("null", "undefined"),
 }
 _FAMILY = {name: family for family, names in _FAMILIES.items() for name in names}
-"""Types to the names of the colours that the style gives them; all others are ``other``."""
+"""All other types are ``other``."""
+
+
+def type_family(name: str) -> str:
+    """The name of the colour that the style gives a type."""
+    return _FAMILY.get(name, "other")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,43 +55,109 @@ class TypePart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldRow:
-    indent: range
-    """One item a level."""
+    level: int
+    """For the indentation, from 0 on."""
     label: str
     path: str
     present: str
     types: tuple[TypePart, ...]
     notes: tuple[str, ...]
+    model: Any = None
+    """The field of a model that is behind it."""
+    values: Any = None
+    """What its values are like; None where that was not asked for."""
+    is_parent: bool = False
+    """Whether the next rows are below it."""
+    is_open: bool = False
+    closes: range = range(0)
+    """Parents whose last row it is."""
 
 
-def field_rows(report: CollectionReport) -> tuple[list[FieldRow], int]:
-    """At most :data:`MOST` rows, and how many there are besides."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldTree:
+    rows: tuple[FieldRow, ...]
+    rest: int
+    """How many there are besides."""
+    found: int
+    """Fields that match the search; 0 without one."""
+
+    @property
+    def has_notes(self) -> bool:
+        return any(row.notes for row in self.rows)
+
+    @property
+    def has_models(self) -> bool:
+        return any(row.model for row in self.rows)
+
+
+def field_tree(
+    report: CollectionReport,
+    *,
+    search: str = "",
+    models: Callable[[Path], Any] = lambda path: None,
+    values: Mapping[Path, Any] | None = None,
+) -> FieldTree:
+    """At most :data:`MOST` rows: all, or those whose path has the text ``search``, each with its
+    parents."""
     every = rows(report.profile.fields) if report.profile else iter(())
+    wanted = search.casefold()
     shown: list[FieldRow] = []
-    rest = 0
+    chain: list[tuple[int, str, Field]] = []
+    above = 0  # of the chain, those that are shown
+    rest = found = 0
     for depth, label, field in every:
-        if len(shown) == MOST:
+        del chain[depth:]
+        above = min(above, depth)
+        chain.append((depth, label, field))
+        if wanted and wanted not in field.name.casefold():
+            continue
+        found += 1
+        if len(shown) >= MOST:
             rest += 1
             continue
-        shown.append(
-            FieldRow(
-                indent=range(min(depth, DEEPEST)),
-                label=indented(shortened(label, _LONGEST), depth),
-                path=shortened(printable(field.name), 4 * _LONGEST),
-                present=percent(field.probability),
-                types=tuple(_parts(field)),
-                notes=tuple(shortened(text, 4 * _LONGEST) for text in _notes(field, report)),
-            )
+        shown += [_row(*one, report, models, values or {}) for one in chain[above:]]
+        above = len(chain)
+    open_to = _ALL if wanted else UNFOLDED if len(shown) <= MOST_UNFOLDED else 0
+    return FieldTree(rows=tuple(_nested(shown, open_to)), rest=rest, found=found if wanted else 0)
+
+
+def _row(
+    depth: int,
+    label: str,
+    field: Field,
+    report: CollectionReport,
+    models: Callable[[Path], Any],
+    values: Mapping[Path, Any],
+) -> FieldRow:
+    return FieldRow(
+        level=depth,
+        label=indented(shortened(label, _LONGEST), depth),
+        path=shortened(printable(field.name), 4 * _LONGEST),
+        present=percent(field.probability),
+        types=tuple(_parts(field)),
+        notes=tuple(shortened(text, 4 * _LONGEST) for text in notes(field, report.references)),
+        model=models(field.path),
+        values=values.get(field.path),
+    )
+
+
+def _nested(shown: list[FieldRow], open_to: int) -> list[FieldRow]:
+    """The rows with what the markup of a tree needs: what begins a list, and how many end."""
+    levels = [row.level for row in shown[1:]] + [0] * bool(shown)
+    return [
+        replace(
+            row,
+            level=min(row.level, DEEPEST),
+            is_parent=following > row.level,
+            is_open=row.level < open_to,
+            closes=range(max(row.level - following, 0)),
         )
-    return shown, rest
+        for row, following in zip(shown, levels, strict=True)
+    ]
 
 
 def indented(label: str, depth: int) -> str:
     return label if depth <= DEEPEST else f"({depth + 1}) {label}"
-
-
-def _notes(field: Field, report: CollectionReport) -> list[str]:
-    return notes(field, report.references)
 
 
 def _parts(field: Field) -> list[TypePart]:
@@ -91,7 +168,7 @@ def _parts(field: Field) -> list[TypePart]:
         parts.append(
             TypePart(
                 name=printable(name),
-                family=_FAMILY.get(name, "other"),
+                family=type_family(name),
                 share=percent(found.probability),
                 start=f"{start:.1f}",
                 width=f"{max(width, 0.5):.1f}",

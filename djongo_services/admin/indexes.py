@@ -7,31 +7,37 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from djongo_services.abilities import Abilities
-from djongo_services.admin.address import shown_name
+from djongo_services.admin.address import Address, shown_name
 from djongo_services.admin.bars import Bar, bar
-from djongo_services.admin.declarations import declared_indexes
+from djongo_services.admin.collection_pages import CollectionPages, read_collection
+from djongo_services.connections import connections
+from djongo_services.formatting import count, extended_json, printable, shortened, size
 from djongo_services.introspection.catalog import Collection, Index
 from djongo_services.introspection.redundancy import redundant
-from djongo_services.introspection.rendering.numbers import count, size
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import shortened
 from djongo_services.introspection.rendering.wording import index_keys, index_properties
+from djongo_services.schema.declared import declared_indexes
 from djongo_services.schema.spec import CollectionSpec
 
 LONGEST = 300
-"""Characters of a definition or a property; the whole is in the JSON below the row."""
+"""Characters of a definition or a property; the whole is in the JSON behind the disclosure."""
+LONGEST_DEFINITION = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Of one member: since when it counts, and how often it has used the index."""
+    """The usage of one member: since when it counts, and how often it has used the index."""
 
     host: str
     operations: str
+    is_used: bool
     since: str
+    """With how long ago that is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +46,8 @@ class IndexRow:
     """Names the index in URLs; :func:`digest_of`."""
     name: str
     keys: str
+    definition: str
+    """As createIndexes takes it, in Extended JSON."""
     type: str
     size: Bar | None
     usage: tuple[Usage, ...]
@@ -52,6 +60,10 @@ class IndexRow:
     redundant_with: str | None
     is_hidden: bool
     is_building: bool
+
+    @property
+    def may_be_declared(self) -> bool:
+        return self.declared_by is None and not (self.is_automatic or self.is_building)
 
     @property
     def may_be_hidden(self) -> bool:
@@ -71,13 +83,14 @@ def index_rows(
 ) -> list[IndexRow]:
     """In the server's order, or by one of :data:`ORDERS`; ``-`` before it reverses."""
     declared = declared_indexes(collection, spec, server)
-    instead = {index.name: other.name for index, other in redundant(collection.indexes)}
+    instead = {index.name: other.name for index, other in redundant(collection.indexes, declared)}
     largest = max((index.size or 0 for index in collection.indexes), default=0)
     return [
         IndexRow(
             digest=digest_of(index.name),
             name=shown_name(index.name),
             keys=shortened(index_keys(index), LONGEST),
+            definition=definition_text(index),
             type=index.type,
             size=None if index.size is None else bar(size(index.size), index.size, largest),
             usage=_usage(index),
@@ -92,6 +105,11 @@ def index_rows(
         )
         for index in _in_order(collection.indexes, order)
     ]
+
+
+def definition_text(index: Index) -> str:
+    known = {name: value for name, value in index.definition.items() if name not in ("v", "ns")}
+    return shortened(extended_json(known, indent=2), LONGEST_DEFINITION)
 
 
 def is_automatic(index: Index) -> bool:
@@ -127,7 +145,63 @@ def _usage(index: Index) -> tuple[Usage, ...]:
         Usage(
             host=printable(used.host),
             operations=count(used.operations),
-            since=f"{used.since:%Y-%m-%d %H:%M}",
+            is_used=used.operations > 0,
+            since=_("%(moment)s (%(age)s)")
+            % {"moment": f"{used.since:%Y-%m-%d %H:%M}", "age": timesince(used.since, depth=1)},
         )
         for used in index.usage or ()
     )
+
+
+class IndexesTab(CollectionPages):
+    def page_urls(self) -> list[URLPattern]:
+        return [
+            self.page_url("<path:object_id>/change/", self.indexes, "change"),
+            *super().page_urls(),
+        ]
+
+    def indexes(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.require(request, "view")
+        address = self.address(object_id)
+        deadline = self.deadline(request, connections[address.alias])
+        asked = deadline.ask(read_collection(address.collection, usage=True))
+        catalog = asked.value
+        order = request.GET.get("o", "")
+        context: dict[str, Any] = {"rows": [], "columns": _columns(order)}
+        if catalog is not None and catalog.collections:
+            found = catalog.collections[0]
+            rows = index_rows(found, self.spec(address), catalog.server, order)
+            context["rows"] = [
+                {"row": row, "actions": self._actions(request, address, row)} for row in rows
+            ]
+            context["members"] = catalog.unavailable
+            context["is_view"] = found.type == "view"
+        return self.tab(request, address, "change", catalog, asked.trouble, context)
+
+    def _actions(
+        self, request: HttpRequest, address: Address, row: IndexRow
+    ) -> list[dict[str, Any]]:
+        """What this user may do to the index now."""
+        actions = (
+            ("declare", _("Code for Meta.indexes"), row.may_be_declared),
+            ("hide", _("Hide"), row.may_be_hidden and self.allows(request, "change")),
+            ("unhide", _("Unhide"), row.may_be_unhidden and self.allows(request, "change")),
+            ("drop", _("Drop"), row.may_be_dropped and self.allows(request, "delete")),
+        )
+        return [
+            {"name": name, "title": title, "url": self.index_url(address, row.digest, name)}
+            for name, title, is_possible in actions
+            if is_possible
+        ]
+
+    def index_url(self, address: Address, digest: str, action: str) -> str:
+        return self.url("index", self.quoted(address), digest, action)
+
+
+def _columns(order: str) -> dict[str, dict[str, str]]:
+    columns = {}
+    for name in ORDERS:
+        first, other = (name, f"-{name}") if name in ("name", "type") else (f"-{name}", name)
+        sorted_ = {name: "ascending", f"-{name}": "descending"}.get(order, "")
+        columns[name] = {"url": f"?o={other if order == first else first}", "is": sorted_}
+    return columns

@@ -3,32 +3,41 @@
 >>> @admin.register(Note)
 ... class NoteAdmin(MongoAdminMixin, admin.ModelAdmin): ...
 
-The object's page shows its document as JSON, and what the collection's validator refuses is said
-beside the field, as any other mistake in the form is. Saving is one transaction where the server
-has transactions. On a project whose models are in SQL, it changes nothing.
+The object's page shows its document as JSON, without the fields that the ModelAdmin leaves out.
+What the collection's validator refuses is said beside the field, as any other mistake in the form
+is. Saving is one transaction where the server has transactions. On a project whose models are in
+SQL, it changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import DatabaseError, models
+from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.auth.models import AnonymousUser
+from django.db import DatabaseError, models, router
+from django.db import connections as databases
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from pymongo.errors import PyMongoError
 
-from djongo_services.admin.declarations import specs_by_name
-from djongo_services.admin.documents import connection_of, document_text, validator_of
-from djongo_services.admin.refusals import complaints, refusal_details
-from djongo_services.admin.refused_forms import Refusal, sentences, told
-from djongo_services.connections import Connection
+from djongo_services.admin.deadline import Deadline, Mongo
+from djongo_services.admin.refusals import Refusal, complaints, refusal_details, sentences, told
+from djongo_services.bson_decoding import LENIENT
+from djongo_services.conf import settings
+from djongo_services.connections import Connection, connections
 from djongo_services.exceptions import DjongoServicesError
+from djongo_services.formatting import extended_json
+from djongo_services.introspection.masking import masked_document
+from djongo_services.introspection.reading.listing import list_collections
 from djongo_services.middleware import non_atomic
+from djongo_services.schema.declared import specs_by_name
 from djongo_services.transaction import atomic
 
 if TYPE_CHECKING:
@@ -38,6 +47,7 @@ else:
 
 DOCUMENT = "mongo_document"
 _ATTRIBUTE = "_djongo_services_refusal"
+_REQUEST = "_djongo_services_request"
 
 
 class MongoAdminMixin(_ModelAdmin):
@@ -50,7 +60,10 @@ class MongoAdminMixin(_ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
-        return [*fields, DOCUMENT] if self._shows_document(obj) else fields
+        if not self._shows_document(obj):
+            return fields
+        vars(obj)[_REQUEST] = request  # for mongo_document, which gets nothing but the object
+        return [*fields, DOCUMENT]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = list(super().get_fieldsets(request, obj))
@@ -69,9 +82,10 @@ class MongoAdminMixin(_ModelAdmin):
     def mongo_document(self, obj: Any) -> str:
         connection = connection_of(type(obj))
         assert connection is not None  # else the field is not shown
-        text, trouble = document_text(connection, obj)
+        hidden = self._hidden_columns(vars(obj).get(_REQUEST), obj)
+        text, trouble = document_text(connection, obj, without=hidden)
         if text is None:
-            return trouble or str(_("There is no such document any more."))
+            return trouble or str(_("This document no longer exists."))
         return format_html('<pre class="mongo-document" tabindex="0">{}</pre>', text)
 
     @non_atomic
@@ -133,6 +147,19 @@ class MongoAdminMixin(_ModelAdmin):
         found = tuple(complaints(details, validator_of(connection, model), checks))
         return None, Refusal(model=model, complaints=found)
 
+    def _hidden_columns(self, request: HttpRequest | None, obj: Any) -> set[str]:
+        """Columns that the object's page could show, and that its ModelAdmin leaves out."""
+        if request is None:  # In a list; there, what may differ by request is not known.
+            request = HttpRequest()
+            request.user = AnonymousUser()
+        shown = flatten_fieldsets(self.get_fieldsets(request, obj))
+        possible = forms.fields_for_model(
+            self.model, formfield_callback=partial(self.formfield_for_dbfield, request=request)
+        )
+        left_out = {*possible, *(self.get_exclude(request, obj) or ())}.difference(shown)
+        columns = {field.name: field.column for field in self.model._meta.concrete_fields}
+        return {columns[name] for name in left_out if name in columns}
+
     def _shows_document(self, obj: Any) -> bool:
         return obj is not None and obj.pk is not None and connection_of(type(obj)) is not None
 
@@ -157,3 +184,62 @@ def _flat(fields: Sequence[Any]) -> list[Any]:
 
 def _without(fields: Sequence[Any]) -> list[Any]:
     return [one for one in fields if one != DOCUMENT]
+
+
+# The document behind an object of the ORM, and the rules of its collection.
+LONGEST = 200_000
+"""Characters of a document's JSON on a page."""
+
+Object = models.Model
+
+
+def connection_of(model: type[models.Model], *, writing: bool = False) -> Connection | None:
+    """The connection behind which the ORM keeps the model's documents; None where it keeps rows."""
+    alias = router.db_for_write(model) if writing else router.db_for_read(model)
+    if databases[alias].vendor != "mongodb":
+        return None
+    for name, configured in settings.connections.items():
+        if configured.database == alias:
+            return connections[name]
+    return None
+
+
+def document_text(
+    connection: Connection, obj: Object, *, without: Collection[str] = ()
+) -> tuple[str | None, str | None]:
+    """The document as it is in the database, as JSON, and what was in the way of reading it.
+
+    Passwords, keys, tokens and what looks like them are not shown. Both are None where there is no
+    such document. The columns ``without`` are left out.
+    """
+    key, value = _key(connection, obj)
+
+    def work(database: Mongo) -> Mapping[str, Any] | None:
+        collection = database.get_collection(obj._meta.db_table, codec_options=LENIENT)
+        return collection.find_one({key: {"$eq": value}})
+
+    asked = Deadline(connection).ask(work)
+    if asked.value is None:
+        return None, asked.trouble
+    shown = {name: value for name, value in asked.value.items() if name not in without}
+    text = extended_json(masked_document(shown, obj._meta.db_table), indent=2)
+    return (text if len(text) <= LONGEST else f"{text[:LONGEST]}\n…"), None
+
+
+def validator_of(connection: Connection, model: type[models.Model]) -> Mapping[str, Any]:
+    """The validator in force; empty where there is none or it is unknown."""
+    name = model._meta.db_table
+    asked = Deadline(connection).ask(lambda database: list_collections(database, [name]))
+    for one in asked.value or ():
+        if one.name == name:
+            validator: Mapping[str, Any] = one.options.get("validator") or {}
+            return validator
+    return {}
+
+
+def _key(connection: Connection, obj: Object) -> tuple[str, Any]:
+    pk = obj._meta.pk
+    assert pk is not None
+    assert connection.settings.database is not None
+    value = pk.get_db_prep_value(obj.pk, databases[connection.settings.database])
+    return str(pk.column), value

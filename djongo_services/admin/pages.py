@@ -2,6 +2,7 @@
 
 Sidebar, permissions, breadcrumbs, history, custom AdminSites and themes work as for any model. The
 pages run outside of the request's transaction: what they ask of a server is refused inside of one.
+Most are about a connection: which one, for how long, and the way to others.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
+from djongo_services.admin.address import shown_name
+from djongo_services.admin.deadline import LONG_SECONDS, Deadline
+from djongo_services.conf import settings
+from djongo_services.connections import Connection, connections
 from djongo_services.middleware import non_atomic
 
 if TYPE_CHECKING:
@@ -95,3 +101,56 @@ class PagesAdmin(_ModelAdmin):
 
 def no_such(what: str) -> Http404:
     return Http404(_("There is no %(what)s.") % {"what": what})
+
+
+def page_number(request: HttpRequest) -> int:
+    """Which page of a list ``?p=`` asks for, from 1; what is no number is the first."""
+    text = request.GET.get("p", "")
+    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+
+
+def page_links(pages: int, current: int, url: Callable[[int], str]) -> list[dict[str, Any]]:
+    """Links to the first and last page of a list and to those near the current one; none where
+    there is one page."""
+    if pages <= 1:
+        return []
+    return [
+        {"number": number, "url": url(number), "is_current": number == current}
+        for number in range(1, pages + 1)
+        if number in (1, pages) or abs(number - current) <= 3
+    ]
+
+
+class ConnectionPages(PagesAdmin):
+    def aliases(self) -> list[str]:
+        """None where the setting is wrong; ``manage.py check`` says how."""
+        try:
+            return list(settings.connections)
+        except ImproperlyConfigured:
+            return []
+
+    def connection(self, request: HttpRequest) -> Connection:
+        """The one that ``?connection=`` names, else the first; raises Http404."""
+        aliases = self.aliases()
+        alias = request.GET.get("connection", aliases[0] if aliases else "")
+        if alias not in aliases:
+            raise no_such(_("connection"))
+        return connections[alias]
+
+    def deadline(self, request: HttpRequest, connection: Connection) -> Deadline:
+        return Deadline(connection, LONG_SECONDS if "wait" in request.GET else None)
+
+    def database_url(self, page: str, alias: str, *arguments: str, **query: str) -> str:
+        """The path of a page about a connection's database."""
+        return f"{self.url(page, *arguments)}?{urlencode({'connection': alias, **query})}"
+
+    def switcher(self, current: Connection) -> list[dict[str, Any]]:
+        """The connections, for the tabs above a page that is about one of them."""
+        return [
+            {
+                "name": shown_name(alias),
+                "url": self.database_url("changelist", alias),
+                "is_current": alias == current.alias,
+            }
+            for alias in self.aliases()
+        ]

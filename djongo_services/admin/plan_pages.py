@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bson import ObjectId
@@ -14,30 +14,34 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from djongo_services.admin.address import Address, shown_name
-from djongo_services.admin.applying import attempt
+from djongo_services.admin.applying import Attempt, attempt
 from djongo_services.admin.collection_pages import CollectionPages, read_collection
-from djongo_services.admin.declarations import specs_by_name
-from djongo_services.admin.pages import no_such
-from djongo_services.admin.patience import Mongo, Patience, Question
+from djongo_services.admin.deadline import Deadline, Mongo, PageQuestion
+from djongo_services.admin.durations import estimated_text
+from djongo_services.admin.pages import no_such, page_links, page_number
+from djongo_services.admin.plan_cards import MOST_STEPS, Cards, ChangeCard, rest_text
 from djongo_services.admin.plans import (
-    COUNTING_SECONDS,
     Made,
-    cards,
     confirmed,
     is_grave,
     only,
     planned,
     signed,
-    step_card,
 )
 from djongo_services.connections import Connection, connections
-from djongo_services.introspection.rendering.numbers import count
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import count, printable
 from djongo_services.models import Collection
 from djongo_services.schema.applying import apply
-from djongo_services.schema.plan import Plan
+from djongo_services.schema.declared import specs_by_name
+from djongo_services.schema.estimating import UNKNOWN, Estimates, read_estimates
+from djongo_services.schema.migrating.waiting import refuse_waiting, waiting_migrations
+from djongo_services.schema.operations import Operation
+from djongo_services.schema.plan import Change, Plan
 from djongo_services.schema.rendering import summary
 from djongo_services.schema.spec import CollectionSpec
+
+AT_ONCE = 30
+"""Collections on one page of a plan."""
 
 
 class PlanPages(CollectionPages):
@@ -53,22 +57,22 @@ class PlanPages(CollectionPages):
         self.require(request, "view")
         address = self.address(object_id)
         connection = connections[address.alias]
-        patience = self.patience(request, connection)
-        asked = patience.ask(read_collection(address.collection))
-        made = self._made(patience, connection, address.collection)
+        deadline = self.deadline(request, connection)
+        asked = deadline.ask(read_collection(address.collection))
+        made = self._made(deadline, connection, address.collection)
         context = {
             "is_declared": self.spec(address) is not None,
             "runs_url": self.database_url("runs", connection.alias),
             "plan_trouble": made.trouble if asked.trouble is None else None,
-            **self._plan_context(request, connection, made.value, address.collection),
+            **self._plan_context(request, deadline, made.value, address.collection),
         }
         return self.tab(request, address, "plan", asked.value, asked.trouble, context)
 
     def whole_plan(self, request: HttpRequest) -> HttpResponse:
         self.require(request, "view")
         connection = self.connection(request)
-        patience = self.patience(request, connection)
-        made = self._made(patience, connection, None)
+        deadline = self.deadline(request, connection)
+        made = self._made(deadline, connection, None)
         context = {
             "title": _("Plan"),
             "connection_name": shown_name(connection.alias),
@@ -77,7 +81,7 @@ class PlanPages(CollectionPages):
             "is_declared": True,
             "trouble": made.trouble,
             "wait_url": self.database_url("whole_plan", connection.alias, wait="1"),
-            **self._plan_context(request, connection, made.value, None),
+            **self._plan_context(request, deadline, made.value, None),
         }
         return self.render(request, "whole_plan.html", context)
 
@@ -88,18 +92,19 @@ class PlanPages(CollectionPages):
         back = self._back(connection, name)
         if request.method == "POST":
             return self._apply_confirmed(request, connection, back)
-        made = self._made(self.patience(request, connection), connection, name)
+        deadline = self.deadline(request, connection)
+        made = self._made(deadline, connection, name)
         if made.value is None:
-            return self._plan_confirmation(request, connection, back, None, trouble=made.trouble)
+            return self._plan_confirmation(request, deadline, back, None, trouble=made.trouble)
         plan: Plan | None = made.value.plan
         if digest := request.GET.get("change"):
             plan = only(made.value.plan, digest)
         if plan is None or not plan.operations:
-            self.message_user(request, _("There is no such difference any more."), messages.INFO)
+            self.message_user(request, _("This difference no longer exists."), messages.INFO)
             return HttpResponseRedirect(back)
         if is_grave(plan.operations):
             self.require(request, "delete")
-        return self._plan_confirmation(request, connection, back, plan)
+        return self._plan_confirmation(request, deadline, back, plan)
 
     def _apply_confirmed(
         self, request: HttpRequest, connection: Connection, back: str
@@ -107,21 +112,24 @@ class PlanPages(CollectionPages):
         plan = confirmed(request.POST.get("plan", ""))
         if plan is None or plan.database != connection.database_name or not plan.operations:
             self.message_user(
-                request, _("That confirmation is too old; look at the plan again."), messages.ERROR
+                request, _("This confirmation has expired; review the plan again."), messages.ERROR
             )
             return HttpResponseRedirect(back)
         if is_grave(plan.operations):
             self.require(request, "delete")
             if request.POST.get("name", "").strip() != plan.database:
                 wrong = _("That is not the name of the database; nothing was done.")
-                return self._plan_confirmation(request, connection, back, plan, wrong=wrong)
+                deadline = self.deadline(request, connection)
+                return self._plan_confirmation(request, deadline, back, plan, wrong=wrong)
         return self._carry_out(request, connection, plan, back)
 
     def _carry_out(
         self, request: HttpRequest, connection: Connection, plan: Plan, back: str
     ) -> HttpResponse:
-        def work(database: Mongo, stop: threading.Event) -> ObjectId:
-            return apply(database, plan, stop=stop)
+        def work(database: Mongo, tried: Attempt) -> ObjectId:
+            specs = specs_by_name(connection)
+            refuse_waiting(connection, [specs[name] for name in plan.collections if name in specs])
+            return apply(database, plan, stop=tried.stop, progress=tried.told)
 
         tried = attempt(connection, work, plan=plan)
         if tried.trouble is not None:
@@ -129,8 +137,8 @@ class PlanPages(CollectionPages):
             return HttpResponseRedirect(back)
         self.log_steps(request, connection, plan)
         if tried.goes_on:
-            self.message_user(request, _("Begun; it goes on in the background."), messages.INFO)
-            return HttpResponseRedirect(self.database_url("runs", connection.alias))
+            self.message_user(request, _("Started; it continues in the background."), messages.INFO)
+            return HttpResponseRedirect(self.progress_page(connection.alias, tried.run))
         number = len(plan.operations)
         said = ngettext("%(count)s step was applied.", "%(count)s steps were applied.", number)
         self.message_user(request, said % {"count": count(number)}, messages.SUCCESS)
@@ -144,7 +152,9 @@ class PlanPages(CollectionPages):
             said = printable("; ".join(words))
             self.log_change(request, Collection(key=address.key), said[:2_000])
 
-    def _made(self, patience: Patience, connection: Connection, name: str | None) -> Question[Made]:
+    def _made(
+        self, deadline: Deadline, connection: Connection, name: str | None
+    ) -> PageQuestion[Made]:
         """The plan of one collection, or of all."""
 
         def work(database: Mongo) -> Made:
@@ -152,66 +162,109 @@ class PlanPages(CollectionPages):
             wanted: Sequence[CollectionSpec] = list(specs.values())
             if name is not None:
                 wanted = [specs[name]] if name in specs else []
-            # The counting is cut off before the page is, so that there is a plan without it.
-            seconds = max(min(COUNTING_SECONDS, patience.left() / 2), patience.left() - 5)
-            return planned(database, wanted, seconds=seconds)
+            # The counting of violators is cut off before the page is, so that there is a plan
+            # without it, whose validators begin gently.
+            seconds = max(deadline.left() / 2, deadline.left() - 5)
+            made = planned(database, wanted, seconds=seconds)
+            waiting = waiting_migrations(connection, wanted)
+            return replace(made, plan=replace(made.plan, waiting=waiting))
 
-        return patience.ask(work)
+        return deadline.ask(work)
 
     def _plan_context(
-        self, request: HttpRequest, connection: Connection, made: Made | None, name: str | None
+        self, request: HttpRequest, deadline: Deadline, made: Made | None, name: str | None
     ) -> dict[str, Any]:
         if made is None:
             return {}
-        plan = made.plan
+        plan, alias = made.plan, deadline.connection.alias
+        groups = list(plan.by_collection())
+        pages = -(-len(groups) // AT_ONCE)
+        page = min(page_number(request), max(pages, 1))
+        shown = groups[(page - 1) * AT_ONCE : page * AT_ONCE]
+        steps = [step for _, changes in shown for change in changes for step in change.operations]
+        estimates = self._estimates(deadline, steps)
         query = {} if name is None else {"collection": name}
-        may = self.allows(request, "change")
+        may = self.allows(request, "change") and not plan.waiting
         may_destroy = may and self.allows(request, "delete")
+        cards = Cards(estimates=estimates, checks=self.checks_of(alias))
+        apply_url = self.database_url("apply", alias, **query)
+
+        def url(card: ChangeCard) -> str | None:
+            if not card.steps or not (may_destroy if card.is_grave else may):
+                return None
+            return self.database_url("apply", alias, **query, change=card.digest)
+
         return {
             "plan": True,
             "is_counted": made.is_counted,
             "in_sync": plan.in_sync,
             "summary": summary(plan),
-            "changes": [
-                {
-                    "card": card,
-                    "url": self.database_url("apply", connection.alias, **query, change=card.digest)
-                    if card.steps and (may_destroy if card.is_grave else may)
-                    else None,
-                }
-                for card in cards(plan.changes)
+            "estimated": estimated_text(estimates.of(steps)) if pages == 1 else "",
+            "groups": [
+                self._group(alias, collection, changes, cards, url) for collection, changes in shown
             ],
+            "pages": page_links(
+                pages, page, lambda number: self.database_url("whole_plan", alias, p=str(number))
+            ),
+            "waiting": [printable(name) for name in plan.waiting],
             "notes": [printable(f"{note.collection}: {note.words}") for note in plan.notes],
             "problems": [printable(f"{one.subject}: {one.reason}") for one in plan.problems],
-            "apply_url": self.database_url("apply", connection.alias, **query)
+            "apply_url": apply_url
             if len(plan.changes) > 1
             and plan.operations
             and (may_destroy if is_grave(plan.operations) else may)
             else None,
         }
 
+    def _group(
+        self,
+        alias: str,
+        collection: str,
+        changes: Sequence[Change],
+        cards: Cards,
+        url: Callable[[ChangeCard], str | None],
+    ) -> dict[str, Any]:
+        address = Address(alias=alias, collection=collection)
+        return {
+            "collection": address.shown,
+            "url": self.collection_url(address, "plan"),
+            "changes": [{"card": card, "url": url(card)} for card in cards.changes(changes)],
+        }
+
+    def _estimates(self, deadline: Deadline, steps: Sequence[Operation]) -> Estimates:
+        """What a page can say without is no reason for it to fail."""
+        return deadline.ask(lambda database: read_estimates(database, steps)).value or UNKNOWN
+
     def _plan_confirmation(
         self,
         request: HttpRequest,
-        connection: Connection,
+        deadline: Deadline,
         back: str,
         plan: Plan | None,
         *,
         trouble: str | None = None,
         wrong: str | None = None,
     ) -> HttpResponse:
+        alias = deadline.connection.alias
         context: dict[str, Any] = {
             "title": _("Apply the plan"),
-            "connection_name": shown_name(connection.alias),
-            "dashboard_url": self.dashboard_url(connection.alias),
+            "connection_name": shown_name(alias),
+            "dashboard_url": self.dashboard_url(alias),
             "back": back,
             "trouble": trouble,
             "wrong": wrong,
         }
         if plan is not None:
             grave = is_grave(plan.operations)
+            steps = plan.operations[:MOST_STEPS]
+            estimates = self._estimates(deadline, steps)
+            cards = Cards(estimates=estimates, checks=self.checks_of(alias))
+            is_whole = len(steps) == len(plan.operations)
             context |= {
-                "steps": [step_card(step) for step in plan.operations],
+                "number": len(plan.operations),
+                "steps": cards.steps(steps, plan.changes),
+                "rest": rest_text(len(plan.operations) - MOST_STEPS),
+                "estimated": estimated_text(estimates.of(steps)) if is_whole else "",
                 "is_grave": grave,
                 "typed": plan.database if grave else None,
                 "signed": signed(plan),

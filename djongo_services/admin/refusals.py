@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import models
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 
+from djongo_services.formatting import printable, shortened
 from djongo_services.schema.violators import explain
-
-REFUSED = 121
-"""DocumentValidationFailure."""
+from djongo_services.server_errors import DOCUMENT_REFUSED
 
 Checks = Mapping[str, Mapping[str, Any]]
 
@@ -41,7 +43,7 @@ def refusal_details(error: BaseException) -> Mapping[str, Any] | None:
             found = {"code": cause.code, **(cause.details or {})}
         case _:
             return None
-    if found.get("code") != REFUSED:
+    if found.get("code") != DOCUMENT_REFUSED:
         return None
     details: Mapping[str, Any] = (found.get("errInfo") or {}).get("details") or {}
     return details
@@ -83,7 +85,7 @@ def _rule(rule: Mapping[str, Any]) -> Iterator[Complaint]:
                     yield Complaint(text=text.removeprefix(f"{name}: "), column=name)
         case "required" if "missingProperties" in rule:
             for name in rule["missingProperties"]:
-                yield Complaint(text="is missing", column=name)
+                yield Complaint(text=_("is missing"), column=name)
         case _:
             for text in explain({"schemaRulesNotSatisfied": [rule]}):
                 yield Complaint(text=text)
@@ -93,3 +95,69 @@ def _name(index: Any, parts: Any, checks: Checks) -> str | None:
     if not isinstance(index, int) or index >= len(parts):
         return None
     return next((name for name, check in checks.items() if check == parts[index]), None)
+
+
+# A form shown again because the collection's validator refused what it would have saved.
+_LONGEST = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Nothing was saved."""
+
+    model: type[models.Model]
+    """The model of the object whose document was refused: the form's own, or an inline's."""
+    complaints: tuple[Complaint, ...]
+    """None where the server does not say why."""
+
+
+def told(form: Any, refusal: Refusal, model: type[models.Model]) -> Any:
+    """``form``, the form class of ``model``, with the complaints beside its fields."""
+
+    class RefusedForm(form):  # type: ignore[misc]  # a class is given at run time
+        def full_clean(self) -> None:
+            super().full_clean()
+            if not hasattr(self, "cleaned_data"):
+                return
+            rest = []
+            for one in refusal.complaints:
+                name = _field(refusal, one) if refusal.model is model else None
+                if name in self.fields:
+                    self.add_error(name, capfirst(_shown(one)))
+                else:
+                    rest.append(one)
+            if rest or not refusal.complaints:
+                for text in sentences(refusal.model, tuple(rest), model):
+                    self.add_error(None, text)
+
+    return RefusedForm
+
+
+def sentences(
+    of: type[models.Model], complaints: tuple[Complaint, ...], model: type[models.Model]
+) -> list[str]:
+    """The complaints where there are no fields to put them beside, on a page about ``model``."""
+    what = "" if of is model else f"{capfirst(of._meta.verbose_name)}: "
+    if complaints:
+        return [what + _message(of, one) for one in complaints]
+    return [what + _("The collection's validator rejects the document without giving a reason.")]
+
+
+def _field(refusal: Refusal, one: Complaint) -> str | None:
+    """From the name in documents to that in forms."""
+    for field in refusal.model._meta.concrete_fields:
+        if field.column == one.column:
+            return str(field.name)
+    return None
+
+
+def _message(model: type[models.Model], one: Complaint) -> str:
+    """The constraint's own words where it has some."""
+    for constraint in model._meta.constraints:
+        if one.check is not None and constraint.name == one.check:
+            return str(constraint.get_violation_error_message())
+    return _shown(one) if one.column is None else f"{printable(one.column)}: {_shown(one)}"
+
+
+def _shown(one: Complaint) -> str:
+    return shortened(printable(one.text), _LONGEST)

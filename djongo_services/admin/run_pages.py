@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
 from bson.errors import InvalidId
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from djongo_services.admin.address import Address, shown_name
-from djongo_services.admin.applying import attempt
+from djongo_services.admin.applying import Attempt, attempt
 from djongo_services.admin.collection_pages import CollectionPages
-from djongo_services.admin.pages import no_such
-from djongo_services.admin.patience import Mongo
-from djongo_services.admin.plans import is_grave, step_card
-from djongo_services.admin.profiles.keeping import moment
+from djongo_services.admin.deadline import Mongo
+from djongo_services.admin.durations import estimated_text
+from djongo_services.admin.pages import no_such, page_links, page_number
+from djongo_services.admin.plan_cards import MOST_STEPS, Cards, rest_text, summary_text
+from djongo_services.admin.plans import is_grave
+from djongo_services.admin.run_states import (
+    RunPart,
+    ask_to_stop,
+    has_inverse,
+    latest_runs,
+    progress_context,
+    read_run,
+    run_context,
+    step_contexts,
+    step_state,
+)
 from djongo_services.connections import Connection
-from djongo_services.introspection.catalog import IndexBuild
-from djongo_services.introspection.reading.builds import read_builds
-from djongo_services.introspection.rendering.numbers import count, percent
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.lease import COLLECTION as LEASES
+from djongo_services.formatting import printable
 from djongo_services.models import Collection
-from djongo_services.schema.applying import History, Run, Step, inverses, roll_back
-from djongo_services.schema.operations import BuildIndexes, Operation
+from djongo_services.schema.applying import apply
+from djongo_services.schema.estimating import UNKNOWN, read_estimates
+from djongo_services.schema.undoing import LaterRuns, Rollback, UnknownRun, plan_rollback
 
 MOST_RUNS = 50
-MOST_STEPS = 500
-"""Of a run, on its page."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """A run, as far as a page tells of it."""
-
-    run: Run
-    steps: tuple[Step, ...]
-    """All of them."""
-    is_alive: bool
-    """Whether somebody holds the lease, so that a run that says it is running does."""
-    builds: dict[tuple[str, str], IndexBuild]
 
 
 class RunPages(CollectionPages):
@@ -52,6 +46,8 @@ class RunPages(CollectionPages):
         return [
             self.page_url("runs/", self.runs, "runs"),
             self.page_url("runs/<str:run>/", self.run, "run"),
+            self.page_url("runs/<str:run>/progress/", self.run_progress, "run_progress"),
+            self.page_url("runs/<str:run>/stop/", require_POST(self.stop_run), "run_stop"),
             self.page_url("runs/<str:run>/rollback/", self.rollback, "rollback"),
             *super().page_urls(),
         ]
@@ -59,18 +55,18 @@ class RunPages(CollectionPages):
     def runs(self, request: HttpRequest) -> HttpResponse:
         self.require(request, "view")
         connection = self.connection(request)
-        patience = self.patience(request, connection)
-        asked = patience.ask(lambda database: History(database).runs(MOST_RUNS))
-        alive = patience.ask(_is_alive)
+        asked = self.deadline(request, connection).ask(
+            lambda database: latest_runs(database, MOST_RUNS)
+        )
         rows: list[dict[str, Any]] = [
             {
-                "run": _run_context(run, is_alive=bool(alive.value)),
-                "url": self.database_url("run", connection.alias, str(run.id)),
+                "run": run_context(found.run, is_alive=found.is_alive),
+                "url": self.database_url("run", connection.alias, str(found.run.id)),
             }
-            for run in asked.value or ()
+            for found in asked.value or ()
         ]
         context: dict[str, Any] = {
-            **self._frame(connection, _("Runs")),
+            **self._frame(connection, _("Run history")),
             "trouble": asked.trouble,
             "rows": rows,
             "is_running": any(row["run"]["is_running"] for row in rows),
@@ -80,56 +76,119 @@ class RunPages(CollectionPages):
     def run(self, request: HttpRequest, run: str) -> HttpResponse:
         self.require(request, "view")
         connection = self.connection(request)
-        key = _key(run)
-        asked = self.patience(request, connection).ask(lambda database: _told(database, key))
-        told = asked.value
+        alias, key, page = connection.alias, _key(run), page_number(request)
+        may = self.allows(request, "change")
+
+        def work(database: Mongo) -> tuple[RunPart, bool] | None:
+            part = read_run(database, key, page=page)
+            if part is None:
+                return None
+            return part, may and not part.is_running and has_inverse(database, part)
+
+        asked = self.deadline(request, connection).ask(work)
         context: dict[str, Any] = {
             **self._frame(connection, _("Run %(id)s") % {"id": key}),
-            "runs_url": self.database_url("runs", connection.alias),
+            "runs_url": self.database_url("runs", alias),
             "trouble": asked.trouble,
         }
-        if told is not None:
-            undo, _final = inverses(told.steps)
-            running = told.is_alive and told.run.status == "running"
+        if asked.value is not None:
+            part, can_be_undone = asked.value
+            pages = -(-part.run.steps // MOST_STEPS)
             context |= {
-                "run": _run_context(told.run, is_alive=told.is_alive),
-                "steps": [_step_context(step, told) for step in told.steps[:MOST_STEPS]],
-                "rest": count(len(told.steps) - MOST_STEPS)
-                if len(told.steps) > MOST_STEPS
-                else None,
-                "is_running": running,
-                "rollback_url": self.database_url("rollback", connection.alias, run)
-                if undo and not running and self._may_undo(request, undo)
+                "title": summary_text(part.run.summary),
+                "run": run_context(part.run, is_alive=part.is_alive),
+                "steps": step_contexts(part.steps, Cards(checks=self.checks_of(alias))),
+                "pages": page_links(
+                    pages, page, lambda number: self.database_url("run", alias, run, p=str(number))
+                ),
+                "is_running": part.is_running,
+                "progress": progress_context(part),
+                "progress_url": self.database_url("run_progress", alias, run, p=str(page)),
+                "stop_url": self.database_url("run_stop", alias, run) if may else None,
+                "rollback_url": self.database_url("rollback", alias, run)
+                if can_be_undone
                 else None,
             }
         elif asked.trouble is None:
             raise no_such(_("run"))
         return self.render(request, "run.html", context)
 
+    def run_progress(self, request: HttpRequest, run: str) -> HttpResponse:
+        """For the page's script: where the run is, and the steps on the page."""
+        self.require(request, "view")
+        key, page = _key(run), page_number(request)
+        asked = self.deadline(request, self.connection(request)).ask(
+            lambda database: read_run(database, key, page=page)
+        )
+        if asked.trouble is not None:
+            return JsonResponse({"trouble": asked.trouble}, status=503)
+        part = asked.value
+        if part is None:
+            raise no_such(_("run"))
+        steps = [{"number": step.number, **step_state(step)} for step in part.steps]
+        return JsonResponse({"run": {**progress_context(part), "steps": steps}})
+
+    def stop_run(self, request: HttpRequest, run: str) -> HttpResponse:
+        """In whatever process it is: it looks into the history."""
+        self.require(request, "view", "change")
+        connection = self.connection(request)
+        key, by = _key(run), request.user.get_username()
+        asked = self.deadline(request, connection).ask(
+            lambda database: ask_to_stop(database, key, by=by)
+        )
+        if asked.trouble is not None:
+            self.message_user(request, asked.trouble, messages.ERROR)
+        elif asked.value is None:
+            raise no_such(_("run"))
+        elif not asked.value:
+            self.message_user(request, _("The run has already ended."), messages.INFO)
+        else:
+            for name in asked.value:
+                address = Address(alias=connection.alias, collection=name)
+                said = _("Stopped run %(run)s.") % {"run": key}
+                self.log_change(request, Collection(key=address.key), said)
+            self.message_user(
+                request,
+                _("The run will stop soon: the step under way ends or is undone."),
+            )
+        return HttpResponseRedirect(self.database_url("run", connection.alias, run))
+
     def rollback(self, request: HttpRequest, run: str) -> HttpResponse:
         self.require(request, "view", "change")
         connection = self.connection(request)
         key = _key(run)
-        asked = self.patience(request, connection).ask(lambda database: _told(database, key))
-        told = asked.value
-        if told is None and asked.trouble is None:
+        with_later = "with_later" in request.GET
+        deadline = self.deadline(request, connection)
+        asked = deadline.ask(lambda database: _undoing(database, key, with_later=with_later))
+        found = asked.value
+        if found is None and asked.trouble is None:
             raise no_such(_("run"))
-        undo, final = inverses(told.steps) if told else ([], [])
+        rollback, later = found or (None, None)
+        undo = rollback.plan.operations if rollback else ()
         if is_grave(undo):
             self.require(request, "delete")
         wrong = None
-        if told is not None and request.method == "POST":
+        if rollback is not None and request.method == "POST":
             if not undo:
                 raise no_such(_("step that can be undone"))
             if not is_grave(undo) or request.POST.get("name", "").strip() == str(key):
-                return self._roll_back(request, connection, key, undo)
-            wrong = _("That is not the run; nothing was done.")
+                return self._roll_back(request, connection, key, rollback)
+            wrong = _("That is not the id of the run; nothing was done.")
+        estimates = deadline.ask(lambda database: read_estimates(database, undo)).value or UNKNOWN
+        cards = Cards(estimates=estimates, checks=self.checks_of(connection.alias))
         context = {
             **self._frame(connection, _("Roll back a run")),
             "back": self.database_url("run", connection.alias, run),
-            "trouble": asked.trouble,
-            "steps": [step_card(step) for step in undo],
-            "final": [step_card(step) for step in final],
+            "trouble": asked.trouble or (printable(str(later)) if later else None),
+            "later_url": self.database_url("rollback", connection.alias, run, with_later="1")
+            if later
+            else None,
+            "also": [str(other) for other in rollback.runs[:-1]] if rollback else [],
+            "number": len(undo),
+            "steps": cards.steps(undo[:MOST_STEPS], rollback.plan.changes if rollback else ()),
+            "rest": rest_text(len(undo) - MOST_STEPS),
+            "estimated": estimated_text(estimates.of(undo)),
+            "final": cards.steps(rollback.final[:MOST_STEPS]) if rollback else [],
             "is_grave": is_grave(undo),
             "typed": str(key) if is_grave(undo) else None,
             "wrong": wrong,
@@ -137,29 +196,34 @@ class RunPages(CollectionPages):
         return self.render(request, "rollback.html", context)
 
     def _roll_back(
-        self, request: HttpRequest, connection: Connection, key: ObjectId, undo: list[Operation]
+        self, request: HttpRequest, connection: Connection, key: ObjectId, rollback: Rollback
     ) -> HttpResponse:
-        def work(database: Mongo, stop: threading.Event) -> ObjectId:
-            return roll_back(database, key, stop=stop)
+        def work(database: Mongo, tried: Attempt) -> ObjectId:
+            return apply(
+                database,
+                rollback.plan,
+                stop=tried.stop,
+                progress=tried.told,
+                rolls_back=rollback.runs,
+            )
 
         tried = attempt(connection, work)
         if tried.trouble is not None:
             self.message_user(request, tried.trouble, messages.ERROR)
             return HttpResponseRedirect(self.database_url("run", connection.alias, str(key)))
+        undo = rollback.plan.operations
         for name in dict.fromkeys(step.collection for step in undo):
             words = [step.words() for step in undo if step.collection == name]
             address = Address(alias=connection.alias, collection=name)
-            said = printable(f"rolled back run {key}: {'; '.join(words)}")
+            said = printable(
+                _("Rolled back run %(run)s: %(steps)s.") % {"run": key, "steps": "; ".join(words)}
+            )
             self.log_change(request, Collection(key=address.key), said[:2_000])
         if tried.goes_on:
-            self.message_user(request, _("Begun; it goes on in the background."), messages.INFO)
-        else:
-            self.message_user(request, _("The run was rolled back."), messages.SUCCESS)
+            self.message_user(request, _("Started; it continues in the background."), messages.INFO)
+            return HttpResponseRedirect(self.progress_page(connection.alias, tried.run))
+        self.message_user(request, _("The run was rolled back."), messages.SUCCESS)
         return HttpResponseRedirect(self.database_url("runs", connection.alias))
-
-    def _may_undo(self, request: HttpRequest, undo: list[Operation]) -> bool:
-        may = self.allows(request, "change")
-        return may and (self.allows(request, "delete") or not is_grave(undo))
 
     def _frame(self, connection: Connection, title: str) -> dict[str, Any]:
         return {
@@ -176,79 +240,13 @@ def _key(text: str) -> ObjectId:
         raise no_such(_("run")) from None
 
 
-def _told(database: Mongo, key: ObjectId) -> Told | None:
-    history = History(database)
-    run = history.run(key)
-    if run is None:
+def _undoing(
+    database: Mongo, key: ObjectId, *, with_later: bool
+) -> tuple[Rollback | None, LaterRuns | None] | None:
+    """What undoes the run, or why it cannot be undone alone; None where there is no such run."""
+    try:
+        return plan_rollback(database, key, with_later=with_later), None
+    except LaterRuns as error:
+        return None, error
+    except UnknownRun:
         return None
-    steps = tuple(history.steps(key))
-    building = [
-        step.operation.collection
-        for step in steps
-        if step.status == "running" and isinstance(step.operation, BuildIndexes)
-    ]
-    builds = read_builds(database, building) if building else {}
-    return Told(
-        run=run,
-        steps=steps,
-        is_alive=_is_alive(database),
-        builds=builds if isinstance(builds, dict) else {},
-    )
-
-
-def _is_alive(database: Mongo) -> bool:
-    found = {"_id": "schema", "$expr": {"$gt": ["$expires", "$$NOW"]}}
-    return database[LEASES].count_documents(found, limit=1) > 0
-
-
-def _run_context(run: Run, *, is_alive: bool) -> dict[str, Any]:
-    is_running = run.status == "running" and is_alive
-    texts = {
-        "running": _("running") if is_alive else _("its process has ended"),
-        "done": _("done"),
-        "failed": _("failed"),
-        "interrupted": _("interrupted"),
-    }
-    return {
-        "id": str(run.id),
-        "started": moment(run.started),
-        "finished": moment(run.finished) if run.finished else "",
-        "status": texts[run.status],
-        "state": "same" if run.status == "done" else "free" if is_running else "differs",
-        "is_running": is_running,
-        "steps": _("%(done)s of %(all)s") % {"done": count(run.done), "all": count(run.steps)},
-        "done": run.done,
-        "all": run.steps,
-        "by": printable(run.by),
-        "rolls_back": str(run.rolls_back) if run.rolls_back else None,
-        "error": printable(run.error or "")[:2_000],
-    }
-
-
-def _step_context(step: Step, told: Told) -> dict[str, Any]:
-    texts = {
-        "pending": _("not begun"),
-        "running": _("running"),
-        "done": _("done"),
-        "failed": _("failed"),
-    }
-    states = {"done": "same", "failed": "differs"}
-    return {
-        "card": step_card(step.operation),
-        "status": texts[step.status],
-        "state": states.get(step.status, "free"),
-        "error": printable(step.error or "")[:2_000],
-        "build": _build(step, told),
-    }
-
-
-def _build(step: Step, told: Told) -> dict[str, Any] | None:
-    """How far the indexes of a running step are; they share one scan."""
-    if not isinstance(step.operation, BuildIndexes) or step.status != "running":
-        return None
-    for index in step.operation.indexes:
-        build = told.builds.get((step.operation.collection, index.name))
-        if build is not None and build.total:
-            done = min(build.done or 0, build.total)
-            return {"done": done, "total": build.total, "share": percent(done / build.total)}
-    return None

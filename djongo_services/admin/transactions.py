@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from bson.binary import Binary
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
+from pymongo.errors import OperationFailure
 
 from djongo_services.admin.address import shown_name
-from djongo_services.admin.connection_pages import ConnectionPages
-from djongo_services.admin.open_transactions import OpenTransactions, open_transactions
+from djongo_services.admin.deadline import Mongo
+from djongo_services.admin.pages import ConnectionPages
 from djongo_services.admin.profiles.keeping import moment
+from djongo_services.admin.transaction_charts import count_texts, duration, hour, view_rows
+from djongo_services.admin.transaction_counters import counters
+from djongo_services.admin.transaction_history import EVERY_SECONDS
+from djongo_services.admin.transaction_minutes import Count, Minutes
 from djongo_services.conf import settings
 from djongo_services.connections import Connection
-from djongo_services.introspection.rendering.numbers import count
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import printable
 from djongo_services.middleware import MongoTransactionMiddleware
-from djongo_services.transaction.counting import OTHERS, OUTSIDE, Count, counters
+from djongo_services.server_errors import UNAUTHORIZED
 from djongo_services.transaction.requests.settings import AliasSettings, middleware_settings
 
-MOST_VIEWS = 50
 OLD_SECONDS = 10.0
 """From this age on, an open transaction is pointed out."""
 
@@ -36,40 +41,30 @@ class TransactionAdmin(ConnectionPages):
         if not self.aliases():
             return self.render(request, "transactions.html", {"title": _("Transactions")})
         connection = self.connection(request)
-        asked = self.patience(request, connection).ask(open_transactions)
+        deadline = self.deadline(request, connection)
+        asked = deadline.ask(open_transactions)
+        kept = deadline.ask(lambda database: Minutes(database, connection.alias).read())
         views = counters.by_view(connection.alias)
-        total = sum(views.values(), Count())
+        total = Count()
+        for one in views.values():
+            total.add(one)
         context = {
             "title": _("Transactions"),
             "connections": self.switcher(connection),
             "connection_name": shown_name(connection.alias),
             "trouble": asked.trouble,
+            # One sentence is enough where the whole server does not answer.
+            "hour_trouble": kept.trouble if kept.trouble != asked.trouble else None,
+            "is_kept": settings.admin.transaction_history,
+            "every": f"{EVERY_SECONDS:g}",
+            **(hour(kept.value) if kept.value else {}),
             "since": moment(counters.since),
-            "total": _count(_("all"), total),
-            "views": _views(views),
+            "total": count_texts(total),
+            "process_views": view_rows(views),
             **(_open(asked.value) if asked.value else {}),
             **_in_force(connection),
         }
         return self.render(request, "transactions.html", context)
-
-
-def _views(views: Any) -> list[dict[str, Any]]:
-    """The slowest first."""
-    slowest = sorted(views.items(), key=lambda item: item[1].slowest, reverse=True)
-    names = {OUTSIDE: _("outside of requests"), OTHERS: _("all other views")}
-    return [_count(names.get(name, name), one) for name, one in slowest[:MOST_VIEWS]]
-
-
-def _count(name: str, one: Count) -> dict[str, str]:
-    return {
-        "name": printable(name),
-        "committed": count(one.committed),
-        "rolled_back": count(one.rolled_back),
-        "unknown": count(one.unknown) if one.unknown else "",
-        "retried": count(one.retried),
-        "average": _duration(one.average) if one.finished else "",
-        "slowest": _duration(one.slowest) if one.finished else "",
-    }
 
 
 def _open(found: OpenTransactions) -> dict[str, Any]:
@@ -79,9 +74,9 @@ def _open(found: OpenTransactions) -> dict[str, Any]:
         "lifetime": found.lifetime,
         "open": [
             {
-                "age": _duration(one.age),
+                "age": duration(one.age),
                 "is_old": one.age >= OLD_SECONDS,
-                "active": _duration(one.active),
+                "active": duration(one.active),
                 "one": one,
             }
             for one in found.found
@@ -133,7 +128,107 @@ def _value(value: Any) -> str:
     return printable(str(value))
 
 
-def _duration(seconds: float) -> str:
-    if seconds >= 60:
-        return f"{seconds / 60:,.1f} min"
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
+# The transactions that are open on a server at this moment.
+#
+# Source: MongoDB manual, "$currentOp (aggregation)". What a transaction has sent is not read: it
+# holds values.
+MOST = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenTransaction:
+    age: float
+    """Seconds since it began."""
+    active: float
+    """Seconds of these during which its operations ran."""
+    is_idle: bool
+    """Whether no operation of it runs now."""
+    session: str
+    """The beginning of its logical session's id."""
+    client: str
+    application: str
+    namespace: str
+    """The namespace of the operation that runs; empty while it is idle."""
+    users: str
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenTransactions:
+    found: tuple[OpenTransaction, ...]
+    """The oldest first, at most :data:`MOST`."""
+    is_own_only: bool
+    """Whether the user's privileges show no others' than their own."""
+    lifetime: int | None
+    """Seconds after which the server ends a transaction; None where it does not say."""
+
+
+def open_transactions(database: Mongo) -> OpenTransactions:
+    """Raises PyMongo's errors."""
+    own_only = False
+    try:
+        found = _current(database, everybody=True)
+    except OperationFailure as error:
+        if error.code != UNAUTHORIZED:
+            raise
+        own_only = True
+        found = _current(database, everybody=False)
+    return OpenTransactions(
+        found=tuple(_transaction(one) for one in found),
+        is_own_only=own_only,
+        lifetime=_lifetime(database),
+    )
+
+
+def _current(database: Mongo, *, everybody: bool) -> list[Mapping[str, Any]]:
+    wanted = dict.fromkeys(
+        (
+            "type",
+            "host",
+            "ns",
+            "client",
+            "client_s",
+            "appName",
+            "lsid.id",
+            "effectiveUsers",
+            "transaction.timeOpenMicros",
+            "transaction.timeActiveMicros",
+        ),
+        1,
+    )
+    pipeline: list[dict[str, Any]] = [
+        {"$currentOp": {"allUsers": everybody, "idleSessions": True}},
+        {"$match": {"transaction.timeOpenMicros": {"$exists": True}}},
+        {"$project": wanted},
+        {"$sort": {"transaction.timeOpenMicros": -1}},
+        {"$limit": MOST},
+    ]
+    return list(database.client.admin.aggregate(pipeline))
+
+
+def _lifetime(database: Mongo) -> int | None:
+    name = "transactionLifetimeLimitSeconds"
+    try:
+        answer = database.client.admin.command({"getParameter": 1, name: 1})
+    except OperationFailure:
+        return None
+    return int(answer[name]) if name in answer else None
+
+
+def _transaction(found: Mapping[str, Any]) -> OpenTransaction:
+    times = found["transaction"]
+    session = (found.get("lsid") or {}).get("id")
+    if isinstance(session, Binary):
+        session = session.as_uuid()
+    users = [f"{one.get('user')}@{one.get('db')}" for one in found.get("effectiveUsers") or ()]
+    return OpenTransaction(
+        age=int(times["timeOpenMicros"]) / 1e6,
+        active=int(times.get("timeActiveMicros", 0)) / 1e6,
+        is_idle=found.get("type") == "idleSession",
+        session=printable(str(session))[:8] if session is not None else _("unknown"),
+        client=printable(str(found.get("client") or found.get("client_s") or ""))[:100],
+        application=printable(str(found.get("appName") or ""))[:100],
+        namespace=printable(str(found.get("ns") or ""))[:200],
+        users=printable(", ".join(users))[:200],
+        host=printable(str(found.get("host") or ""))[:100],
+    )

@@ -7,6 +7,7 @@ with the process id of the program that uses it, ``<folder>/version`` with its s
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,12 +16,20 @@ from djongo_services.exceptions import EmbeddedServerError
 
 MINIMUM_FREE = 128 * 1024 * 1024
 """Bytes that a new member needs; measured: 101 MB, nearly all of it the journal's first file."""
+MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder there
+"""Where Linux keeps files in memory."""
+MEMORY_FREE = 4 * 1024 * 1024 * 1024
+"""Bytes that must be free there, so that data does not take what programs need."""
 
 
-def make_temporary_folder() -> Path:
-    """A private folder for the links, logs and, when nothing is kept, the data."""
+def make_temporary_folder(*, in_memory: bool = False) -> Path:
+    """A private folder for the links, logs and, when nothing is kept, the data.
+
+    ``in_memory`` is a wish: where memory has no such room the folder is on the disk.
+    """
+    parent = MEMORY if in_memory and _has_room(MEMORY) else None
     try:
-        return Path(tempfile.mkdtemp(prefix="djongo-services-mongod-"))
+        return Path(tempfile.mkdtemp(prefix="djongo-services-mongod-", dir=parent))
     except OSError as error:
         raise EmbeddedServerError(_sentence(Path(tempfile.gettempdir()), error)) from error
 
@@ -44,6 +53,13 @@ def prepare_folder(folder: Path, members: int, version: str) -> list[Path]:
     except OSError as error:
         raise EmbeddedServerError(_sentence(folder, error)) from error
     return places
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free >= MEMORY_FREE and os.access(folder, os.W_OK)
+    except OSError:
+        return False
 
 
 def _refuse_other_size(folder: Path, present: int, members: int) -> None:

@@ -71,7 +71,7 @@ class Member:
 
     @property
     def exit_status(self) -> int | None:
-        """Of the process that has ended, negative after a signal; None while it exists."""
+        """The status of the ended process, negative after a signal; None while it exists."""
         return self._keeper.wait(self.number)
 
     def last_words(self) -> list[str]:

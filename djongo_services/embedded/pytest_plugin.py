@@ -13,6 +13,11 @@ All live for the session and are shared by its tests: use a database of your own
 ``mongodb_server`` is started before pytest-django reads the settings, and the environment
 variable NAME holds its URI; a variable that is set already is respected and nothing is started.
 
+With ``mongodb_in_memory = true`` in the ini file the servers keep their data in memory, where
+there is room: commands that make or drop collections wait for no disk.
+
+Each worker of pytest-xdist has servers of its own: fail points and counters belong to a server.
+
 When a server of one member has ended, the session ends before its next test, with the server's last
 words: each further test would only wait for it.
 """
@@ -38,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="version of the embedded MongoDB server, such as 6.0 (default: the first found)",
     )
     parser.addini("mongodb_version", "the default of --mongodb-version", default="")
+    parser.addini("mongodb_in_memory", "keep the data in memory", type="bool", default=False)
     parser.addini(
         "mongodb_uri_variable",
         "environment variable that gets the URI of mongodb_server before Django is set up",
@@ -49,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """A wrapper, because these run before pytest-django's own hook loads the settings."""
     variable = early_config.getini("mongodb_uri_variable")
-    if variable and not os.environ.get(variable):
+    if variable and not os.environ.get(variable) and not _only_distributes(early_config):
         from djongo_services.exceptions import EmbeddedServerError
 
         try:
@@ -89,8 +95,9 @@ def replica_set(pytestconfig: pytest.Config) -> MongoServer:
 class _Servers:
     """The servers of one test session, started when first asked for."""
 
-    def __init__(self, version: str | None) -> None:
+    def __init__(self, version: str | None, *, in_memory: bool) -> None:
         self._version = version
+        self._in_memory = in_memory
         self._running: dict[str, MongoServer] = {}
 
     def main(self) -> MongoServer:
@@ -127,7 +134,9 @@ class _Servers:
         from djongo_services.embedded.server import MongoServer
 
         if key not in self._running:
-            server = MongoServer(members, version=version, test_commands=True)
+            server = MongoServer(
+                members, version=version, test_commands=True, in_memory=self._in_memory
+            )
             self._running[key] = server.start()
         return self._running[key]
 
@@ -138,9 +147,18 @@ _SERVERS = pytest.StashKey[_Servers]()
 def _servers(config: pytest.Config) -> _Servers:
     if _SERVERS not in config.stash:
         version = config.known_args_namespace.mongodb_version or config.getini("mongodb_version")
-        config.stash[_SERVERS] = servers = _Servers(version or None)
+        in_memory = config.getini("mongodb_in_memory")
+        config.stash[_SERVERS] = servers = _Servers(version or None, in_memory=in_memory)
         config.add_cleanup(servers.stop)
     return config.stash[_SERVERS]
+
+
+def _only_distributes(config: pytest.Config) -> bool:
+    """Whether this process runs no tests itself; what it set, its workers would inherit."""
+    known = config.known_args_namespace
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return False
+    return bool(getattr(known, "numprocesses", None) or getattr(known, "tx", None))
 
 
 def _unset(variable: str) -> None:

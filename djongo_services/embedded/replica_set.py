@@ -10,14 +10,11 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from djongo_services.embedded.access import ADMINISTRATOR, Access
-from djongo_services.embedded.addresses import REPLICA_SET
+from djongo_services.embedded.addresses import ADMINISTRATOR, REPLICA_SET, Access
 from djongo_services.exceptions import EmbeddedServerError
+from djongo_services.server_errors import ALREADY_INITIALIZED, NOT_YET_INITIALIZED, USER_EXISTS
 
 _POLL_SECONDS = 0.01
-_ALREADY_INITIALIZED = 23
-_NOT_YET_INITIALIZED = 94
-_USER_EXISTS = 51003
 _HEALTHY = frozenset({"PRIMARY", "SECONDARY"})
 
 Client = MongoClient[dict[str, Any]]
@@ -97,7 +94,7 @@ def _make_administrator(primary: Client, access: Access) -> None:
             writeConcern={"w": "majority"},
         )
     except OperationFailure as error:
-        if error.code != _USER_EXISTS:
+        if error.code != USER_EXISTS:
             raise
 
 
@@ -106,7 +103,7 @@ def _configure(client: Client, addresses: Sequence[str], deadline: float) -> Non
         try:
             current = client.admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:
-            if error.code != _NOT_YET_INITIALIZED:
+            if error.code != NOT_YET_INITIALIZED:
                 raise
             if _initiate(client, addresses):
                 return
@@ -124,7 +121,7 @@ def _initiate(client: Client, addresses: Sequence[str]) -> bool:
     try:
         client.admin.command("replSetInitiate", _configuration(addresses))
     except OperationFailure as error:
-        if error.code == _ALREADY_INITIALIZED:
+        if error.code == ALREADY_INITIALIZED:
             return False
         raise
     return True
@@ -180,4 +177,4 @@ def _majority_write(client: Client, deadline: float) -> None:
 
 
 def _not_ready(reason: str) -> str:
-    return f"The embedded server runs but is no working replica set: {reason.rstrip('.')}."
+    return f"The embedded server runs but is not a working replica set: {reason.rstrip('.')}."

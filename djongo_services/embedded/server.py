@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from djongo_services.embedded.access import ADMINISTRATOR, Access, open_access
-from djongo_services.embedded.addresses import HOST, REPLICA_SET
+from djongo_services.embedded.addresses import ADMINISTRATOR, HOST, REPLICA_SET, Access, open_access
 from djongo_services.embedded.binary import find_binary, matches
 from djongo_services.embedded.folder import (
     make_temporary_folder,
@@ -43,6 +42,7 @@ class MongoServer:
         members: int = 1,
         *,
         path: str | os.PathLike[str] | None = None,
+        in_memory: bool = False,
         port: int | None = None,
         version: str | None = None,
         binary: str | os.PathLike[str] | None = None,
@@ -54,6 +54,7 @@ class MongoServer:
         """Nothing is started yet.
 
         ``path``: keep the data in this folder; None: in a temporary one, removed at the end.
+        ``in_memory``: the temporary folder is in memory (``/dev/shm``) where 4 GB are free there.
         ``port``: of the first member, the others follow; None: free ones. ``version``: such as
         "4.4" or "6.0.27"; None: the first mongod that is found. ``binary``: this mongod and no
         other. ``auth``: access control, with the user ``root`` of :attr:`uri`.
@@ -63,6 +64,7 @@ class MongoServer:
         _refuse_impossible(members, port)
         self._size = members
         self._path = None if path is None else Path(path).expanduser().absolute()
+        self._in_memory = in_memory
         self._port = port
         self._wanted_version = version
         self._binary = None if binary is None else Path(binary).absolute()
@@ -128,7 +130,7 @@ class MongoServer:
 
     @property
     def version(self) -> str:
-        """Of the running server, such as ``6.0.27``."""
+        """The version of the running server, such as ``6.0.27``."""
         self._require_started()
         return self._version
 
@@ -151,7 +153,7 @@ class MongoServer:
         wait_until_ready([member.address for member in self.members], seconds, self._access)
 
     def _start(self) -> None:
-        self._temporary = make_temporary_folder()
+        self._temporary = make_temporary_folder(in_memory=self._in_memory)
         binary = find_binary(self._wanted_version, self._temporary / "lib", self._binary)
         folder = self._path if self._path is not None else self._temporary
         places = prepare_folder(folder, self._size, binary.version)

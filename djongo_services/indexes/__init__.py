@@ -10,7 +10,6 @@ to index; the index needs a name then) and, where MongoDB has it, ``collation``
 tell is reported by ``manage.py check``.
 """
 
-from djongo_services.indexes import checking as checking
 from djongo_services.indexes.base import MongoIndex
 from djongo_services.indexes.kinds import (
     GeoIndex,

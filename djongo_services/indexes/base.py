@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
+from django.apps import AppConfig, apps
 from django.core import checks
 from django.core.exceptions import FieldDoesNotExist
-from django.db import NotSupportedError
+from django.db import NotSupportedError, connections, router
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.utils import names_digest, split_identifier
 from django.db.models import Index, Model, Q
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from djongo_services.index_kinds import kind_named
 from djongo_services.schema.conditions import Filter, merged, partial_filter, prefixed
 from djongo_services.schema.constraints import NotExpressible
 from djongo_services.schema.fieldpaths import field_path, top_level
 from djongo_services.schema.mapping.table import backend_connection
 from djongo_services.schema.options import options_of
+from djongo_services.schema.spec import DefinesItself
 
 Keys = list[tuple[str, int | str]]
 Options = dict[str, Any]
@@ -30,13 +34,13 @@ _PLACEHOLDER = "pk"
 _SIMPLE = {"locale": "simple"}
 
 
-class MongoIndex(Index):
+class MongoIndex(DefinesItself, Index):
     """What the index classes share; by itself an index with ``hidden`` and ``collation``."""
 
     suffix = "mix"
     max_name_length = 127
-    has_collation = True
-    """Whether MongoDB lets this kind have a collation; text and 2d indexes compare bytes."""
+    kind = "regular"
+    """Its row among the kinds of indexes; any that collates will do for one without a row."""
     own_arguments: ClassVar[tuple[str, ...]] = ()
     """Constructor arguments beside the shared ones, also the names of their attributes."""
 
@@ -59,7 +63,7 @@ class MongoIndex(Index):
         self.collation = None if collation is None else dict(collation)
         self._require(isinstance(hidden, bool), "hidden must be True or False")
         if collation is not None:
-            self._require(self.has_collation, "MongoDB has no collation for this kind of index")
+            self._require(self._collates, "MongoDB has no collation for this kind of index")
             self._require(isinstance(collation.get("locale"), str), 'collation needs a "locale"')
 
     def keys(self, model: type[Model], *, backend: bool) -> Keys:
@@ -74,7 +78,7 @@ class MongoIndex(Index):
         return {}
 
     def filters(self, model: type[Model], *, backend: bool) -> list[Filter]:
-        """Of the documents to index, beside ``condition``."""
+        """The filters of the documents to index, beside ``condition``."""
         return []
 
     def problems(self, model: type[Model]) -> list[str]:
@@ -84,11 +88,6 @@ class MongoIndex(Index):
     def definition(
         self, model: type[Model], *, backend: bool, prefix: str = ""
     ) -> tuple[Keys, Options]:
-        """Keys and all options but the name; ``backend`` says who writes the documents.
-
-        ``prefix`` is the path of an embedded model, with its dot. Raises NotExpressible for a
-        condition that partial indexes do not have, and FieldDoesNotExist.
-        """
         options = self.options(model, backend=backend)
         filters = self.filters(model, backend=backend)
         if self.condition is not None:
@@ -99,7 +98,7 @@ class MongoIndex(Index):
             options["hidden"] = True
         if self.collation is not None:
             options["collation"] = self.collation
-        elif not self.has_collation and options_of(model).collation is not None:
+        elif not self._collates and options_of(model).collation is not None:
             # It would inherit the collection's, which MongoDB refuses for these kinds.
             options["collation"] = _SIMPLE
         return [
@@ -176,9 +175,43 @@ class MongoIndex(Index):
             for problem in problems
         ]
 
+    @property
+    def _collates(self) -> bool:
+        return kind_named(self.kind).collates
+
     def _require(self, fits: bool, otherwise: str) -> None:
         if not fits:
             raise ValueError(f"{type(self).__name__}: {otherwise}.")
 
     def _several(self) -> None:
         self._require(bool(self.fields), "at least one field is needed")
+
+
+@checks.register(checks.Tags.models)
+def check_indexes(
+    app_configs: Sequence[AppConfig] | None = None,
+    databases: Sequence[str] | None = None,
+    **kwargs: Any,
+) -> list[checks.CheckMessage]:
+    """Django 6.1 asks the indexes of the databases it is told to check, on older ones the backend
+    does for its own; neither does without ``--database``."""
+    models: Iterable[type[Model]] = (
+        apps.get_models()
+        if app_configs is None
+        else chain.from_iterable(config.get_models() for config in app_configs)
+    )
+    found: list[checks.CheckMessage] = []
+    for model in models:
+        own = [index for index in model._meta.indexes if isinstance(index, MongoIndex)]
+        if own and not _is_asked(model, databases or ()):
+            found += [message for index in own for message in index.refusals(model)]
+    return found
+
+
+def _is_asked(model: type[Model], databases: Sequence[str]) -> bool:
+    by_django = hasattr(Index, "check")
+    return any(
+        router.allow_migrate_model(alias, model)
+        and (by_django or connections[alias].vendor == "mongodb")
+        for alias in databases
+    )

@@ -1,4 +1,4 @@
-"""The kinds of indexes."""
+"""The classes that declare the kinds of ``index_kinds``, and what an ordinary index may be."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 from django.db.models import DateField, Model
 from pymongo import ASCENDING, GEO2D, GEOSPHERE, HASHED, TEXT
 
+from djongo_services.index_kinds import KINDS, LONGEST_TTL, wildcard_path
 from djongo_services.indexes.base import Keys, MongoIndex, Options
 from djongo_services.schema.conditions import Filter, presence
 from djongo_services.schema.fieldpaths import field_path
-
-_LONGEST_TTL = 2**31 - 1
 
 
 class TTLIndex(MongoIndex):
@@ -31,8 +30,8 @@ class TTLIndex(MongoIndex):
         self.expire_after = int(expire_after.total_seconds()) if is_span else expire_after  # type: ignore[union-attr]
         self._require(len(self.fields) == 1, "MongoDB takes exactly one field")
         whole = isinstance(self.expire_after, int) and not isinstance(expire_after, bool)
-        fits = whole and 0 <= self.expire_after <= _LONGEST_TTL  # type: ignore[operator]
-        self._require(fits, f"expire_after must be 0 to {_LONGEST_TTL:,} seconds or a timedelta")
+        fits = whole and 0 <= self.expire_after <= LONGEST_TTL  # type: ignore[operator]
+        self._require(fits, f"expire_after must be 0 to {LONGEST_TTL:,} seconds or a timedelta")
 
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
@@ -57,8 +56,8 @@ class TextIndex(MongoIndex):
     """
 
     suffix = "txt"
-    has_collation = False
-    own_arguments = ("weights", "default_language", "language_override")
+    kind = TEXT
+    own_arguments = ("weights", *KINDS[TEXT].options)
 
     def __init__(
         self,
@@ -90,11 +89,8 @@ class TextIndex(MongoIndex):
                 for name, weight in self.weights.items()
             }
             options["weights"] = paths
-        if self.default_language:
-            options["default_language"] = self.default_language
-        if self.language_override:
-            options["language_override"] = self.language_override
-        return options
+        given = {name: getattr(self, name) for name in KINDS[TEXT].options}
+        return options | {name: value for name, value in given.items() if value}
 
     def problems(self, model: type[Model]) -> list[str]:
         others = [i for i in model._meta.indexes if isinstance(i, TextIndex) and i is not self]
@@ -104,13 +100,13 @@ class TextIndex(MongoIndex):
 
 
 class GeoIndex(MongoIndex):
-    """Of the first field: GeoJSON on a sphere (``kind="2dsphere"``), or pairs on a plane (``2d``).
+    """An index of GeoJSON on a sphere (``kind="2dsphere"``), or of pairs on a plane (``2d``).
 
     Further fields are ordinary keys. ``bits``, ``min`` and ``max`` are for ``2d``.
     """
 
     suffix = "geo"
-    own_arguments = ("bits", "min", "max")
+    own_arguments = tuple(KINDS[GEO2D].options)
 
     def __init__(
         self,
@@ -121,9 +117,8 @@ class GeoIndex(MongoIndex):
         max: float | None = None,
         **kwargs: Any,
     ) -> None:
-        self.has_collation = kind != GEO2D
-        super().__init__(**kwargs)
         self.kind, self.bits, self.min, self.max = kind, bits, min, max
+        super().__init__(**kwargs)
         self._several()
         self._require(kind in (GEOSPHERE, GEO2D), f"kind must be 2dsphere or 2d, not {kind!r}")
         on_plane = kind == GEO2D or (bits, min, max) == (None, None, None)
@@ -146,9 +141,10 @@ class GeoIndex(MongoIndex):
 
 
 class HashedIndex(MongoIndex):
-    """Of the hash of the first field, for sharding and equality; further fields as they are."""
+    """An index of the first field's hash, for sharding and equality; other fields as they are."""
 
     suffix = "hsh"
+    kind = HASHED
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -156,7 +152,7 @@ class HashedIndex(MongoIndex):
 
     def keys(self, model: type[Model], *, backend: bool) -> Keys:
         (first, _), *rest = super().keys(model, backend=backend)
-        return [(first, HASHED), *rest]
+        return [(first, self.kind), *rest]
 
     def problems(self, model: type[Model]) -> list[str]:
         name = self.paths[0][0]
@@ -166,13 +162,14 @@ class HashedIndex(MongoIndex):
 
 
 class WildcardIndex(MongoIndex):
-    """Of every path in the documents, or below the one field given.
+    """An index of every path in the documents, or below the one field given.
 
     ``projection`` limits an index of whole documents: ``{"data": True}`` takes in what it names
     only, ``{"notes": False}`` everything else.
     """
 
     suffix = "wld"
+    kind = "wildcard"
     own_arguments = ("projection",)
 
     def __init__(self, *, projection: Mapping[str, bool] | None = None, **kwargs: Any) -> None:
@@ -185,9 +182,8 @@ class WildcardIndex(MongoIndex):
         self._require(one_way, "projection either takes fields in or leaves them out")
 
     def keys(self, model: type[Model], *, backend: bool) -> Keys:
-        return [(f"{path}.$**", ASCENDING) for path, _ in super().keys(model, backend=backend)] or [
-            ("$**", ASCENDING)
-        ]
+        bases = [path for path, _ in super().keys(model, backend=backend)] or [""]
+        return [(wildcard_path(base), ASCENDING) for base in bases]
 
     def options(self, model: type[Model], *, backend: bool) -> Options:
         if not self.projection:

@@ -1,8 +1,29 @@
-"""What a database is: its catalog, and the shape of the documents in it."""
+"""What a database is: its catalog, and the shape of the documents in it.
 
-from djongo_services.introspection.inspecting import inspect_database
-from djongo_services.introspection.profiling import profile
-from djongo_services.introspection.profiling.references import find_references
-from djongo_services.introspection.reading import read_catalog
+The functions are loaded when they are first asked for: most processes of a project know what a
+catalog is, for their models are compared with it, and inspect nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from djongo_services.introspection.inspecting import inspect_database
+    from djongo_services.introspection.profiling import profile
+    from djongo_services.introspection.profiling.references import find_references
+    from djongo_services.introspection.reading import read_catalog
 
 __all__ = ["find_references", "inspect_database", "profile", "read_catalog"]
+
+_MODULES = {
+    "inspect_database": "inspecting",
+    "profile": "profiling",
+    "find_references": "profiling.references",
+    "read_catalog": "reading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

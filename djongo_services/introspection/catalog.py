@@ -13,7 +13,10 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from bson.raw_bson import RawBSONDocument
+
 from djongo_services.abilities import Abilities
+from djongo_services.index_kinds import KINDS, IndexKind, kind_of
 
 Direction = int | float | str
 """1, -1, or the name of a special index type: ``text``, ``2dsphere``, ``2d``, ``hashed``."""
@@ -29,12 +32,24 @@ class Unavailable:
     """One sentence."""
 
 
+MARK = "Kept by djongo_services"
+"""How the description of a schema begins that this app wrote."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Validator:
     query: Mapping[str, Any]
     """The validator document as stored: a query, usually ``{"$jsonSchema": {...}}``."""
     level: Literal["off", "moderate", "strict"] = "strict"
     action: Literal["error", "warn"] = "error"
+    bson: bytes | None = field(default=None, repr=False, compare=False)
+    """The query as the server keeps it, to the byte; None for one that was not read from a server.
+    BSON has what Python's types do not tell apart, such as symbols and the order of a DBRef."""
+
+    @property
+    def stored(self) -> Mapping[str, Any]:
+        """The query to send to a server, so that what was read goes back unchanged."""
+        return self.query if self.bson is None else RawBSONDocument(self.bson)
 
     @property
     def json_schema(self) -> Mapping[str, Any] | None:
@@ -123,7 +138,7 @@ class Index:
 
     @property
     def weights(self) -> Mapping[str, int] | None:
-        """Of a text index: field to weight."""
+        """The weights of a text index: field to weight."""
         value: Mapping[str, int] | None = self.definition.get("weights")
         return value
 
@@ -133,17 +148,14 @@ class Index:
         return value
 
     @property
+    def kind(self) -> IndexKind:
+        return KINDS["clustered"] if self.clustered else kind_of(self.keys)
+
+    @property
     def type(self) -> str:
-        """``regular``, ``compound``, ``text``, ``2dsphere``, ``2d``, ``hashed``, ``wildcard`` or
-        ``clustered``."""
-        if self.clustered:
-            return "clustered"
-        for name, direction in self.keys:
-            if isinstance(direction, str):
-                return direction
-            if name == "$**" or name.endswith(".$**"):
-                return "wildcard"
-        return "compound" if len(self.keys) > 1 else "regular"
+        """The name of its kind: ``regular``, ``compound``, ``text``, ``2dsphere``, ``2d``,
+        ``hashed``, ``wildcard`` or ``clustered``."""
+        return self.kind.name
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -164,7 +176,7 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statistics:
-    """Of ``$collStats``; bytes, and documents by the server's own metadata count."""
+    """The figures of ``$collStats``; bytes, and documents by the server's own metadata count."""
 
     count: int | None
     """None for a time-series collection: the server counts its buckets only."""

@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NoReturn, TypeAlias
 
-from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.errors import (
     ConnectionFailure,
-    InvalidName,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
 )
 
+from djongo_services import server_errors
+from djongo_services.abilities import Abilities
 from djongo_services.exceptions import CollectionNotFound, PermissionMissing, ServerUnavailable
+from djongo_services.formatting import counted
 from djongo_services.introspection.catalog import Catalog, Collection
-from djongo_services.introspection.profiling import profile as profile_collection
+from djongo_services.introspection.examining import (
+    Examined,
+    Examiner,
+    refusal,
+    unreadable,
+)
+from djongo_services.introspection.masking import without_secret_examples
+from djongo_services.introspection.muting import Mute, audible
+from djongo_services.introspection.profiling.engine import is_small
+from djongo_services.introspection.profiling.interruption import ProfilingInterrupted, ThreadPool
 from djongo_services.introspection.profiling.references import find_references
-from djongo_services.introspection.profiling.values import summarise_values
-from djongo_services.introspection.profiling.warnings import find_warnings
-from djongo_services.introspection.progress import Progress, ProgressHook, Stop
+from djongo_services.introspection.profiling.references.samples import Harvest
+from djongo_services.introspection.profiling.warnings import find_warnings, grouped
 from djongo_services.introspection.reading import read_catalog
 from djongo_services.introspection.report import (
     CollectionReport,
     Depth,
+    Finding,
     Profile,
     Reference,
     Report,
-    Warning,
 )
+from djongo_services.progress import Progress, ProgressHook, Stop
 
-_UNAUTHORIZED = 13
-_AUTHENTICATION_FAILED = frozenset({18, 8000})
-"""The server's code, and Atlas's."""
+Declared: TypeAlias = Callable[[Collection, Abilities], Container[str]]
 
 
 def inspect_database(
@@ -48,6 +57,9 @@ def inspect_database(
     depth: Depth = "sample",
     sample: int = 1000,
     values: bool = False,
+    declared: Declared | None = None,
+    show_secrets: bool = False,
+    mute: Sequence[Mute] = (),
     progress: ProgressHook | None = None,
     stop: Stop | None = None,
 ) -> Report:
@@ -56,7 +68,12 @@ def inspect_database(
     ``collections``: of these alone; their references to the others are found all the same.
     ``exclude``: shell patterns of names to leave out, case-sensitive. System collections are never
     profiled. ``values``: whether to summarise values too, which reads every collection once or
-    twice more. Everything is read by the database's read preference.
+    twice more; what looks like a secret is not among them unless ``show_secrets`` says so.
+    ``mute``: warnings that are counted and not shown. ``declared`` tells which indexes of a
+    collection models declare, so that no warning advises to drop them. Everything is read by the
+    database's read preference.
+
+    Collections that are small enough are read whole, with one query each, a few at a time.
 
     A collection whose documents cannot be read is in the report without a profile, with a warning
     ``unreadable``. When ``stop`` is set or the connection is lost, the report holds what was done
@@ -66,13 +83,21 @@ def inspect_database(
     Raises CollectionNotFound for a name that does not exist, ServerUnavailable when no server
     answers at the beginning, and PermissionMissing when the server refuses the user.
     """
+    began = datetime.now(UTC)
     try:
         catalog = _read_catalog(database, progress)
     except PyMongoError as error:
-        _explain(database, error)
+        explain(database, error)
     chosen = _chosen(catalog, collections, exclude)
-    inspection = _Inspection(database, catalog, depth, sample, values, progress, stop)
-    return inspection.report(chosen)
+    examiner = Examiner(
+        database=database,
+        catalog=catalog,
+        depth=depth,
+        sample=max(sample, 1),
+        values=values,
+        show_secrets=show_secrets,
+    )
+    return _Inspection(examiner, mute, declared, progress, stop).report(chosen, began)
 
 
 def _read_catalog(database: Database[Any], progress: ProgressHook | None) -> Catalog:
@@ -86,55 +111,59 @@ class _Inspection:
 
     def __init__(
         self,
-        database: Database[Any],
-        catalog: Catalog,
-        depth: Depth,
-        sample: int,
-        values: bool,
+        examiner: Examiner,
+        mutes: Sequence[Mute],
+        declared: Declared | None,
         progress: ProgressHook | None,
         stop: Stop | None,
     ) -> None:
-        self.database = database
-        self.catalog = catalog
-        self.depth = depth
-        self.sample = sample
-        self.values = values
+        self.examiner = examiner
+        self.database = examiner.database
+        self.catalog = examiner.catalog
+        self.mutes = mutes
+        self.declared = declared
         self.progress = progress
         self.stop = stop
+        self.harvest = Harvest()
         self.profiles: dict[str, Profile] = {}
-        self.unreadable: dict[str, Warning] = {}
+        self.unreadable: dict[str, Finding] = {}
         self.references: Mapping[str, tuple[Reference, ...]] = {}
-        self.warnings: dict[str, tuple[Warning, ...]] = {}
+        self.warnings: dict[str, tuple[Finding, ...]] = {}
 
-    def report(self, chosen: Sequence[Collection]) -> Report:
+    def report(self, chosen: Sequence[Collection], began: datetime) -> Report:
         stopped = None
         try:
             self._inspect(chosen)
+        except ProfilingInterrupted:
+            pass
         except ConnectionFailure as error:
-            stopped = f"The connection to the server was lost: {_first_sentence(error)}"
+            stopped = f"The connection to the server was lost: {first_sentence(error)}"
         if self.stop is not None and self.stop.is_set():
             stopped = "The inspection was stopped."
         if stopped is not None:
             done = len(self.profiles) + len(self.unreadable)
-            stopped += f" {done} of {len(chosen)} collections were read."
+            were = "was" if len(chosen) == 1 else "were"
+            stopped += f" {done} of {counted(len(chosen), 'collection')} {were} read."
         return Report(
             server=self.catalog.server,
             database=self.catalog.database,
             collections=tuple(self._report(one) for one in chosen),
             stopped=stopped,
+            inspected_at=began,
         )
 
     def _inspect(self, chosen: Sequence[Collection]) -> None:
-        for collection in chosen:
+        for collection in self._examine_small(chosen):
             if self.stop is not None and self.stop.is_set():
                 return
-            self._read(collection)
+            self._take(self.examiner.examine(collection, progress=self.progress, stop=self.stop))
         self.references = find_references(
             self.database,
             self.catalog,
             self.profiles,
-            sample=self.sample,
-            complete=self.depth != "sample",
+            sample=self.examiner.sample,
+            complete=self.examiner.depth != "sample",
+            harvest=self.harvest,
             progress=self.progress,
             stop=self.stop,
         )
@@ -142,87 +171,67 @@ class _Inspection:
             if collection.name in self.profiles:
                 self._warn(collection)
 
-    def _read(self, collection: Collection) -> None:
-        name = collection.name
-        missing = _missing_source(self.catalog, collection)
-        if missing is not None:
-            reason = f"it is a view on {missing!r}, which does not exist"
-            self.unreadable[name] = _unreadable(name, f"{reason}; create that or drop the view")
-            return
-        try:
-            self.profiles[name] = self._profile(self.database[name])
-        except InvalidName:
-            reason = (
-                "PyMongo refuses its name; rename it with the server's command renameCollection"
-            )
-            self.unreadable[name] = _unreadable(name, reason)
-            return
-        except OperationFailure as error:
-            self.unreadable[name] = _unreadable(name, _refusal(error))
-            return
-        if self._is_dropped(collection):
-            del self.profiles[name]
-            self.unreadable[name] = _unreadable(name, "it was dropped in the meantime")
-            return
-        if self.values:
-            self._summarise(name)
+    def _examine_small(self, chosen: Sequence[Collection]) -> list[Collection]:
+        """Read those that are small, a few at a time; returns the others."""
+        pool = ThreadPool(self.stop, lambda: None)
+        small = [one for one in chosen if is_small(one, self.examiner.sample)]
+        tasks = (partial(self._small, one, pool) for one in small)
+        for number, (collection, examined) in enumerate(pool.run(tasks), 1):
+            if examined is not None:
+                self._take(examined)
+            self._tell(collection.name, number, len(small))
+        done = self.profiles.keys() | self.unreadable.keys()
+        return [one for one in chosen if one.name not in done]
 
-    def _profile(self, collection: MongoCollection[Any]) -> Profile:
-        return profile_collection(
-            collection,
-            self.depth,
-            sample=self.sample,
-            progress=self.progress,
-            stop=self.stop,
-        )
+    def _small(
+        self, collection: Collection, pool: ThreadPool
+    ) -> tuple[Collection, Examined | None]:
+        return collection, self.examiner.examine_small(collection, pool.halt)
 
-    def _is_dropped(self, collection: Collection) -> bool:
-        """A collection that no longer exists looks like an empty one."""
-        had_documents = collection.statistics is not None and bool(collection.statistics.count)
-        if self.profiles[collection.name].coverage.documents or not had_documents:
-            return False
-        return not self.database.list_collection_names(filter={"name": collection.name})
+    def _take(self, examined: Examined) -> None:
+        name = examined.collection.name
+        if examined.profile is not None:
+            self.profiles[name] = examined.profile
+        if examined.unreadable is not None:
+            self.unreadable[name] = examined.unreadable
+        if examined.harvested is not None:
+            self.harvest.add(examined.harvested)
 
-    def _summarise(self, name: str) -> None:
-        profile = self.profiles[name]
-        try:
-            self.profiles[name] = summarise_values(
-                self.database[name],
-                profile,
-                depth=self.depth,
-                sample=self.sample,
-                progress=self.progress,
-                stop=self.stop,
-            )
-        except OperationFailure as error:
-            reason = f"The values of {name!r} could not be summarised: {_refusal(error)}."
-            coverage = replace(profile.coverage, stopped=profile.coverage.stopped or reason)
-            self.profiles[name] = replace(profile, coverage=coverage)
+    def _tell(self, name: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(Progress(collection=name, phase="sample", done=done, total=total))
 
     def _warn(self, collection: Collection) -> None:
         name = collection.name
         try:
-            self.warnings[name] = find_warnings(
+            found = find_warnings(
                 self.database,
                 collection,
                 self.profiles[name],
                 self.references.get(name, ()),
-                values=self.values,
+                values=self.examiner.values,
+                declared=self.declared(collection, self.catalog.server) if self.declared else (),
                 progress=self.progress,
                 stop=self.stop,
             )
         except OperationFailure as error:
-            self.warnings[name] = (_unreadable(name, _refusal(error)),)
+            found = (unreadable(name, refusal(error)),)
+        if not self.examiner.show_secrets:
+            found = without_secret_examples(name, found)
+        self.warnings[name] = found
 
     def _report(self, collection: Collection) -> CollectionReport:
         name = collection.name
+        warnings = self.warnings.get(name, ())
         if name in self.unreadable:
-            return CollectionReport(collection=collection, warnings=(self.unreadable[name],))
+            warnings = (self.unreadable[name],)
+        shown, muted = audible(name, warnings, self.mutes)
         return CollectionReport(
             collection=collection,
             profile=self.profiles.get(name),
             references=self.references.get(name, ()),
-            warnings=self.warnings.get(name, ()),
+            warnings=tuple(grouped(shown)),
+            muted=muted,
         )
 
 
@@ -249,59 +258,33 @@ def _not_found(name: str, database: str, known: Sequence[str]) -> str:
     if suggested:
         hint = f"did you mean {' or '.join(repr(one) for one in suggested)}?"
     elif known:
-        hint = f"it has {len(known)} others."
+        hint = f"it has {counted(len(known), 'other')}."
     else:
         hint = "it is empty."
     return f"There is no collection {name!r} in the database {database!r}; {hint}"
 
 
-def _missing_source(catalog: Catalog, collection: Collection) -> str | None:
-    """What a view, or a view that it reads, is on, if that does not exist.
-
-    The server answers such a view with nothing at all, as if it were empty.
-    """
-    known = {one.name: one for one in (*catalog.collections, *catalog.system_collections)}
-    seen = set()
-    while collection.view_on is not None and collection.name not in seen:
-        seen.add(collection.name)
-        if collection.view_on not in known:
-            return collection.view_on
-        collection = known[collection.view_on]
-    return None
-
-
-def _unreadable(name: str, reason: str) -> Warning:
-    return Warning(code="unreadable", message=f"{name!r} cannot be read: {reason}.")
-
-
-def _refusal(error: OperationFailure) -> str:
-    if error.code == _UNAUTHORIZED:
-        return "the database user lacks the privilege to read it; grant the role read"
-    message = str((error.details or {}).get("errmsg") or error)
-    return message.partition("\n")[0][:300].rstrip(".")
-
-
-def _explain(database: Database[Any], error: PyMongoError) -> NoReturn:
-    """The same error in one sentence that names the server, without user and password."""
+def explain(database: Database[Any], error: PyMongoError) -> NoReturn:
+    """Raise the same error as one that names the server."""
     where = _address(database)
     match error:
         case ServerSelectionTimeoutError():
             timeout = database.client.options.server_selection_timeout
             raise ServerUnavailable(
-                f"No MongoDB server answered at {where} within {timeout:g} seconds; "
+                f"No MongoDB server answered at {where} within {timeout:g} "
+                f"{'second' if timeout == 1 else 'seconds'}; "
                 f"check that it is running and that the address is right."
             ) from error
         case ConnectionFailure():
             raise ServerUnavailable(
-                f"The connection to the MongoDB server at {where} was lost: "
-                f"{_first_sentence(error)}"
+                f"The connection to the MongoDB server at {where} was lost: {first_sentence(error)}"
             ) from error
-        case OperationFailure(code=code) if code in _AUTHENTICATION_FAILED:
+        case OperationFailure(code=code) if code in server_errors.AUTHENTICATION_FAILED:
             raise PermissionMissing(
                 f"The MongoDB server at {where} refused the user name or the password; "
                 f"check both, and authSource."
             ) from error
-        case OperationFailure(code=13):
+        case OperationFailure(code=server_errors.UNAUTHORIZED):
             raise PermissionMissing(
                 f"The database user may not list the collections of {database.name!r} at {where}; "
                 f"grant the role read on that database, or connect as a user who has it."
@@ -315,6 +298,6 @@ def _address(database: Database[Any]) -> str:
     return ", ".join(sorted(f"{host}:{port}" for host, port in servers)) or "its address"
 
 
-def _first_sentence(error: PyMongoError) -> str:
+def first_sentence(error: PyMongoError) -> str:
     text = str(error).partition("\n")[0].partition(", Timeout:")[0]
     return text.partition(" (configured timeouts:")[0].rstrip(".") + "."

@@ -27,6 +27,12 @@ KEY: Final = Step.KEY
 Path: TypeAlias = tuple[str | Literal[Step.ELEMENT, Step.KEY], ...]
 
 _SPECIAL = re.compile(r"[\\.]|\[\]|^<key>$")
+_STEP = re.compile(
+    r"(?P<element>\[\])"
+    r"|(?P<dot>\.?)(?:(?P<key><key>(?=\.|\[\]|\Z))|(?P<name>(?:\\.|(?!\[\])[^\\.])+))",
+    re.DOTALL,
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def render_path(path: Path) -> str:
@@ -46,6 +52,28 @@ def render_path(path: Path) -> str:
                 name = _SPECIAL.sub(lambda match: "\\" + match.group(), name) or "\\e"
                 text += f".{name}" if text else name
     return text
+
+
+def parse_path(text: str) -> Path:
+    """The path that :func:`render_path` writes as ``text``.
+
+    Raises ValueError for a text that it never writes.
+    """
+    steps: list[str | Literal[Step.ELEMENT, Step.KEY]] = []
+    at = 0
+    while at < len(text) or not steps:
+        found = _STEP.match(text, at)
+        if found is None or (not found["element"] and (found["dot"] == ".") != bool(steps)):
+            raise ValueError(f"Not the path of a field: {text!r}.")
+        at = found.end()
+        if found["element"]:
+            steps.append(ELEMENT)
+        elif found["key"]:
+            steps.append(KEY)
+        else:
+            name = found["name"]
+            steps.append("" if name == "\\e" else _ESCAPED.sub(r"\1", name))
+    return tuple(steps)
 
 
 def query_path(path: Path) -> str | None:

@@ -1,26 +1,42 @@
-"""Indexes that another index makes superfluous."""
+"""Indexes that another index makes superfluous.
+
+What a model declares stays: it is superfluous only beside another that is declared as well, and
+then it is the model that should leave it out. So nobody is told to drop what the next sync would
+build again, nor to keep what ``--prune drop`` would drop.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from djongo_services.introspection.catalog import Index
 
 
-def redundant(indexes: Sequence[Index]) -> Iterator[tuple[Index, Index]]:
-    """Each index that does nothing but what another does too, with that other one."""
+def redundant(
+    indexes: Sequence[Index], declared: Container[str] = ()
+) -> Iterator[tuple[Index, Index]]:
+    """Each index that does nothing but what another does too, with that other one.
+
+    ``declared`` are the names of those that models declare.
+    """
     for number, index in enumerate(indexes):
-        if not _is_plain(index):
-            continue
         for other_number, other in enumerate(indexes):
-            if other is index or not _covers(other, index):
+            if other is index or not covers(other, index):
                 continue
-            # Of two that say the same, the later is the one too many.
-            same = len(other.keys) == len(index.keys)
-            if same and _is_plain(other) and other_number > number:
+            stays = index.name in declared
+            if stays and other.name not in declared:
+                continue
+            # Of two that say the same, the one that is declared stays, else the earlier.
+            same = len(other.keys) == len(index.keys) and _is_plain(other)
+            if same and other_number > number and stays == (other.name in declared):
                 continue
             yield index, other
             break
+
+
+def covers(other: Index, index: Index) -> bool:
+    """Whether ``index`` does nothing but what ``other`` does too."""
+    return _is_plain(index) and _covers(other, index)
 
 
 def _is_plain(index: Index) -> bool:
@@ -29,7 +45,7 @@ def _is_plain(index: Index) -> bool:
     A hidden one is being tried out without already.
     """
     return (
-        index.type in ("regular", "compound")
+        index.kind.is_ordinary
         and not index.is_id
         and not index.unique
         and not index.prepare_unique
@@ -43,7 +59,7 @@ def _is_plain(index: Index) -> bool:
 
 def _covers(other: Index, index: Index) -> bool:
     """Whether ``other`` finds every document that ``index`` does, in the same order."""
-    if other.type not in ("regular", "compound") or len(other.keys) < len(index.keys):
+    if not other.kind.is_ordinary or len(other.keys) < len(index.keys):
         return False
     if other.sparse or other.hidden or other.partial_filter is not None or other.build is not None:
         return False

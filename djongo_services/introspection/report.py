@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from djongo_services.abilities import Abilities
@@ -37,15 +38,15 @@ class ArrayLengths:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MapKeys:
-    """Of an object whose keys are data."""
+    """The keys of an object whose keys are data."""
 
     format: str
     """``objectId``, ``uuid``, ``date``, ``number``, ``locale``, ``hash``, ``identifier`` or
     ``mixed``."""
     distinct: int
-    """Distinct keys seen, up to the bound that profiling keeps."""
+    """Distinct keys seen: at most 1,000, unless the server counted them (depth ``exact``)."""
     distinct_is_bound: bool = False
-    """Whether there were more than could be counted."""
+    """Whether there may be more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +71,9 @@ class ValueSummary:
     """At most two values, and they read as yes and no: 0/1, "Y"/"N", "true"/"false", ..."""
     exact: bool = False
     """Whether every document was looked at, or only the sample."""
+    masked: bool = False
+    """Whether ``minimum``, ``maximum`` and ``enum`` are left out because they look like secrets:
+    :mod:`djongo_services.introspection.masking`."""
 
     @property
     def constant(self) -> bool:
@@ -178,7 +182,10 @@ class Reference:
     target: str
     """The collection referred to."""
     target_path: str = "_id"
-    kind: Literal["value", "dbRef"] = "value"
+    kind: Literal["value", "text", "dbRef", "pointer"] = "value"
+    """``value``: the keys as they are. ``text``: ObjectIds or UUIDs kept as text where the target
+    has them as such, or the other way round. ``dbRef`` and Parse's ``pointer``: collection and
+    key."""
     many: bool = False
     """Whether the path runs through an array."""
     unique: bool = False
@@ -195,7 +202,7 @@ class Reference:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Warning:
+class Finding:
     """Something that people act on."""
 
     code: str
@@ -207,8 +214,10 @@ class Warning:
     """One sentence that names the field or index."""
     path: str | None = None
     """Rendered path, or the name of an index for warnings about one."""
+    paths: tuple[str, ...] = ()
+    """Rendered paths, where the warning is about several fields."""
     count: int | None = None
-    """Documents concerned, where known."""
+    """Documents concerned, where known; of several fields, values."""
     examples: tuple[Any, ...] = ()
     """``_id`` values, a handful; only when values were asked for or a validator refuses them."""
 
@@ -220,7 +229,9 @@ class CollectionReport:
     """None where documents cannot be read, of which a warning ``unreadable`` says why, and where
     the inspection ended before it came to them."""
     references: tuple[Reference, ...] = ()
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    muted: int = 0
+    """Warnings that were found and are not among these, because nobody wants to see them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,6 +242,8 @@ class Report:
     """By name."""
     stopped: str | None = None
     """One sentence when the inspection ended early."""
+    inspected_at: datetime | None = None
+    """When the inspection began, aware, by this side's clock."""
 
     def __getitem__(self, name: str) -> CollectionReport:
         for report in self.collections:

@@ -19,19 +19,19 @@ from django.utils.connection import ConnectionDoesNotExist
 from pymongo.errors import PyMongoError
 
 from djongo_services.connections import DEFAULT_ALIAS, Connection, connections
-from djongo_services.exceptions import DjongoServicesError
-from djongo_services.introspection.progress import ProgressHook
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.management.interruption import INTERRUPTED, plain_interrupts
-from djongo_services.management.output_file import check_writable, write_aside
-from djongo_services.management.progress_line import progress_line
-from djongo_services.management.sentences import (
+from djongo_services.error_messages import (
     address_of,
     describe_error,
     unknown_connection,
     without_secrets,
     wrong_settings,
 )
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.formatting import printable
+from djongo_services.management.interruption import INTERRUPTED, plain_interrupts
+from djongo_services.management.output_file import check_writable, write_aside
+from djongo_services.management.progress_line import progress_line
+from djongo_services.progress import ProgressHook
 
 PIPED_WIDTH = 100
 """Columns of a report that goes to a file or a pipe."""
@@ -183,7 +183,7 @@ class ServiceCommand(BaseCommand):
         """
         with plain_interrupts():
             self.notice(about)
-            self.stderr.write("Go on? [y/N] ", str, ending="")
+            self.stderr.write("Continue? [y/N] ", str, ending="")
             self.stderr.flush()
             answer = sys.stdin.readline()
         if answer.strip().lower() not in ("y", "yes"):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from djongo_services.introspection.progress import Stop
+from djongo_services.progress import Stop
 
 INTERRUPTED = 130
 """Exit code, as shells have it for a program that SIGINT ended (128 + 2)."""
@@ -26,10 +26,13 @@ def stop_on_interrupt() -> Iterator[Stop]:
     caller's.
     """
     stop = threading.Event()
+    # Somebody else may have set the event, and the first SIGINT still leaves nothing half done.
+    pressed = threading.Event()
 
     def interrupted(signum: int, frame: FrameType | None) -> None:
-        if stop.is_set():
+        if pressed.is_set():
             _leave()
+        pressed.set()
         stop.set()
 
     if threading.current_thread() is not threading.main_thread():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from djongo_services.introspection.progress import Progress, ProgressHook
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import shortened
+from djongo_services.formatting import printable, shortened
+from djongo_services.progress import Progress, ProgressHook
+
+if TYPE_CHECKING:  # Not every command applies plans.
+    from djongo_services.schema.applying import ApplyHook, ApplyProgress
 
 
 @contextmanager
@@ -44,3 +46,20 @@ def describe_progress(progress: Progress) -> str:
     rounds = f", round {progress.rounds}" if progress.rounds else ""
     name = shortened(printable(progress.collection), 40)
     return f"{name}: {progress.phase}{rounds}" if name else progress.phase
+
+
+def drawing_steps(line: ProgressHook) -> ApplyHook:
+    """Draws the steps of a plan that is applied."""
+
+    def draw(at: ApplyProgress) -> None:
+        words = f"{at.operation.words()} ({at.number + 1} of {at.total})"
+        line(
+            Progress(
+                collection=at.operation.collection,
+                phase=printable(words),
+                done=at.done,
+                total=at.of or None,
+            )
+        )
+
+    return draw

@@ -18,6 +18,11 @@ class Migration(migrations.Migration):
                 "db_table": "djongo_services_collection",
                 "managed": False,
                 "default_permissions": ("view", "change", "delete"),
+                "permissions": (
+                    ("view_documents", "Can view documents of collections"),
+                    ("query_documents", "Can query documents with operators of MongoDB"),
+                    ("view_secrets", "Can view secrets in documents"),
+                ),
             },
         ),
         migrations.CreateModel(

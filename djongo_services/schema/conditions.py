@@ -49,7 +49,7 @@ def presence(field: Any, *, backend: bool) -> Filter:
     row = None if field is None else mapping_of(field)
     types = set() if row is None else set(row.plain.types)
     if not types:
-        raise NotExpressible("an index cannot tell null from values of any type")
+        raise NotExpressible("an index cannot distinguish null from values of any type")
     if types <= NUMBERS:
         return {"$gte": float("-inf")}
     if len(types) > 1:

@@ -16,18 +16,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from djongo_services.formatting import duration
 from djongo_services.introspection.catalog import Validator
 from djongo_services.schema.spec import IndexSpec
+from djongo_services.server_errors import INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND
 
 SHADOW_PREFIX = "djongo_services_shadow_"
 """Names of the indexes that serve queries while an index is rebuilt under its own name."""
 
 _SHOWN = 5
 """How many indexes one operation names in its words."""
-
-NAMESPACE_EXISTS = 48
-NAMESPACE_NOT_FOUND = 26
-INDEX_NOT_FOUND = 27
 
 
 class Risk(enum.Enum):
@@ -88,42 +86,16 @@ class CreateCollection(Operation):
     options: Mapping[str, Any] = field(default_factory=dict)
 
     kind: ClassVar[str] = "create-collection"
-    done_codes: ClassVar[frozenset[int]] = frozenset({NAMESPACE_EXISTS})
 
     @property
     def phase(self) -> Phase:
         return Phase.CREATE
 
     def words(self) -> str:
-        return f"create collection{_in_parentheses(self.options)}"
+        return f"create collection{in_parentheses(self.options)}"
 
     def command(self) -> dict[str, Any]:
         return {"create": self.collection, **self.options}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DropCollection(Operation):
-    """Of one without documents, which is then created with other options.
-
-    Whoever runs it looks for documents once more; one that comes in the moment between is lost.
-    """
-
-    kind: ClassVar[str] = "drop-collection"
-    done_codes: ClassVar[frozenset[int]] = frozenset({NAMESPACE_NOT_FOUND})
-
-    @property
-    def phase(self) -> Phase:
-        return Phase.CREATE
-
-    @property
-    def risk(self) -> Risk:
-        return Risk.DESTROYS
-
-    def words(self) -> str:
-        return "drop the empty collection"
-
-    def command(self) -> dict[str, Any]:
-        return {"drop": self.collection}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,7 +122,7 @@ class SetValidator(Operation):
             case Validator() as before, Validator(level=level, action=action) as after:
                 if before.query == after.query:
                     was = f"{before.level} and {before.action}"
-                    return f"make the validator {level} and {action}, was {was}"
+                    return f"make the validator {level} and {action} (was {was})"
                 return f"change the validator, {level} and {action}"
         raise AssertionError("unreachable")
 
@@ -159,7 +131,7 @@ class SetValidator(Operation):
             return {"collMod": self.collection, "validator": {}, "validationLevel": "off"}
         return {
             "collMod": self.collection,
-            "validator": dict(self.after.query),
+            "validator": self.after.stored,
             "validationLevel": self.after.level,
             "validationAction": self.after.action,
         }
@@ -170,7 +142,7 @@ class SetValidator(Operation):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetCollectionTTL(Operation):
-    """Of a time-series or clustered collection: seconds, or None for "off"."""
+    """Set the expiry of a time-series or clustered collection: seconds, or None for "off"."""
 
     before: int | None
     after: int | None
@@ -186,7 +158,7 @@ class SetCollectionTTL(Operation):
         return _risk_of_expiry(self.before, self.after)
 
     def words(self) -> str:
-        return f"expire documents after {_seconds(self.after)}, was {_seconds(self.before)}"
+        return f"expire documents {_after(self.after)} (was {_seconds(self.before)})"
 
     def command(self) -> dict[str, Any]:
         value = "off" if self.after is None else self.after
@@ -216,7 +188,7 @@ class SetTTL(Operation):
 
     def words(self) -> str:
         was = _seconds(self.before)
-        return f"expire documents of index {self.index} after {_seconds(self.after)}, was {was}"
+        return f"expire documents of index {self.index} {_after(self.after)} (was {was})"
 
     def command(self) -> dict[str, Any]:
         index = {"name": self.index, "expireAfterSeconds": self.after}
@@ -272,7 +244,8 @@ class PrepareUnique(Operation):
 
     @property
     def phase(self) -> Phase:
-        return Phase.MODIFY
+        # What it refuses now may be what a unique index, built in between, refuses afterwards.
+        return Phase.MODIFY if self.prepare else Phase.TIDY
 
     def words(self) -> str:
         if self.prepare:
@@ -296,7 +269,7 @@ class MakeUnique(Operation):
     index: str
 
     kind: ClassVar[str] = "make-unique"
-    waits_for: ClassVar[str] = "a scan of the index, during which the collection takes no writes"
+    waits_for: ClassVar[str] = "a scan of the index, during which the collection accepts no writes"
 
     @property
     def phase(self) -> Phase:
@@ -355,7 +328,7 @@ class DropIndex(Operation):
     """Whole, so that it can be built again."""
     drop_phase: Phase = Phase.PRUNE
     replaced: bool = False
-    """Whether an index that serves the same queries takes its place, or it is a shadow."""
+    """Whether an index that serves the same queries and keeps the same unique takes its place."""
 
     kind: ClassVar[str] = "drop-index"
     done_codes: ClassVar[frozenset[int]] = frozenset({INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND})
@@ -385,7 +358,8 @@ def key_words(keys: tuple[tuple[str, Any], ...]) -> str:
     return "{" + ", ".join(f"{name}: {direction}" for name, direction in keys) + "}"
 
 
-def _in_parentheses(options: Mapping[str, Any]) -> str:
+def in_parentheses(options: Mapping[str, Any]) -> str:
+    """`` (capped, size)``; the validator's three are left out."""
     shown = [key for key in options if not key.startswith("validat")]
     return f" ({', '.join(shown)})" if shown else ""
 
@@ -396,5 +370,9 @@ def _risk_of_expiry(before: int | float | None, after: int | float | None) -> Ri
     return Risk.SAFE if longer else Risk.DESTROYS
 
 
+def _after(value: float | None) -> str:
+    return "never" if value is None else f"after {duration(value)}"
+
+
 def _seconds(value: int | float | None) -> str:
-    return "never" if value is None else f"{value:,} s"
+    return "never" if value is None else duration(value)

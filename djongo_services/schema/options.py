@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
+from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 
+from djongo_services.conf import settings
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.schema.spec import Action, Level
+from djongo_services.setting_values import RuleSet
 
 M = TypeVar("M", bound=type[Model])
 
@@ -47,6 +50,9 @@ class CollectionOptions:
     validation_level: Level | None = None
     validation_action: Action | None = None
     closed: bool = False
+    view: bool = False
+    rules: RuleSet | None = None
+    """None leaves it to ``SCHEMA["RULES"]``."""
 
 
 def collection_options(
@@ -61,6 +67,8 @@ def collection_options(
     validation_level: Level | None = None,
     validation_action: Action | None = None,
     closed: bool = False,
+    view: bool = False,
+    rules: RuleSet | None = None,
 ) -> Callable[[M], M]:
     """Say how the collection of a model class is made; the class stays what it is.
 
@@ -69,8 +77,10 @@ def collection_options(
     order of ``_id`` (5.3+); ``expire_after`` (seconds or timedelta) removes old documents of a
     time-series or clustered collection; ``collation`` is the collection's default;
     ``validation_level`` and ``validation_action`` take the choice from ``syncmongoschema``;
-    ``closed`` refuses keys that the models do not have. Options of an abstract base hold for its
-    children unless they state their own.
+    ``closed`` refuses keys that the models do not have; ``view`` says that the model reads a view,
+    which nothing is made or changed for; ``rules`` is ``"database"``, ``"model"`` or
+    ``"off"``, and overrides ``SCHEMA["RULES"]``. Options of an abstract base hold for its children
+    unless they state their own.
 
     Raises CollectionOptionsError, a ValueError, where the arguments contradict each other.
     """
@@ -87,6 +97,8 @@ def collection_options(
         validation_level=validation_level,
         validation_action=validation_action,
         closed=closed,
+        view=view,
+        rules=rules,
     )
 
     def decorate(model: M) -> M:
@@ -108,6 +120,28 @@ def options_of(model: type[Model]) -> CollectionOptions:
             options: CollectionOptions = found
             return options
     return CollectionOptions()
+
+
+def take_options(model: type[Model]) -> None:
+    """Give a model of a point in the migrations, which do not record them, the options of the
+    project's model of the same name."""
+    try:
+        real = apps.get_model(model._meta.label)
+    except LookupError:
+        return
+    if real is not model:
+        setattr(model, _ATTRIBUTE, options_of(real))
+
+
+def rules_of(model: type[Model]) -> RuleSet:
+    """What the model's validator enforces: by its own options, else by ``SCHEMA["RULES"]``.
+
+    The table of a ManyToManyField follows the model that has the field.
+    """
+    meta: Any = model._meta
+    owner = meta.auto_created or model
+    own = options_of(model).rules or options_of(owner).rules
+    return own or settings.schema.rules_of(meta.label, owner._meta.label, meta.app_label)
 
 
 def create_arguments(model: type[Model]) -> dict[str, Any]:
@@ -175,9 +209,12 @@ def _of_size(options: CollectionOptions) -> str | None:
 
 
 def _of_kind(options: CollectionOptions) -> str | None:
-    kinds = [name for name in ("capped", "time_series", "clustered") if getattr(options, name)]
+    names = ("view", "capped", "time_series", "clustered")
+    kinds = [name for name in names if getattr(options, name)]
     if len(kinds) > 1:
         return f"a collection cannot be both {kinds[0]} and {kinds[1]}"
+    if options.view and options.collation is not None:
+        return "a view has the collation that it was made with"
     series: Any = options.time_series
     if series is not None and not isinstance(series, TimeSeries):
         return "time_series must be a TimeSeries or the name of its time field"
@@ -197,13 +234,20 @@ def _of_expiry(options: CollectionOptions) -> str | None:
 
 
 def _of_validation(options: CollectionOptions) -> str | None:
-    choices = {"validation_level": get_args(Level), "validation_action": get_args(Action)}
+    choices = {
+        "validation_level": get_args(Level),
+        "validation_action": get_args(Action),
+        "rules": get_args(RuleSet),
+    }
     for name, allowed in choices.items():
         value = getattr(options, name)
         if value is not None and value not in allowed:
             return f"{name} must be one of {', '.join(allowed)}, not {value!r}"
-    if options.time_series is not None and (options.closed or options.validation_level):
-        return "a time-series collection takes no validator"
+    demands = options.closed or options.validation_level or options.rules not in (None, "off")
+    if options.time_series is not None and demands:
+        return "a time-series collection cannot have a validator"
+    if options.view and demands:
+        return "a view cannot have a validator"
     return None
 
 

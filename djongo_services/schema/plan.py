@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 from bson import encode
 
 from djongo_services.introspection.catalog import Catalog, Collection
 from djongo_services.schema.operations import BuildIndexes, Operation, Phase, Risk
 from djongo_services.schema.spec import Problem
+from djongo_services.setting_values import RuleSet
 
 Sign = Literal["+", "~", "-", "!"]
 """Added, changed, removed, or impossible."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleChange:
+    """One rule of a validator that comes, goes or changes."""
+
+    sign: Sign
+    path: str
+    """The path of the field: ``address.zip``, ``tags[]``; empty for the document."""
+    keyword: str
+    """A keyword of ``$jsonSchema`` (``maxLength``), or ``check ...`` for other parts."""
+    before: Any = None
+    after: Any = None
+    words: str
+    """``price minimum 0 (was 1)``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,9 +42,13 @@ class Change:
     collection: str
     sign: Sign
     words: str
-    """``index a_idx {a: 1}: sparse, was not; the new one is built before the old is dropped``."""
+    """``index a_idx {a: 1}: now sparse (was not); queries cannot use it during the rebuild``."""
     operations: tuple[Operation, ...] = ()
     """None of them for ``!``, and for what is only reported."""
+    rules: tuple[RuleChange, ...] = ()
+    """Of a validator that changes: its rules that differ."""
+    found: Mapping[str, Any] | None = None
+    """The definition, as the server has it, of an index that is changed where it stands."""
 
     @property
     def risk(self) -> Risk:
@@ -41,7 +61,7 @@ class Change:
 class Plan:
     database: str
     fingerprint: str
-    """Of the database that the plan was made for: :func:`fingerprint`."""
+    """The fingerprint of the database that the plan was made for: :func:`fingerprint`."""
     collections: tuple[str, ...]
     """The names that the plan, and its fingerprint, are about."""
     changes: tuple[Change, ...]
@@ -49,11 +69,15 @@ class Plan:
     notes: tuple[Change, ...] = ()
     """What differs and is left alone: unmanaged indexes under ``--prune report``."""
     problems: tuple[Problem, ...] = ()
+    rules: Mapping[str, RuleSet] = field(default_factory=dict)
+    """By collection, what its validator enforces; time-series collections have none."""
+    waiting: tuple[str, ...] = ()
+    """Migrations that have to be applied first: ``library.0002_book_pages``."""
 
     @property
     def in_sync(self) -> bool:
         """Whether there is nothing to do and nothing that cannot be done."""
-        return not self.changes
+        return not self.changes and not self.waiting
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -99,7 +123,7 @@ def _described(collection: Collection | None) -> object:
     return {
         "type": collection.type,
         "options": collection.options,
-        "validator": validator and [validator.query, validator.level, validator.action],
+        "validator": validator and [validator.stored, validator.level, validator.action],
         "indexes": [
             [index.definition, index.build is not None]
             for index in sorted(collection.indexes, key=lambda index: index.name)

@@ -2,56 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
-from bson.json_util import CANONICAL_JSON_OPTIONS, dumps, loads
+from bson.binary import UuidRepresentation
+from bson.json_util import JSONMode, JSONOptions, dumps
 from django.core.signing import BadSignature, Signer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from djongo_services.exceptions import DjongoServicesError
+from djongo_services.formatting import about, counted, printable
 from djongo_services.introspection.catalog import Validator
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.schema.operations import (
-    BuildIndexes,
-    CreateCollection,
-    DropCollection,
-    DropIndex,
-    MakeUnique,
-    Operation,
-    Phase,
-    PrepareUnique,
-    Risk,
-    SetCollectionTTL,
-    SetHidden,
-    SetTTL,
-    SetValidator,
-)
-from djongo_services.schema.plan import Change, Plan, Sign
-from djongo_services.schema.spec import IndexSpec, Problem
+from djongo_services.schema.estimating import UNKNOWN, BuildEstimate, Estimates
+from djongo_services.schema.operations import Operation, Phase, Risk
+from djongo_services.schema.plan import Change, Plan, RuleChange, Sign
+from djongo_services.schema.serialization import PlanUnreadable, plan_bytes, plan_from
+from djongo_services.schema.spec import IndexSpec
 
 FORMAT_VERSION = 1
-
-KINDS: dict[str, type[Operation]] = {
-    kind.kind: kind
-    for kind in (
-        DropCollection,
-        CreateCollection,
-        SetValidator,
-        SetCollectionTTL,
-        SetTTL,
-        SetHidden,
-        PrepareUnique,
-        MakeUnique,
-        BuildIndexes,
-        DropIndex,
-    )
-}
+_JSON: JSONOptions = JSONOptions(
+    json_mode=JSONMode.CANONICAL, uuid_representation=UuidRepresentation.STANDARD
+)
 
 
 class PlanFileError(DjongoServicesError):
@@ -61,12 +39,15 @@ class PlanFileError(DjongoServicesError):
 _STYLES = {"+": "green", "~": "yellow", "-": "red", "!": "bold red"}
 
 
-def render_text(plan: Plan, *, color: bool = False) -> str:
-    """Grouped by collection, one summary line at the end; ends with a newline."""
+def render_text(plan: Plan, estimates: Estimates = UNKNOWN, *, color: bool = False) -> str:
+    """Grouped by collection, one summary line at the end; ends with a newline.
+
+    ``estimates``: what is known about its index builds.
+    """
     lines: list[Text] = []
     for name, changes in plan.by_collection():
-        lines.append(Text(printable(name), style="bold"))
-        lines += [_line(change) for change in changes]
+        lines.append(_heading(name, plan))
+        lines += [line for change in changes for line in _lines(change, estimates)]
         lines.append(Text())
     if plan.notes:
         lines.append(Text("Left alone:"))
@@ -76,6 +57,13 @@ def render_text(plan: Plan, *, color: bool = False) -> str:
         lines.append(Text("Not expressed in MongoDB:"))
         lines += [Text(f"    {printable(f'{p.subject}: {p.reason}')}") for p in plan.problems]
         lines.append(Text())
+    if plan.waiting:
+        lines.append(Text("Migrations that are not applied; run migrate first:"))
+        lines += [Text(f"    {printable(name)}") for name in plan.waiting]
+        lines.append(Text())
+    estimate = estimates.of(plan.operations)
+    if estimate is not None:
+        lines.append(Text(estimate_text(estimate)))
     lines.append(Text(summary(plan)))
     return on_console(lines, color=color)
 
@@ -92,9 +80,13 @@ def on_console(lines: Iterable[Text | Table], *, color: bool = False, width: int
 
 
 def summary(plan: Plan) -> str:
-    """``Plan: 2 to add, 1 to change, 1 to drop.``, or that the database is in sync."""
+    """``Plan: 2 to add, 1 to change, 1 to drop; 3 steps.``, or that the database is in sync.
+
+    A step is one command or more, and is what is applied, counted and kept in the history: the
+    indexes of a collection are built in one.
+    """
     if plan.in_sync:
-        return f"In sync: {plan.database} is what the models say."
+        return f"In sync: {plan.database} matches the models."
     signs: tuple[tuple[Sign, str], ...] = (
         ("+", "to add"),
         ("~", "to change"),
@@ -102,101 +94,128 @@ def summary(plan: Plan) -> str:
         ("!", "that cannot be changed"),
     )
     counts = [f"{plan.count(sign)} {what}" for sign, what in signs if plan.count(sign)]
-    return f"Plan: {', '.join(counts)}."
+    if plan.waiting:
+        migrations = "migration" if len(plan.waiting) == 1 else "migrations"
+        counts.append(f"{len(plan.waiting)} {migrations} to apply first")
+    steps = len(plan.operations)
+    how = f"; {steps} {'step' if steps == 1 else 'steps'}" if steps else ""
+    return f"Plan: {', '.join(counts)}{how}."
 
 
-def render_json(plan: Plan) -> str:
+def estimate_text(estimate: BuildEstimate) -> str:
+    """What the builds take together, and how that is known."""
+    builds = counted(estimate.builds, "earlier build")
+    how = f"from {builds} in this database" if estimate.builds else "from usual speeds of servers"
+    return f"Index builds take {about(estimate.low, estimate.high)}, estimated {how}."
+
+
+def render_json(plan: Plan, estimates: Estimates = UNKNOWN) -> str:
     """The plan as a signed document; :func:`load` reads it back.
 
-    ``{"format_version": 1, "database", "fingerprint", "collections": [...], "operations": [...],
-    "changes": [...], "notes": [...], "problems": [...], "signature"}``.
+    ``{"format_version": 1, "database", "fingerprint", "collections": [...], "steps": [...],
+    "differences": [...], "notes": [...], "problems": [...], "rules": [...],
+    "waiting": [...], "estimate", "plan", "signature"}``. All but the last two is for readers;
+    ``plan`` is the same in the form that can be applied: BSON in Base64.
     """
-    document = _document(plan)
-    document["signature"] = _signer().signature(_canonical(document))
-    # Canonical Extended JSON tells int from long from double, which validators need; the version
-    # is for whoever reads plain JSON.
-    plain = json.loads(dumps(document, json_options=CANONICAL_JSON_OPTIONS))
-    plain["format_version"] = FORMAT_VERSION
-    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    document = json.loads(dumps(_document(plan), json_options=_JSON))
+    _add_estimates(document, plan, estimates)
+    whole = {
+        "format_version": FORMAT_VERSION,
+        **document,
+        "plan": base64.b64encode(plan_bytes(plan)).decode(),
+    }
+    whole["signature"] = _signer().signature(_canonical(whole))
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
 def load(text: str) -> Plan:
     """A plan from its JSON.
 
-    Raises PlanFileError when the text is no plan, is of another version, or was changed since it
-    was written (Django's signer, with the project's SECRET_KEY).
+    Raises PlanFileError when the text is not a plan, is of another version, or was changed since
+    it was written (Django's signer, with the project's SECRET_KEY).
     """
     try:
-        document = loads(text, json_options=CANONICAL_JSON_OPTIONS)
-    except ValueError as error:
-        raise PlanFileError(f"The plan file is not JSON: {error}.") from None
-    if not isinstance(document, dict) or "operations" not in document:
-        raise PlanFileError("The file is no plan: make one with --plan --format json.")
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise PlanFileError(f"Cannot read the plan file as JSON: {reason}.") from None
+    if not isinstance(document, dict) or "steps" not in document:
+        raise PlanFileError("Not a plan file; make one with --plan --format json.")
     if document.get("format_version") != FORMAT_VERSION:
         found = document.get("format_version")
-        raise PlanFileError(f"The plan is of format {found}, not {FORMAT_VERSION}; make a new one.")
+        raise PlanFileError(
+            f"The plan file has format {found!r}, not {FORMAT_VERSION}; make a new one."
+        )
     signature = document.pop("signature", "")
     try:
         _signer().unsign(f"{_canonical(document)}:{signature}")
-    except BadSignature:
+        return plan_from(base64.b64decode(document["plan"]))
+    except (BadSignature, RecursionError, UnicodeEncodeError):
         raise PlanFileError(
-            "The plan was changed after it was made, or made with another SECRET_KEY; "
+            "The plan file was changed after it was made, or made with another SECRET_KEY; "
             "make a new one with --plan --format json."
         ) from None
-    return Plan(
-        database=document["database"],
-        fingerprint=document["fingerprint"],
-        collections=tuple(document["collections"]),
-        changes=tuple(_change(item) for item in document["changes"]),
-        notes=tuple(_change(item) for item in document["notes"]),
-        problems=tuple(Problem(**item) for item in document["problems"]),
-    )
+    except (PlanUnreadable, KeyError, binascii.Error):
+        raise PlanFileError(
+            "The plan file was made by another version of djongo_services; make a new one with "
+            "--plan --format json."
+        ) from None
 
 
-def operation_document(operation: Operation) -> dict[str, Any]:
-    """An operation as a document: its fields, and what it is, does and risks in words."""
+def _step_document(operation: Operation) -> dict[str, Any]:
+    """A step for readers: its fields, and what it is, does and risks in words."""
     return {
         "kind": operation.kind,
         "words": operation.words(),
         "risk": operation.risk.value,
         "waits_for": operation.waits_for,
         "reversible": bool(operation.inverse()),
+        "estimate": None,
         "arguments": {
             field.name: _plain(getattr(operation, field.name)) for field in fields(operation)
         },
     }
 
 
-def operation_from(document: Mapping[str, Any]) -> Operation:
-    """The inverse of :func:`operation_document`."""
-    arguments = dict(document["arguments"])
-    for name in ("before", "after"):
-        if isinstance(arguments.get(name), Mapping):
-            arguments[name] = Validator(**arguments[name])
-    for name in ("build_phase", "drop_phase"):
-        if name in arguments:
-            arguments[name] = Phase[arguments[name]]
-    if "indexes" in arguments:
-        arguments["indexes"] = tuple(_index(item) for item in arguments["indexes"])
-    if isinstance(arguments.get("index"), Mapping):
-        arguments["index"] = _index(arguments["index"])
-    return KINDS[document["kind"]](**arguments)
-
-
 def _document(plan: Plan) -> dict[str, Any]:
     return {
-        "format_version": FORMAT_VERSION,
         "database": plan.database,
         "fingerprint": plan.fingerprint,
         "collections": list(plan.collections),
-        "operations": [
-            {"collection": step.collection, **operation_document(step)} for step in plan.operations
+        "steps": [
+            {"collection": step.collection, **_step_document(step)} for step in plan.operations
         ],
-        "changes": [_change_document(change) for change in plan.changes],
+        "differences": [_change_document(change) for change in plan.changes],
         "notes": [_change_document(note) for note in plan.notes],
         "problems": [
             {"subject": problem.subject, "reason": problem.reason} for problem in plan.problems
         ],
+        "rules": [{"collection": name, "rules": rules} for name, rules in plan.rules.items()],
+        "waiting": list(plan.waiting),
+        "estimate": None,
+    }
+
+
+def _add_estimates(document: dict[str, Any], plan: Plan, estimates: Estimates) -> None:
+    """As plain numbers, which Extended JSON would wrap."""
+    steps = list(zip(document["steps"], plan.operations, strict=True))
+    for shown, change in zip(document["differences"], plan.changes, strict=True):
+        steps += zip(shown["steps"], change.operations, strict=True)
+    for shown, step in steps:
+        shown["estimate"] = _estimate_document(estimates.of([step]))
+    document["estimate"] = _estimate_document(estimates.of(plan.operations))
+
+
+def _estimate_document(estimate: BuildEstimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    return {
+        "words": about(estimate.low, estimate.high),
+        "low": round(estimate.low, 1),
+        "high": round(estimate.high, 1),
+        "documents": estimate.documents,
+        "bytes": estimate.bytes,
+        "builds": estimate.builds,
     }
 
 
@@ -206,17 +225,20 @@ def _change_document(change: Change) -> dict[str, Any]:
         "sign": change.sign,
         "words": change.words,
         "risk": change.risk.value,
-        "operations": [operation_document(step) for step in change.operations],
+        "steps": [_step_document(step) for step in change.operations],
+        "rules": [_rule_document(rule) for rule in change.rules],
     }
 
 
-def _change(document: Mapping[str, Any]) -> Change:
-    return Change(
-        collection=document["collection"],
-        sign=document["sign"],
-        words=document["words"],
-        operations=tuple(operation_from(step) for step in document["operations"]),
-    )
+def _rule_document(rule: RuleChange) -> dict[str, Any]:
+    return {
+        "sign": rule.sign,
+        "path": rule.path,
+        "keyword": rule.keyword,
+        "before": rule.before,
+        "after": rule.after,
+        "words": rule.words,
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -236,19 +258,27 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _index(document: Mapping[str, Any]) -> IndexSpec:
-    keys = tuple((name, direction) for name, direction in document["keys"])
-    return IndexSpec(name=document["name"], keys=keys, options=document["options"])
-
-
-def _canonical(document: Mapping[str, Any]) -> str:
-    return dumps(document, json_options=CANONICAL_JSON_OPTIONS, sort_keys=True)
+def _canonical(document: dict[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True)
 
 
 def _signer() -> Signer:
     return Signer(salt="djongo_services.schema.plan")
 
 
-def _line(change: Change) -> Text:
-    risk = "" if change.risk is Risk.SAFE else f"  ({change.risk.value})"
-    return Text(f"  {change.sign} {printable(change.words)}{risk}", style=_STYLES[change.sign])
+def _heading(name: str, plan: Plan) -> Text:
+    """The collection, and its rules unless they are the default."""
+    heading = Text(printable(name), style="bold")
+    rules = plan.rules.get(name, "database")
+    return heading if rules == "database" else heading.append(f"  (rules: {rules})", "not bold")
+
+
+def _lines(change: Change, estimates: Estimates) -> Iterator[Text]:
+    said = [] if change.risk is Risk.SAFE else [change.risk.value]
+    estimate = estimates.of(change.operations)
+    if estimate is not None:
+        said.append(about(estimate.low, estimate.high))
+    behind = f"  ({', '.join(said)})" if said else ""
+    yield Text(f"  {change.sign} {printable(change.words)}{behind}", style=_STYLES[change.sign])
+    for rule in change.rules:
+        yield Text(f"      {rule.sign} {printable(rule.words)}", style=_STYLES[rule.sign])

@@ -10,31 +10,30 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from djongo_services.formatting import elapsed, printable, value_text
 from djongo_services.introspection.path import render_path
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import value_text
-from djongo_services.schema.applying import Run
+from djongo_services.schema.applying import SchemaRun
 from djongo_services.schema.applying.duplicates import Duplicate
 from djongo_services.schema.references import DanglingReferences
 from djongo_services.schema.rendering import FORMAT_VERSION, on_console
 from djongo_services.schema.syncing import Violations
 
 
-def history_text(runs: Sequence[Run]) -> str:
+def history_text(runs: Sequence[SchemaRun]) -> str:
     """A table, newest first; as wide as it needs to be, for ids that are cut are of no use."""
     if not runs:
-        return "No run yet.\n"
+        return "No runs yet.\n"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("RUN", "STARTED (UTC)", "STATUS", "STEPS", "BY"):
+    for column in ("WHAT", "STATUS", "STARTED (UTC)", "TOOK", "STEPS", "BY", "RUN"):
         table.add_column(column, no_wrap=True)
     for run in runs:
         table.add_row(*(Text(printable(cell)) for cell in _cells(run)))
     return on_console([table])
 
 
-def history_json(runs: Sequence[Run]) -> str:
-    """``{"format_version": 1, "runs": [{"run", "started", "finished", "status", "steps", "done",
-    "by", "rolls_back", "error"}]}``."""
+def history_json(runs: Sequence[SchemaRun]) -> str:
+    """``{"format_version": 1, "runs": [{"run", "summary", "started", "finished", "seconds",
+    "status", "steps", "done", "by", "rolls_back", "stopped_by", "error"}]}``."""
     return _json({"runs": [_run_document(run) for run in runs]})
 
 
@@ -98,22 +97,33 @@ def _violation_lines(violations: Violations) -> Iterator[str]:
         yield f"  and {more:,} more"
 
 
-def _cells(run: Run) -> tuple[str, ...]:
-    status = f"{run.status}, rolls back {run.rolls_back}" if run.rolls_back else run.status
-    steps = f"{run.done} of {run.steps}"
-    return (str(run.id), f"{run.started:%Y-%m-%d %H:%M:%S}", status, steps, run.by)
+def _cells(run: SchemaRun) -> tuple[str, ...]:
+    undone = ", ".join(map(str, run.rolls_back))
+    status = f"{run.status}, rolls back {undone}" if undone else run.status
+    return (
+        run.summary.words(),
+        status,
+        f"{run.started:%Y-%m-%d %H:%M:%S}",
+        "" if run.seconds is None else elapsed(run.seconds),
+        f"{run.done} of {run.steps}",
+        printable(run.by),
+        str(run.id),
+    )
 
 
-def _run_document(run: Run) -> dict[str, Any]:
+def _run_document(run: SchemaRun) -> dict[str, Any]:
     return {
         "run": str(run.id),
+        "summary": run.summary.words(),
         "started": run.started,
         "finished": run.finished,
+        "seconds": run.seconds,
         "status": run.status,
         "steps": run.steps,
         "done": run.done,
         "by": run.by,
-        "rolls_back": run.rolls_back and str(run.rolls_back),
+        "rolls_back": [str(undone) for undone in run.rolls_back],
+        "stopped_by": run.stopped_by,
         "error": run.error,
     }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,20 +12,27 @@ from pymongo.database import Database
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.introspection import read_catalog
 from djongo_services.introspection.catalog import Catalog, Validator
-from djongo_services.introspection.progress import Progress, ProgressHook, Stop
+from djongo_services.progress import Progress, ProgressHook, Stop
 from djongo_services.schema.applying import PlanOutdated
 from djongo_services.schema.diff import IndexPolicy, ValidationPolicy, diff
-from djongo_services.schema.diff.validators import same_query
+from djongo_services.schema.diff.coverage import uncovered_queries
+from djongo_services.schema.diff.validators import is_kept, same_query
 from djongo_services.schema.operations import BuildIndexes, DropIndex, SetValidator
 from djongo_services.schema.plan import Plan
+from djongo_services.schema.remaking import aside_name, fresh_name
 from djongo_services.schema.spec import CollectionSpec
-from djongo_services.schema.violators import Violator, count_violators, find_violators
+from djongo_services.schema.violators import (
+    Violator,
+    count_each,
+    count_violators,
+    find_violators,
+)
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Policy:
+class SyncPolicy:
     """What the caller leaves to the plan."""
 
     indexes: IndexPolicy = field(default_factory=IndexPolicy)
@@ -36,9 +43,13 @@ class UnknownIndex(DjongoServicesError):
     """An index was named for dropping that is not there, or that a model declares."""
 
 
+class UnknownValidator(DjongoServicesError):
+    """A validator was named for replacement that is not there, or that is ours."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Violations:
-    """Of one collection."""
+    """The violators of one collection."""
 
     collection: str
     count: int
@@ -48,7 +59,7 @@ class Violations:
 def make_plan(
     database: Database[Document],
     specs: Iterable[CollectionSpec],
-    policy: Policy | None = None,
+    policy: SyncPolicy | None = None,
     *,
     count: bool = True,
     progress: ProgressHook | None = None,
@@ -57,22 +68,33 @@ def make_plan(
     """What brings the database to the specs.
 
     With ``count``, violators of every validator that is to be set, changed or could be tightened
-    are counted first, one scan on the server for each such collection; without, a validator that
-    waits for its violators to be mended is left as it is. Raises PyMongo's errors, and UnknownIndex
-    for what the policy names.
+    are counted first, one scan on the server for each such collection; and documents that a unique
+    index does not cover, one scan for each collection whose validator accepts such. Without, a
+    validator that waits for its violators to be mended is left as it is. Raises PyMongo's errors,
+    and UnknownIndex for what the policy names.
     """
-    specs, policy = tuple(specs), policy or Policy()
-    names = [spec.name for spec in specs]
+    specs, policy = tuple(specs), policy or SyncPolicy()
+    names = [name for spec in specs for name in _names(spec.name)]
     # Usage only decides what may be dropped, and costs a round trip to every member.
     usage = policy.indexes.prune == "drop"
     catalog = read_catalog(database, names=names, statistics=False, usage=usage, multikey=False)
+    _check_replaced(catalog, specs, policy.validation)
     violators: dict[str, int] = {}
-    for spec in _to_count(catalog, specs, policy) if count else ():
+    uncovered: dict[str, Mapping[str, int]] = {}
+
+    def counting(spec: CollectionSpec, phase: str) -> bool:
         if stop is not None and stop.is_set():
-            break
+            return False
         if progress is not None:
-            progress(Progress(collection=spec.name, phase="violators", done=0))
-        violators[spec.name] = count_violators(database[spec.name], spec.validator or {})
+            progress(Progress(collection=spec.name, phase=phase, done=0))
+        return True
+
+    for spec in _to_count(catalog, specs, policy) if count else ():
+        if counting(spec, "violators"):
+            violators[spec.name] = count_violators(database[spec.name], spec.validator or {})
+    for spec, queries in _to_cover(catalog, specs) if count else ():
+        if counting(spec, "unique indexes"):
+            uncovered[spec.name] = count_each(database[spec.name], queries)
     compare = partial(
         diff,
         catalog,
@@ -80,6 +102,7 @@ def make_plan(
         indexes=policy.indexes,
         validation=policy.validation,
         violators=violators,
+        uncovered=uncovered,
     )
     plan = compare()
     _check_named(plan, policy.indexes)
@@ -121,6 +144,29 @@ def list_violations(
             yield Violations(collection=spec.name, count=count, examples=tuple(found))
 
 
+def _check_replaced(
+    catalog: Catalog, specs: tuple[CollectionSpec, ...], policy: ValidationPolicy
+) -> None:
+    without = replace(policy, replace=())
+    known = {collection.name: collection for collection in catalog.collections}
+    kept = {
+        spec.name
+        for spec in specs
+        if spec.name in known and is_kept(known[spec.name], spec, without)
+    }
+    for name in policy.replace:
+        if name not in kept:
+            raise UnknownValidator(
+                f"The collection {name!r} has no validator of another origin that the models "
+                f"would replace; --plan lists those that are kept under 'Left alone'."
+            )
+
+
+def _names(collection: str) -> tuple[str, str, str]:
+    """The collection, and what an interrupted run may have left beside it."""
+    return collection, aside_name(collection), fresh_name(collection)
+
+
 def _check_named(plan: Plan, policy: IndexPolicy) -> None:
     dropped = {
         f"{step.collection}.{step.index.name}"
@@ -130,8 +176,8 @@ def _check_named(plan: Plan, policy: IndexPolicy) -> None:
     for name in policy.named:
         if name not in dropped:
             raise UnknownIndex(
-                f"{name!r} is no COLLECTION.INDEX that the models leave undeclared; --plan shows "
-                f"those under «Left alone»."
+                f"No undeclared index {name!r}; write COLLECTION.INDEX as --plan lists it under "
+                f"'Left alone'."
             )
 
 
@@ -146,8 +192,19 @@ def _empty(database: Database[Document], plan: Plan, views: Container[str]) -> I
             yield name
 
 
+def _to_cover(
+    catalog: Catalog, specs: tuple[CollectionSpec, ...]
+) -> Iterator[tuple[CollectionSpec, dict[str, Document]]]:
+    """The collections where documents could escape a unique index, and how to find them."""
+    existing = {found.name for found in catalog.collections if found.type == "collection"}
+    for spec in specs:
+        queries = uncovered_queries(spec) if spec.name in existing else {}
+        if queries:
+            yield spec, queries
+
+
 def _to_count(
-    catalog: Catalog, specs: tuple[CollectionSpec, ...], policy: Policy
+    catalog: Catalog, specs: tuple[CollectionSpec, ...], policy: SyncPolicy
 ) -> Iterator[CollectionSpec]:
     """Those whose data decides what becomes of the validator."""
     known = {collection.name: collection for collection in catalog.collections}
@@ -155,7 +212,7 @@ def _to_count(
         found = known.get(spec.name)
         if spec.validator is None or found is None or found.type != "collection":
             continue
-        if policy.validation.level == "off":
+        if policy.validation.level == "off" or is_kept(found, spec, policy.validation):
             continue
         before = found.validator
         settled = before is not None and (before.level, before.action) == ("strict", "error")

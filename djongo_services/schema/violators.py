@@ -12,9 +12,11 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import WriteError
 
+from djongo_services.bson_decoding import LENIENT
+from djongo_services.server_errors import DOCUMENT_REFUSED
+
 Document = dict[str, Any]
 
-_REFUSED = 121
 _COUNT_COMMENT = "djongo_services counts documents that a validator refuses"
 
 
@@ -23,7 +25,7 @@ class Violator:
     id: Any
     """The document's ``_id``."""
     reasons: tuple[str, ...]
-    """``price: is a string, must be int or long``; empty before MongoDB 5.0, which tells none."""
+    """``price: is a string, must be int or long``; empty before MongoDB 5.0, which reports none."""
 
 
 def violating(query: Mapping[str, Any]) -> Document:
@@ -34,6 +36,19 @@ def violating(query: Mapping[str, Any]) -> Document:
 def count_violators(collection: Collection[Document], query: Mapping[str, Any]) -> int:
     """Counted on the server in one scan; no document leaves it."""
     return collection.count_documents(violating(query), comment=_COUNT_COMMENT)
+
+
+def count_each(
+    collection: Collection[Document], queries: Mapping[str, Mapping[str, Any]]
+) -> dict[str, int]:
+    """How many documents match each of the named queries, in one scan on the server."""
+    keys = {str(place): name for place, name in enumerate(queries)}
+    pipeline: list[Document] = [
+        {"$match": {"$or": list(queries.values())}},
+        {"$facet": {key: [{"$match": queries[keys[key]]}, {"$count": "count"}] for key in keys}},
+    ]
+    (found,) = collection.aggregate(pipeline, comment=_COUNT_COMMENT)
+    return {name: found[key][0]["count"] if found[key] else 0 for key, name in keys.items()}
 
 
 def find_violators(
@@ -52,8 +67,9 @@ def find_violators(
     collection that has the same validator; it is refused there, too, and nothing is stored. The
     collection is named ``djongo_services_probe_...`` and dropped at the end.
     """
+    database = database.with_options(codec_options=LENIENT)
     raw = database[collection].with_options(
-        codec_options=database.codec_options.with_options(document_class=RawBSONDocument)
+        codec_options=LENIENT.with_options(document_class=RawBSONDocument)
     )
     found = raw.find(violating(query)).limit(limit)
     named = _Named(query, checks or {})
@@ -72,7 +88,7 @@ def _reasons(
     try:
         database[probe].insert_one(document)
     except WriteError as error:
-        if error.code != _REFUSED:
+        if error.code != DOCUMENT_REFUSED:
             raise
         details = (error.details or {}).get("errInfo", {}).get("details")
         return tuple(named.explain(details)) if details else ()
@@ -166,17 +182,37 @@ def _leaf(rule: Mapping[str, Any], path: str) -> Iterator[str]:
         case "bsonType" | "type" as operator:
             yield f"{name}: is {rule.get('consideredType')}, must be {_any_of(wanted[operator])}"
         case "enum":
-            yield f"{name}: {_short(rule.get('consideredValue'))} is not among the choices"
+            yield f"{name}: {_considered(rule)} is not among the choices"
         case "pattern":
-            value = _short(rule.get("consideredValue"))
-            yield f"{name}: {value} does not match {_short(wanted.get('pattern'))}"
+            pattern = _short(wanted.get("pattern"))
+            yield f"{name}: {_considered(rule)} does not match {pattern}"
         case "not":
             # The server does not repeat what.
             yield f"{name}: matches what is excluded"
+        case "dependencies":
+            for broken in rule.get("failingDependencies", ()):
+                missing = ", ".join(map(str, broken.get("missingProperties", ())))
+                yield f"{name}: {broken.get('conditionalProperty')} requires {missing}".rstrip()
         case operator:
             bound = next(iter(wanted.values()), None) if wanted else None
-            value = _short(rule.get("consideredValue"))
-            yield f"{name}: {value} breaks {operator} {_short(bound)}".rstrip()
+            yield f"{name}: {_considered(rule)} breaks {operator} {_short(bound)}".rstrip()
+
+
+def _considered(rule: Mapping[str, Any]) -> str:
+    """The value that breaks the rule; of an object the server gives the number of its keys."""
+    if "consideredValue" in rule:
+        value = rule["consideredValue"]
+        return "null" if value is None else _short(value)
+    keys = rule.get("numberOfProperties")
+    match keys:
+        case None:
+            return "the value"
+        case 0:
+            return "{}"
+        case 1:
+            return "an object with 1 key"
+        case _:
+            return f"an object with {keys} keys"
 
 
 def _query_rule(details: Mapping[str, Any], path: str) -> Iterator[str]:

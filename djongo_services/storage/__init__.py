@@ -8,6 +8,7 @@ from djongo_services.storage.errors import (
     FileExists,
     NameTaken,
     NoFile,
+    NotEncrypted,
     StorageError,
     UploadInterrupted,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "GridFSStorage",
     "NameTaken",
     "NoFile",
+    "NotEncrypted",
     "StorageError",
     "UploadInterrupted",
 ]

@@ -1,23 +1,57 @@
-"""What the plain and the asyncio side of a storage share: its options, its bucket, its names."""
+"""What the plain and the asyncio side of a storage share: its options, its bucket, its names.
+
+A name is what Django calls a file; a filename is what the bucket has for it.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from django.conf import settings as django_settings
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.storage import Storage
+from django.core.files.utils import validate_file_name
 from django.utils.timezone import get_default_timezone, make_naive
 
 from djongo_services.connections import DEFAULT_ALIAS, connections
-from djongo_services.storage import queries
-from djongo_services.storage.bucket import Bucket, StoredFile
+from djongo_services.storage.bucket import Bucket, StoredFile, UploadStream, queries
+from djongo_services.storage.bucket.chunking import Document
 from djongo_services.storage.bucket.layout import DEFAULT_NAME
 from djongo_services.storage.codecs import plain_size
-from djongo_services.storage.names import Location
+from djongo_services.storage.codecs.chain import is_encrypted
+from djongo_services.storage.errors import NotEncrypted
+from djongo_services.storage.following.rows import hidden_ids, hidden_names
 from djongo_services.storage.options import parse_options
+from djongo_services.transaction.current import apart, is_apart, left_out
+
+
+# Content whose bytes are in a bucket already, so that saving it copies nothing.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """All of a file but its name."""
+
+    stream: UploadStream
+    """What the bytes were written to; it can be published."""
+    document: Document
+    """Its files document, the caller's to complete."""
+    head: bytes
+    """The first bytes as they were sent."""
+
+
+@runtime_checkable
+class HeldContent(Protocol):
+    """A Django File that may be held in a bucket."""
+
+    def held_for(self, storage: BucketStorage) -> Held | None:
+        """None unless ``storage`` itself would have put the bytes where and how they are."""
+        ...
+
 
 _BUCKET = re.compile(r"[^.$\0]+(\.[^.$\0]+)*")
 
@@ -25,8 +59,8 @@ _BUCKET = re.compile(r"[^.$\0]+(\.[^.$\0]+)*")
 def _bucket_name(name: object) -> str:
     if not isinstance(name, str) or not _BUCKET.fullmatch(name) or name.startswith("system."):
         raise ImproperlyConfigured(
-            f"A GridFSStorage cannot have the bucket {name!r}: MongoDB takes no collection of such "
-            f"a name."
+            f"A GridFSStorage cannot have the bucket {name!r}: MongoDB allows no collection of "
+            f"such a name."
         )
     return name
 
@@ -73,7 +107,7 @@ class BucketStorage(Storage):
 
     @property
     def base_url(self) -> str | None:
-        """Of the addresses of its files; by default MEDIA_URL."""
+        """The beginning of the addresses of its files; by default MEDIA_URL."""
         url = django_settings.MEDIA_URL if self._base_url is None else self._base_url
         return url if not url or url.endswith("/") else f"{url}/"
 
@@ -95,23 +129,141 @@ class BucketStorage(Storage):
             "shared": self.options.deduplicate,
         }
 
-    def full_name(self, name: str) -> str:
+    def full_name(self, name: Name) -> str:
         """The filename in the bucket. Raises SuspiciousFileOperation for what is no name."""
         return self.place.filename(name)
 
-    def there(self, name: str) -> dict[str, Any] | None:
-        """A filter for the file, or what lies in the folder, of that name; None for the location
-        itself, which is always there."""
-        cleaned = name.replace("\\", "/")
-        if cleaned in ("", ".", "./"):
-            return None
-        filename = self.full_name(cleaned if cleaned.startswith("/") else cleaned.rstrip("/"))
-        return queries.named_or_within(filename, shared=self.options.deduplicate)
+    def readings(self, name: Name) -> Iterator[str]:
+        """The filenames that a name may mean: ours, and that of another tool, which may have stored
+        the name as it is. Raises SuspiciousFileOperation where nobody takes one of them."""
+        try:
+            filename = self.full_name(name)
+        except SuspiciousFileOperation:
+            if (literal := self.place.literal(name)) is not None:
+                yield literal
+            raise
+        yield filename
+        literal = self.place.literal(name)
+        if literal is not None and literal != filename:
+            yield literal
+
+    def there(self, name: Name) -> Iterator[str]:
+        """The same of a file or folder; none for the location itself, which is always there."""
+        text = os.fspath(name)
+        if text.replace("\\", "/") not in ("", ".", "./"):
+            yield from self.readings(text if text[0] in "/\\" else text.rstrip("/\\"))
+
+    def file_or_folder(self, filename: str) -> Mapping[str, Any]:
+        """A filter for the file, or what lies in the folder, of that name."""
+        found = queries.named_or_within(filename, shared=self.options.deduplicate)
+        hidden = [
+            files_id
+            for name, ids in hidden_names(self).items()
+            if name == filename or name.startswith(f"{filename}/")
+            for files_id in ids
+        ]
+        return queries.without(found, hidden)
 
     def named(self, filename: str) -> dict[str, Any]:
         """A filter for the files that the storage has under this filename."""
         return queries.named(filename, shared=self.options.deduplicate)
 
+    def current(self, filename: str) -> Mapping[str, Any]:
+        """The same, without those that the open transaction of their row has deleted."""
+        return queries.without(self.named(filename), hidden_ids(self, filename))
+
+    def beside(self, filename: str, client: Any) -> AbstractContextManager[None]:
+        """Where to read a file, or what lies below a folder, of that name: outside of MongoDB's
+        open transaction, which does not see it, where it followed a row in SQL."""
+        written = {name for where, name in left_out(client) if where == self._where}
+        below = f"{filename}/" if filename else ""
+        is_there = filename in written or any(name.startswith(below) for name in written)
+        return apart() if is_there else nullcontext()
+
+    def leave_out(self, filename: str) -> None:
+        """Remember for :meth:`beside` what is written outside of it."""
+        if is_apart():
+            left_out(self.bucket.layout.client).add((self._where, filename))
+
+    @property
+    def _where(self) -> tuple[str, str]:
+        return self.using, self.bucket_name
+
+    def check_encrypted(self, stored: StoredFile) -> None:
+        """Raises NotEncrypted for a file that somebody put in the place of an encrypted one."""
+        wanted = self.options.encryption_codec
+        if wanted is None or self.options.allow_plain or is_encrypted(stored, wanted):
+            return
+        raise NotEncrypted(
+            f"The file {stored.filename!r} (id {stored.id!r}) is not encrypted, but its storage "
+            f"encrypts. If it was stored before that, set allow_plain=True or save it again."
+        )
+
+    def cache_control_of(self, name: str) -> str:
+        """The header of that name for a file, when it is served."""
+        return self.cache_control
+
     def size_of(self, stored: StoredFile) -> int:
         """Bytes as they were saved."""
         return plain_size(stored)
+
+
+# Names of files: what Django calls a name, and the filename that the bucket has for it.
+Name: TypeAlias = "str | os.PathLike[str]"
+"""As Django's own storages take it."""
+
+
+class Location:
+    """The part of a bucket that a storage keeps its files in, such as ``media/``."""
+
+    def __init__(self, location: str) -> None:
+        """Raises SuspiciousFileOperation for one that leads out of itself."""
+        cleaned = location.replace("\\", "/").strip("/")
+        if cleaned:
+            _checked(cleaned)
+        self.prefix = f"{cleaned}/" if cleaned else ""
+
+    def filename(self, name: Name) -> str:
+        """Raises SuspiciousFileOperation for a name that no file can have."""
+        return self.prefix + _normal(os.fspath(name))
+
+    def literal(self, name: Name) -> str | None:
+        """The filename if the name is taken as it is, which other tools do: with backslashes, a
+        leading slash, ``./`` or empty parts. None where that would lead elsewhere."""
+        text = os.fspath(name)
+        parts = text.replace("\\", "/").split("/")
+        if not any(part not in ("", ".") for part in parts) or ".." in parts or not _is_text(text):
+            return None
+        return self.prefix + text
+
+    def name(self, filename: str) -> str:
+        return filename.removeprefix(self.prefix)
+
+    def folder(self, path: Name) -> str:
+        """How all filenames in a folder begin; ``""`` and ``"."`` are the location itself."""
+        cleaned = os.fspath(path).replace("\\", "/").strip("/")
+        return self.prefix if cleaned in ("", ".") else f"{self.prefix}{_normal(cleaned)}/"
+
+
+def _normal(name: str) -> str:
+    """Forward slashes, no empty parts and no ``.``: the same file has one name only."""
+    _checked(name)
+    parts = name.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _checked(name: str) -> None:
+    validate_file_name(name, allow_relative_path=True)
+    if not _is_text(name):
+        raise SuspiciousFileOperation(
+            f"The file name {name!r} contains a null character, or half of a surrogate pair, which "
+            f"BSON cannot hold."
+        )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name

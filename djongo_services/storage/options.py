@@ -13,7 +13,7 @@ from pymongo.write_concern import WriteConcern
 
 from djongo_services.storage.bucket import DEFAULT_CHUNK_SIZE
 from djongo_services.storage.bucket.file import LARGEST_CHUNK_SIZE, checked_chunk_size
-from djongo_services.storage.content_types import POLICIES
+from djongo_services.storage.content import POLICIES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +27,7 @@ class StorageOptions:
     keep_revisions: bool = False
     """Whether replaced files stay in the bucket as older revisions, for ``revisions()``."""
     content_type: str = "name"
-    """``name``, ``declared``, ``content`` or a dotted path: see :mod:`content_types`."""
+    """``name``, ``declared``, ``content`` or a dotted path: see :mod:`content`."""
     read_preference: str | None = None
     """Such as ``secondaryPreferred``; None: the connection's."""
     write_concern: int | str | Mapping[str, Any] | None = None
@@ -36,8 +36,13 @@ class StorageOptions:
     """``gzip``, ``zstd``, or the name of a registered codec."""
     encryption: str | bool | None = None
     """``aes-gcm`` (or True), or the name of a registered codec."""
+    allow_plain: bool = False
+    """Whether a storage with encryption reads files that are not encrypted, such as older ones."""
     deduplicate: bool = False
     """Whether files of equal content are stored once."""
+    follow: str | None = None
+    """The DATABASES alias whose transactions decide about its files; None: that of the model which
+    has the file, else "default" as well as MongoDB's own."""
     cache_control: str = ""
     """The header of served files; empty: private ones are not kept, others are checked again."""
     private: bool = False
@@ -54,12 +59,17 @@ class StorageOptions:
         for name, (is_right, what) in _RULES.items():
             if not is_right(getattr(self, name)):
                 raise ImproperlyConfigured(
-                    f"{name} of a GridFSStorage is {what}, not {getattr(self, name)!r}."
+                    f"{name} of a GridFSStorage must be {what}, not {getattr(self, name)!r}."
                 )
         if self.deduplicate and (self.allow_overwrite or self.keep_revisions):
             raise ImproperlyConfigured(
                 "A GridFSStorage with deduplicate stores one file for several names, so it can "
                 "neither allow_overwrite nor keep_revisions; choose one of them."
+            )
+        if self.allow_plain and not self.encryption:
+            raise ImproperlyConfigured(
+                "A GridFSStorage with allow_plain needs encryption; without it, every file may be "
+                "plain."
             )
         if self.deduplicate and self.encryption:
             raise ImproperlyConfigured(
@@ -70,8 +80,11 @@ class StorageOptions:
     @property
     def codecs(self) -> list[str]:
         """In the order in which they are applied."""
-        encryption = "aes-gcm" if self.encryption is True else self.encryption
-        return [name for name in (self.compression, encryption) if name]
+        return [name for name in (self.compression, self.encryption_codec) if name]
+
+    @property
+    def encryption_codec(self) -> str | None:
+        return ("aes-gcm" if self.encryption is True else self.encryption) or None
 
     def pymongo_write_concern(self) -> WriteConcern | None:
         match self.write_concern:
@@ -136,6 +149,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "allow_overwrite": _SWITCH,
     "keep_revisions": _SWITCH,
     "deduplicate": _SWITCH,
+    "allow_plain": _SWITCH,
     "private": _SWITCH,
     "content_type": (_is_policy, f"{', '.join(POLICIES)} or the dotted path of a function"),
     "read_preference": (_is_read_preference, f"one of {', '.join(_MODES.values())}"),
@@ -147,6 +161,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "encryption": (
         lambda value: value is None or isinstance(value, str | bool),
         "True or a codec's name",
+    ),
+    "follow": (
+        lambda value: value is None or (isinstance(value, str) and bool(value)),
+        "an alias of DATABASES",
     ),
     "cache_control": (lambda value: isinstance(value, str), "the value of a header"),
     "url_expires": (

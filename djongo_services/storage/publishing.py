@@ -2,52 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from djongo_services.storage import queries, sharing
-from djongo_services.storage.async_gridfs import AsyncReading
-from djongo_services.storage.bucket import StoredFile, UploadStream
+from djongo_services.storage import sharing
+from djongo_services.storage.base import BucketStorage
+from djongo_services.storage.bucket import StoredFile, UploadStream, queries
 from djongo_services.storage.bucket.chunking import Document
-from djongo_services.storage.bucket.uploading import taken
-from djongo_services.storage.errors import NameTaken
-from djongo_services.transaction.joining import joined
+from djongo_services.storage.bucket.layout import server_now
+from djongo_services.storage.errors import NameTaken, name_taken
+from djongo_services.storage.following.aliases import followed
+from djongo_services.storage.following.blocks import is_sql
+from djongo_services.storage.following.rows import FollowedRows, hidden_names, is_anothers, rows_of
+from djongo_services.transaction.current import apart, joined
 
 LONGEST_NAME: ContextVar[int | None] = ContextVar("djongo_services_longest_name", default=None)
 """``max_length`` of the save that is under way."""
 
 
-class Publishing(AsyncReading):
+class Publishing(BucketStorage):
     """A storage that has names of its own, others' or shared ones."""
 
-    def _publish(self, stream: UploadStream, document: Document, *, may_rename: bool = True) -> str:
-        """Make what was uploaded a file of the storage; the filename that it got."""
-        with stream.aborting():
-            if self.options.allow_overwrite:
-                return str(self._publish_in_place(stream, document).filename)
-            if self.options.deduplicate:
-                return self._publish_shared(stream, document, may_rename=may_rename)
-            document["metadata"]["exclusive"] = True
-            rename = self._take_other_name if may_rename else None
-            return str(stream.publish(document, rename).filename)
+    # Reading:
 
     def _session(self) -> Any:
         return self.bucket.session()
 
-    def _publish_in_place(self, stream: UploadStream, document: Document) -> StoredFile:
+    def _beside(self, filename: str) -> AbstractContextManager[None]:
+        return self.beside(filename, self.bucket.layout.client)
+
+    def _all(self, filename: str) -> list[Document]:
+        """All revisions that a reader sees, the newest first."""
+        found = list(
+            self.bucket.files.find(
+                self.current(filename), sort=queries.NEWEST_FIRST, session=self._session()
+            )
+        )
+        return [each for each in found if not is_anothers(each)] or found
+
+    def _contents(self, folder: str) -> list[Document]:
+        """What is right in a folder, and whether each is a folder."""
+        files_, session = self.bucket.files, self._session()
+        hidden = hidden_names(self)
+        if not self.options.deduplicate:
+            ids = [files_id for some in hidden.values() for files_id in some]
+            return list(files_.aggregate(queries.folder_contents(folder, ids=ids), session=session))
+        pipelines = (
+            queries.folder_contents(folder, names=hidden),
+            queries.shared_folder_contents(folder, hidden),
+        )
+        return [each for some in pipelines for each in files_.aggregate(some, session=session)]
+
+    # Writing:
+
+    @contextmanager
+    def _following(self) -> Iterator[FollowedRows | None]:
+        """Write files in the block, and leave to the rows what has to wait for their transaction.
+
+        Where a row in SQL decides about a file, that is kept out of MongoDB's transaction.
+        """
+        decides = followed(self.options.follow)
+        if not is_sql(decides.alias):
+            yield None
+            return
+        rows = rows_of(decides, self)
+        if not decides.sure:
+            yield rows
+            return
+        with apart():
+            yield rows
+
+    def _publish(self, stream: UploadStream, document: Document, *, may_rename: bool = True) -> str:
+        """Make what was uploaded a file of the storage; the filename that it got."""
+        with stream.aborting(), self._following() as rows:
+            name = self._publish_as(stream, document, rows, may_rename=may_rename)
+            self.leave_out(name)
+            return name
+
+    def _publish_as(
+        self,
+        stream: UploadStream,
+        document: Document,
+        rows: FollowedRows | None,
+        *,
+        may_rename: bool,
+    ) -> str:
+        if self.options.allow_overwrite:
+            return str(self._publish_in_place(stream, document, rows).filename)
+        if self.options.deduplicate:
+            return self._publish_shared(stream, document, rows, may_rename=may_rename)
+        document["metadata"]["exclusive"] = True
+        _mark(document, rows)
+        rename = self._take_other_name if may_rename else None
+        return str(stream.publish(document, rename, rows).filename)
+
+    def _delete(self, filename: str) -> bool:
+        """All revisions of it; whether there are any."""
+        with self._following() as rows:
+            self.leave_out(filename)
+            ids = [each["_id"] for each in self._all(filename)]
+            if not ids:
+                return False
+            if rows is None:
+                self._remove(filename, ids)
+            elif self.options.deduplicate:
+                rows.deleted(filename, ids, lambda: self._remove(filename, ids))
+            else:
+                rows.deleted(filename, ids)
+            return True
+
+    def _remove(self, filename: str, ids: list[Any]) -> None:
+        if self.options.deduplicate:
+            for files_id in ids:
+                self._drop_name(filename, files_id)
+        elif ids:
+            self.bucket.delete_many(ids)
+
+    def _publish_in_place(
+        self, stream: UploadStream, document: Document, rows: FollowedRows | None
+    ) -> StoredFile:
         """As the newest revision; a reader finds the one or the other at any moment."""
         if self.options.deduplicate:
             sharing.make_shareable(document, exclusive=False)
         self._make_newest(document)
-        stored = stream.publish(document)
+        _mark(document, rows)
+        stored = stream.publish(document, rows=rows)
+        if rows is None:
+            self._finish_in_place(stored)
+        else:
+            rows.on_commit(lambda: self._finish_in_place(stored))
+        return stored
+
+    def _finish_in_place(self, stored: StoredFile) -> None:
         if not self.options.keep_revisions:
             self._remove_superseded(stored)
         if not self.options.allow_overwrite:
             self._make_exclusive(stored)
-        return stored
 
     def _make_newest(self, document: Document) -> None:
         """Newer than what is there, also when the clock of whoever stored that is ahead."""
@@ -62,21 +157,17 @@ class Publishing(AsyncReading):
             document["uploadDate"] = date + timedelta(milliseconds=1)
 
     def _remove_superseded(self, stored: StoredFile) -> None:
-        # Whoever looks last sees the files of all who race, and leaves the newest alone.
+        # Whoever looks last sees the files of all who race, and leaves the newest alone. What waits
+        # for its row supersedes nothing, and is its own transaction's.
         filename = str(stored.filename)
         found = self.bucket.files.find(
-            self.named(filename),
+            queries.settled(self.named(filename)),
             {"_id": 1},
             sort=queries.NEWEST_FIRST,
             skip=1,
             session=self._session(),
         )
-        ids = [document["_id"] for document in found]
-        if self.options.deduplicate:
-            for files_id in ids:
-                self._drop_name(filename, files_id)
-        elif ids:
-            self.bucket.delete_many(ids)
+        self._remove(filename, [document["_id"] for document in found])
 
     def _make_exclusive(self, stored: StoredFile) -> None:
         files_, query = self.bucket.files, {"_id": {"$eq": stored.id}}
@@ -93,14 +184,23 @@ class Publishing(AsyncReading):
                 raise
             # Somebody else replaced it at the same time; that file is the exclusive one now.
 
-    def _publish_shared(self, stream: UploadStream, document: Document, *, may_rename: bool) -> str:
+    def _publish_shared(
+        self,
+        stream: UploadStream,
+        document: Document,
+        rows: FollowedRows | None,
+        *,
+        may_rename: bool,
+    ) -> str:
         """As one more name of the file that has the same content, or as its first."""
         sharing.make_shareable(document, exclusive=True)
+        _mark(document, rows)
+        undone = rows and rows.undone_by(lambda: self._withdraw_name(stream, document))
         while True:
             try:
-                if self._join(document):
+                if self._join(document, rows):
                     break
-                return str(stream.publish(document).filename)
+                return str(stream.publish(document, rows=undone).filename)
             except NameTaken:
                 if self._session() is not None or not may_rename:
                     raise
@@ -108,21 +208,34 @@ class Publishing(AsyncReading):
         stream.abort()
         return str(document["filename"])
 
-    def _join(self, document: Document) -> bool:
+    def _withdraw_name(self, stream: UploadStream, document: Document) -> None:
+        """After a rollback: the file goes with its name, unless others have joined it."""
+        filename, files_ = document["filename"], self.bucket.files
+        query = {**sharing.only_name(filename), "_id": {"$eq": stream.id}}
+        if files_.find_one_and_delete(query, {"_id": 1}, session=self._session()) is not None:
+            stream.withdrawn()
+            return
+        self._drop_name(filename, stream.id)
+        change = {"$unset": {queries.PROVISIONAL: 1}}
+        files_.update_one({"_id": {"$eq": stream.id}}, change, session=self._session())
+
+    def _join(self, document: Document, rows: FollowedRows | None) -> bool:
         """Whether there was a file of the same content, which has the document's name now too."""
         filename, files_ = document["filename"], self.bucket.files
         within = joined(self.bucket.layout.client)
         try:
             found = files_.find_one_and_update(
                 sharing.same_content(document),
-                sharing.add_name(filename),
+                sharing.add_name(filename, document["uploadDate"]),
                 {"_id": 1},
                 session=self._session(),
             )
         except DuplicateKeyError as error:
-            raise taken(filename) from error
+            raise name_taken(filename) from error
         if found is not None and within is not None and not within.undone_by_rollback:
             within.on_rollback(lambda: self._drop_name(filename, found["_id"]))
+        if found is not None and rows is not None:
+            rows.on_rollback(lambda: self._drop_name(filename, found["_id"]))
         return found is not None
 
     def _drop_name(self, filename: str, files_id: Any) -> None:
@@ -138,7 +251,7 @@ class Publishing(AsyncReading):
         if found is None:
             return
         if within is not None and not within.undone_by_rollback:
-            again = sharing.add_name(filename)
+            again = sharing.add_name(filename, server_now(self.bucket.layout.client))
             within.on_rollback(lambda: files_.update_one({"_id": {"$eq": files_id}}, again))
         if sharing.has_no_name(found):
             # Unless somebody gave it a new name meanwhile.
@@ -150,3 +263,8 @@ class Publishing(AsyncReading):
         other = self.get_available_name(name, max_length=LONGEST_NAME.get())
         document["filename"] = self.full_name(other)
         sharing.follow_filename(document)
+
+
+def _mark(document: Document, rows: FollowedRows | None) -> None:
+    if rows is not None:
+        document["metadata"]["provisional"] = rows.alias

@@ -1,14 +1,17 @@
-"""A stored file as a Python binary file: read in windows that grow while it is read in order."""
+"""A stored file that is opened for reading: a Python binary file, and its like for coroutines."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import io
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from typing import Any, Protocol, Self
 
 from djongo_services.storage.bucket import StoredFile
+from djongo_services.storage.codecs import plain_size
+from djongo_services.storage.codecs.chain import has_random_access
 from djongo_services.storage.errors import CorruptFile
 
 FIRST_WINDOW = 256 * 1024
@@ -19,7 +22,9 @@ ReadRange = Callable[[int, int], Iterator[bytes]]
 
 
 class StoredFileReader(io.RawIOBase):
-    """Each window is a query of its own, and at most one window is in memory.
+    """Read in windows that grow while it is read in order.
+
+    Each window is a query of its own, and at most one window is in memory.
 
     Where a range costs all that comes before it (``random_access`` is False), one query goes on
     while the file is read in order; closing the reader frees its cursor.
@@ -125,8 +130,105 @@ class StoredFileReader(io.RawIOBase):
             stream.close()
 
 
+class AsyncReadable(Protocol):
+    """A storage, as far as a file of it is read."""
+
+    def aread_range(
+        self, stored: StoredFile, start: int, stop: int
+    ) -> AsyncGenerator[bytes, None]: ...
+
+
+class AsyncGridFSFile:
+    """A file opened for reading: ``await read()``, ``seek()``, ``async for`` over its chunks.
+
+    A file that was read from its beginning to its end is compared with its checksum. Leaving its
+    block, or ``await close()``, frees the cursor of one that can only be read in order.
+    """
+
+    def __init__(self, storage: AsyncReadable, name: str, stored: StoredFile) -> None:
+        self.name = name
+        self.stored = stored
+        self.size = plain_size(stored)
+        self.closed = False
+        self._storage = storage
+        self._position = 0
+        self._checksum = Checksum(stored, self.size)
+        self._random_access = has_random_access(stored)
+        self._stream: AsyncGenerator[bytes, None] | None = None
+        self._left = b""
+        """What the stream gave already, from ``_left_at`` on."""
+        self._left_at = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        self.closed = True
+        await self._drop_stream()
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._position = moved(self._position, self.size, offset, whence)
+        return self._position
+
+    async def read(self, size: int = -1) -> bytes:
+        """At most ``size`` bytes; all that is left when it is negative."""
+        if self.closed:
+            raise ValueError(f"The file {self.name!r} is closed.")
+        start = self._position
+        stop = self.size if size < 0 else min(self.size, start + size)
+        if start >= stop:
+            return b""
+        data = await (self._range(start, stop) if self._random_access else self._on(start, stop))
+        self._position = start + len(data)
+        self._checksum.take(start, data)
+        return data
+
+    async def chunks(self, chunk_size: int = FIRST_WINDOW) -> AsyncIterator[bytes]:
+        """From the beginning, in pieces of ``chunk_size`` bytes."""
+        self.seek(0)
+        while piece := await self.read(min(chunk_size, LARGEST_WINDOW)):
+            yield piece
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.chunks()
+
+    async def _range(self, start: int, stop: int) -> bytes:
+        async with aclosing(self._storage.aread_range(self.stored, start, stop)) as pieces:
+            return b"".join([piece async for piece in pieces])
+
+    async def _on(self, start: int, stop: int) -> bytes:
+        """From one query that goes on, because each would have to read all that comes before."""
+        if self._stream is None or self._left_at != start:
+            await self._drop_stream()
+            self._stream = self._storage.aread_range(self.stored, start, self.size)
+        found = bytearray(self._left)
+        try:
+            # With the last bytes it is read out, because what follows them proves them.
+            while not stop - start <= len(found) < self.size - start:
+                piece = await anext(self._stream, None)
+                if piece is None:
+                    break
+                found += piece
+        except BaseException:
+            await self._drop_stream()
+            raise
+        self._left, self._left_at = bytes(found[stop - start :]), stop
+        return bytes(found[: stop - start])
+
+    async def _drop_stream(self) -> None:
+        stream, self._stream, self._left = self._stream, None, b""
+        if stream is not None:
+            await stream.aclose()
+
+
 class Checksum:
-    """Of what is read in order from the beginning on; it is given up with the first gap.
+    """The checksum of what is read in order from the beginning; given up with the first gap.
 
     That of a file is of its stored bytes; encoded ones are checked by their codecs.
     """

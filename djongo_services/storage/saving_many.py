@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from bson import ObjectId
 from django.core.files.base import ContentFile
 
-from djongo_services.storage import queries
+from djongo_services.storage.bucket import queries
 from djongo_services.storage.bucket.chunking import Document
-from djongo_services.storage.bucket.indexes import ensure_indexes
-from djongo_services.storage.bucket.many import NewFile
+from djongo_services.storage.bucket.layout import NewFile
+from djongo_services.storage.bucket.synchronous.uploading import ensure_indexes
 from djongo_services.storage.codecs import Chain
-from djongo_services.storage.content_types import HEAD, content_type_of
-from djongo_services.storage.encoding import encoded
-
-if TYPE_CHECKING:
-    from djongo_services.storage.gridfs import GridFSStorage
+from djongo_services.storage.content import HEAD, content_type_of, encoded
+from djongo_services.storage.following.rows import FollowedRows
+from djongo_services.storage.publishing import Publishing
 
 BATCH = 500
 """Names that are looked up at once."""
 BATCH_BYTES = 8 * 1024 * 1024
-"""Of content that is held in memory, beside the last one."""
+"""The size of content that is held in memory, beside the last one."""
 
 A_MOMENT = timedelta(milliseconds=1)
 
 
-def save_many(storage: GridFSStorage, items: Iterable[tuple[str, bytes]]) -> list[str]:
+def save_many(storage: Publishing, items: Iterable[tuple[str, bytes]]) -> list[str]:
     """The names that they got, in order."""
     if storage.options.deduplicate:
         # Each has to be compared with what is stored by then, the one before it included.
@@ -42,7 +40,7 @@ def save_many(storage: GridFSStorage, items: Iterable[tuple[str, bytes]]) -> lis
     return names
 
 
-def _add(storage: GridFSStorage, batch: list[tuple[str, bytes]]) -> list[str]:
+def _add(storage: Publishing, batch: list[tuple[str, bytes]]) -> list[str]:
     filenames = [storage.full_name(name) for name, _ in batch]
     taken = {document["filename"] for document in _there(storage, filenames)}
     available = [_available(storage, filename, taken) for filename in filenames]
@@ -52,11 +50,15 @@ def _add(storage: GridFSStorage, batch: list[tuple[str, bytes]]) -> list[str]:
         taken.add(document["filename"])
         document["filename"] = _available(storage, document["filename"], taken)
 
-    stored = storage.bucket.upload_new(_new(storage, available, batch), rename=rename)
+    with storage._following() as rows:
+        new = _new(storage, available, batch, rows)
+        stored = storage.bucket.upload_new(new, complete=_waiting_for(rows), rename=rename)
+        for file in stored:
+            storage.leave_out(str(file.filename))
     return [storage.place.name(str(file.filename)) for file in stored]
 
 
-def _replace(storage: GridFSStorage, batch: list[tuple[str, bytes]]) -> list[str]:
+def _replace(storage: Publishing, batch: list[tuple[str, bytes]]) -> list[str]:
     filenames = [storage.full_name(name) for name, _ in batch]
     newest: dict[str, datetime] = {}
     for document in _there(storage, filenames):
@@ -70,28 +72,58 @@ def _replace(storage: GridFSStorage, batch: list[tuple[str, bytes]]) -> list[str
             document["uploadDate"] = before + A_MOMENT
         newest[document["filename"]] = document["uploadDate"]
 
-    storage.bucket.upload_new(_new(storage, filenames, batch), complete=follow)
-    if not storage.options.keep_revisions:
-        _remove_superseded(storage, filenames)
+    with storage._following() as rows:
+        wait = _waiting_for(rows)
+
+        def complete(document: Document) -> None:
+            follow(document)
+            wait(document)
+
+        new = _new(storage, filenames, batch, rows)
+        storage.bucket.upload_new(new, complete=complete)
+        for filename in filenames:
+            storage.leave_out(filename)
+        _supersede(storage, filenames, rows)
     return [storage.place.name(filename) for filename in filenames]
 
 
-def _there(storage: GridFSStorage, filenames: list[str]) -> list[Document]:
+def _there(storage: Publishing, filenames: list[str]) -> list[Document]:
     """The newest of each name first."""
     return list(
         storage.bucket.files.find(
             {"filename": {"$in": filenames}},
-            {"filename": 1, "uploadDate": 1},
+            {"filename": 1, "uploadDate": 1, queries.PROVISIONAL: 1},
             sort=queries.NEWEST_FIRST,
             session=storage.bucket.session(),
         )
     )
 
 
-def _remove_superseded(storage: GridFSStorage, filenames: list[str]) -> None:
+def _waiting_for(rows: FollowedRows | None) -> Callable[[Document], None]:
+    """Registers a files document before it is inserted, so that none is missed."""
+
+    def wait(document: Document) -> None:
+        if rows is not None:
+            rows.saved(document["_id"])
+
+    return wait
+
+
+def _supersede(storage: Publishing, filenames: list[str], rows: FollowedRows | None) -> None:
+    if storage.options.keep_revisions:
+        return
+    if rows is None:
+        _remove_superseded(storage, filenames)
+    else:
+        rows.on_commit(lambda: _remove_superseded(storage, filenames))
+
+
+def _remove_superseded(storage: Publishing, filenames: list[str]) -> None:
     seen: set[str] = set()
     superseded = []
     for document in _there(storage, filenames):
+        if "provisional" in document.get("metadata", {}):
+            continue  # It supersedes nothing, and is its own transaction's.
         if document["filename"] in seen:
             superseded.append(document["_id"])
         seen.add(document["filename"])
@@ -99,7 +131,7 @@ def _remove_superseded(storage: GridFSStorage, filenames: list[str]) -> None:
         storage.bucket.delete_many(superseded)
 
 
-def _available(storage: GridFSStorage, filename: str, taken: set[str]) -> str:
+def _available(storage: Publishing, filename: str, taken: set[str]) -> str:
     """One that is not in ``taken``, to which it is added."""
     folder, slash, last = filename.rpartition("/")
     ending = "".join(pathlib.PurePath(last).suffixes)
@@ -112,15 +144,21 @@ def _available(storage: GridFSStorage, filename: str, taken: set[str]) -> str:
 
 
 def _new(
-    storage: GridFSStorage, filenames: list[str], batch: list[tuple[str, bytes]]
+    storage: Publishing,
+    filenames: list[str],
+    batch: list[tuple[str, bytes]],
+    rows: FollowedRows | None,
 ) -> Iterator[NewFile]:
-    exclusive = {} if storage.options.allow_overwrite else {"exclusive": True}
+    marks: Document = {} if storage.options.allow_overwrite else {"exclusive": True}
+    if rows is not None:
+        marks["provisional"] = rows.alias
     for filename, (_, content) in zip(filenames, batch, strict=True):
-        chain = Chain(storage.options.codecs)
+        files_id = ObjectId()
+        chain = Chain(storage.options.codecs, files_id)
         data = b"".join(encoded(chain, [content]))
         name = storage.place.name(filename)
         kept = content_type_of(storage.options.content_type, name, None, content[:HEAD])
-        yield filename, data, {"contentType": kept, **exclusive, **chain.metadata}
+        yield files_id, filename, data, {"contentType": kept, **marks, **chain.metadata}
 
 
 def _batches(items: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:

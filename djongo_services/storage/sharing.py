@@ -6,9 +6,10 @@ other tools find it too. All that is decided is decided by one update of one doc
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from djongo_services.storage.bucket.chunking import Document, now
+from djongo_services.storage.bucket.chunking import Document
 
 ALIASES = "metadata.aliases"
 
@@ -17,18 +18,24 @@ NAMELESS: dict[str, Any] = {f"{ALIASES}.0": {"$exists": False}}
 """A filter: nobody has a name for the file any more."""
 
 
+def only_name(filename: str) -> dict[str, Any]:
+    """A filter: nobody has another name for the file."""
+    return {f"{ALIASES}.name": filename, f"{ALIASES}.1": {"$exists": False}}
+
+
 def make_shareable(document: Document, *, exclusive: bool) -> None:
     """Make a files document one that further names can join, each of them for itself."""
     document["metadata"]["shareable"] = True
     if exclusive:
         document["metadata"]["exclusive"] = True
-    document["metadata"]["aliases"] = [_alias(document["filename"])]
+    document["metadata"]["aliases"] = [_alias(document["filename"], document["uploadDate"])]
 
 
 def follow_filename(document: Document) -> None:
     """After the filename of a document that is not stored yet has changed."""
     if "aliases" in document["metadata"]:
-        document["metadata"]["aliases"] = [_alias(document["filename"])]
+        at = document["uploadDate"]
+        document["metadata"]["aliases"] = [_alias(document["filename"], at)]
 
 
 def same_content(document: Document) -> dict[str, Any]:
@@ -49,8 +56,9 @@ def same_content(document: Document) -> dict[str, Any]:
     }
 
 
-def add_name(filename: str) -> dict[str, Any]:
-    return {"$push": {ALIASES: _alias(filename)}}
+def add_name(filename: str, at: datetime) -> dict[str, Any]:
+    """``at``: since when the file has it."""
+    return {"$push": {ALIASES: _alias(filename, at)}}
 
 
 def drop_name(filename: str) -> list[dict[str, Any]]:
@@ -72,5 +80,5 @@ def has_no_name(document: Document) -> bool:
     return not document.get("metadata", {}).get("aliases")
 
 
-def _alias(filename: Any) -> dict[str, Any]:
-    return {"name": filename, "addedAt": now()}
+def _alias(filename: Any, at: datetime) -> dict[str, Any]:
+    return {"name": filename, "addedAt": at}

@@ -9,8 +9,7 @@
 
 from __future__ import annotations
 
-from djongo_services.transaction.atomic import aatomic, atomic
-from djongo_services.transaction.control import (
+from djongo_services.transaction.api import (
     current_session,
     get_rollback,
     in_atomic_block,
@@ -18,6 +17,8 @@ from djongo_services.transaction.control import (
     on_rollback,
     set_rollback,
 )
+from djongo_services.transaction.atomic import aatomic, atomic
+from djongo_services.transaction.backend_connections import watch_everything
 from djongo_services.transaction.errors import (
     CommitResultUnknown,
     ConcurrentUse,
@@ -25,15 +26,15 @@ from djongo_services.transaction.errors import (
     RefusedInTransaction,
     TransactionManagementError,
     TransactionsUnsupported,
+    WriteConflict,
 )
+from djongo_services.transaction.reporting import transaction_finished, transaction_retried
 from djongo_services.transaction.retry import (
     aretrying,
     arun_in_transaction,
     retrying,
     run_in_transaction,
 )
-from djongo_services.transaction.signals import transaction_finished, transaction_retried
-from djongo_services.transaction.watching import watch_everything
 
 __all__ = [
     "CommitResultUnknown",
@@ -42,6 +43,7 @@ __all__ = [
     "RefusedInTransaction",
     "TransactionManagementError",
     "TransactionsUnsupported",
+    "WriteConflict",
     "aatomic",
     "aretrying",
     "arun_in_transaction",

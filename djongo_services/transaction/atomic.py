@@ -8,20 +8,24 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
+from asgiref.sync import sync_to_async
 from django.utils.asyncio import async_unsafe
+from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from djongo_services.connections import DEFAULT_ALIAS, connections
-from djongo_services.transaction import beginning, ending, hooks
-from djongo_services.transaction.beginning import Block, Wanted
-from djongo_services.transaction.ending_async import aend, to_the_end
-from djongo_services.transaction.state import Options
+from djongo_services.transaction import blocks
+from djongo_services.transaction.asynchronous.commit import end as aend
+from djongo_services.transaction.blocks import Block, BlockOptions
+from djongo_services.transaction.options import Options
+from djongo_services.transaction.synchronous.commit import end
+from djongo_services.transaction.uninterrupted import ato_the_end
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_PLAIN = Wanted()
+_PLAIN = BlockOptions()
 
 _IN_A_LOOP = (
     "atomic() would block the event loop; use `async with aatomic():`, or call the function that "
@@ -32,7 +36,7 @@ _IN_A_LOOP = (
 class _Atomic:
     """An atomic block that can be opened again after it has ended, but not while it is open."""
 
-    def __init__(self, using: str | None, wanted: Wanted) -> None:
+    def __init__(self, using: str | None, wanted: BlockOptions) -> None:
         self.using = using or DEFAULT_ALIAS
         self.wanted = wanted
         self._block: Block | None = None
@@ -57,7 +61,7 @@ class Atomic(_Atomic):
     @async_unsafe(_IN_A_LOOP)
     def __enter__(self) -> Self:
         self._refuse_if_open()
-        self._block = beginning.enter(connections[self.using], self.wanted)
+        self._block = blocks.enter(connections[self.using], self.wanted)
         return self
 
     def __exit__(
@@ -66,12 +70,12 @@ class Atomic(_Atomic):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        better = end_block(self._close(), error)
-        if better is not None and better is not error:
-            raise better
+        final = end_block(self._close(), error)
+        if final is not None and final is not error:
+            raise final
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        refuse_unless_plain(function, "atomic", "aatomic")
+        refuse_unless_plain(function, "atomic")
 
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -86,7 +90,7 @@ class AsyncAtomic(_Atomic):
 
     async def __aenter__(self) -> Self:
         self._refuse_if_open()
-        self._block = await beginning.aenter(connections[self.using], self.wanted)
+        self._block = await blocks.aenter(connections[self.using], self.wanted)
         return self
 
     async def __aexit__(
@@ -95,12 +99,12 @@ class AsyncAtomic(_Atomic):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        better = await aend_block(self._close(), error)
-        if better is not None and better is not error:
-            raise better
+        final = await aend_block(self._close(), error)
+        if final is not None and final is not error:
+            raise final
 
     def __call__(self, function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-        refuse_unless_async(function, "aatomic", "atomic")
+        refuse_unless_async(function, "aatomic")
 
         @functools.wraps(function)
         async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -115,28 +119,32 @@ def end_block(block: Block, error: BaseException | None) -> BaseException | None
 
     The exception to go on with: ``error``, a better one, or that of a commit that failed.
     """
-    better = beginning.leave(block, error)
+    final = blocks.leave(block, error)
     if not block.outermost:
-        return better
-    ended = ending.end(block.transaction, better)
-    beginning.finish(block, ended, better)
-    hooks.run(block.transaction.hooks.take(ended.outcome))
-    return ended.error or better
+        return final
+    ended = end(block.transaction, final)
+    blocks.finish(block, ended, final)
+    block.transaction.hooks.run(ended.outcome)
+    return ended.error or final
 
 
 async def aend_block(block: Block, error: BaseException | None) -> BaseException | None:
     """The same for a block of the asyncio flavour; a cancellation waits until it is done."""
-    better = await beginning.aleave(block, error)
+    final = blocks.leave(block, error)
     if not block.outermost:
-        return better
-    work = _aend_and_tell(block, better)
-    return await (to_the_end(work) if block.has_work_left() else work) or better
+        return final
+    if block.has_work_left():
+        return await ato_the_end(_aend_and_tell, block, final) or final
+    return await _aend_and_tell(block, final) or final
 
 
 async def _aend_and_tell(block: Block, error: BaseException | None) -> BaseException | None:
-    ended = await aend(block.transaction, error)
-    beginning.finish(block, ended, error)
-    await hooks.arun(block.transaction.hooks.take(ended.outcome))
+    # The client that carries the transaction is a blocking one where it is the backend's.
+    blocking = isinstance(block.transaction.session, ClientSession)
+    end_it = sync_to_async(end, thread_sensitive=False) if blocking else aend
+    ended = await end_it(block.transaction, error)
+    blocks.finish(block, ended, error)
+    await block.transaction.hooks.arun(ended.outcome)
     return ended.error
 
 
@@ -145,21 +153,25 @@ def atomic(using: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def atomic(
     using: str | None = None,
-    *,
+    savepoint: bool = True,
     durable: bool = False,
+    *,
     read_concern: ReadConcern | None = None,
     write_concern: WriteConcern | None = None,
     read_preference: Any = None,
     max_commit_time: float | None = None,
 ) -> Atomic: ...
-def atomic(using: Any = None, *, durable: bool = False, **options: Any) -> Any:
+def atomic(using: Any = None, savepoint: bool = True, durable: bool = False, **options: Any) -> Any:
     """Run a block, or a function, in one transaction on the connection ``using``.
 
     Every operation of that connection's client joins without an argument: the backend's ORM, raw
     PyMongo, called functions, and threads that copy the context. Nothing is sent before the first
-    operation. An inner block joins the outer one; there are no savepoints in MongoDB, so when it
-    fails the whole transaction is rolled back. A block that only read ends without a commit.
+    operation. A block that only read ends without a commit.
 
+    An inner block joins the outer one. MongoDB has no savepoints, so that the whole transaction is
+    rolled back when it fails; on this package's engine only the inner block is.
+
+    :param savepoint: as Django's, on this package's engine; elsewhere True is the same as False.
     :param durable: refuse to be an inner block (RuntimeError).
     :param read_concern: for all reads of the transaction; ``write_concern`` for its commit.
     :param read_preference: the server accepts ``ReadPreference.PRIMARY`` only.
@@ -171,7 +183,7 @@ def atomic(using: Any = None, *, durable: bool = False, **options: Any) -> Any:
     """
     if callable(using):
         return Atomic(None, _PLAIN)(using)
-    return Atomic(using, wanted(durable=durable, **options))
+    return Atomic(using, wanted(savepoint=savepoint, durable=durable, **options))
 
 
 @overload
@@ -179,14 +191,17 @@ def aatomic(using: Callable[P, Awaitable[R]], /) -> Callable[P, Awaitable[R]]: .
 @overload
 def aatomic(
     using: str | None = None,
-    *,
+    savepoint: bool = True,
     durable: bool = False,
+    *,
     read_concern: ReadConcern | None = None,
     write_concern: WriteConcern | None = None,
     read_preference: Any = None,
     max_commit_time: float | None = None,
 ) -> AsyncAtomic: ...
-def aatomic(using: Any = None, *, durable: bool = False, **options: Any) -> Any:
+def aatomic(
+    using: Any = None, savepoint: bool = True, durable: bool = False, **options: Any
+) -> Any:
     """:func:`atomic` for coroutines: AsyncMongoClient and the ORM's a-methods join it together.
 
     A cancelled block is rolled back before the cancellation goes on; a commit that was begun is
@@ -194,24 +209,32 @@ def aatomic(using: Any = None, *, durable: bool = False, **options: Any) -> Any:
     """
     if callable(using):
         return AsyncAtomic(None, _PLAIN)(using)
-    return AsyncAtomic(using, wanted(durable=durable, **options))
+    return AsyncAtomic(using, wanted(savepoint=savepoint, durable=durable, **options))
 
 
-def wanted(*, durable: bool = False, attempt: int = 1, **options: Any) -> Wanted:
+def wanted(
+    *, savepoint: bool = True, durable: bool = False, attempt: int = 1, **options: Any
+) -> BlockOptions:
     """Raises TypeError for an option that atomic() does not have, ValueError for a bad limit."""
-    if not durable and not options and attempt == 1:
+    if savepoint and not durable and not options and attempt == 1:
         return _PLAIN
+    if unknown := sorted(options.keys() - set(Options.__slots__)):
+        raise TypeError(
+            f"An atomic block has no option {unknown[0]!r}; it takes savepoint, durable, "
+            f"{', '.join(Options.__slots__)}."
+        )
     given = Options(**options)
     if given.max_commit_time is not None and given.max_commit_time <= 0:
-        raise ValueError("max_commit_time is a number of seconds above 0.")
-    return Wanted(durable=durable, options=given, attempt=attempt)
+        raise ValueError("max_commit_time must be a positive number of seconds.")
+    return BlockOptions(savepoint=savepoint, durable=durable, options=given, attempt=attempt)
 
 
-def refuse_unless_plain(function: Any, name: str, instead: str) -> None:
+def refuse_unless_plain(function: Any, name: str) -> None:
+    """``name`` is that of what wraps the function; its twin for coroutines has an a before it."""
     _refuse_unless_callable(function, name)
     label = getattr(function, "__qualname__", repr(function))
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"@{name} is for plain functions; {label} is async: use @{instead}.")
+        raise TypeError(f"@{name} is for plain functions; {label} is async: use @a{name}.")
     if inspect.isgeneratorfunction(function):
         raise TypeError(
             f"@{name} cannot wrap the generator {label}, which would run after the block has "
@@ -219,7 +242,8 @@ def refuse_unless_plain(function: Any, name: str, instead: str) -> None:
         )
 
 
-def refuse_unless_async(function: Any, name: str, instead: str) -> None:
+def refuse_unless_async(function: Any, name: str) -> None:
+    plain = name.removeprefix("a")
     _refuse_unless_callable(function, name)
     label = getattr(function, "__qualname__", repr(function))
     if inspect.isasyncgenfunction(function):
@@ -228,7 +252,7 @@ def refuse_unless_async(function: Any, name: str, instead: str) -> None:
             f"inside of it."
         )
     if not inspect.iscoroutinefunction(function):
-        raise TypeError(f"@{name} is for async functions; {label} is not async: use @{instead}.")
+        raise TypeError(f"@{name} is for async functions; {label} is not async: use @{plain}.")
 
 
 def _refuse_unless_callable(function: Any, name: str) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.db.transaction import TransactionManagementError
 from pymongo.errors import ConfigurationError, InvalidOperation, OperationFailure, PyMongoError
 
+from djongo_services.conf import SETTING
 from djongo_services.exceptions import DjongoServicesError
+from djongo_services.server_errors import WRITE_CONFLICT
 
 __all__ = [
     "CommitResultUnknown",
@@ -18,13 +21,12 @@ __all__ = [
     "RefusedInTransaction",
     "TransactionManagementError",
     "TransactionsUnsupported",
-    "improved",
+    "WriteConflict",
+    "final_error",
     "is_transient",
     "is_unknown_commit",
 ]
 
-NO_SUCH_TRANSACTION = 251
-NOT_IN_TRANSACTION = 263
 TRANSIENT = "TransientTransactionError"
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 
@@ -58,6 +60,18 @@ class RefusedInTransaction(OperationFailure):
     """The server refuses this operation in a transaction (code 263)."""
 
 
+class WriteConflict(OperationFailure):
+    """Another transaction has changed, or is changing, the same document (code 112).
+
+    The whole transaction has to run again. From the ORM it comes as the ``__cause__`` of a
+    DatabaseError. The server's whole answer is in ``details``, not in the message.
+    """
+
+    def __init__(self, message: str, code: int | None = None, details: Any = None) -> None:
+        super().__init__(message, code, details)
+        self.args = (message,)
+
+
 class ForeignClient(InvalidOperation):
     """A MongoClient that no connection knows was used inside of an atomic block."""
 
@@ -77,42 +91,72 @@ def is_unknown_commit(error: BaseException) -> bool:
 
 
 def refused_in_transaction(operation: str, error: OperationFailure) -> RefusedInTransaction:
-    instead = _INSTEAD.get(operation, "run it outside of the atomic block")
+    # PyMongo hands over the members of an enum, which print as _Op.COUNT.
+    name = str(operation.value) if isinstance(operation, Enum) else operation
+    instead = _INSTEAD.get(name, "run it outside of the atomic block")
     details: Any = error.details
     return RefusedInTransaction(
-        f"MongoDB refuses {operation} in a transaction: {instead} ({_server_message(error)}).",
+        f"MongoDB refuses {name} in a transaction: {instead} ({_server_message(error)}).",
         error.code,
         details,
     )
 
 
-def improved(error: BaseException, alias: str) -> BaseException:
-    """A better error for one that PyMongo raised because of the bound session, or the same."""
+def asking_to_run_again(operation: str, alias: str, error: OperationFailure) -> OperationFailure:
+    """The error to raise for a transient one of an operation or a commit, or the same."""
+    if type(error) is not OperationFailure or not is_transient(error):
+        return error
+    details: Any = error.details
+    again = (
+        f"Retry the whole transaction: a view with @atomic_view(retry=3) or "
+        f'{SETTING}["TRANSACTION"]["MIDDLEWARE"]["ATTEMPTS"], a function with '
+        f"run_in_transaction() or @retrying ({_server_message(error)})."
+    )
+    if error.code == WRITE_CONFLICT:
+        return WriteConflict(
+            f"Write conflict: {operation} on {alias!r} met a change by another transaction. "
+            f"{again}",
+            error.code,
+            details,
+        )
+    return OperationFailure(
+        f"MongoDB could not run {operation} on {alias!r} in this transaction, but may in another "
+        f"attempt. {again}",
+        error.code,
+        details,
+    )
+
+
+def final_error(error: BaseException, alias: str) -> BaseException:
+    """A better error for one that PyMongo or the backend raised, or the same."""
     match error:
+        case DatabaseError(args=(), __cause__=PyMongoError()):
+            error.args = (str(error.__cause__),)  # the backend's have no message of their own
+            return error
         case ForeignClient():
             return error
         case InvalidOperation() if "bound session" in str(error):
-            better: PyMongoError = ForeignClient(
+            final: PyMongoError = ForeignClient(
                 f"A MongoClient that is none of the configured connections was used inside of "
                 f"atomic({alias!r}). Use djongo_services.connections.connections[...].client, or "
                 f"pass session= with a session of that client to work outside of the transaction."
             )
         case InvalidOperation() if "GridFS" in str(error):
-            better = InvalidOperation(
+            final = InvalidOperation(
                 f"PyMongo's GridFS cannot be used inside of atomic({alias!r}); save the file with "
                 f"djongo_services.storage, which takes part in the transaction, or write it "
                 f"outside of the block."
             )
         case ConfigurationError() if "incompatible with unacknowledged" in str(error):
-            better = ConfigurationError(
-                f"A write with w=0 cannot be part of atomic({alias!r}), since nobody would learn "
-                f"whether it happened; use an acknowledged write concern or write outside of the "
-                f"block."
+            final = ConfigurationError(
+                f"A write with w=0 cannot be part of atomic({alias!r}), since its "
+                f"result would be unknown; use an acknowledged write concern or write outside of "
+                f"the block."
             )
         case _:
             return error
-    better.__cause__ = error
-    return better
+    final.__cause__ = error
+    return final
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,7 +1,7 @@
 """Run a whole function in a transaction, and again when MongoDB asks for that.
 
-Only a function can be tried again, a ``with`` block cannot. It may run several times, so what it
-does outside of the transaction has to bear that; ``on_commit`` callbacks are dropped with each
+Only a function can be retried, a ``with`` block cannot. It may run several times, so what it does
+outside of the transaction must be safe to repeat; ``on_commit`` callbacks are dropped with each
 failed attempt and run for the one that was committed.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from djongo_services.conf import settings
 from djongo_services.connections import DEFAULT_ALIAS, connections
-from djongo_services.transaction import orm, reporting, state
+from djongo_services.transaction import backend_connections, reporting, state
 from djongo_services.transaction.atomic import (
     AsyncAtomic,
     Atomic,
@@ -25,7 +25,7 @@ from djongo_services.transaction.atomic import (
     wanted,
 )
 from djongo_services.transaction.errors import is_transient, is_unknown_commit
-from djongo_services.transaction.instances import Recorder, recorded
+from djongo_services.transaction.model_state import Recorder, recorded
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,7 +58,7 @@ def run_in_transaction(
 
     Raises what the last attempt raised, with a note that says how many there were.
     """
-    refuse_unless_plain(function, "run_in_transaction", "arun_in_transaction")
+    refuse_unless_plain(function, "run_in_transaction")
     attempts = Attempts(using, max_attempts, timeout)
     while True:
         block = Atomic(attempts.using, wanted(attempt=attempts.number, **options))
@@ -83,7 +83,7 @@ async def arun_in_transaction(
     **options: Any,
 ) -> R:
     """:func:`run_in_transaction` for an ``async def``, within :func:`aatomic`."""
-    refuse_unless_async(function, "arun_in_transaction", "run_in_transaction")
+    refuse_unless_async(function, "arun_in_transaction")
     attempts = Attempts(using, max_attempts, timeout)
     while True:
         block = AsyncAtomic(attempts.using, wanted(attempt=attempts.number, **options))
@@ -108,7 +108,7 @@ def retrying(using: Any = None, **options: Any) -> Any:
         return retrying()(using)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        refuse_unless_plain(function, "retrying", "aretrying")
+        refuse_unless_plain(function, "retrying")
 
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -126,7 +126,7 @@ def aretrying(using: Any = None, **options: Any) -> Any:
         return aretrying()(using)
 
     def decorate(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-        refuse_unless_async(function, "aretrying", "retrying")
+        refuse_unless_async(function, "aretrying")
 
         @functools.wraps(function)
         async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -152,11 +152,16 @@ class Attempts:
         self._most = limits.max_attempts if max_attempts is None else max_attempts
         self._timeout = limits.timeout if timeout is None else timeout
         if self._most < 1 or self._timeout <= 0:
-            raise ValueError("max_attempts is at least 1, and timeout a number of seconds above 0.")
+            raise ValueError(
+                "max_attempts must be at least 1, and timeout a positive number of seconds."
+            )
         self._began = time.monotonic()
 
     def is_joined(self) -> bool:
-        return state.innermost(self.key) is not None or orm.adopt(self.connection) is not None
+        return (
+            state.innermost(self.key) is not None
+            or backend_connections.attach_existing(self.connection) is not None
+        )
 
     def delay_or_raise(self, error: Exception, recorder: Recorder | None) -> float:
         """Seconds until the next attempt; raises ``error`` when there is to be none."""

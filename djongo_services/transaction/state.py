@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import warnings
@@ -9,52 +10,35 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from pymongo.errors import ConnectionFailure, OperationFailure, WriteError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, WriteError
 
+from djongo_services.server_errors import NO_SUCH_TRANSACTION, NOT_IN_TRANSACTION
+from djongo_services.transaction import participants
 from djongo_services.transaction.errors import (
-    NO_SUCH_TRANSACTION,
-    NOT_IN_TRANSACTION,
     ConcurrentUse,
     TransactionManagementError,
+    asking_to_run_again,
     refused_in_transaction,
 )
-from djongo_services.transaction.gate import Gate
+from djongo_services.transaction.fair_lock import FairLock
 from djongo_services.transaction.hooks import Hooks
+from djongo_services.transaction.options import Options
+from djongo_services.transaction.participants import Part, none_owned, owned
 
 Key = tuple[str, str]
 """``Connection.key``: which clients, and therefore which transactions, are meant."""
 
+Outcome = Literal["committed", "rolled back", "unknown"]
+
 READS = frozenset({"find", "aggregate", "distinct", "getMore", "count"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
-    """How a transaction reads, writes and commits; None leaves it to the client."""
-
-    read_concern: ReadConcern | None = None
-    write_concern: WriteConcern | None = None
-    read_preference: Any = None
-    """One of ``pymongo.ReadPreference``; the server accepts PRIMARY only."""
-    max_commit_time: float | None = None
-    """Seconds that the server may take for a commit."""
-
-    @property
-    def max_commit_time_ms(self) -> int | None:
-        return None if self.max_commit_time is None else max(1, round(self.max_commit_time * 1000))
-
-    def given(self) -> list[str]:
-        """The names of the options that say something."""
-        return [name for name in self.__slots__ if getattr(self, name) is not None]
-
-
-class Transaction:
+class ActiveTransaction:
     """One transaction from the outermost block's beginning to its end.
 
-    It is shared by every thread and task that joined it; :attr:`gate` lets one operation through
+    It is shared by every thread and task that joined it; :attr:`lock` lets one operation through
     at a time, and the other attributes are changed by whoever is inside.
     """
 
@@ -63,14 +47,21 @@ class Transaction:
         "alias",
         "attempt",
         "begin",
+        "creates_collections",
         "database",
         "ended",
         "failure",
-        "gate",
+        "has_parts",
+        "home",
         "hooks",
         "interrupted",
         "key",
+        "last_own_part",
+        "left_out",
+        "lock",
+        "of_test",
         "options",
+        "outcome",
         "owner",
         "parent",
         "pid",
@@ -103,12 +94,13 @@ class Transaction:
         self.attempt = attempt
         self.started = time.monotonic()
         self.pid = os.getpid()
-        self.gate = Gate()
+        self.lock = FairLock()
         self.hooks = Hooks()
         self.session: Any = None
         """The ClientSession or AsyncClientSession that began it and will end it."""
-        self.sessions: dict[Any, Any] = {}
-        """By client: that session, and twins of it for the alias's other clients."""
+        self.sessions: dict[int, Any] = {}
+        """By the ``id()`` of the client, because clients of the same servers are equal: that
+        session, and linked ones for the alias's other clients."""
         self.begin: Callable[[Any], None] | None = None
         """Starts the session for the client of the first operation; None: it is started already."""
         self.settle: Callable[[], Awaitable[None]] | None = None
@@ -125,15 +117,37 @@ class Transaction:
         self.wrote = False
         self.interrupted = False
         """Whether an operation ended without an answer, so that it may still be on its way."""
+        self.left_out: set[Any] = set()
+        """What was written apart from it; see ``joining.left_out``."""
         self.ended = False
+        self.outcome: Outcome | None = None
+        """What became of it; None while it is open and while it is being ended."""
+        self.creates_collections = transactional
+        """Whether the collection of its first write is created before it begins."""
+        self.home: Any = None
+        """The task, or the identifier of the thread, that runs the outermost block."""
+        self.of_test: Callable[[], bool] = _never
+        """Whether a TestCase of Django's has begun it, which asynchronous blocks join as well."""
+        self.has_parts = False
+        self.last_own_part: Part | None = None
+        """Whether others than :attr:`home` took part, and the last part of the outermost block's
+        own context: see :mod:`participants`."""
         self._warned = False
 
     def forget_sessions(self) -> None:
         """After the end, so that no cycle of references has to be collected."""
-        self.session = self.parent = self.begin = self.settle = None
+        self.session = self.parent = self.begin = self.settle = self.home = None
         self.sessions = {}
 
-    def doom(self, cause: BaseException) -> None:
+    def ending(self) -> None:
+        """No further operation becomes a part of it; next it is committed or rolled back."""
+
+    def end_session(self) -> Any:
+        """Of the one that began it, once the server's transaction has ended; of an asynchronous
+        client this is to be awaited."""
+        return self.session.end_session()
+
+    def mark_rollback_only(self, cause: BaseException) -> None:
         """Nothing but a rollback is possible from now on."""
         if not self.rollback_only or self.rollback_cause is None:
             self.rollback_only = True
@@ -142,10 +156,7 @@ class Transaction:
     def check_usable(self) -> None:
         """Raise TransactionManagementError when no operation may be run any more."""
         if self.ended:
-            raise TransactionManagementError(
-                f"The atomic block of {self.alias!r} that this thread or task joined has ended; "
-                f"wait for its work before the block ends, or start it outside."
-            )
+            raise TransactionManagementError(participants.why_refused(self))
         if self.pid != os.getpid():
             raise TransactionManagementError(
                 f"A forked process cannot take part in the transaction on {self.alias!r} that its "
@@ -175,6 +186,46 @@ class Transaction:
             f"other, or call it through sync_to_async."
         )
 
+    routes = False
+    """Whether operations have to ask :meth:`route` and :meth:`recover`."""
+
+    def route(self, operation: str, session: Any, options: dict[str, Any]) -> Any:
+        """The session to send an operation with, which came with one of this transaction's;
+        ``options`` are those of PyMongo's ``_retry_internal``."""
+        return session
+
+    def recover(self, operation: str, session: Any, error: BaseException) -> Any:
+        """A session to send an operation again with that has failed, or None."""
+        return None
+
+    def open_savepoint(self, name: str = "") -> str | None:
+        """Its name, or None where a failed inner block rolls back the whole."""
+        return None
+
+    def release(self, name: str) -> None:
+        """Forget a savepoint; what was done since stays a part of the transaction."""
+
+    def roll_back_to(self, name: str) -> None:
+        """Undo what was done since; without savepoints, the whole can only be rolled back."""
+        self.mark_rollback_only(RuntimeError("an inner block failed"))
+
+    def has_something_to_lose(self) -> bool:
+        """Whether there are writes before a savepoint, which an error of the server would end."""
+        return False
+
+    def leave_savepoint(self, name: str | None, error: BaseException | None) -> None:
+        """At the end of an inner block, which ``error`` ended unless it is None."""
+        if error is None:
+            if name is not None:
+                self.release(name)
+            return
+        if name is not None:
+            with contextlib.suppress(PyMongoError):
+                self.roll_back_to(name)
+                self.release(name)
+                return
+        self.mark_rollback_only(error)
+
     def sent(self, operation: str) -> None:
         self.wrote = self.wrote or operation not in READS
 
@@ -185,7 +236,7 @@ class Transaction:
         if isinstance(error, ConnectionFailure) or not isinstance(error, Exception):
             # Whether it took effect is unknown: committing the rest might commit a part.
             self.interrupted = True
-            self.doom(error)
+            self.mark_rollback_only(error)
             return error
         if not isinstance(error, OperationFailure):
             return error
@@ -202,16 +253,18 @@ class Transaction:
             raise
 
     def _refused(self, operation: str, error: OperationFailure) -> BaseException:
+        operation = str.__str__(operation)  # PyMongo's are of an enum, whose name is another
         if error.code == NO_SUCH_TRANSACTION and self.failure is not None:
             return self.rolled_back_by_server(self.failure)
         if error.code == NOT_IN_TRANSACTION:
             error = refused_in_transaction(operation, error)
+        error = asking_to_run_again(operation, self.alias, error)
         if self.failure is None:
             self.failure = error
         return error
 
     def rolled_back_by_server(self, cause: BaseException) -> TransactionManagementError:
-        self.doom(cause)
+        self.mark_rollback_only(cause)
         error = TransactionManagementError(
             f"MongoDB rolled the transaction on {self.alias!r} back when an earlier operation "
             f"failed ({type(cause).__name__}); an error that is caught inside of an atomic block "
@@ -232,26 +285,49 @@ class Transaction:
 class Level:
     """One atomic block that is open in this context."""
 
-    transaction: Transaction
+    transaction: ActiveTransaction
     test: bool = False
     """Opened by the test helpers: a durable block inside still counts as outermost."""
 
 
 _LEVELS: ContextVar[tuple[Level, ...]] = ContextVar("djongo_services_atomic_levels", default=())
-ENDING: ContextVar[Transaction | None] = ContextVar("djongo_services_ending", default=None)
+ENDING: ContextVar[ActiveTransaction | None] = ContextVar("djongo_services_ending", default=None)
 """The transaction that this context is committing or rolling back."""
+APART: ContextVar[bool] = ContextVar("djongo_services_apart", default=False)
+"""Whether the operations of this context stay outside of any transaction."""
 
 
 def levels(key: Key) -> list[Level]:
-    """The open blocks on these clients, outermost first."""
-    return [level for level in _LEVELS.get() if level.transaction.key == key]
+    """The blocks on these clients that this context is in, outermost first."""
+    return [level for level in _levels() if level.transaction.key == key]
 
 
-def innermost(key: Key) -> Transaction | None:
-    for level in reversed(_LEVELS.get()):
+def innermost(key: Key) -> ActiveTransaction | None:
+    for level in reversed(_levels()):
         if level.transaction.key == key:
             return level.transaction
-    return None
+    return owned(key)
+
+
+@contextmanager
+def ending(transaction: ActiveTransaction) -> Iterator[None]:
+    """Within the block, this context commits it or rolls it back."""
+    token = ENDING.set(transaction)
+    try:
+        yield
+    finally:
+        ENDING.reset(token)
+
+
+def _levels() -> tuple[Level, ...]:
+    """Without those that have ended elsewhere and that this context is free of."""
+    inherited = _LEVELS.get()
+    for level in inherited:
+        if level.transaction.ended and participants.is_free_of(level.transaction):
+            left = tuple(each for each in inherited if each.transaction is not level.transaction)
+            _LEVELS.set(left)
+            return _levels()
+    return inherited
 
 
 def push(level: Level) -> Any:
@@ -264,21 +340,40 @@ def pop(token: Any) -> None:
     _LEVELS.reset(token)
 
 
-def transaction_of(session: Any) -> Transaction | None:
+@contextmanager
+def outside() -> Iterator[None]:
+    """Within the block, operations without a session of their own belong to no transaction."""
+    token = _LEVELS.set(())
+    try:
+        with none_owned():
+            yield
+    finally:
+        _LEVELS.reset(token)
+
+
+def transaction_of(session: Any) -> ActiveTransaction | None:
     """The transaction that a session carries, if it is one of ours."""
-    found: Transaction | None = getattr(session, "djongo_services_transaction", None)
+    found: ActiveTransaction | None = getattr(session, "djongo_services_transaction", None)
     return found
 
 
-def attach(session: Any, transaction: Transaction) -> None:
+def attach(session: Any, transaction: ActiveTransaction) -> None:
     session.djongo_services_transaction = transaction
+
+
+def detach(session: Any) -> None:
+    session.djongo_services_transaction = None
+
+
+def _never() -> bool:
+    return False
 
 
 def _already_gone(error: BaseException) -> bool:
     return isinstance(error, OperationFailure) and error.code == NO_SUCH_TRANSACTION
 
 
-def _because(transaction: Transaction) -> str:
+def _because(transaction: ActiveTransaction) -> str:
     match transaction.rollback_cause:
         case None:
             return " as set_rollback(True) asked for it"

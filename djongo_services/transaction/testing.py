@@ -8,14 +8,14 @@ test of those things needs a database of its own and a clean-up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import ClassVar
 
-from djongo_services.transaction import hooks
+from djongo_services.transaction import backend_connections, hooks
+from djongo_services.transaction.api import required_transaction
 from djongo_services.transaction.atomic import Atomic
-from djongo_services.transaction.beginning import Wanted
-from djongo_services.transaction.control import required_transaction
-from djongo_services.transaction.hooks import Callback
+from djongo_services.transaction.blocks import BlockOptions
+from djongo_services.transaction.hooks import Callback, Hook
 
 
 class _Undo(Exception):
@@ -30,33 +30,58 @@ def rolled_back(using: str | None = None) -> Iterator[None]:
     on_commit callbacks do not run: see :func:`capture_on_commit`.
     """
     try:
-        with Atomic(using, Wanted(test=True)):
+        with Atomic(using, BlockOptions(test=True)):
             yield
             raise _Undo
     except _Undo:
         pass
 
 
-@contextmanager
-def capture_on_commit(
-    using: str | None = None, *, execute: bool = False
-) -> Iterator[list[Callback]]:
+def capture_on_commit(using: str | None = None, *, execute: bool = False) -> Capture:
     """The on_commit callbacks that the block registers, in their order, once it has ended.
 
     ``execute`` calls them then, and those that they register in turn. They will not run again.
-    Raises TransactionManagementError outside of any atomic block.
+    What this app itself has to do after a commit, such as removing the chunks of a deleted file,
+    is no part of them and happens at its own time. Django's ``captureOnCommitCallbacks`` finds
+    the same callbacks on a connection that shares the ORM's database.
+
+    A context manager, and in a coroutine also an asynchronous one, which awaits them. Raises
+    TransactionManagementError outside of any atomic block.
     """
-    transaction = required_transaction(using, "capture_on_commit")
-    before = len(transaction.hooks.on_commit)
-    callbacks: list[Callback] = []
-    try:
-        yield callbacks
-    finally:
-        while captured := transaction.hooks.on_commit[before:]:
-            del transaction.hooks.on_commit[before:]
-            callbacks.extend(hook.callback for hook in captured)
-            if execute:
-                hooks.run(captured)
+    return Capture(using, execute=execute)
+
+
+class Capture:
+    """What :func:`capture_on_commit` returns."""
+
+    def __init__(self, using: str | None, *, execute: bool) -> None:
+        self._using = using
+        self._execute = execute
+
+    def __enter__(self) -> list[Callback]:
+        self._transaction = required_transaction(self._using, "capture_on_commit")
+        self._before = len(backend_connections.commit_hooks(self._transaction))
+        self._callbacks: list[Callback] = []
+        return self._callbacks
+
+    def __exit__(self, *error: object) -> None:
+        while captured := self._take():
+            hooks.run(captured)
+
+    async def __aenter__(self) -> list[Callback]:
+        return self.__enter__()
+
+    async def __aexit__(self, *error: object) -> None:
+        while captured := self._take():
+            await hooks.arun(captured)
+
+    def _take(self) -> list[Hook]:
+        """Those that are to be called; they are no longer waiting."""
+        waiting = backend_connections.commit_hooks(self._transaction)
+        captured = [Hook(*each) for each in waiting[self._before :]]  # the backend's are tuples
+        del waiting[self._before :]
+        self._callbacks.extend(hook.callback for hook in captured)
+        return captured if self._execute else []
 
 
 class RollbackMixin:
@@ -76,7 +101,5 @@ class RollbackMixin:
         for alias in self.mongodb_aliases:
             self.enterContext(rolled_back(alias))  # type: ignore[attr-defined]  # the same
 
-    def capture_on_commit(
-        self, using: str | None = None, *, execute: bool = False
-    ) -> AbstractContextManager[list[Callback]]:
+    def capture_on_commit(self, using: str | None = None, *, execute: bool = False) -> Capture:
         return capture_on_commit(using, execute=execute)

@@ -58,7 +58,7 @@ def _is_unknown(topology: TopologyDescription, alias: str) -> bool:
 def _judge(topology: TopologyDescription, alias: str) -> bool:
     known = _concluded.get(alias)
     if known is None or known[0] is not topology:
-        known = _concluded[alias] = (topology, _has_transactions(topology))
+        known = _concluded[alias] = (topology, has_transactions(topology))
     if known[1]:
         return True
     if settings.transaction.standalone == "error":
@@ -72,7 +72,8 @@ def _judge(topology: TopologyDescription, alias: str) -> bool:
     return False
 
 
-def _has_transactions(topology: TopologyDescription) -> bool:
+def has_transactions(topology: TopologyDescription) -> bool:
+    """Whether all servers that are known belong to a replica set or a sharded cluster."""
     known = [
         server for server in topology.server_descriptions().values() if server.is_server_type_known
     ]

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.admin.utils import quote
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import clear_url_caches, reverse
 from django.utils import translation
 from pymongo.database import Database
@@ -18,6 +19,8 @@ from pymongo.database import Database
 from djongo_services.connections import connections
 from tests.transaction.conftest import entry
 
+PATIENCE = 60.0
+"""Seconds."""
 OURS = "djongo_services.middleware.MongoTransactionMiddleware"
 MIDDLEWARE = [
     OURS,
@@ -70,9 +73,10 @@ class Page:
 
 
 def rows(page: str) -> list[str]:
-    """What a reader sees of each row of the page's first table."""
-    body = page.split("<tbody>")[1].split("</tbody>")[0]
-    return [read(row) for row in re.findall(r"(?s)<tr[^>]*>(.*?)</tr>", body)]
+    """What a reader sees of each row of the page's first table, headings of groups left out."""
+    bodies = page.split("<tbody>", 1)[1].split("</table>")[0]
+    found = re.findall(r"(?s)<tr[^>]*>(.*?)</tr>", bodies)
+    return [read(row) for row in found if 'scope="rowgroup"' not in row]
 
 
 def read(markup: str) -> str:
@@ -131,29 +135,45 @@ def _page(response: Any) -> Page:
     )
 
 
+@pytest.fixture(scope="module")
+def admin_installed() -> Iterator[None]:
+    """The admin and its apps. For a module's tests together: apps, templates and addresses take
+    longer to be made ready than a page takes to be shown."""
+    with override_settings(
+        INSTALLED_APPS=[
+            "tests.admin.apps.MongoAdminConfig",
+            *django_settings.INSTALLED_APPS,
+            "django.contrib.sessions",
+            "django.contrib.messages",
+            "django.contrib.staticfiles",
+            "tests.admin.shelf",
+            # Here too, because the site knows an app once and for all.
+            "tests.admin.files.gallery",
+        ],
+        MIDDLEWARE=MIDDLEWARE,
+        TEMPLATES=TEMPLATES,
+        ROOT_URLCONF="tests.admin.urls",
+        STATIC_URL="/static/",
+        SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
+    ):
+        clear_url_caches()
+        yield
+
+
 @pytest.fixture
-def project(settings: Any, db: None) -> Iterator[Any]:
-    """Django's settings for a project of kind A with the admin."""
+def project(
+    admin_installed: None, settings: Any, db: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """Django's settings for a project of kind A with the admin.
+
+    Its pages wait for the server for as long as a busy machine may take.
+    """
     from django.apps import apps
     from django.contrib.auth.management import create_permissions
     from django.contrib.contenttypes.models import ContentType
 
-    settings.INSTALLED_APPS = [
-        "tests.admin.apps.MongoAdminConfig",
-        *settings.INSTALLED_APPS,
-        "django.contrib.sessions",
-        "django.contrib.messages",
-        "django.contrib.staticfiles",
-        "tests.admin.shelf",
-        # Here too, because the site knows an app once and for all.
-        "tests.admin.files.gallery",
-    ]
-    settings.MIDDLEWARE = MIDDLEWARE
-    settings.TEMPLATES = TEMPLATES
-    settings.ROOT_URLCONF = "tests.admin.urls"
-    settings.STATIC_URL = "/static/"
-    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-    clear_url_caches()
+    # Its app is installed only now.
+    monkeypatch.setattr("djongo_services.admin.jobs.background.MOMENT", PATIENCE)
     ContentType.objects.clear_cache()
     create_permissions(apps.get_app_config("djongo_services"), verbosity=0)
     yield settings
@@ -164,12 +184,18 @@ def project(settings: Any, db: None) -> Iterator[Any]:
 
 @pytest.fixture
 def connect(project: Any) -> Callable[..., None]:
-    """``connect(archive={"HOST": ..., "NAME": ...})``: connections beside the ORM's own."""
+    """``connect(archive={"HOST": ..., "NAME": ...})``: connections beside the ORM's own.
 
-    def configure(services: dict[str, Any] | None = None, **entries: Any) -> None:
+    Unless ``patient``, their pages give up a server that does not answer as soon as by default.
+    """
+
+    def configure(
+        services: dict[str, Any] | None = None, *, patient: bool = True, **entries: Any
+    ) -> None:
         project.DJONGO_SERVICES = {
             "CONNECTIONS": {**entries, "default": {"DATABASE": "default"}},
             "SCHEMA": {"MODELS": {"archive": ["library"]}},
+            **({"ADMIN": {"TIMEOUT": PATIENCE}} if patient else {}),
             **(services or {}),
         }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+from tests.admin.conftest import Page
+
 
 class Markup(HTMLParser):
     """Collects what a strict Content-Security-Policy would refuse, and where links lead."""
@@ -31,3 +33,15 @@ class Markup(HTMLParser):
     def foreign(self) -> list[str]:
         """Links that leave the site, or are code."""
         return [link for link in self.links if link and not link.startswith(("/", "?", "#"))]
+
+
+def check_inert(page: Page) -> None:
+    """What is shown of a database is text on the page, and no more of it than a page holds."""
+    assert page.status == 200, page.text
+    markup = Markup(page.html)
+    assert markup.refused == []
+    assert markup.foreign == []
+    assert "<script>alert" not in page.html
+    assert "\u202e" not in page.html
+    assert "\x1b" not in page.html
+    assert len(page.html) < 500_000

@@ -24,5 +24,6 @@ DJONGO_SERVICES = {
             "HOST": MONGODB_URI,  # noqa: F405
             "NAME": os.environ.get("ADMIN_TEST_DATABASE", "djongo_services_admin_sql"),
         }
-    }
+    },
+    "ADMIN": {"TIMEOUT": 60},
 }

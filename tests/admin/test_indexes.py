@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.admin.conftest import Site, rows
+from tests.admin.conftest import Site, read, rows
 from tests.transaction.conftest import failing
 
 
@@ -53,8 +53,9 @@ def test_every_kind_of_index(root: Site, books: Any) -> None:
 
 def test_usage_is_told_with_its_beginning(root: Site, books: Any) -> None:
     list(books.find({"title": "t1"}).hint("by_title"))
-    assert re.search(r"1 since \d{4}-\d\d-\d\d \d\d:\d\d", row(root, "by_title"))
-    assert re.search(r"0 since \d{4}", row(root, "ttl"))
+    since = r"since \d{4}-\d\d-\d\d \d\d:\d\d \(\d+\s\w+\)"
+    assert re.search(rf" 1 {since}", row(root, "by_title"))
+    assert re.search(rf"not used {since}", row(root, "ttl"))
 
 
 def test_zero_is_not_called_by_that_word(root: Site, books: Any) -> None:
@@ -88,7 +89,7 @@ def test_of_several_members(root: Site, replica_set: Any, connect: Any) -> None:
             text = root.get(root.collection("notes")).text
             for member in replica_set.members:
                 port = member.address.partition(":")[2]
-                assert re.search(rf"0 since [-\d: ]+, \S+:{port} ", text)
+                assert re.search(rf"not used since [-\d: ]+ \([^)]*\), \S+:{port} ", text)
         finally:
             client.drop_database(name)
 
@@ -100,6 +101,82 @@ def test_a_view_has_none(root: Site) -> None:
 
 def test_a_collection_that_only_a_model_knows(root: Site) -> None:
     assert "does not exist yet" in root.get(root.collection("authors")).text
+
+
+class TestCode:
+    """What declares an index of the database in a model."""
+
+    def code(self, site: Site, name: str, collection: str = "books") -> Any:
+        from djongo_services.admin.indexes import digest_of
+
+        return site.get(site.collection(collection, "index", digest_of(name), "declare"))
+
+    def test_of_a_collection_with_a_model(self, root: Site, books: Any) -> None:
+        books.create_index([("author_id", 1), ("pages", -1)], name="author_pages")
+        page = self.code(root, "author_pages")
+        assert "add this to library.Book" in page.text
+        assert 'models.Index(fields=["author", "-pages"], name="author_pages")' in page.text
+        assert "from django.db import models class Meta: indexes = [" in page.text
+
+    def test_of_another_kind(self, root: Site, books: Any) -> None:
+        visits = root.database.visits
+        visits.create_index("at", name="later", expireAfterSeconds=86_400)
+        page = self.code(root, "later", "visits")
+        assert "from djongo_services.indexes import TTLIndex" in page.text
+        assert 'TTLIndex(fields=["at"], name="later", expire_after=86400)' in page.text
+
+    def test_of_a_collection_without_a_model(self, root: Site) -> None:
+        root.database.notes.create_index("kind", name="kinds", unique=True)
+        page = self.code(root, "kinds", "notes")
+        assert "No model declares this collection." in page.text
+        assert 'UniqueIndex(fields=["kind"], name="kinds", nulls_distinct=False)' in page.text
+
+    def test_what_no_class_says_is_told(self, root: Site, books: Any) -> None:
+        page = self.code(root, "words")
+        assert "# Index " in page.text
+        assert "this class has no field body" in page.text
+
+    def test_only_where_it_is_not_declared(self, root: Site, books: Any) -> None:
+        page = root.get(root.collection("books")).html
+        offered = re.findall(
+            r'Code for Meta\.indexes<span class="mongo-hidden"> (\S+)</span>', page
+        )
+        assert sorted(offered) == ["by_title", "german", "names", "tags", "ttl", "where", "words"]
+
+    def test_permissions(self, site: Site) -> None:
+        site.database.notes.create_index("kind", name="kinds")
+        site.login("view_collection")
+        assert self.code(site, "kinds", "notes").status == 200
+        page = site.get(site.collection("notes")).text
+        assert "Code for Meta.indexes" in page
+        assert "Drop" not in page
+        from djongo_services.admin.indexes import digest_of
+
+        url = site.collection("notes", "index", digest_of("kinds"), "declare")
+        assert site.post(url).status == 405
+        site.login()
+        assert self.code(site, "kinds", "notes").status == 403
+
+    def test_hostile_names_are_inert(self, root: Site) -> None:
+        evil = "<script>alert(1)</script>"
+        root.database.notes.create_index(evil, name=evil)
+        root.database.notes.create_index("a", name='"); import os; (')
+        page = self.code(root, evil, "notes")
+        assert "<script>alert" not in page.html
+        assert "has no field &lt;script&gt;" in page.html
+        assert "\\n" not in page.html
+        quoted = self.code(root, '"); import os; (', "notes").text
+        assert """name='"); import os; ('""" in quoted
+
+
+class TestDefinition:
+    def test_it_can_be_selected(self, root: Site, books: Any) -> None:
+        page = root.get(root.collection("books"))
+        found = [read(one) for one in re.findall(r"(?s)<pre id=[^>]*>(.*?)</pre>", page.html)]
+        assert len(found) == 9
+        assert any('"expireAfterSeconds": 3600' in one for one in found)
+        # Only a script shows the buttons.
+        assert page.html.count("hidden>Copy</button>") == 9
 
 
 class TestActions:
@@ -123,7 +200,7 @@ class TestActions:
         url = self.link(root, "names", "drop")
         confirmation = root.get(url)
         assert "type the name of the index: names" in confirmation.text
-        assert "nothing keeps duplicates out" in confirmation.text
+        assert "without it, duplicates are possible" in confirmation.text
         for typed in ("", "name", "_id_"):
             wrong = root.post(url, name=typed)
             assert wrong.status == 200
@@ -136,7 +213,7 @@ class TestActions:
         before = books.index_information()["names"]
         root.post(self.link(root, "names", "drop"), name="names")
         runs = root.get(root.url("collection_runs"))
-        run = root.get(runs.link(str(root.database.djongo_services_runs.find_one()["_id"])))
+        run = root.get(runs.link("1 index"))
         assert "drop index names" in run.text
         undo = root.get(run.link("Roll back"))
         assert "build index names" in undo.text
@@ -156,10 +233,10 @@ class TestActions:
 
     def test_while_another_run_is_at_work(self, root: Site, books: Any) -> None:
         from djongo_services.connections import connections
-        from djongo_services.schema.applying import Lease
+        from djongo_services.schema.applying import SchemaLease
 
         url = self.link(root, "by_title", "hide")
-        with Lease(connections["archive"].database):
+        with SchemaLease(connections["archive"].database):
             refused = root.post(url, follow=True)
         assert "Another" in refused.html
         assert not books.index_information()["by_title"].get("hidden")

@@ -31,7 +31,8 @@ def get(path):
 most = []
 statuses = [get(path) for path in (
     "/admin/", "/admin/djongo_services/collection/", one + "change/", one + "schema/",
-    one + "validator/", one + "plan/", one + "history/", "/admin/djongo_services/transaction/",
+    one + "documents/", one + "validator/", one + "plan/", one + "history/",
+    "/admin/djongo_services/transaction/",
     "/admin/djongo_services/collection/plan/", "/admin/djongo_services/collection/runs/",
 )]
 from djongo_services.admin.indexes import digest_of
@@ -57,10 +58,13 @@ def test_pages_permissions_and_log(django_sql: RunDjango, database: Database[Any
     assert names == [
         "change_collection",
         "delete_collection",
+        "query_documents",
         "view_collection",
+        "view_documents",
+        "view_secrets",
         "view_transaction",
     ]
-    assert statuses == [200] * 10
+    assert statuses == [200] * 11
     assert queries <= 4  # the user, and on the history page the content type and the entries
     assert (hidden, profiled, logged) == (302, 302, True)
     assert database.notes.index_information()["by_n"]["hidden"]

@@ -58,6 +58,70 @@ def test_the_document_as_json(root: Site, shelf: Any) -> None:
     assert "document.css" in page.html
 
 
+LEAVE_OUT: list[dict[str, Any]] = [
+    {"exclude": ["pages"]},
+    {"fields": ["title", "read"]},
+    {"fieldsets": [("", {"fields": [("title", "read")]})]},
+    {"form": "exclude"},
+    {"form": "fields"},
+    {"exclude": ["pages"], "fields": ["title", "read", "mongo_document"]},
+    {"get_exclude": lambda self, request, obj=None: ["pages"]},
+    {"get_fields": lambda self, request, obj=None: ["title", "read"]},
+]
+
+
+@pytest.mark.parametrize("options", LEAVE_OUT, ids=" ".join)
+def test_what_the_admin_leaves_out_is_not_in_the_json(
+    root: Site, shelf: Any, monkeypatch: Any, options: dict[str, Any]
+) -> None:
+    from django import forms
+
+    from tests.admin.shelf.admin import TomeAdmin
+    from tests.admin.shelf.models import Tome
+
+    tome = Tome.objects.create(title="A", pages=4711)
+    shelf.shelf_tome.update_one({"_id": tome.pk}, {"$set": {"unknown": [1, 2]}})
+    assert '"pages": 4711' in root.get(f"{TOME}{tome.pk}/change/").text
+    if "form" in options:
+        given = {"exclude": ["pages"]} if options["form"] == "exclude" else {"fields": ["title"]}
+        Meta = type("Meta", (), {"model": Tome, **given})
+        options = {"form": type("TomeForm", (forms.ModelForm,), {"Meta": Meta})}
+    for name, value in options.items():
+        monkeypatch.setattr(TomeAdmin, name, value)
+    page = root.get(f"{TOME}{tome.pk}/change/")
+    assert page.status == 200
+    assert '"title": "A"' in page.text
+    assert '"unknown": [ 1, 2 ]' in page.text
+    assert "4711" not in page.html
+
+
+def test_what_is_read_only_is_in_the_json(root: Site, shelf: Any, monkeypatch: Any) -> None:
+    from tests.admin.shelf.admin import TomeAdmin
+    from tests.admin.shelf.models import Tome
+
+    tome = Tome.objects.create(title="A", pages=4711)
+    monkeypatch.setattr(TomeAdmin, "readonly_fields", ["pages"])
+    assert '"pages": 4711' in root.get(f"{TOME}{tome.pk}/change/").text
+    monkeypatch.setattr(TomeAdmin, "has_change_permission", lambda *args: False)
+    assert '"pages": 4711' in root.get(f"{TOME}{tome.pk}/change/").text
+
+
+def test_the_json_in_a_list(root: Site, shelf: Any, monkeypatch: Any) -> None:
+    from tests.admin.shelf.admin import TomeAdmin
+    from tests.admin.shelf.models import Tome
+
+    Tome.objects.create(title="A", pages=4711)
+    for name, value in {
+        "list_display": ["title", "mongo_document"],
+        "list_editable": [],
+        "exclude": ["pages"],
+    }.items():
+        monkeypatch.setattr(TomeAdmin, name, value)
+    page = root.get(TOME)
+    assert '"title": "A"' in page.text
+    assert "4711" not in page.html
+
+
 def test_a_new_object_has_none_yet(root: Site, shelf: Any) -> None:
     assert "Document in MongoDB" not in root.get(f"{TOME}add/").text
 
@@ -127,7 +191,7 @@ def test_a_constraint_speaks_its_own_words(root: Site, shelf: Any) -> None:
 
 def test_inlines_are_saved_with_their_parent_or_not_at_all(root: Site, shelf: Any) -> None:
     stricter(shelf, "shelf_tome", pages={"minimum": 10})
-    rows = {
+    rows: dict[str, Any] = {
         "tome_set-TOTAL_FORMS": "1",
         "tome_set-INITIAL_FORMS": "0",
         "tome_set-MIN_NUM_FORMS": "0",

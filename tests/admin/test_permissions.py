@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from bson import ObjectId
 
 from tests.admin.conftest import Page, Site
 
 SEES, FORBIDDEN, GONE, LOGIN = 200, 403, 302, "login"
 """What a page answers; a change that was made answers with a redirect."""
+
+NOWHERE = "0" * 24
+"""The id of no run."""
 
 USERS: dict[str, tuple[str, ...] | None] = {
     "anonymous": None,
@@ -19,10 +21,12 @@ USERS: dict[str, tuple[str, ...] | None] = {
     "changer": ("view_collection", "change_collection"),
     "deleter": ("view_collection", "change_collection", "delete_collection"),
     "only deletes": ("delete_collection",),
+    "documents": ("view_collection", "view_documents"),
+    "only documents": ("view_documents", "query_documents", "view_secrets"),
     "transactions": ("view_transaction",),
 }
 
-V = ("viewer", "changer", "deleter", "root")
+V = ("viewer", "changer", "deleter", "documents", "root")
 C = ("changer", "deleter", "root")
 D = ("deleter", "root")
 
@@ -35,10 +39,24 @@ def index(site: Site, action: str, name: str = "by_n") -> str:
     return site.collection("notes", "index", digest_of(name), action)
 
 
+def document(site: Site, page: str = "document") -> str:
+    from djongo_services.admin.documents.keys import DocumentId
+
+    key = DocumentId.of_value(site.database.notes.find_one()["_id"])
+    return site.collection("notes", page) + f"?id={key.text()}"
+
+
 PAGES: dict[str, tuple[Visit, tuple[str, ...]]] = {
     "dashboard": (lambda s: s.get(s.url("collection_changelist")), V),
     "indexes": (lambda s: s.get(s.collection("notes")), V),
+    "documents": (lambda s: s.get(s.collection("notes", "documents")), ("documents", "root")),
+    "a document": (lambda s: s.get(document(s)), ("documents", "root")),
+    "a document to download": (
+        lambda s: s.get(document(s, "download")),
+        ("documents", "root"),
+    ),
     "schema": (lambda s: s.get(s.collection("notes", "schema")), V),
+    "changes": (lambda s: s.get(s.collection("notes", "schema_changes")), V),
     "progress": (lambda s: s.get(s.collection("notes", "schema_progress")), V),
     "validator": (lambda s: s.get(s.collection("notes", "validator")), V),
     "plan of one": (lambda s: s.get(s.collection("books", "plan")), V),
@@ -132,6 +150,28 @@ def test_pages_offer_only_what_is_allowed(visitor: tuple[str, Site]) -> None:
     assert ("/schema/start/" in html) == (user in C)
 
 
+class TestStopping:
+    @pytest.fixture
+    def run(self, site: Site) -> str:
+        from djongo_services.connections import connections
+        from djongo_services.schema.applying import History
+
+        return str(History(connections["archive"].database).begin([], fingerprint=""))
+
+    def test_only_who_may_change(self, visitor: tuple[str, Site], run: str) -> None:
+        user, site = visitor
+        stopped = site.post(site.url("collection_run_stop", run))
+        assert answer(stopped) == expected(user, C, GONE)
+        found = site.database.djongo_services_runs.find_one({})
+        assert ("stop" in found) == (user in C)
+        progress = site.get(site.url("collection_run_progress", run))
+        assert answer(progress) == expected(user, V, SEES)
+
+    def test_only_by_a_form(self, site: Site, run: str) -> None:
+        site.login(is_superuser=True)
+        assert site.get(site.url("collection_run_stop", run)).status == 405
+
+
 class TestDestructiveRuns:
     """Applying and rolling back what destroys something asks for the permission to delete."""
 
@@ -182,8 +222,8 @@ class TestDestructiveRuns:
         "collection/archive_2Fnotes/schema/export/json/",
         "collection/plan/?connection=unknown",
         "collection/runs/nonsense/",
-        f"collection/runs/{ObjectId()}/",
-        f"collection/runs/{ObjectId()}/rollback/",
+        f"collection/runs/{NOWHERE}/",
+        f"collection/runs/{NOWHERE}/rollback/",
     ],
 )
 def test_what_is_not_there_is_not_found(root: Site, path: str) -> None:

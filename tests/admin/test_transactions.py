@@ -18,16 +18,16 @@ PAGE = "transaction_changelist"
 @pytest.fixture
 def counted(root: Site, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Counters that begin with the test."""
-    from djongo_services.admin import transactions
-    from djongo_services.transaction import counting
+    from djongo_services.admin import transaction_counters, transactions
+    from djongo_services.transaction import transaction_finished, transaction_retried
 
-    fresh = counting.Counters()
-    monkeypatch.setattr(counting, "counters", fresh)
+    fresh = transaction_counters.Counters()
+    monkeypatch.setattr(transaction_counters, "counters", fresh)
     monkeypatch.setattr(transactions, "counters", fresh)
-    counting.count_transactions()
+    transaction_counters.count_transactions()
     yield fresh
-    counting.transaction_finished.disconnect(dispatch_uid="djongo_services.counting")
-    counting.transaction_retried.disconnect(dispatch_uid="djongo_services.counting")
+    transaction_finished.disconnect(dispatch_uid="djongo_services.counting")
+    transaction_retried.disconnect(dispatch_uid="djongo_services.counting")
 
 
 def test_counters_outside_of_requests(root: Site, counted: Any) -> None:
@@ -73,15 +73,15 @@ def test_counters_by_view(root: Site, counted: Any, project: Any) -> None:
 
 
 def test_views_are_bounded(root: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    from djongo_services.transaction import counting
+    from djongo_services.admin import transaction_counters, transaction_minutes
 
-    monkeypatch.setattr(counting, "MOST_VIEWS", 3)
-    counters = counting.Counters()
+    monkeypatch.setattr(transaction_counters, "MOST_VIEWS", 3)
+    counters = transaction_counters.Counters()
     for number in range(10):
         counters.finished("default", f"view{number}", "committed", 0.5)
     found = counters.by_view("default")
     assert len(found) == 4
-    assert found[counting.OTHERS].committed == 7
+    assert found[transaction_minutes.OTHERS].committed == 7
 
 
 def test_open_ones_with_their_age(root: Site, counted: Any) -> None:
@@ -91,7 +91,7 @@ def test_open_ones_with_their_age(root: Site, counted: Any) -> None:
         key = session.session_id["id"].as_uuid()
         page = root.get(root.url(PAGE))
         session.abort_transaction()
-    assert "Age At work Now Client" in page.text
+    assert "Age Active Now Client" in page.text
     assert str(key)[:8] in page.text
     assert "idle" in page.text
     assert "secret" not in page.html
@@ -103,7 +103,7 @@ def test_without_the_privilege_ones_own_are_shown(root: Site, counted: Any) -> N
     refused = {"errorCode": 13, "namespace": "admin.$cmd.aggregate"}
     with failing(root.database.client, "aggregate", times=1, **refused):
         page = root.get(root.url(PAGE))
-    assert "Only those of the connection's own user are shown" in page.text
+    assert "Only transactions of the connection's own user are shown" in page.text
 
 
 def test_settings_in_force(root: Site, project: Any) -> None:

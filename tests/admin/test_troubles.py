@@ -30,12 +30,13 @@ def every_page(site: Site) -> list[Page]:
 def fails(root: Site, connect: Callable[..., None]) -> Any:
     """``with fails("ping", blockTimeMS=...)``: the site's connection is treated like that."""
     name = root.database.name
-    connect(archive=entry(root.database, appName=name))
     admin = root.database.client.admin
 
     @contextmanager
     def failing(*commands: str, mode: Any = "alwaysOn", **how: Any) -> Iterator[None]:
-        if "blockTimeMS" in how:
+        is_slow = "blockTimeMS" in how
+        connect(archive=entry(root.database, appName=name), patient=not is_slow)
+        if is_slow:
             how["blockConnection"] = True
         data = {"failCommands": list(commands), "appName": name, **how}
         admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
@@ -50,7 +51,8 @@ def fails(root: Site, connect: Callable[..., None]) -> Any:
 class TestDown:
     @pytest.fixture
     def down(self, root: Site, connect: Callable[..., None]) -> Site:
-        connect(archive={"HOST": f"mongodb://127.0.0.1:{free_port()}/", "NAME": "x"})
+        host = f"mongodb://127.0.0.1:{free_port()}/"
+        connect({"ADMIN": {"TIMEOUT": 6}}, archive={"HOST": host, "NAME": "x"})
         return root
 
     def test_every_page_says_so(self, down: Site) -> None:
@@ -62,7 +64,7 @@ class TestDown:
     def test_the_rest_works(self, down: Site) -> None:
         assert down.get(down.url("collection_changelist"), connection="default").status == 200
         assert down.get("/admin/").status == 200
-        assert "Since this process began" in down.get(down.url("transaction_changelist")).text
+        assert "This process alone, since" in down.get(down.url("transaction_changelist")).text
         assert down.get(down.collection("books", "history")).status == 200
 
     def test_nothing_is_changed_or_logged(self, down: Site) -> None:
@@ -95,20 +97,19 @@ def test_slow(root: Site, fails: Any, command: str) -> None:
 
 
 def test_many_slow_pages_do_not_collect_threads(
-    root: Site, fails: Any, monkeypatch: pytest.MonkeyPatch
+    root: Site, fails: Any, project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import threading
 
-    from djongo_services.admin import patience
+    from djongo_services.admin import deadline
 
-    monkeypatch.setattr(patience, "_places", threading.BoundedSemaphore(2))
-    monkeypatch.setattr(patience, "SECONDS", 0.2)
-    monkeypatch.setattr("djongo_services.admin.connection_pages.SECONDS", 0.2)
+    monkeypatch.setattr(deadline, "_places", threading.BoundedSemaphore(2))
     with fails("ping", blockTimeMS=3_000):
+        project.DJONGO_SERVICES = {**project.DJONGO_SERVICES, "ADMIN": {"TIMEOUT": 0.2}}
         for _ in range(3):
             page = root.get(root.url("collection_changelist"))
         assert page.status == 200
-    assert "waits for too many answers already" in page.text
+    assert "is already waiting for too many responses" in page.text
 
 
 def test_without_privileges(root: Site, fails: Any) -> None:
@@ -157,7 +158,7 @@ def test_a_server_that_takes_no_writes(
             connect(archive={"HOST": f"mongodb://{secondary}/", "NAME": name, "OPTIONS": options})
             for page in every_page(root):
                 assert page.status == 200
-            assert "accepts no writes at present" in root.get(root.collection("books")).text
+            assert "does not accept writes at the moment" in root.get(root.collection("books")).text
             assert "by_n" in root.get(root.collection("books")).text
             assert "secondary" in root.get(root.url("collection_changelist")).text
         finally:

@@ -18,6 +18,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from pymongo.database import Database
 
+from tests.processes import python_path
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 30
 
@@ -93,6 +95,8 @@ def run_inspectmongo(*arguments: str, **options: Any) -> Result:
         call_command("inspectmongo", *arguments, stdout=stdout, stderr=stderr, **options)
     except CommandError as error:
         code, sentence = error.returncode, f"CommandError: {error}\n"
+    except SystemExit as ended:
+        code = int(ended.code or 0)
     return Result(code=code, stdout=stdout.getvalue(), stderr=stderr.getvalue() + sentence)
 
 
@@ -112,7 +116,7 @@ def start(mongodb_server: Any) -> Callable[..., subprocess.Popen[str]]:
             "DJANGO_SETTINGS_MODULE": "tests.commands.settings",
             "DJONGO_SERVICES_TEST_URI": uri or mongodb_server.uri,
             "COMMANDS_TEST_DATABASE": database,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": python_path(),
             **(env or {}),
         }
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}

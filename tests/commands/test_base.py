@@ -114,8 +114,8 @@ def test_an_unreachable_server_says_before_how_long_it_waits(
     result = run_inspectmongo()
     assert (result.code, result.stdout) == (2, "")
     assert result.stderr == (
-        "Connecting to 'default' (127.0.0.1:1/archive), for at most 0.2 s.\n"
-        "CommandError: The MongoDB server of the connection 'default' (127.0.0.1:1/archive) "
+        "Connecting to 'default' (127.0.0.1:1/test_archive), for at most 0.2 s.\n"
+        "CommandError: The MongoDB server of the connection 'default' (127.0.0.1:1/test_archive) "
         "cannot be reached: 127.0.0.1:1: [Errno 111] Connection refused. "
         "Start the server, or correct HOST in the settings.\n"
     )
@@ -172,10 +172,7 @@ def test_a_connection_shared_with_the_orm(manage: Any, uri: str, code: int, word
 
 
 def test_an_engine_that_is_not_installed(manage: Any) -> None:
-    refused = "import sys; sys.modules['django_mongodb_backend'] = None\n"
-    run = "from django.core.management import execute_from_command_line as run\nrun(sys.argv)"
-    settings = "tests.commands.settings_without_backend"
-    done = manage("inspectmongo", code=refused + run, settings=settings)
+    done = manage("inspectmongo", settings="tests.commands.settings_without_backend")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(
         "CommandError: The ENGINE of a DATABASES alias cannot be imported"
@@ -283,3 +280,16 @@ def test_a_plain_command_error_is_trouble_too(inspectmongo: Run) -> None:
     with pytest.raises(CommandError) as caught:
         call_command("inspectmongo", sample=0)
     assert caught.value.returncode == 2
+
+
+def test_an_operation_is_named_as_people_name_it() -> None:
+    """PyMongo writes the members of an enum into some of its errors."""
+    from pymongo.errors import DocumentTooLarge
+    from pymongo.operations import _Op
+
+    from djongo_services.connections import connections
+    from djongo_services.error_messages import describe_error
+
+    error = DocumentTooLarge(f"{_Op.FIND_AND_MODIFY} command document too large")
+    sentence = describe_error(error, connections["default"])
+    assert sentence.endswith(" failed: find and modify command document too large.")

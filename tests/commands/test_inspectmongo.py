@@ -164,11 +164,23 @@ def test_a_small_sample_is_marked(inspectmongo: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--sample", "0"], "--sample is a number of documents above 0, not 0."),
-        (["--sample", "-3"], "--sample is a number of documents above 0, not -3."),
+        (["--sample", "0"], "--sample must be a positive number of documents, not 0."),
+        (["--sample", "-3"], "--sample must be a positive number of documents, not -3."),
         (
             ["--style", "plain"],
-            "--style belongs to --format models; --format report has no styles.",
+            "--style requires --format models; it cannot be combined with --format report.",
+        ),
+        (
+            ["--show-secrets"],
+            "--show-secrets requires --values; without it no values are read.",
+        ),
+        (
+            ["--mute", "mixed-type"],
+            "--mute: There is no warning 'mixed-type'; did you mean 'mixed-types'?",
+        ),
+        (
+            ["--mute", ""],
+            "--mute: A warning to mute must be a code, a path or a pattern, not an empty string.",
         ),
     ],
 )
@@ -177,6 +189,41 @@ def test_arguments_that_make_no_sense(
 ) -> None:
     result = inspectmongo(*arguments)
     assert (result.code, result.stdout, result.stderr) == (2, "", f"CommandError: {sentence}\n")
+
+
+@pytest.mark.usefixtures("archive")
+def test_warnings_are_muted_by_option_and_setting(inspectmongo: Run, settings: Any) -> None:
+    def codes(*arguments: str) -> tuple[list[str], int]:
+        notes = collections(inspectmongo("--format", "json", *arguments).stdout)["notes"]
+        return [warning["code"] for warning in notes["warnings"]], notes["muted"]
+
+    assert codes() == (["mixed-types", "near-missing", "near-missing"], 0)
+    assert codes("--mute", "mixed-types") == (["near-missing", "near-missing"], 1)
+    assert codes("--mute", "tags", "--mute", "mixed-types:notes.*") == (["near-missing"], 2)
+    settings.DJONGO_SERVICES = {**settings.DJONGO_SERVICES, "INSPECTION": {"MUTE": ["tags"]}}
+    assert codes("--mute", "mixed-types") == (["near-missing"], 2)
+    assert "2 warnings muted" in inspectmongo("--mute", "mixed-types", "-v", "0").stdout
+
+
+def test_a_setting_that_mutes_nothing_there_is(inspectmongo: Run, settings: Any) -> None:
+    settings.DJONGO_SERVICES = {**settings.DJONGO_SERVICES, "INSPECTION": {"MUTE": ["mixed-type"]}}
+    result = inspectmongo()
+    assert (result.code, result.stdout) == (2, "")
+    assert result.stderr.startswith('CommandError: DJONGO_SERVICES["INSPECTION"]["MUTE"]: There is')
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_secrets_are_shown_only_when_asked_for(
+    inspectmongo: Run, database: Mongo, format: str
+) -> None:
+    database.users.insert_many(
+        {"password": f"hunter{n % 2}", "state": ("in", "out")[n % 2]} for n in range(40)
+    )
+    arguments = ["--format", format, "--values", "-v", "0"]
+    hidden = inspectmongo(*arguments).stdout
+    shown = inspectmongo(*arguments, "--show-secrets").stdout
+    assert "hunter" not in hidden
+    assert ("hunter0" in shown) == (format != "mermaid")
 
 
 @pytest.mark.usefixtures("archive")
@@ -280,7 +327,7 @@ def test_a_connection_lost_at_the_start(
 def test_a_connection_lost_midway_gives_a_partial_result(
     connect_to: Callable[..., None], database: Mongo, refuse: Any, run: Run
 ) -> None:
-    connect_to(refuse("count", closeConnection=True), database.name)
+    connect_to(refuse("find", closeConnection=True), database.name)
     result = run("--format", "json", "-v", "0")
     assert result.code == 2
     assert result.stderr.startswith("CommandError: The result is partial: The connection ")

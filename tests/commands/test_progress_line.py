@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from djongo_services.introspection.progress import Progress
 from djongo_services.management.progress_line import describe_progress
+from djongo_services.progress import Progress
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from djongo_services.connections import connections
-from djongo_services.schema.applying import Lease
+from djongo_services.schema.applying import SchemaLease
 from djongo_services.schema.signals import schema_synced
 from tests.commands.conftest import Result
 from tests.introspection.guarded import PASSWORD, guarded_server
@@ -61,8 +61,24 @@ class TestPlan:
         assert lines[0] == "authors"
         assert lines[1] == "  + create collection"
         assert "  + index title_pages {title: 1, pages: -1}  (slow)" in lines
-        assert re.fullmatch(r"Plan: \d+ to add\.", lines[-1])
+        assert re.fullmatch(r"Plan: \d+ to add; \d+ steps\.", lines[-1])
         assert library.list_collection_names() == []
+
+    def test_estimates_builds_in_collections_with_documents(self, library):
+        library.books.insert_one({"_id": 1, "title": "T", "author_id": 1, "pages": 1})
+        lines = sync("--plan").stdout.splitlines()
+        index = "  + index title_pages {title: 1, pages: -1}  (slow, about 0 to 1 second)"
+        assert index in lines
+        assert lines[-2] == (
+            "Index builds take about 0 to 1 second, estimated from usual speeds of servers."
+        )
+        (step,) = [
+            step
+            for step in json.loads(sync("--plan", "--format", "json").stdout)["steps"]
+            if step["kind"] == "build-indexes" and step["collection"] == "books"
+        ]
+        assert step["estimate"]["words"] == "about 0 to 1 second"
+        assert (step["estimate"]["documents"], step["estimate"]["builds"]) == (1, 0)
 
     def test_of_one_model(self, library):
         assert "books" not in sync("--plan", "library.Author").stdout
@@ -87,6 +103,13 @@ class TestPlan:
         assert document["format_version"] == 1
         assert document["fingerprint"]
         assert sync("--from-plan", str(path)).code == 0
+        assert "title_pages" in indexes(library)["books"]
+
+    def test_a_program_names_the_file_by_its_text(self, library, tmp_path):
+        path = str(tmp_path / "plan.json")
+        quiet = {"stdout": io.StringIO(), "stderr": io.StringIO()}
+        call_command("syncmongoschema", plan=True, format="json", output=path, **quiet)
+        call_command("syncmongoschema", from_plan=path, noinput=True, **quiet)
         assert "title_pages" in indexes(library)["books"]
 
     def test_a_plan_for_a_database_that_changed_is_refused(self, library, tmp_path):
@@ -120,7 +143,7 @@ class TestApply:
         assert re.search(r"Applied \d+ steps in run [0-9a-f]{24}\.", result.stderr)
         assert "title_pages" in indexes(library)["books"]
         again = sync()
-        assert again.stdout == f"In sync: {library.name} is what the models say.\n"
+        assert again.stdout == f"In sync: {library.name} matches the models.\n"
 
     def test_tells_a_signal(self, library):
         heard = []
@@ -192,7 +215,7 @@ class TestDestructive:
         library.visits.insert_one({"_id": 1, "at": datetime(2000, 1, 1)})
         refused = sync()
         assert refused.code == 2
-        assert "«visits: build index visit_ttl {at: 1}»; nothing was done" in refused.stderr
+        assert "'visits: build index visit_ttl {at: 1}'; nothing was done" in refused.stderr
         assert indexes(library) == {"visits": {"_id_"}}
         assert sync("--allow-destructive", "--noinput").code == 0
         assert "visit_ttl" in indexes(library)["visits"]
@@ -208,7 +231,7 @@ class TestDestructive:
         assert "in use; name it to drop it" in kept.stdout
         options = ("--drop-index", "books.nobodys", "--allow-destructive", "--noinput")
         assert sync(*options).code == 0
-        assert "'books.nobodys' is no COLLECTION.INDEX" in sync(*options).stderr
+        assert "No undeclared index 'books.nobodys'" in sync(*options).stderr
         assert "nobodys" not in indexes(unmanaged)["books"]
 
 
@@ -224,7 +247,30 @@ class TestCheck:
         result = sync("--check")
         assert (result.code, result.stdout) == (
             0,
-            f"In sync: {library.name} is what the models say.\n",
+            f"In sync: {library.name} matches the models.\n",
+        )
+
+    @pytest.mark.parametrize("authors", [[], [{"name": "A"}], [{"name": 5}]])
+    def test_says_the_same_as_the_plan(self, library, authors):
+        """Whether documents violate decides how strict a validator begins."""
+        library.create_collection("authors")
+        if authors:
+            library.authors.insert_many(authors)
+        for _ in range(2):
+            assert sync("--check").stdout == sync("--plan").stdout
+            sync()
+        library.authors.delete_many({})
+        assert sync("--check").stdout == sync("--plan").stdout
+
+    @pytest.mark.parametrize("mode", ["--check", "--plan", None])
+    def test_where_no_models_are_chosen(self, library, settings, mode):
+        configured = settings.DJONGO_SERVICES["CONNECTIONS"]
+        settings.DJONGO_SERVICES = {"CONNECTIONS": configured}
+        result = sync(*([mode] if mode else []))
+        assert (result.code, result.stdout) == (2, "")
+        assert result.stderr.splitlines()[-1] == (
+            "No models are chosen for the connection 'default'; list them in "
+            'DJONGO_SERVICES["SCHEMA"]["MODELS"], such as {"default": ["app", "app.Model"]}.'
         )
 
     def test_references(self, library):
@@ -239,8 +285,14 @@ class TestCheck:
 
 
 class TestHistory:
+    def test_counts_steps_as_the_plan_does(self, library):
+        planned = sync("--plan").stdout.splitlines()[-1].rpartition("; ")[2].removesuffix(".")
+        assert f"Applied {planned} in run " in sync().stderr
+        (run,) = json.loads(sync("--history", "--format", "json").stdout)["runs"]
+        assert [f"{run['steps']} steps", f"{run['done']} steps"] == [planned, planned]
+
     def test_lists_runs_and_rolls_back(self, library):
-        assert sync("--history").stdout == "No run yet.\n"
+        assert sync("--history").stdout == "No runs yet.\n"
         sync()
         library.books.drop_index("title_pages")
         sync()
@@ -253,8 +305,38 @@ class TestHistory:
         assert undone.code == 0, undone.stderr
         shown = sync("--history").stdout
         assert f"done, rolls back {runs[0]['run']} " in shown
+        _, header, _, first, *_ = shown.splitlines()
+        assert header.split() == [
+            *("WHAT", "STATUS", "STARTED", "(UTC)", "TOOK", "STEPS", "BY", "RUN")
+        ]
+        assert first.strip().startswith("1 index  ")
+        assert "less than 1 second" in first
         assert "…" not in shown
         assert "title_pages" not in indexes(library)["books"]
+
+    def test_later_runs_that_changed_the_same(self, library):
+        sync()
+        for _ in range(2):
+            library.books.drop_index("title_pages")
+            sync()
+        runs = json.loads(sync("--history", "--format", "json").stdout)["runs"]
+        latest, earlier = runs[0]["run"], runs[1]["run"]
+        allowed = ("--allow-destructive", "--noinput")
+        refused = sync("--rollback", earlier, *allowed)
+        assert refused.code == 2
+        assert refused.stderr.splitlines()[-1] == (
+            f"Run {earlier} cannot be rolled back alone, because later runs changed the "
+            f"same objects: run {latest} (index title_pages of books). Roll those back first, or "
+            f"add --with-later."
+        )
+        undone = sync("--rollback", earlier, "--with-later", *allowed)
+        assert undone.code == 0, undone.stderr
+        assert f"Rolled back run {earlier} and run {latest} in run " in undone.stderr
+        found = json.loads(sync("--history", "--format", "json").stdout)["runs"][0]
+        assert found["rolls_back"] == [latest, earlier]
+        assert "title_pages" not in indexes(library)["books"]
+        again = sync("--rollback", earlier)
+        assert f"was rolled back by run {found['run']} already." in again.stderr
 
     @pytest.mark.parametrize("run", ["nonsense", "0" * 24])
     def test_no_such_run(self, library, run):
@@ -264,7 +346,7 @@ class TestHistory:
 
 
 def test_another_run_is_at_work(library):
-    with Lease(library):
+    with SchemaLease(library):
         result = sync()
     assert result.code == 3
     assert "Another run is changing the schema: process" in result.stderr
@@ -272,10 +354,10 @@ def test_another_run_is_at_work(library):
 
 def test_a_user_who_may_only_read(settings, tmp_path):
     with guarded_server(tmp_path, "6.0") as server:
-        with server.user(roles=[{"role": "read", "db": "shop"}]):
+        with server.user(roles=[{"role": "read", "db": "test_shop"}]):
             uri = f"mongodb://someone:{PASSWORD}@127.0.0.1:{server.port}/"
             settings.DJONGO_SERVICES = {
-                "CONNECTIONS": {"default": {"HOST": uri, "NAME": "shop"}},
+                "CONNECTIONS": {"default": {"HOST": uri, "NAME": "test_shop"}},
                 "SCHEMA": {"MODELS": ["library"]},
             }
             assert sync("--check").code == 1
@@ -283,22 +365,26 @@ def test_a_user_who_may_only_read(settings, tmp_path):
             connections.close_all()
     assert result.code == 2
     assert result.stderr.splitlines()[-1].endswith(
-        " lacks a privilege: not authorized on shop to execute insert on djongo_services_leases. "
-        "Grant it, or use a connection of another user."
+        " lacks a privilege: not authorized on test_shop to execute insert on "
+        "djongo_services_leases. Grant it, or use a connection of another user."
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--references",), "--references belongs to --check"),
-        (("--violations", "0"), "above 0"),
+        (("--references",), "--references requires --check"),
+        (("--with-later",), "--with-later requires --rollback"),
+        (("--violations", "0"), "--violations must be positive, not 0."),
         (("--plan", "--check"), "not allowed with"),
         (("--prune", "all"), "invalid choice"),
-        (("--from-plan", "plan.json", "library"), "APP[.MODEL] does nothing together with --from"),
-        (("--history", "--prune", "drop"), "--prune does nothing together with --history"),
-        (("--violations", "1", "--validation", "off"), "--validation does nothing together"),
-        (("--drop-index", "books.nosuch"), "'books.nosuch' is no COLLECTION.INDEX that the models"),
+        (("--from-plan", "plan.json", "library"), "APP[.MODEL] cannot be combined with --from"),
+        (("--history", "--prune", "drop"), "--prune cannot be combined with --history"),
+        (("--violations", "1", "--validation", "off"), "--validation cannot be combined with"),
+        (
+            ("--drop-index", "books.nosuch"),
+            "No undeclared index 'books.nosuch'; write COLLECTION.INDEX",
+        ),
     ],
 )
 def test_wrong_options(library, arguments, sentence):

@@ -41,11 +41,16 @@ def library(database, mongodb_server, settings):
 def test_a_plan(library):
     plan = json.loads(sync("--plan", "--format", "json").stdout)
     assert list(plan) == top(documented("## `--plan --format json`"))
-    fields = documented("An operation:")
-    assert list(plan["operations"][0]) == fields
-    assert list(plan["changes"][0]["operations"][0]) == fields[1:]
-    assert list(plan["changes"][0]) == top(documented("A change, and a note:"))
-    assert list(plan["notes"][0]) == top(documented("A change, and a note:"))
+    fields = documented("A step:")
+    assert list(plan["steps"][0]) == fields
+    assert list(plan["differences"][0]["steps"][0]) == fields[1:]
+    assert list(plan["differences"][0]) == top(documented("A difference, and a note:"))
+    assert list(plan["notes"][0]) == top(documented("A difference, and a note:"))
+
+
+def test_an_estimate(library):
+    plan = json.loads(sync("--plan", "--format", "json").stdout)
+    assert list(plan["estimate"]) == documented("An estimate:")
 
 
 def test_a_problem(library, settings):

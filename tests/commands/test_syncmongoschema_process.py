@@ -11,6 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from djongo_services.embedded import MongoServer
+from djongo_services.schema.applying import History
 from tests.commands.conftest import SECONDS, Question, asking
 from tests.schema.fail_points import held
 
@@ -33,7 +34,7 @@ def question(unmanaged: Mongo, start: Start) -> Iterator[Question]:
     arguments = ("--prune", "drop", "--allow-destructive", "--no-color", "-v", "0")
     options = {"database": unmanaged.name, "env": SETTINGS}
     with asking(start, "syncmongoschema", *arguments, **options) as asked:
-        first = "1 step destroys something, the first is «books: drop index n"
+        first = "1 step is destructive, the first is 'books: drop index n"
         assert asked.said.startswith(first)
         yield asked
 
@@ -69,11 +70,35 @@ def test_ctrl_c_ends_a_build_and_the_next_run_goes_on(start):
                     process.kill()
         assert (process.returncode, stderr) == (
             130,
-            "CommandError: Interrupted: what was done stays done; run the command again to "
-            "go on.\n",
+            "CommandError: Interrupted: completed steps are kept; run the command again to "
+            "continue.\n",
         )
         assert set(client.shop.books.index_information()) == {"_id_"}
         with start("syncmongoschema", "-v", "0", **options) as process:
             process.communicate(timeout=SECONDS)
         assert process.returncode == 0
         assert "title_pages" in client.shop.books.index_information()
+
+
+def test_another_process_stops_a_build(start):
+    """As a page of the admin does."""
+    with MongoServer(test_commands=True) as server, server.client() as client:
+        client.shop.books.insert_one({"_id": 1, "title": "T", "author_id": 1, "pages": 1})
+        options = {"database": "shop", "uri": server.uri, "env": SETTINGS}
+        history = History(client.shop)
+        with held(client, "hangAfterStartingIndexBuild") as reached:
+            with start("syncmongoschema", "-v", "0", **options) as process:
+                try:
+                    reached()
+                    (run,) = history.runs()
+                    assert history.ask_to_stop(run.id, by="ann")
+                    _, stderr = process.communicate(timeout=SECONDS)
+                finally:
+                    process.kill()
+        assert (process.returncode, stderr) == (
+            130,
+            "CommandError: Stopped by ann: completed steps are kept; run the command again to "
+            "continue.\n",
+        )
+        assert set(client.shop.books.index_information()) == {"_id_"}
+        assert history.run(run.id).status == "interrupted"

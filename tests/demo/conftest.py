@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Demo:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=280,
             check=False,
         )
 
@@ -63,16 +64,22 @@ _PRINT = "import json; print(); print(json.dumps(result, default=str))"
 @pytest.fixture(scope="session")
 def demo(mongodb_server: MongoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo, migrated and seeded once; tests leave its seeded documents as they are."""
-    folder = tmp_path_factory.mktemp("demo")
+    with new_demo(mongodb_server, tmp_path_factory.mktemp("demo")) as made:
+        yield made
+
+
+@contextmanager
+def new_demo(server: MongoServer, folder: Path) -> Iterator[Demo]:
+    """A database of its own, migrated and seeded."""
     name = f"demo_{uuid.uuid4().hex[:8]}"
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "demo_project.settings",
-        "MONGODB_URI": mongodb_server.uri,
+        "MONGODB_URI": server.uri,
         "MONGODB_NAME": name,
         "DEMO_VAR": str(folder),
     }
-    with mongodb_server.client(tz_aware=True) as client:
+    with server.client(tz_aware=True) as client:
         made = Demo(database=client[name], folder=folder, environment=environment)
         for arguments in (("migrate", "-v0"), ("seed_demo",)):
             done = made.manage(*arguments)

@@ -11,7 +11,7 @@ import threading
 import urllib.request
 from pathlib import Path
 
-from demo_project.demo.steps import CHECK
+from demo_project.demo.steps import CHECK, possible
 from djongo_services.embedded import MongoServer
 from tests.demo.conftest import ROOT, Demo
 
@@ -21,10 +21,21 @@ def test_check_runs_every_step_and_leaves_nothing(demo: Demo, mongodb_server: Mo
     assert done.returncode == 0, done.stdout + done.stderr
     outcomes = re.findall(r"^(\w+) +[\d.]+ s  (.+?): ", done.stdout, re.MULTILINE)
     assert outcomes == [("ok", step.name) for step in CHECK]
+    assert "djongo_services.backend" in done.stdout.splitlines()[0]
     assert done.stdout.splitlines()[-1] == f"All {len(CHECK)} steps are ok."
     with mongodb_server.client() as client:
         assert f"{demo.database.name}_check" not in client.list_database_names()
     assert not (demo.folder / "reports").exists()
+
+
+def test_the_stock_backend_leaves_out_what_it_cannot_do() -> None:
+    left_out = {*CHECK} - {*possible(CHECK, engine=False)}
+    assert {step.name for step in left_out} == {
+        "atomic with a savepoint",
+        "a check constraint",
+        "inspectdb",
+    }
+    assert possible(CHECK, engine=True) == [*CHECK]
 
 
 def test_a_failed_step_is_said_and_tells_the_exit_code(demo: Demo) -> None:
@@ -50,7 +61,7 @@ def test_it_serves_an_embedded_server_until_ctrl_c(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        limit = threading.Timer(90, process.kill)
+        limit = threading.Timer(280, process.kill)
         limit.start()
         try:
             assert process.stdout is not None
@@ -59,10 +70,12 @@ def test_it_serves_an_embedded_server_until_ctrl_c(tmp_path: Path) -> None:
                 said += line
                 if "Quit the server" in line:
                     break
+            # The address comes first, before the steps.
+            assert re.match(r"http://127\.0\.0\.1:\d+/ is the demo", said)
             assert "admin / admin" in said
             found = re.search(r"server at (http://\S+)", said)
             assert found is not None, said
-            with urllib.request.urlopen(found[1], timeout=30) as response:
+            with urllib.request.urlopen(found[1], timeout=120) as response:
                 assert "A museum" in response.read().decode()
             assert (tmp_path / "uri").read_text().startswith("mongodb://127.0.0.1:")
             second = subprocess.run(
@@ -75,7 +88,7 @@ def test_it_serves_an_embedded_server_until_ctrl_c(tmp_path: Path) -> None:
             )
             assert second.stderr.startswith("CommandError: A server for the demo runs already")
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            assert process.wait(120) == 0
         finally:
             limit.cancel()
             process.kill()

@@ -40,14 +40,14 @@ def plan(demo: Demo) -> dict[str, Any]:
 def test_every_drift_is_in_the_plan(demo: Demo) -> None:
     found = plan(demo)
     assert missing_drift(found) == []
-    changes = [change for change in found["changes"] if change["collection"] in COLLECTIONS]
+    changes = [change for change in found["differences"] if change["collection"] in COLLECTIONS]
     assert len(changes) == len(DRIFT)
 
 
 def test_a_plan_without_them_misses_them(demo: Demo) -> None:
     found = plan(demo)
-    assert len(missing_drift({**found, "changes": []})) == len(DRIFT)
-    for change in found["changes"]:
+    assert len(missing_drift({**found, "differences": []})) == len(DRIFT)
+    for change in found["differences"]:
         change["sign"] = "!"
     assert len(missing_drift(found)) == len(DRIFT)
 
@@ -71,7 +71,7 @@ def test_it_is_repaired_and_seeding_brings_it_back(drifted: Demo) -> None:
     assert len(drifted.run(_MEND)) == 5
     assert drifted.manage("syncmongoschema", *REPAIR).returncode == 0
     checked = drifted.manage("syncmongoschema", "--check")
-    assert checked.stdout == f"In sync: {drifted.database.name} is what the models say.\n"
+    assert checked.stdout == f"In sync: {drifted.database.name} matches the models.\n"
     assert checked.returncode == 0
     done = drifted.manage("seed_demo")
     assert done.returncode == 0, done.stderr

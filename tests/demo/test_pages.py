@@ -101,3 +101,64 @@ def test_pages_carry_no_script_and_know_the_dark(pages: dict[str, Any]) -> None:
     for path in ("/", "/notes/", "/people/", "published"):
         assert "<script" not in pages[path]["text"]
         assert '<meta name="color-scheme" content="light dark">' in pages[path]["text"]
+
+
+TOUR = """
+import html, re
+from django.contrib.auth import get_user_model
+from django.test import Client
+users = get_user_model()._default_manager
+client = Client(HTTP_HOST="localhost")
+refused = client.post("/enter/").headers["Location"]
+user = users.create_superuser("admin", "admin@museum.example", "admin")
+page = client.post("/enter/", follow=True).content.decode()
+links = [html.unescape(path) for path in re.findall(r'<li><a href="([^"]+)">', page)]
+pages = {path: client.get(path, follow=False) for path in links}
+result = {"refused": refused, "named": "logged in as <strong>admin" in page,
+    "statuses": {path: answer.status_code for path, answer in pages.items()},
+    "get": client.get("/enter/").status_code,
+    "outside": [client.get(path).status_code for path in ("/reports/../uri", "/reports/%2e%2e/uri",
+        "/reports/none.html", "/reports/")]}
+user.delete()
+"""
+
+
+@pytest.fixture(scope="module")
+def tour(demo: Demo) -> dict[str, Any]:
+    visited: dict[str, Any] = demo.run(TOUR)
+    return visited
+
+
+def test_each_page_is_two_clicks_from_the_landing_page(tour: dict[str, Any]) -> None:
+    statuses = tour["statuses"]
+    assert set(statuses.values()) == {200}
+    kinds = {
+        "collection/": "the dashboard",
+        "collection/plan/": "the plan",
+        "collection/runs/": "the history",
+        "change/": "indexes",
+        "documents/": "documents",
+        "schema/": "a profile",
+        "changes/": "what changed",
+        "validator/": "a validator",
+        "file/": "buckets",
+        "files/": "the list",
+        "collector/": "garbage",
+        "add/": "upload",
+        "transaction/": "transactions",
+        "/loans/": "loans",
+        "/notes/": "notes",
+        "/people/": "people",
+    }
+    assert [said for end, said in kinds.items() if not any(p.endswith(end) for p in statuses)] == []
+
+
+def test_one_click_logs_in(tour: dict[str, Any]) -> None:
+    assert tour["named"]
+    assert tour["get"] == 405
+    # Where there is no such superuser, the admin asks.
+    assert tour["refused"].startswith("/admin/login/")
+
+
+def test_reports_are_served_and_nothing_beside_them(tour: dict[str, Any]) -> None:
+    assert set(tour["outside"]) <= {400, 404}

@@ -1,4 +1,4 @@
-"""Both demo projects are complete: settings, migrations, checks, the secret, the record."""
+"""All demo projects are complete: settings, migrations, checks, the secret, the record."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ result = {
     [
         # The seeded data has drifted from the models, which SQL's project has not got.
         ("demo_project.settings", "mongodb", ["djongo_services.W006"]),
+        ("demo_project.settings_stock", "mongodb", ["djongo_services.W006"]),
         ("demo_project.settings_sql", "sqlite", []),
     ],
 )
-def test_both_kinds_are_complete_and_see_the_same_data(
+def test_all_kinds_are_complete_and_see_the_same_data(
     demo: Demo, settings: str, vendor: str, database: list[str]
 ) -> None:
     assert demo.run(LOOK, settings) == {

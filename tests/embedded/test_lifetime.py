@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 from pymongo import MongoClient
 
@@ -56,7 +57,7 @@ def test_a_forked_child_that_ends_does_not_end_the_server():
     )
     with start_program(then=fork) as program:
         assert program.process.stdout.readline() == "child has ended\n"
-        with MongoClient(program.uri, serverSelectionTimeoutMS=5000) as client:
+        with MongoClient[Any](program.uri, serverSelectionTimeoutMS=5000) as client:
             client.test.things.insert_one({})
 
 

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
 
 from djongo_services.embedded import MongoServer
-from tests.embedded.program import ROOT, until
+from tests.embedded.program import until
+from tests.processes import python_path
 
 SETTINGS = "INSTALLED_APPS = ['djongo_services']\n"
 
@@ -26,7 +28,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "bare_settings",
-        "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
+        "PYTHONPATH": python_path(tmp_path),
         "TMPDIR": str(tmp_path),
     }
 
@@ -56,13 +58,13 @@ def start(environment: dict[str, str]) -> Iterator[object]:
 def test_the_uri_is_all_of_stdout_and_a_signal_ends_it_well(start, tmp_path: Path, number):
     process = start()
     uri = process.stdout.readline().removesuffix("\n")
-    with MongoClient(uri, serverSelectionTimeoutMS=5000) as client:
+    with MongoClient[Any](uri, serverSelectionTimeoutMS=5000) as client:
         client.test.things.insert_one({})
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
     assert stdout == ""
     assert stderr == (
-        "MongoDB 6.0.27, 1 member, temporary data, removed at the end. Ctrl-C stops it.\n"
+        "MongoDB 6.0.27, 1 member, temporary data, removed at the end. Press Ctrl-C to stop it.\n"
     )
     assert process.returncode == 0
     assert not list(tmp_path.glob("djongo-services-mongod-*"))
@@ -99,7 +101,7 @@ def test_a_signal_during_the_start_ends_it_well(start, tmp_path: Path):
 def test_a_server_that_ends_by_itself_is_an_error(start):
     process = start("--verbosity", "0")
     uri = process.stdout.readline()
-    with MongoClient(uri) as client:
+    with MongoClient[Any](uri) as client:
         pid = client.admin.command("serverStatus")["pid"]
     os.kill(pid, signal.SIGKILL)
     stdout, stderr = process.communicate(timeout=60)

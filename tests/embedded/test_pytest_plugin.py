@@ -96,6 +96,23 @@ def test_a_variable_that_is_set_is_respected(tmp_path: Path):
     assert not list(tmp_path.glob("djongo-services-mongod-*"))
 
 
+def test_workers_of_xdist_have_servers_of_their_own(tmp_path: Path):
+    test = (
+        "import os\n"
+        "from pathlib import Path\n"
+        "def test(mongodb_server, worker_id):\n"
+        "    assert os.environ['MY_URI'] == mongodb_server.uri\n"
+        "    Path(worker_id).write_text(mongodb_server.uri)\n"
+    )
+    project(tmp_path, test, ini="mongodb_uri_variable = MY_URI")
+    (tmp_path / "test_other.py").write_text(test)
+    done = run_pytest(tmp_path, "-n", "2", "--dist", "loadfile", "-p", "no:django")
+    assert done.returncode == 0, done.stdout
+    first, second = ((tmp_path / worker).read_text() for worker in ("gw0", "gw1"))
+    assert first != second
+    assert not list(tmp_path.glob("djongo-services-mongod-*"))
+
+
 def test_the_session_ends_when_the_server_has(tmp_path: Path):
     project(
         tmp_path,

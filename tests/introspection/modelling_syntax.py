@@ -7,14 +7,13 @@ import unicodedata
 
 MODULES = {
     "django.db": {"models"},
-    "django_mongodb_backend.fields": {
+    "django_mongodb_backend.fields": {"ObjectIdAutoField", "ObjectIdField"},
+    "django_mongodb_backend.models": {"EmbeddedModel"},
+    "djongo_services.documentfields": {
         "ArrayField",
         "EmbeddedModelArrayField",
         "EmbeddedModelField",
-        "ObjectIdAutoField",
-        "ObjectIdField",
     },
-    "django_mongodb_backend.models": {"EmbeddedModel"},
     "djongo_services.indexes": {
         "GeoIndex",
         "HashedIndex",
@@ -26,6 +25,8 @@ MODULES = {
         "WildcardIndex",
     },
     "djongo_services.modelfields": {"BSONField", "Decimal128Field"},
+    "djongo_services.objectids": {"BSONObjectIdField"},
+    "djongo_services.schema.options": {"TimeSeries", "collection_options"},
 }
 CALLED_OF_MODELS = {
     "BigIntegerField",
@@ -46,7 +47,7 @@ CALLED_OF_MODELS = {
     "UniqueConstraint",
     "UUIDField",
 }
-OPTIONS = {"managed", "db_table", "indexes", "constraints"}
+OPTIONS = {"managed", "db_table", "indexes", "constraints", "verbose_name_plural"}
 
 
 def assert_inert(text: str) -> ast.Module:
@@ -72,15 +73,22 @@ def assert_inert(text: str) -> ast.Module:
 
 
 def _assert_class(declaration: ast.ClassDef, classes: set[str]) -> None:
-    assert declaration.decorator_list == []
+    for decorator in declaration.decorator_list:
+        assert isinstance(decorator, ast.Call)
+        assert ast.unparse(decorator.func) == "collection_options"
+        _assert_value(decorator, classes)
     assert declaration.keywords == []
     assert [ast.unparse(base) for base in declaration.bases] in (
         ["models.Model"],
         ["EmbeddedModel"],
     )
     assert declaration.name.lower() not in {name.lower() for name in classes}
-    *fields, meta = declaration.body
+    *fields, meta = [each for each in declaration.body if not isinstance(each, ast.FunctionDef)]
     names = [_assert_assignment(field, classes) for field in fields]
+    for method in declaration.body:
+        if isinstance(method, ast.FunctionDef):
+            shown = ast.unparse(method).removeprefix("def __str__(self):\n    return self.")
+            assert shown.removesuffix(" or str(self.pk)") in names
     assert len(set(names)) == len(names)
     assert isinstance(meta, ast.ClassDef)
     assert (meta.name, meta.bases, meta.keywords) == ("Meta", [], [])

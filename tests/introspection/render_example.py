@@ -26,13 +26,13 @@ from djongo_services.introspection.report import (
     CollectionReport,
     Coverage,
     Field,
+    Finding,
     MapKeys,
     Profile,
     Reference,
     Report,
     TypeCount,
     ValueSummary,
-    Warning,
 )
 
 _KNOWN: dict[str, Any] = {
@@ -121,7 +121,7 @@ def hostile_report(name: str) -> Report:
         ),
         profile=profile,
         references=(Reference(path=(name,), target=name, target_path=name, checked=3, found=2),),
-        warnings=(Warning(code="mixed-types", message=name, path=name, examples=(name,)),),
+        warnings=(Finding(code="mixed-types", message=name, path=name, examples=(name,)),),
     )
     return Report(server=SERVER, database=name, collections=(report,), stopped=name)
 
@@ -233,7 +233,7 @@ def _notes() -> CollectionReport:
             Reference(path=("tags", ELEMENT), target="tag names", many=True, checked=5, found=5),
         ),
         warnings=(
-            Warning(
+            Finding(
                 code="mixed-types",
                 message="The field year holds int (75 %) and string (23 %).",
                 path="year",
@@ -252,7 +252,7 @@ def _broken_view() -> CollectionReport:
             options={"viewOn": "gone", "pipeline": [{"$match": {"year": {"$gt": 2000}}}]},
             unavailable=(Unavailable(what="statistics", reason="a view has none"),),
         ),
-        warnings=(Warning(code="unreadable", message="The view reads gone, which is missing."),),
+        warnings=(Finding(code="unreadable", message="The view reads gone, which is missing."),),
     )
 
 

@@ -14,6 +14,9 @@ from pymongo.database import Database
 from djongo_services.introspection import read_catalog
 from djongo_services.introspection.catalog import Collection, Index
 
+pytestmark = pytest.mark.versions
+
+
 Mongo = Database[dict[str, Any]]
 
 
@@ -392,5 +395,6 @@ class TestTransactions:
         from bson.raw_bson import RawBSONDocument
 
         with MongoClient(mongodb_server.uri, document_class=RawBSONDocument) as client:
-            catalog = read_catalog(client["admin"])
+            database: Any = client["admin"]
+            catalog = read_catalog(database)
         assert "system.version" in [found.name for found in catalog.system_collections]

@@ -9,8 +9,8 @@ import pytest
 from bson import Int64
 
 from djongo_services.introspection.catalog import IndexUsage, Statistics
-from djongo_services.introspection.reading.definitions import read_definition
-from djongo_services.introspection.reading.listing import Listed
+from djongo_services.introspection.reading.catalog_queries import read_definition
+from djongo_services.introspection.reading.listing import ListedCollection
 from djongo_services.introspection.reading.probes import (
     index_sizes,
     multikey_of,
@@ -18,7 +18,7 @@ from djongo_services.introspection.reading.probes import (
     usage_of,
 )
 
-ENTRY = Listed(name="things", type="collection", storage="things")
+ENTRY = ListedCollection(name="things", type="collection", storage="things")
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -13,6 +13,9 @@ from djongo_services.introspection import read_catalog
 from djongo_services.introspection.catalog import Catalog, Unavailable
 from tests.introspection.guarded import GuardedServer, guarded_server
 
+pytestmark = pytest.mark.versions
+
+
 NAME = "archive"
 LIST = {"resource": {"db": NAME, "collection": ""}, "actions": ["listCollections", "find"]}
 

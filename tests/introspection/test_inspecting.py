@@ -13,9 +13,10 @@ from pymongo import MongoClient
 
 from djongo_services.embedded.addresses import free_port
 from djongo_services.exceptions import CollectionNotFound, PermissionMissing, ServerUnavailable
-from djongo_services.introspection import inspect_database
-from djongo_services.introspection.progress import Progress
+from djongo_services.introspection import inspect_database, read_catalog
+from djongo_services.introspection.examining import Examiner
 from djongo_services.introspection.report import Report
+from djongo_services.progress import Progress
 from tests.introspection.guarded import GuardedServer, guarded_server
 
 
@@ -166,10 +167,49 @@ def test_a_collection_that_is_dropped_in_between(database: Any) -> None:
         if told.collection == "authors":
             database.drop_collection("books")
 
-    report = inspect_database(database, progress=drop)
+    # With a sample that small, one collection after the other.
+    report = inspect_database(database, sample=5, progress=drop)
     (warning,) = report["books"].warnings
     assert warning.message == "'books' cannot be read: it was dropped in the meantime."
     assert report["authors"].profile is not None
+
+
+def test_a_small_collection_that_is_dropped_in_between(database: Any) -> None:
+    library(database)
+    catalog = read_catalog(database)
+    examiner = Examiner(
+        database=database,
+        catalog=catalog,
+        depth="sample",
+        sample=1000,
+        values=False,
+        show_secrets=False,
+    )
+    (books,) = (one for one in catalog.collections if one.name == "books")
+    database.drop_collection("books")
+    examined = examiner.examine_small(books, threading.Event())
+    assert examined is not None
+    assert examined.profile is None
+    assert examined.unreadable is not None
+    assert examined.unreadable.message.endswith("it was dropped in the meantime.")
+
+
+def test_a_small_collection_that_has_grown_in_between(database: Any) -> None:
+    """What the catalog says is old by then; it is sampled like any other large one."""
+    library(database)
+
+    catalog = read_catalog(database)
+    examiner = Examiner(
+        database=database,
+        catalog=catalog,
+        depth="sample",
+        sample=30,
+        values=False,
+        show_secrets=False,
+    )
+    (books,) = (one for one in catalog.collections if one.name == "books")
+    database.books.insert_many([{"_id": 1000 + i} for i in range(100)])
+    assert examiner.examine_small(books, threading.Event()) is None
 
 
 def test_stopped_in_the_middle(database: Any) -> None:
@@ -177,7 +217,7 @@ def test_stopped_in_the_middle(database: Any) -> None:
     stop = threading.Event()
 
     def stop_at_books(told: Progress) -> None:
-        if told.collection == "books":
+        if (told.phase, told.done, told.total) == ("sample", 2, 2):
             stop.set()
 
     report = inspect_database(database, progress=stop_at_books, stop=stop)
@@ -196,9 +236,10 @@ def test_progress_names_its_phases(database: Any) -> None:
 
 
 def test_a_connection_lost_in_the_middle(database: Any) -> None:
+    """Small collections are read first: the books are too many to be one of them."""
     library(database)
     with failing(database.client, f"{database.name}.books", closeConnection=True):
-        report = inspect_database(database)
+        report = inspect_database(database, sample=30)
     assert [one.collection.name for one in report.collections if one.profile] == ["authors"]
     assert [one.name for one in report["books"].collection.indexes] == ["_id_"]
     assert report.stopped is not None
@@ -208,7 +249,7 @@ def test_a_connection_lost_in_the_middle(database: Any) -> None:
 
 def test_an_unreachable_server() -> None:
     port = free_port()
-    with MongoClient(
+    with MongoClient[Any](
         f"mongodb://someone:secret@127.0.0.1:{port}/", serverSelectionTimeoutMS=200
     ) as client:
         with pytest.raises(ServerUnavailable) as caught:
@@ -221,7 +262,7 @@ def test_an_unreachable_server() -> None:
 
 def test_a_wrong_password(guarded: GuardedServer) -> None:
     uri = f"mongodb://root:wrong@127.0.0.1:{guarded.port}/"
-    with MongoClient(uri) as client, pytest.raises(PermissionMissing) as caught:
+    with MongoClient[Any](uri) as client, pytest.raises(PermissionMissing) as caught:
         inspect_database(client.anything)
     assert str(caught.value) == (
         f"The MongoDB server at 127.0.0.1:{guarded.port} refused the user name or the password; "
@@ -230,7 +271,7 @@ def test_a_wrong_password(guarded: GuardedServer) -> None:
 
 
 def test_no_password(guarded: GuardedServer) -> None:
-    with MongoClient("127.0.0.1", guarded.port) as client:
+    with MongoClient[Any]("127.0.0.1", guarded.port) as client:
         with pytest.raises(PermissionMissing, match="may not list the collections of 'anything'"):
             inspect_database(client.anything)
 

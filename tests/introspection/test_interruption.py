@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from typing import Any
 
 import pytest
 
 from djongo_services.introspection import profile
 from djongo_services.introspection.profiling.interruption import (
-    Interrupted,
+    ProfilingInterrupted,
     aggregate,
     interruptible,
 )
@@ -42,7 +44,7 @@ def test_a_running_aggregation_ends_on_the_server_too(matrix_database: Any) -> N
         stop.set()
 
     threading.Thread(target=stop_once_it_runs, daemon=True).start()
-    with pytest.raises(Interrupted):
+    with pytest.raises(ProfilingInterrupted):
         aggregate(matrix_database.things, ENDLESS, stop=stop)
     deadline = time.monotonic() + 60
     while running(matrix_database):
@@ -71,7 +73,7 @@ def test_a_view_that_would_be_counted_for_ever(matrix_database: Any) -> None:
 def test_stopped_before_it_began(database: Any) -> None:
     stop = threading.Event()
     stop.set()
-    with pytest.raises(Interrupted):
+    with pytest.raises(ProfilingInterrupted):
         aggregate(database.things, ENDLESS, stop=stop)
 
 
@@ -92,3 +94,16 @@ def test_no_thread_stays_behind(database: Any) -> None:
     for watcher in watchers:
         watcher.join(5)
     assert not any(watcher.is_alive() for watcher in watchers)
+
+
+def test_nothing_is_kept_of_an_event_that_is_gone(database: Any) -> None:
+    """An inspection has several, and a program makes inspections all day."""
+    stop = threading.Event()
+    gone = weakref.ref(stop)
+    aggregate(database.things, [], stop=stop)
+    for watcher in threading.enumerate():
+        if watcher.name == "interruption":
+            watcher.join()
+    del stop
+    gc.collect()
+    assert gone() is None

@@ -54,6 +54,15 @@ def test_a_form_shows_again_what_is_no_json() -> None:
     assert form.has_changed()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"$oid": "x"}', '{"$numberDecimal": "x"}', '{"$binary": 1}', '{"$uuid": "x"}'],
+    ids=lambda text: text[:20],
+)
+def test_what_is_no_value_is_an_error_of_the_field(text: str) -> None:
+    assert Form({"value": text}).errors == {"value": ["Enter valid Extended JSON."]}
+
+
 def test_a_disabled_field_keeps_its_value() -> None:
     class Disabled(forms.Form):
         value = ExtendedJSONField(disabled=True)

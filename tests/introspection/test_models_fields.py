@@ -20,6 +20,7 @@ from tests.introspection.modelling_project import run_modules
 from tests.introspection.modelling_syntax import body
 
 Style = Literal["backend", "plain"]
+JSON = "models.JSONField()"
 
 
 def declared(value: Any, *, values: bool = False, style: Style = "backend") -> str:
@@ -33,25 +34,38 @@ def declared(value: Any, *, values: bool = False, style: Style = "backend") -> s
 @pytest.mark.parametrize(
     ("values", "backend", "plain"),
     [
-        (["a"], "models.TextField()", "models.TextField()"),
+        (["a"], "models.TextField(blank=True)", "models.TextField(blank=True)"),
         ([1], "models.SmallIntegerField()", "models.IntegerField()"),
         ([Int64(1)], "models.BigIntegerField()", "models.BigIntegerField()"),
         ([1, Int64(1)], "models.BigIntegerField()", "models.BigIntegerField()"),
         ([1.5], "models.FloatField()", "models.FloatField()"),
-        ([1, 1.5], "BSONField()", "models.FloatField()"),
+        ([1, 1.5], "models.FloatField()", "models.FloatField()"),
+        ([Int64(1), 1.5], "BSONField()", "BSONField()"),
         ([True], "models.BooleanField()", "models.BooleanField()"),
-        ([ObjectId()], "ObjectIdField()", "models.CharField(max_length=24)"),
+        ([ObjectId()], "ObjectIdField()", "BSONObjectIdField()"),
         ([b"a"], "models.BinaryField(blank=True)", "models.BinaryField(blank=True)"),
         ([Binary(b"0" * 16, 4)], "BSONField()", "models.UUIDField()"),
-        ([Timestamp(1, 1)], "BSONField()", "models.DateTimeField()"),
-        ([{"a": 1}, {}], "EmbeddedModelField(F)", "models.JSONField()"),
+        ([Binary(b"0" * 16, 3)], "BSONField()", "BSONField()"),
+        ([Timestamp(1, 1)], "BSONField()", "BSONField()"),
+        ([{"a": 1}, {}], "EmbeddedModelField(F)", "models.JSONField(blank=True)"),
+        ([{"a": 1}], "EmbeddedModelField(F)", "models.JSONField()"),
+        ([{"a": ObjectId()}], "EmbeddedModelField(F)", "BSONField()"),
         ([[1]], "ArrayField(models.SmallIntegerField())", "models.JSONField()"),
-        ([[]], "ArrayField(BSONField(), blank=True)", "models.JSONField(blank=True)"),
+        (
+            [[]],
+            "ArrayField(BSONField(null=True, blank=True), blank=True)",
+            "BSONField(blank=True)",
+        ),
+        ([[1, None]], "ArrayField(models.SmallIntegerField(null=True, blank=True))", JSON),
+        ([["a"]], "ArrayField(models.TextField(blank=True))", JSON),
+        ([[[1], [2]]], "ArrayField(ArrayField(models.SmallIntegerField()))", JSON),
+        ([[[1], [2, 3]]], "ArrayField(models.JSONField())", JSON),
+        ([[{"a": 1}, None]], "ArrayField(models.JSONField(null=True, blank=True))", JSON),
         ([[{"a": 1}]], "EmbeddedModelArrayField(F)", "models.JSONField()"),
-        ([[1, "a"]], "ArrayField(BSONField())", "models.JSONField()"),
-        ([["a"], "a"], "models.JSONField()", "models.JSONField()"),
-        ([[Int64(1)], "a"], "BSONField()", "models.JSONField()"),
-        ([None], "BSONField(null=True, blank=True)", "models.JSONField(null=True, blank=True)"),
+        ([[1, "a"]], "ArrayField(BSONField(blank=True))", JSON),
+        ([["a"], "a"], "models.JSONField(blank=True)", "models.JSONField(blank=True)"),
+        ([[Int64(1)], "a"], "BSONField(blank=True)", "BSONField(blank=True)"),
+        ([None], "BSONField(null=True, blank=True)", "BSONField(null=True, blank=True)"),
         (
             ["a", None],
             "models.TextField(null=True, blank=True)",
@@ -110,7 +124,7 @@ def test_a_class_whose_name_is_taken_is_called_after_its_owner() -> None:
     text = render_models(report_of(documents), style="backend")
 
     assert "class Place(EmbeddedModel):" in text
-    assert "class PeoplePlace(EmbeddedModel):" in text
+    assert "class PersonPlace(EmbeddedModel):" in text
 
 
 def test_what_never_was_missing_by_estimate_may_be_missing_inside() -> None:
@@ -119,7 +133,7 @@ def test_what_never_was_missing_by_estimate_may_be_missing_inside() -> None:
     text = render_models(report_of(documents, depth="complete"), style="backend")
 
     assert "    zip = models.TextField(null=True, blank=True)\n" in text
-    assert "    name = models.TextField()\n" in text
+    assert "    name = models.TextField(blank=True)\n" in text
 
 
 def _reference(key: str, target: str, **options: Any) -> Reference:
@@ -129,7 +143,7 @@ def _reference(key: str, target: str, **options: Any) -> Reference:
 @pytest.fixture
 def related() -> str:
     one, two = ObjectId(), ObjectId()
-    people = [{"_id": one, "name": "a", "bestFriend": two, "tasks": [two], "note_set": 1}]
+    people = [{"_id": one, "name": "a", "bestFriend": two, "task": [two], "note_set": 1}]
     tasks = [{"_id": two, "owner_id": one, "reader": one, "parent": two, "badge": two, "code": "x"}]
     return render_models(
         report_of(
@@ -137,7 +151,7 @@ def related() -> str:
             references={
                 "people": [
                     _reference("bestFriend", "people"),
-                    Reference(path=("tasks",), target="tasks", many=True, checked=1, found=1),
+                    Reference(path=("task",), target="tasks", many=True, checked=1, found=1),
                 ],
                 "tasks": [
                     _reference("owner_id", "people"),
@@ -156,24 +170,24 @@ def related() -> str:
 def test_verified_references_become_foreign_keys(related: str, tmp_path: Path) -> None:
     tasks = body("tasks", related)
 
-    # People have a field tasks, which Django would call the way back in queries.
+    # People have a field task, which Django would call the way back in queries.
     assert (
         "    owner = models.ForeignKey(\n"
-        '        "People",\n'
+        '        "Person",\n'
         "        models.DO_NOTHING,\n"
-        '        related_name="tasks_owner",\n'
+        '        related_name="task_owner",\n'
         "        db_index=False,\n"
         "    )\n"
     ) in tasks
     assert "    # reader refers to people (2 of 10 values looked up were found).\n" in tasks
     assert "    reader = ObjectIdField()\n" in tasks
     assert "    # 1 of 10 values looked up are not in tasks.\n" in tasks
-    assert "    # code refers to elsewhere.\n    code = models.TextField()\n" in tasks
+    assert "    # code refers to elsewhere.\n    code = models.TextField(blank=True)\n" in tasks
     assert "    badge = models.OneToOneField(" in tasks
     people = body("people", related)
     assert "best_friend = models.ForeignKey(" in people
     assert 'db_column="bestFriend"' in people
-    assert "    # tasks refers to tasks.\n    tasks = ArrayField(ObjectIdField())\n" in people
+    assert "    # task refers to tasks.\n    task = ArrayField(ObjectIdField())\n" in people
     outcome = run_modules(tmp_path, [related], uri="mongodb://127.0.0.1:1/", database="unused")
     assert outcome.check == ""
 
@@ -181,7 +195,7 @@ def test_verified_references_become_foreign_keys(related: str, tmp_path: Path) -
 def test_ways_back_get_names_where_django_would_clash(related: str) -> None:
     # People have a field note_set, and tasks refer to tasks twice.
     assert 'related_name="note_by"' in body("note", related)
-    assert 'related_name="tasks_badge"' in body("tasks", related)
+    assert 'related_name="task_badge"' in body("tasks", related)
 
 
 def test_a_reference_of_another_type_stays_a_value() -> None:
@@ -193,7 +207,7 @@ def test_a_reference_of_another_type_stays_a_value() -> None:
         style="backend",
     )
 
-    assert "    # owner refers to people.\n    owner = models.TextField()\n" in text
+    assert "    # owner refers to people.\n    owner = models.TextField(blank=True)\n" in text
 
 
 def test_keys_of_the_plain_style_are_enforced_by_nothing(tmp_path: Path) -> None:
@@ -208,7 +222,7 @@ def test_keys_of_the_plain_style_are_enforced_by_nothing(tmp_path: Path) -> None
 
     assert "        db_constraint=False,\n" in body("tasks", text)
     assert "django_mongodb_backend" not in text
-    assert "djongo_services" not in text
+    assert "from djongo_services.objectids import BSONObjectIdField\n" in text
     assert run_modules(tmp_path, [text], style="plain").check == ""
 
 

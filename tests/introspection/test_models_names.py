@@ -188,7 +188,7 @@ def test_hostile_names_are_inert(style: Literal["backend", "plain"]) -> None:
 @given(st.lists(st.text(max_size=30), min_size=3, max_size=6, unique=True))
 def test_any_names_are_inert(names: list[str]) -> None:
     for style in ("backend", "plain"):
-        assert_inert(render_models(_hostile_report(names), style=style))  # type: ignore[arg-type]
+        assert_inert(render_models(_hostile_report(names), style=style))
 
 
 @pytest.mark.parametrize("style", ["backend", "plain"])

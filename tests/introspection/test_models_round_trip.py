@@ -297,7 +297,7 @@ def test_deprecated_types_are_left_alone(
 
     assert (outcome.check, outcome.saved, outcome.errors) == ("", 1, [])
     options = CodecOptions(document_class=RawBSONDocument)
-    after = database.get_collection("old", codec_options=options).find_one()
+    after: Any = database.get_collection("old", codec_options=options).find_one()
     assert after is not None
     assert after.raw == raw.raw
 
@@ -324,7 +324,7 @@ def test_dates_survive_without_time_zones(
 def test_dates_beyond_the_calendar_stay_with_the_option_that_reads_them(
     mongodb_server: MongoServer, database: Documents, tmp_path: Path
 ) -> None:
-    options = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+    options: CodecOptions[Any] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
     events = database.get_collection("events", codec_options=options)
     before = [
         {"_id": 1, "at": DatetimeMS(2**62), "on": [DatetimeMS(-(2**62))]},

@@ -15,7 +15,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 
 from djongo_services.introspection import profile
 from djongo_services.introspection.profiling.closed_schema import json_schema
-from djongo_services.introspection.progress import Progress
+from djongo_services.progress import Progress
 
 Documents = Database[dict[str, Any]]
 
@@ -279,7 +279,7 @@ def test_progress_rises_through_the_phases(database: Documents) -> None:
 
 
 def test_a_server_that_cannot_be_reached_raises_pymongos_error() -> None:
-    with MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50) as client:
+    with MongoClient[Any]("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50) as client:
         with pytest.raises(ServerSelectionTimeoutError):
             profile(client.x.y)
 

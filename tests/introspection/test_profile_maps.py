@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from pymongo.database import Database
 
 from djongo_services.introspection import profile
 from djongo_services.introspection.profiling.closed_schema import json_schema
+from djongo_services.introspection.rendering.wording import _map_text
 
 Documents = Database[dict[str, Any]]
 
-KEYS = {
+KEYS: dict[str, Callable[[int], str]] = {
     "objectId": lambda n: str(ObjectId()),
     "uuid": lambda n: str(uuid.UUID(int=n)),
     "hash": lambda n: f"{n:040x}",
@@ -110,3 +112,38 @@ def test_keys_at_the_top_level_fold_beside_the_fields(database: Documents) -> No
     assert [each.name for each in result.fields] == ["_id", "name", "<key>"]
     assert result["<key>"].parents == 300
     assert result["<key>"].map is not None
+
+
+@pytest.mark.parametrize("at", ["by", "", "list[].by"])
+def test_how_many_keys_there_are(matrix_database: Documents, at: str) -> None:
+    """Exact at depth ``exact``; otherwise a lower bound, and marked as one."""
+    keys = [f"{n:024x}" for n in range(3000)]
+    shapes: dict[str, Callable[[str], dict[str, Any]]] = {
+        "by": lambda key: {"by": {"total": 1, key: 1}},
+        "": lambda key: {key: 1},
+        "list[].by": lambda key: {"list": [{"by": {key: 1}}, {"by": {keys[0]: 1}}]},
+    }
+    shaped = shapes[at]
+    matrix_database.maps.insert_many({"_id": n, **shaped(key)} for n, key in enumerate(keys))
+
+    for depth in ("sample", "complete"):
+        found = profile(matrix_database.maps, depth, sample=1000)[at or "<key>"].map
+        assert found is not None
+        assert found.distinct_is_bound
+        assert found.distinct <= 1000
+    found = profile(matrix_database.maps, "exact", sample=1000)[at or "<key>"].map
+    assert found is not None
+    assert (found.distinct, found.distinct_is_bound) == (3000, False)
+    # Read whole, which remembers 1,000 keys only.
+    found = profile(matrix_database.maps, "sample", sample=1500)[at or "<key>"].map
+    assert found is not None
+    assert (found.distinct, found.distinct_is_bound) == (1000, True)
+    assert _map_text(found) == "map: at least 1,000 objectId keys"
+
+
+def test_few_keys_of_few_documents(database: Documents) -> None:
+    database.maps.insert_many([{"by": {f"{n:024x}": 1}} for n in range(10)])
+    found = profile(database.maps)["by"].map
+    assert found is not None
+    assert _map_text(found) == "map: 10 objectId keys"
+    assert (found.distinct, found.distinct_is_bound) == (10, False)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from bson import (
     Binary,
     Code,
@@ -30,6 +31,9 @@ from pymongo.errors import WriteError
 from djongo_services.introspection.profiling import profile
 from djongo_services.introspection.profiling.closed_schema import json_schema
 from tests.introspection.profile_oracle import count, of_profile
+
+pytestmark = pytest.mark.versions
+
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO

@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from djongo_services.formatting import printable
 from djongo_services.introspection.rendering.html import render_html
-from djongo_services.introspection.rendering.printable import printable
 from tests.introspection.render_example import EMPTY, EXAMPLE, HOSTILE, hostile_report
 
 VOID = frozenset({"meta", "input", "br", "circle", "path", "rect"})

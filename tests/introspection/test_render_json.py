@@ -16,9 +16,12 @@ from tests.introspection.render_example import EMPTY, EXAMPLE, HOSTILE, hostile_
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "inspectmongo-json.md"
 
-DATA = ("collections[].options", "collections[].validator.query")
-DATA += ("collections[].indexes[].definition",)
-KEYED_BY_DATA = {
+DATA = (
+    "collections[].options",
+    "collections[].validator.query",
+    "collections[].indexes[].definition",
+)
+KEYED_BY_DATA: dict[str, str] = {
     "collections[].fields[].types": "<type>",
     "collections[].fields[].values.formats": "<format>",
 }

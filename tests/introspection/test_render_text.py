@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import printable
 from djongo_services.introspection.rendering.text import bar, render_text
 from djongo_services.introspection.rendering.wording import coverage_text
 from djongo_services.introspection.report import Report
@@ -34,11 +34,11 @@ people  collection
   indexes · validator: moderate, error
   exact: all 1,234 documents counted
 
-  FIELD    PRESENT  TYPES                 NOTES
+  FIELD    PRESENT  TYPES                   NOTES
   _id        100 %  ████████ objectId
   name       100 %  ████████ string
-  email     99.7 %  ███████▊ string 97 %
-                    ▎        null 2 %
+  email     99.7 %  ███████▊ string 97.2 %
+                    ▎        null 2.4 %
   address     57 %  ████▌    object
     city     100 %  ████████ string
 
@@ -87,13 +87,17 @@ def test_a_sample_is_marked_with_its_margin() -> None:
     ("changes", "text"),
     [
         ({"documents": 0, "examined": 0, "margin": None}, "empty"),
-        ({"documents": 1, "examined": 1, "margin": None}, "all 1 document examined"),
+        ({"documents": 1, "examined": 1, "margin": None}, "the only document examined"),
         (
             {"reached": "complete", "proven": True},
             "complete: every type in 200,000 documents is known, "
             "shares are estimates, ±3.1 points (95 %)",
         ),
         ({"reached": "exact", "proven": True}, "exact: all 200,000 documents counted"),
+        (
+            {"documents": 1, "reached": "exact", "proven": True, "margin": None},
+            "exact: the only document counted",
+        ),
         ({"margin": None}, "1,000 of 200,000 documents examined"),
     ],
 )

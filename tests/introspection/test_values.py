@@ -14,8 +14,8 @@ from bson.raw_bson import RawBSONDocument
 
 from djongo_services.introspection.path import ELEMENT, KEY
 from djongo_services.introspection.profiling.values import summarise_values
-from djongo_services.introspection.progress import Progress
 from djongo_services.introspection.report import Profile, ValueSummary
+from djongo_services.progress import Progress
 from tests.introspection.profiles_by_hand import profile_of
 
 

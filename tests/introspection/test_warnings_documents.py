@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from djongo_services.introspection.profiling.values import summarise_values
-from djongo_services.introspection.report import Warning
+from djongo_services.introspection.report import Finding
 from tests.introspection.profiles_by_hand import profile_of
 from tests.introspection.warned import codes, warnings
 
@@ -22,21 +22,21 @@ def test_mixed_types(database: Any) -> None:
     documents += [{"_id": 8, "v": 3, "n": 1.5, "z": 1}, {"_id": 9, "v": [1, "a"], "n": 1, "z": 2}]
     found = warnings(database, profile_of("things", documents))
     assert found == [
-        Warning(
+        Finding(
             code="mixed-types",
             message='"v" holds string (80 %), array (10 %), int (10 %); '
-            "convert the 2 rarer values or model alternatives.",
+            "normalise the less common types, or model all of them.",
             path="v",
             count=2,
         ),
-        Warning(
+        Finding(
             code="mixed-types",
             message='"v[]" holds int (50 %), string (50 %); '
-            "convert the rarer value or model alternatives.",
+            "normalise the less common type, or model both.",
             path="v[]",
             count=1,
         ),
-        Warning(
+        Finding(
             code="mixed-types",
             message='"n" holds int (90 %), double (10 %); all are numbers and compare with each '
             "other, but a model has to choose one type.",
@@ -51,7 +51,7 @@ def test_numbers_of_two_types_beside_strings(database: Any) -> None:
     (found,) = warnings(database, profile_of("things", documents))
     assert found.message == (
         '"v" holds double (40 %), int (40 %), string (20 %); '
-        "convert the rarer value or model alternatives."
+        "normalise the less common type, or model both."
     )
     assert found.count == 1
 
@@ -65,7 +65,7 @@ def test_near_missing(database: Any) -> None:
     assert [(one.code, one.message, one.count) for one in found] == [
         (
             "near-missing",
-            '"nmae" is in 1 of 200 documents (0.5 %); is the name a slip, or the field a leftover?',
+            '"nmae" is in 1 of 200 documents (0.5 %); likely a typo or an obsolete field.',
             1,
         ),
         (
@@ -147,7 +147,7 @@ def test_numbers_and_dates_as_strings(database: Any) -> None:
 
 def test_names_are_quoted_data(database: Any) -> None:
     hostile = 'a"\n<script>'
-    documents = [{"_id": 1, hostile: 1}, {"_id": 2, hostile: "x"}]
+    documents: list[dict[str, Any]] = [{"_id": 1, hostile: 1}, {"_id": 2, hostile: "x"}]
     (found,) = warnings(database, profile_of("things", documents))
     assert found.message.startswith('"a\\"\\n<script>" holds int (50 %), string (50 %)')
     assert "\n" not in found.message

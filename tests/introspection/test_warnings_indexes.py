@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from djongo_services.introspection.catalog import Index
+from djongo_services.introspection.catalog import Collection, Index
+from djongo_services.introspection.profiling.warnings.indexes import about_indexes
 from tests.introspection.profiles_by_hand import profile_of
 from tests.introspection.warned import codes, index, warnings
 
@@ -93,3 +94,26 @@ def test_redundant_indexes(database: Any, indexes: list[Index], redundant: list[
     profile = profile_of("things", [{"_id": 1, "a": datetime.now(UTC), "b": 1}])
     found = warnings(database, profile, indexes=indexes)
     assert codes(found) == [("redundant-index", name) for name in redundant]
+
+
+@pytest.mark.parametrize(
+    ("names", "declared", "advice"),
+    [
+        (("a", "ab"), {"a"}, {}),
+        (("a", "ab"), {"ab"}, {"a": "drop it"}),
+        (("a", "ab"), {"a", "ab"}, {"a": "leave it out of the model"}),
+        (("a", "twin"), {"a"}, {"twin": "drop it"}),
+        (("a", "twin"), {"twin"}, {"a": "drop it"}),
+        (("a", "twin"), {"a", "twin"}, {"twin": "leave it out of the model"}),
+    ],
+)
+def test_what_a_model_declares_stays(
+    names: tuple[str, ...], declared: set[str], advice: dict[str, str]
+) -> None:
+    known = {"a": (("a", 1),), "twin": (("a", 1),), "ab": AB}
+    profile = profile_of("things", [{"_id": 1, "a": datetime.now(UTC), "b": 1}])
+    collection = Collection(
+        name="things", indexes=tuple(index(name, *known[name]) for name in names)
+    )
+    found = about_indexes(collection, profile, (), declared)
+    assert {one.path: one.message.rpartition("; ")[2].rstrip(".") for one in found} == advice

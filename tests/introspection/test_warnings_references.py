@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from djongo_services.introspection.catalog import Index, Unavailable
 from djongo_services.introspection.path import ELEMENT
-from djongo_services.introspection.report import Reference, Warning
+from djongo_services.introspection.report import Finding, Reference
 from tests.introspection.profiles_by_hand import profile_of
 from tests.introspection.warned import codes, index, warnings
 
@@ -48,7 +48,7 @@ def test_no_index_is_asked_of_a_view_or_where_indexes_are_unknown(database: Any)
 def test_dangling_references_have_examples(matrix_database: Any) -> None:
     person = ObjectId()
     matrix_database.people.insert_one({"_id": person})
-    documents = [
+    documents: list[dict[str, Any]] = [
         {"_id": 1, "ids": [person]},
         {"_id": 2, "ids": [ObjectId()]},
         {"_id": 3, "ids": []},
@@ -64,7 +64,7 @@ def test_dangling_references_have_examples(matrix_database: Any) -> None:
     (found,) = warnings(
         matrix_database, profile, indexes=indexes, references=[reference], values=True
     )
-    assert found == Warning(
+    assert found == Finding(
         code="dangling-reference",
         message='"ids[]" refers to documents of "people", but 1 of its 2 distinct values has none '
         "there; clear them or restore what they refer to.",

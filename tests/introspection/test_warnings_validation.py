@@ -9,14 +9,14 @@ import pytest
 
 from djongo_services.introspection.catalog import Collection, Validator
 from djongo_services.introspection.profiling.warnings import find_warnings
-from djongo_services.introspection.report import Warning
+from djongo_services.introspection.report import Finding
 from tests.introspection.profiles_by_hand import profile_of
 from tests.introspection.warned import codes, warnings
 
 SCHEMA = {"$jsonSchema": {"required": ["name"], "properties": {"name": {"bsonType": "string"}}}}
 
 
-def validated(database: Any, count: int, **validator: Any) -> list[Warning]:
+def validated(database: Any, count: int, **validator: Any) -> list[Finding]:
     documents: list[dict[str, Any]] = [{"_id": i, "name": "x"} for i in range(count, count + 5)]
     documents += [{"_id": i, "name": i} for i in range(count)]
     database.things.insert_many(documents)
@@ -28,7 +28,7 @@ def validated(database: Any, count: int, **validator: Any) -> list[Warning]:
 
 def test_documents_that_a_validator_refuses(matrix_database: Any) -> None:
     assert validated(matrix_database, 7) == [
-        Warning(
+        Finding(
             code="validator-violations",
             message="7 documents do not satisfy the collection's validator; "
             "the next update of any of them is refused.",
@@ -72,7 +72,7 @@ def test_a_sample_counts_violations_up_to_a_bound(database: Any) -> None:
 def test_stopped(database: Any) -> None:
     stop = threading.Event()
     stop.set()
-    documents = [{"_id": 1, "v": 1}, {"_id": 2, "v": "x"}]
+    documents: list[dict[str, Any]] = [{"_id": 1, "v": 1}, {"_id": 2, "v": "x"}]
     described = Collection(name="things", validator=Validator(query=SCHEMA))
     found = find_warnings(
         database, described, profile_of("things", documents), (), values=True, stop=stop

@@ -7,7 +7,7 @@ from typing import Any
 
 from djongo_services.introspection.catalog import Collection, Index
 from djongo_services.introspection.profiling.warnings import find_warnings
-from djongo_services.introspection.report import Profile, Reference, Warning
+from djongo_services.introspection.report import Finding, Profile, Reference
 
 
 def index(name: str, *keys: tuple[str, Any], **options: Any) -> Index:
@@ -23,11 +23,11 @@ def warnings(
     references: Sequence[Reference] = (),
     values: bool = False,
     **collection: Any,
-) -> list[Warning]:
+) -> list[Finding]:
     identity = index("_id_", ("_id", 1))
     described = Collection(name="things", indexes=(identity, *indexes), **collection)
     return list(find_warnings(database, described, profile, references, values=values))
 
 
-def codes(found: Sequence[Warning]) -> list[tuple[str, str | None]]:
+def codes(found: Sequence[Finding]) -> list[tuple[str, str | None]]:
     return [(warning.code, warning.path) for warning in found]

@@ -15,6 +15,7 @@ from django.urls import URLPattern, clear_url_caches
 from pymongo.database import Database
 
 from djongo_services.connections import connections
+from tests.databases import drop
 from tests.middleware import views
 from tests.transaction.conftest import entry, open_transactions
 
@@ -87,7 +88,7 @@ def configured(settings: Any, database: Database[Any]) -> Iterator[None]:
     yield
     assert open_transactions(database.client) == 0
     connections.close_all()
-    database.client.drop_database(f"{database.name}_2")
+    drop(database.client[f"{database.name}_2"])
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import time
 from typing import Any
 
 import bson
@@ -13,12 +14,14 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
+from pymongo.database import Database
 
 from djongo_services.connections import connections
 from djongo_services.transaction.requests import token
 from tests.middleware import views
 from tests.middleware.conftest import Site
 from tests.middleware.test_safe_methods import Commands, commands
+from tests.transaction.conftest import failing
 
 __all__ = ["commands"]
 
@@ -107,6 +110,76 @@ def test_what_we_did_not_sign_is_ignored_and_logged(
     assert "4000000000" not in str(commands.sent)
 
 
+def mixed(request: HttpRequest) -> HttpResponse:
+    """Reads before it writes."""
+    assert views.things().find_one() is not None
+    return views.write(request)
+
+
+async def amixed(request: HttpRequest) -> HttpResponse:
+    assert await views.athings().find_one() is not None
+    return await views.awrite(request)
+
+
+async def aread(request: HttpRequest) -> HttpResponse:
+    found = await views.athings().find_one()
+    return HttpResponse(str(found is not None))
+
+
+def signed(*, cluster: bool) -> str:
+    """Our own token, of a cluster whose time is far ahead of this one's, such as the one that was
+    there before a restore."""
+    document = bson.decode(base64.urlsafe_b64decode(forged()))
+    if not cluster:
+        document["CONNECTIONS:default"]["c"] = None
+    packed = base64.urlsafe_b64encode(bson.encode(document)).decode()
+    return signing.TimestampSigner(salt=token._SALT).sign(packed)
+
+
+@pytest.mark.parametrize("cluster", [True, False])
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("address", ["/read", "/write", "/mixed"])
+def test_times_of_another_cluster_are_dropped(
+    each_site: Site, address: str, method: str, cluster: bool
+) -> None:
+    """The request is answered as one without them, in a transaction too, and its client gets others
+    for the next one."""
+    each_site.configure(READ_YOUR_WRITES="cookie")
+    if each_site.stack == "sync":
+        each_site.serve(path("write", views.write), path("read", views.read), path("mixed", mixed))
+    else:
+        each_site.serve(path("write", views.awrite), path("read", aread), path("mixed", amixed))
+    answer = each_site.request(method, address, cookies={token.NAME: signed(cluster=cluster)})
+    assert answer.status_code == 200
+    given = answer.cookies[token.NAME].value
+    assert "4000000000" not in str(token._read(given, 60))
+    again = each_site.request(method, address, cookies={token.NAME: given})
+    assert again.status_code == 200
+    if address == "/read" and method == "get":
+        assert token.NAME not in again.cookies
+
+
+@pytest.mark.parametrize("code", [204, 211])
+def test_times_that_another_cluster_signed(
+    client: Client, database: Database[Any], code: int
+) -> None:
+    """As a server with access control answers; others believe unsigned times."""
+    for address, command in (("/read", "aggregate"), ("/write", "insert")):
+        client.post("/write")
+        with failing(database.client, command, times=1, errorCode=code):
+            assert client.post(address).status_code == 200
+        with failing(database.client, command, times=2, errorCode=code):
+            assert client.post(address).status_code == 500
+
+
+def test_what_is_written_then_is_written_once(site: Site, client: Client) -> None:
+    for _ in range(2):
+        client.cookies[token.NAME] = signed(cluster=True)
+        before = views.things().count_documents({})
+        assert client.post("/write").status_code == 200
+        assert views.things().count_documents({}) == before + 1
+
+
 def test_a_token_of_ours_that_is_damaged_is_ignored(
     client: Client, commands: Commands, caplog: Any
 ) -> None:
@@ -121,10 +194,10 @@ def test_an_old_one_is_ignored(
 ) -> None:
     client.post("/write")
     caplog.set_level(logging.INFO, "djongo_services.transaction")
-    now = signing.time.time()
-    monkeypatch.setattr(signing.time, "time", lambda: now + 50)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 50)
     assert read(client, commands) is not None
-    monkeypatch.setattr(signing.time, "time", lambda: now + 62)
+    monkeypatch.setattr(time, "time", lambda: now + 62)
     assert read(client, commands) is None
     assert "because it is expired" in caplog.text
 
@@ -166,4 +239,4 @@ def test_in_a_session(each_site: Site, commands: Commands, settings: Any) -> Non
 def test_both_stacks_keep_it(each_site: Site, configured: None) -> None:
     each_site.configure(READ_YOUR_WRITES="cookie")
     each_site.serve(path("awrite", views.awrite))
-    assert token.NAME in each_site.post("/awrite").cookies  # type: ignore[attr-defined]
+    assert token.NAME in each_site.post("/awrite").cookies

@@ -70,6 +70,29 @@ def test_an_async_view_runs_again(
     assert written() == 1
 
 
+def test_a_conflict_says_what_it_is_and_what_to_do(
+    each_site: Site, database: Database[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two requests count in one document at once: the one that loses answers 500 and says why."""
+    things().replace_one({"_id": "counter"}, {"n": 0}, upsert=True)
+
+    def count(request: HttpRequest) -> HttpResponse:
+        counter = things().find_one({"_id": "counter"})
+        assert counter is not None
+        with connections["default"].client.start_session() as another:
+            things().update_one({"_id": "counter"}, {"$inc": {"n": 1}}, session=another)
+        things().update_one({"_id": "counter"}, {"$set": {"n": counter["n"] + 1}})
+        return HttpResponse()
+
+    each_site.serve(path("", count))
+    assert each_site.post("/").status_code == 500
+    message = str(caplog.records[-1].exc_info[1])
+    assert message.startswith("Write conflict: update on 'default' met a change by another")
+    assert "@atomic_view(retry=3)" in message
+    assert '["MIDDLEWARE"]["ATTEMPTS"]' in message
+    assert "full error" not in message
+
+
 def test_a_commit_that_is_refused_is_tried_again(
     each_site: Site, database: Database[Any], written: Written
 ) -> None:

@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from djongo_services.connections import connections
 from djongo_services.transaction import in_atomic_block
-from djongo_services.transaction.causality import CLOCKS
+from djongo_services.transaction.causal_consistency import CLOCKS
 from tests.middleware import views
 from tests.middleware.conftest import Site
 from tests.middleware.views import calling, things

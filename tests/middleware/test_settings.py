@@ -76,7 +76,7 @@ def test_what_is_wrong_is_named(settings: Any, middleware: Any, sentence: str) -
         middleware_settings()
     assert sentence in str(raised.value)
     with pytest.raises(ImproperlyConfigured):
-        MongoTransactionMiddleware(lambda request: None)  # type: ignore[arg-type,return-value]
+        MongoTransactionMiddleware(lambda request: None)
     assert [message.id for message in ours()] == ["djongo_services.E002"]
 
 
@@ -88,7 +88,7 @@ def test_a_middleware_setting_that_is_no_dict(settings: Any) -> None:
 
 def test_a_changed_setting_is_seen(settings: Any) -> None:
     configure(settings, ATTEMPTS=2)
-    middleware = MongoTransactionMiddleware(lambda request: None)  # type: ignore[arg-type,return-value]
+    middleware = MongoTransactionMiddleware(lambda request: None)
     assert middleware.policy().settings.attempts == 2
     assert middleware.policy() is middleware.policy()
     configure(settings, ATTEMPTS=3)
@@ -97,7 +97,7 @@ def test_a_changed_setting_is_seen(settings: Any) -> None:
 
 def test_methods_that_clients_make_up_are_not_kept(settings: Any) -> None:
     settings.DJONGO_SERVICES = {}
-    policy = MongoTransactionMiddleware(lambda request: None).policy()  # type: ignore[arg-type,return-value]
+    policy = MongoTransactionMiddleware(lambda request: None).policy()
 
     def view(request: Any) -> None:
         pass
@@ -156,7 +156,7 @@ def test_a_token_in_the_session_needs_the_session(settings: Any) -> None:
     settings.MIDDLEWARE = [OURS, SESSIONS]
     (found,) = ours()
     assert found.id == "djongo_services.W009"
-    assert "no session to keep anything in" in found.msg
+    assert "no session to keep the token in" in found.msg
 
 
 def test_a_wrong_setting_is_said_once(settings: Any) -> None:

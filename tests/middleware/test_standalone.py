@@ -22,14 +22,14 @@ __all__ = ["standalone"]
 @pytest.fixture(params=["sync", "async"])
 def site(request: pytest.FixtureRequest, settings: Any, standalone: str) -> Any:
     settings.DJONGO_SERVICES = {
-        "CONNECTIONS": {"default": {"HOST": standalone, "NAME": "standalone"}},
+        "CONNECTIONS": {"default": {"HOST": standalone, "NAME": "test_standalone"}},
         "TRANSACTION": {"STANDALONE": "single-document"},
     }
     settings.MIDDLEWARE = [OURS]
     yield Site(settings, request.param)
     connections.close_all()
     with MongoClient[Any](standalone) as client:
-        client.drop_database("standalone")
+        client.drop_database("test_standalone")
 
 
 RAN: list[str] = []

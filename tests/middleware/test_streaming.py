@@ -11,7 +11,7 @@ from django.urls import path
 
 from djongo_services.middleware import streamed
 from djongo_services.transaction import in_atomic_block
-from djongo_services.transaction.causality import CLOCKS
+from djongo_services.transaction.causal_consistency import CLOCKS
 from tests.middleware.conftest import Site
 from tests.middleware.test_safe_methods import Commands, commands
 from tests.middleware.views import Boom, athings, things

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -203,19 +205,27 @@ def test_nothing_is_begun_for_a_view_that_does_nothing(each_site: Site) -> None:
     assert finished == []
 
 
-def test_a_stray_thread_cannot_write_after_the_end(site: Site, written: Written) -> None:
-    import contextvars
-
-    contexts: list[contextvars.Context] = []
+def test_a_stray_thread_cannot_go_on_with_what_was_rolled_back(
+    site: Site, written: Written
+) -> None:
+    free, stray = [], []
 
     def work(request: HttpRequest) -> None:
-        contexts.append(contextvars.copy_context())
+        things().insert_one({})
+        free.append(contextvars.copy_context())
+        stray.append(contextvars.copy_context())
+        thread = threading.Thread(target=stray[0].run, args=[things().insert_one, {}])
+        thread.start()
+        thread.join()
+        raise Boom
 
     site.serve(path("", calling(work)))
     site.post("/")
-    with pytest.raises(TransactionManagementError, match="has ended"):
-        contexts[0].run(things().insert_one, {})
+    with pytest.raises(TransactionManagementError, match="that was rolled back"):
+        stray[0].run(things().insert_one, {})
     assert written() == 0
+    free[0].run(things().insert_one, {})
+    assert written() == 1
 
 
 def test_each_connection_has_its_own_transaction(each_site: Site, written: Written) -> None:

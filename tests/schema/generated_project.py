@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.processes import python_path
+
 ROOT = Path(__file__).parents[2]
 
 _SETTINGS = """
@@ -35,7 +37,7 @@ class Checked:
     def index_changes(self) -> list[str]:
         return [
             f"{change['collection']}: {change['sign']} {change['words']}"
-            for change in self.plan["changes"]
+            for change in self.plan["differences"]
             if "index" in change["words"]
         ]
 
@@ -91,7 +93,7 @@ class GeneratedProject:
             env={
                 **os.environ,
                 "DJANGO_SETTINGS_MODULE": "generated_settings",
-                "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}",
+                "PYTHONPATH": python_path(self.folder),
             },
             capture_output=True,
             text=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from djongo_services.schema.spec import CollectionSpec, IndexSpec
@@ -29,10 +31,10 @@ names = st.sampled_from(["one", "two", "three", "four"])
 
 
 @st.composite
-def regular(draw: st.DrawFn) -> tuple[tuple[tuple[str, int | str], ...], dict[str, object]]:
+def regular(draw: st.DrawFn) -> tuple[tuple[tuple[str, int | str], ...], dict[str, Any]]:
     columns = draw(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=3, unique=True))
     keys = tuple((column, draw(directions)) for column in columns)
-    options: dict[str, object] = {}
+    options: dict[str, Any] = {}
     if draw(st.booleans()):
         options["unique"] = True
     match draw(st.sampled_from(["plain", "sparse", "partial", "collation", "ttl", "hidden"])):
@@ -49,22 +51,21 @@ def regular(draw: st.DrawFn) -> tuple[tuple[tuple[str, int | str], ...], dict[st
     return keys, options
 
 
-special = st.sampled_from(
-    [
-        ((("a", "text"),), {}),
-        ((("a", "text"), ("b", "text")), {"weights": {"a": 5}}),
-        ((("c", 1), ("a", "text")), {"default_language": "german"}),
-        ((("g", "2dsphere"),), {}),
-        ((("g", "2dsphere"), ("a", 1)), {"sparse": True}),
-        ((("a", "hashed"),), {}),
-        ((("$**", 1),), {}),
-        ((("$**", 1),), {"wildcardProjection": {"a": 1, "b": 1}}),
-        ((("$**", 1),), {"wildcardProjection": {"d.e": 0}}),
-        ((("$**", 1),), {"wildcardProjection": {"_id": 1, "d.e": 1}}),
-        ((("d.$**", 1),), {}),
-        ((("p", "2d"),), {"bits": 20}),
-    ]
-)
+SPECIAL: list[tuple[tuple[tuple[str, int | str], ...], dict[str, Any]]] = [
+    ((("a", "text"),), {}),
+    ((("a", "text"), ("b", "text")), {"weights": {"a": 5}}),
+    ((("c", 1), ("a", "text")), {"default_language": "german"}),
+    ((("g", "2dsphere"),), {}),
+    ((("g", "2dsphere"), ("a", 1)), {"sparse": True}),
+    ((("a", "hashed"),), {}),
+    ((("$**", 1),), {}),
+    ((("$**", 1),), {"wildcardProjection": {"a": 1, "b": 1}}),
+    ((("$**", 1),), {"wildcardProjection": {"d.e": 0}}),
+    ((("$**", 1),), {"wildcardProjection": {"_id": 1, "d.e": 1}}),
+    ((("d.$**", 1),), {}),
+    ((("p", "2d"),), {"bits": 20}),
+]
+special = st.sampled_from(SPECIAL)
 
 
 @st.composite
@@ -90,7 +91,7 @@ def indexes(draw: st.DrawFn, signatures: bool = False) -> tuple[IndexSpec, ...]:
     return tuple(found)
 
 
-VALIDATORS = (
+VALIDATORS: tuple[dict[str, Any] | None, ...] = (
     None,
     {"$jsonSchema": {"bsonType": "object", "required": ["a", "b"]}},
     {"$jsonSchema": {"properties": {"a": {"bsonType": ["int", "string"]}}}},

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 import threading
 from typing import Any
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from pymongo.database import Database
 
 from djongo_services.introspection import read_catalog
@@ -17,21 +15,24 @@ from djongo_services.lease import COLLECTION
 from djongo_services.schema.applying import (
     ApplyProgress,
     History,
-    Lease,
     LeaseLost,
     Locked,
     OperationRefused,
     PlanOutdated,
+    SchemaLease,
     apply,
-    inverses,
-    roll_back,
 )
 from djongo_services.schema.diff import diff
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.rendering import PlanFileError, load, render_json
 from djongo_services.schema.spec import CollectionSpec, IndexSpec
 from djongo_services.schema.syncing import make_plan
+from djongo_services.schema.undoing import plan_rollback
 from tests.schema.drifted import SPECS, WANTED, drift, indexes_of
+from tests.schema.killed_run import run_killed
+from tests.schema.rollbacks import roll_back
+
+pytestmark = pytest.mark.versions
 
 
 def plan_for(database: Database[Any], *specs: CollectionSpec) -> Plan:
@@ -93,24 +94,26 @@ class TestMadeAnew:
         assert matrix_database.log.options()["capped"] is True
         assert "a_idx" in matrix_database.log.index_information()
         assert make_plan(matrix_database, [self.SPEC]).in_sync
-        _, final = inverses(list(History(matrix_database).steps(run)))
-        assert [step.words() for step in final] == [
-            "create collection (capped, size)",
-            "drop the empty collection",
+        assert [step.words() for step in plan_rollback(matrix_database, run).final] == [
+            "restore documents written in the meantime, and drop the old collection",
+            "recreate the empty collection (capped, size) with 1 index",
         ]
+        assert matrix_database.list_collection_names(filter={"name": {"$regex": "log"}}) == ["log"]
 
     def test_a_view_in_the_way_is_not_run(self, matrix_database):
         matrix_database.things.insert_one({"a": "x"})
         fails = [{"$project": {"a": {"$divide": ["$a", 0]}}}]
         matrix_database.create_collection("log", viewOn="things", pipeline=fails)
         (change,) = make_plan(matrix_database, [self.SPEC]).changes
-        assert change.words.startswith("a view of things stands where the models want a collection")
+        assert change.words.startswith(
+            "a view of things exists where the models expect a collection"
+        )
 
     def test_documents_that_came_meanwhile_stay(self, matrix_database):
         matrix_database.create_collection("log")
         plan = make_plan(matrix_database, [self.SPEC])
         matrix_database.log.insert_one({"a": 1})
-        with pytest.raises(OperationRefused, match="log: it has documents by now"):
+        with pytest.raises(OperationRefused, match="log: it now has documents"):
             apply(matrix_database, plan)
         assert matrix_database.log.count_documents({"a": 1}) == 1
         (change, _) = make_plan(matrix_database, [self.SPEC]).changes[:2]
@@ -127,6 +130,14 @@ class TestDuplicates:
         assert (first.key, first.documents) == ({"a": None}, 3)
         assert len(raised.value.duplicates) == 10
         assert first.examples[0] != first.examples[1]
+
+    def test_of_dates_beyond_the_calendar_are_listed(self, matrix_database):
+        year = DatetimeMS(2**62)
+        matrix_database.things.insert_many([{"a": year}, {"a": year}])
+        unique = things(IndexSpec(name="u", keys=(("a", 1),), options={"unique": True}))
+        with pytest.raises(OperationRefused, match="make them differ and run again") as raised:
+            apply(matrix_database, plan_for(matrix_database, unique))
+        assert raised.value.duplicates[0].key == {"a": year}
 
     def test_a_refused_conversion_leaves_the_index_as_it_was(self, database):
         database.things.insert_many([{"a": 1}, {"a": 1}])
@@ -169,7 +180,8 @@ class TestKilled:
         try:
             for copy in copies:
                 drift(copy)
-            ends = run_killed(mongodb_server.uri, event, *(copy.name for copy in copies))
+            names = [copy.name for copy in copies]
+            ends = run_killed(mongodb_server.uri, event, "tests.schema.drifted", *names)
             assert ends == [-signal.SIGKILL] * steps
             for copy in copies:
                 # The dead run's lease is of one second; nobody waits longer than that.
@@ -179,19 +191,6 @@ class TestKilled:
         finally:
             for copy in copies:
                 database.client.drop_database(copy)
-
-
-def run_killed(uri: str, event: str, *names: str) -> list[int]:
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.schema.killed_run", uri, event, *names],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert killed.returncode == 0, killed.stderr
-    ends: list[int] = json.loads(killed.stdout)
-    return ends
 
 
 def finish(database: Database[Any]) -> None:
@@ -207,24 +206,24 @@ def finish(database: Database[Any]) -> None:
 
 class TestLease:
     def test_only_one_holds_it(self, matrix_database):
-        with Lease(matrix_database):
+        with SchemaLease(matrix_database):
             with pytest.raises(Locked, match=r"process \d+ on .*, since \d\d:\d\d:\d\d UTC"):
-                Lease(matrix_database).__enter__()
-        with Lease(matrix_database):
+                SchemaLease(matrix_database).__enter__()
+        with SchemaLease(matrix_database):
             pass
         assert matrix_database[COLLECTION].count_documents({}) == 0
 
     def test_is_renewed_while_held(self, database):
-        with Lease(database, seconds=0.6):
+        with SchemaLease(database, seconds=0.6):
             threading.Event().wait(1.2)
             with pytest.raises(Locked):
-                Lease(database).__enter__()
+                SchemaLease(database).__enter__()
 
     def test_is_taken_over_when_it_ran_out(self, database):
-        dead = Lease(database, seconds=0.3)
+        dead = SchemaLease(database, seconds=0.3)
         dead._acquire()  # As if the process died: nobody renews it.
         threading.Event().wait(0.4)
-        with Lease(database) as lease:
+        with SchemaLease(database) as lease:
             lease.check()
             with pytest.raises(LeaseLost):
                 dead.check()
@@ -236,7 +235,7 @@ class TestLease:
         def race() -> None:
             barrier.wait()
             try:
-                with Lease(database):
+                with SchemaLease(database):
                     outcomes.append("held")
                     barrier.wait()
             except Locked:
@@ -265,19 +264,17 @@ class TestHistory:
         drift(database)
         before = indexes_of(database)
         run = apply(database, plan_for(database))
-        undo, final = inverses(list(History(database).steps(run)))
-        assert [step.words() for step in final] == [
+        assert [step.words() for step in plan_rollback(database, run).final] == [
             "create collection",
             "make index code_uniq unique",
         ]
         undone = roll_back(database, run)
-        assert History(database).run(undone).rolls_back == run
+        assert History(database).run(undone).rolls_back == (run,)
         after = indexes_of(database)
         assert after["notes"] == before["notes"]
         assert database.notes.index_information()["at_ttl"]["expireAfterSeconds"] == 3600
         (notes,) = read_catalog(database, names=["notes"]).collections
         assert notes.validator is None or not notes.validator.query
-        assert undo
 
 
 class TestSavedPlan:
@@ -299,11 +296,13 @@ class TestSavedPlan:
         ("change", "sentence"),
         [
             (lambda text: text.replace("n_renamed", "n_tampered"), "was changed after it was made"),
-            (lambda text: text[:-20], "is not JSON"),
-            (lambda text: "{}", "is no plan"),
+            (lambda text: text[:-20], "Cannot read the plan file as JSON"),
+            (lambda text: "{}", "Not a plan file"),
+            (lambda text: "[" * 100_000 + "]" * 100_000, "nested too deeply"),
+            (lambda text: '{"steps": {"$oid": "x"}}', "has format None"),
             (
                 lambda text: text.replace('"format_version": 1', '"format_versio": 1'),
-                "of format None",
+                "has format None",
             ),
         ],
     )

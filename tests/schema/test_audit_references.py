@@ -22,8 +22,8 @@ from django_mongodb_backend.fields import (
 from django_mongodb_backend.models import EmbeddedModel
 
 from djongo_services.introspection.path import ELEMENT, Path
-from djongo_services.introspection.profiling.interruption import Interrupted
-from djongo_services.introspection.progress import Progress
+from djongo_services.introspection.profiling.interruption import ProfilingInterrupted
+from djongo_services.progress import Progress
 from djongo_services.schema.references import (
     DanglingExample,
     ForeignReference,
@@ -148,7 +148,7 @@ class TestAudit:
         database.loans.insert_one({"book_id": 1})
         stop = threading.Event()
         stop.set()
-        with pytest.raises(Interrupted):
+        with pytest.raises(ProfilingInterrupted):
             audit_references(database, [reference("book_id")], stop=stop)
 
     def test_inside_a_transaction_of_the_caller(self, database):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import connections, models
+from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Q, Value
 from django.db.models import functions as f
@@ -25,9 +25,10 @@ from pymongo.errors import BulkWriteError, WriteError
 from djongo_services.schema.constraints import NotExpressible, check_queries, check_query
 from djongo_services.schema.constraints.queries import NOTHING
 from djongo_services.schema.mapping import to_document
+from tests.mongodb_orm import connections
 from tests.schema.apps.target.models import Specimen, Word
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.versions]
 
 VALUES: dict[str, list[Any]] = {
     "number": [None, 0, 1, 5, -3, 6],
@@ -416,10 +417,10 @@ class TestProblems:
             (Q(day="soon"), "“soon” value has an invalid date format"),
             (Q(number__gt=2**70), "beyond the 64 bits of a long"),
             (Q(nothing=1), "Cannot resolve keyword 'nothing'"),
-            (Q(name=f.Reverse("name")), "Reverse has no form in a validator"),
-            (Q(number=F("number").bitand(1)), "the operator & has no form in a validator"),
+            (Q(name=f.Reverse("name")), "Reverse cannot be expressed in a validator"),
+            (Q(number=F("number").bitand(1)), "the operator & cannot be expressed in a validator"),
             (Q(data__contains={"a": 1}), "a JSONField has no text to compare with"),
-            (Q(name__regex=F("nick")), "a pattern that stands in a column"),
+            (Q(name__regex=F("nick")), "a pattern from a column"),
             (Q(name__regex="(?a)x"), "MongoDB has no flags 'a'"),
             (Q(name__regex="a\0"), "NUL"),
             (Q(name__regex="[[:alpha:]]"), r"reads \[: in a regular expression"),
@@ -438,6 +439,6 @@ class TestProblems:
         assert [(problem.subject, problem.reason) for problem in problems] == [
             (
                 "target.Word: constraint word_is_palindrome",
-                "The server cannot check it: Reverse has no form in a validator.",
+                "The server cannot check it: Reverse cannot be expressed in a validator.",
             )
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from dataclasses import replace
 from typing import Any
@@ -10,14 +11,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
 
 from djongo_services.introspection import read_catalog
+from djongo_services.introspection.redundancy import redundant
+from djongo_services.schema.applying import apply
+from djongo_services.schema.applying.running import run_operation
+from djongo_services.schema.declared import declared_indexes
 from djongo_services.schema.diff import IndexPolicy, ValidationPolicy, diff
-from djongo_services.schema.operations import Risk
+from djongo_services.schema.operations import DropIndex, Risk
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.rendering import render_text
 from djongo_services.schema.spec import CollectionSpec, IndexSpec
+from tests.databases import drop
 from tests.schema import strategies
 
 
@@ -26,18 +31,10 @@ def plan_for(database: Database[Any], *specs: CollectionSpec, **options: Any) ->
 
 
 def carry_out(database: Database[Any], plan: Plan) -> list[str]:
-    """Send the plan's commands, and say what was sent."""
-    sent = []
+    """Do what the plan says, and say what was done."""
     for operation in plan.operations:
-        command = operation.command()
-        assert command is not None
-        try:
-            database.command(command)
-        except OperationFailure as error:
-            if error.code not in operation.done_codes:
-                raise
-        sent.append(operation.words())
-    return sent
+        run_operation(database, operation, stop=threading.Event())
+    return [operation.words() for operation in plan.operations]
 
 
 def wants(*indexes: IndexSpec, name: str = "things", **options: Any) -> CollectionSpec:
@@ -63,7 +60,7 @@ def settles(client: MongoClient[Any], *models: tuple[CollectionSpec, ...]) -> No
             left = [change for change in again.changes if change.operations]
             assert left == [], (lines(plan), lines(again))
     finally:
-        client.drop_database(database.name)
+        drop(database)
 
 
 @pytest.fixture
@@ -124,7 +121,7 @@ class TestNewCollection:
         plan = plan_for(matrix_database, spec)
         assert plan.in_sync
         name = matrix_database.name
-        assert render_text(plan) == f"In sync: {name} is what the models say.\n"
+        assert render_text(plan) == f"In sync: {name} matches the models.\n"
 
     def test_collections_of_no_model_are_left_alone(self, things):
         assert plan_for(things).in_sync
@@ -136,7 +133,8 @@ class TestRebuild:
         plan = plan_for(things, wants(index("new", ("a", 1))))
         (line,) = lines(plan)
         assert line == (
-            "~ index new {a: 1}: renamed from old; a shadow index serves queries meanwhile"
+            "~ index new {a: 1}: renamed from old; "
+            "a temporary index serves queries during the rebuild"
         )
         seen = []
         for operation in plan.operations:
@@ -161,7 +159,7 @@ class TestRebuild:
         things.things.create_index([("b", "text")], name="search")
         plan = plan_for(things, wants(index("search", ("text", "text"))))
         (line,) = lines(plan)
-        assert line.endswith("queries go without it meanwhile")
+        assert line.endswith("queries cannot use it during the rebuild")
         assert carry_out(things, plan) == [
             "drop index search",
             "build index search {text: text}",
@@ -172,8 +170,9 @@ class TestRebuild:
         things.things.create_index([("b", "text")], name="other")
         plan = plan_for(things, wants(index("search", ("text", "text"))))
         assert lines(plan) == [
-            "- index search {b: 1}: no model declares it, and its name is wanted",
-            "~ index search {text: text}: keys were {b: text}; queries go without it meanwhile",
+            "- index search {b: 1}: no model declares it, and its name is needed",
+            "~ index search {text: text}: keys were {b: text}; "
+            "queries cannot use it during the rebuild",
         ]
         carry_out(things, plan)
         assert set(things.things.index_information()) == {"_id_", "search"}
@@ -193,18 +192,18 @@ class TestInPlace:
     def test_ttl(self, things):
         things.things.create_index([("a", 1)], name="t", expireAfterSeconds=60)
         plan = plan_for(things, wants(index("t", ("a", 1), expireAfterSeconds=3600)))
-        assert lines(plan) == ["~ index t {a: 1}: expires after 3,600 s, was 60 s"]
+        assert lines(plan) == ["~ index t {a: 1}: now expires after 1 hour (was 1 minute)"]
         assert plan.changes[0].risk is Risk.SAFE
         shorter = plan_for(things, wants(index("t", ("a", 1), expireAfterSeconds=30)))
         assert shorter.changes[0].risk is Risk.DESTROYS
         assert carry_out(things, plan) == [
-            "expire documents of index t after 3,600 s, was 60 s",
+            "expire documents of index t after 1 hour (was 1 minute)",
         ]
 
     def test_hidden(self, things):
         things.things.create_index([("a", 1)], name="h")
         plan = plan_for(things, wants(index("h", ("a", 1), hidden=True)))
-        assert lines(plan) == ["~ index h {a: 1}: hidden, was visible"]
+        assert lines(plan) == ["~ index h {a: 1}: now hidden (was visible)"]
         carry_out(things, plan)
         assert plan_for(things, wants(index("h", ("a", 1), hidden=True))).in_sync
 
@@ -261,6 +260,28 @@ class TestPrune:
             "index nobodys {a: 1}: both serves the same queries; leave it out of the model"
         )
 
+    @pytest.mark.parametrize("declares", [("a",), ("both",), ("a", "both")])
+    def test_drop_and_the_advice_agree(self, things, declares):
+        """What the warning of an inspection says to drop, a sync drops, too."""
+        known = {"a": (("a", 1),), "both": (("a", 1), ("b", 1))}
+        for name, keys in known.items():
+            things.things.create_index(list(keys), name=name)
+        spec = wants(*(index(name, *known[name]) for name in declares))
+        catalog = read_catalog(things)
+        declared = declared_indexes(catalog["things"], spec, catalog.server)
+        advised = [one.name for one, _ in redundant(catalog["things"].indexes, declared)]
+        plan = diff(catalog, (spec,), indexes=IndexPolicy(prune="drop"))
+        dropped = {step.index.name for step in plan.operations if isinstance(step, DropIndex)}
+        assert len(dropped) == len(plan.operations)
+        assert dropped == set(known) - set(declares)
+        assert set(advised) <= dropped | ({"a"} if len(declares) == 2 else set())
+        notes = [note.words for note in plan.notes]
+        assert all(("leave it out" in words) is (len(declares) == 2) for words in notes)
+        apply(things, plan)
+        after = diff(read_catalog(things), (spec,), indexes=IndexPolicy(prune="drop"))
+        assert set(things.things.index_information()) == {"_id_", *declares}
+        assert after.in_sync
+
     def test_one_in_use_is_dropped_only_by_name(self, unmanaged):
         unmanaged.things.find_one({"a": 1})
         plan = plan_for(unmanaged, wants(), indexes=IndexPolicy(prune="drop"))
@@ -289,7 +310,7 @@ class TestValidator:
         spec = wants(validator={"$jsonSchema": {"required": ["a"]}})
         carry_out(things, plan_for(things, spec))
         plan = plan_for(things, spec, violators={"things": 0})
-        assert lines(plan) == ["~ validator strict and error, was moderate and warn"]
+        assert lines(plan) == ["~ validator now strict and error (was moderate and warn)"]
         carry_out(things, plan)
         assert plan_for(things, spec, violators={"things": 0}).in_sync
         assert plan_for(things, spec).in_sync
@@ -337,7 +358,28 @@ class TestImpossible:
     def test_a_view_in_the_way(self, things):
         things.create_collection("log", viewOn="things", pipeline=[])
         (line,) = lines(plan_for(things, wants(name="log")))
-        assert line.startswith("! a view of things stands where the models want a collection")
+        assert line.startswith("! a view of things exists where the models expect a collection")
+
+    def test_a_view_that_the_models_read_is_left_alone(self, things):
+        things.create_collection("log", viewOn="things", pipeline=[])
+        plan = plan_for(things, wants(name="log", view=True))
+        assert plan.in_sync
+        assert [note.words for note in plan.notes] == [
+            "a view of things: nothing in it is synchronised"
+        ]
+
+    def test_a_view_that_is_missing_is_not_made(self, things):
+        plan = plan_for(things, wants(name="log", view=True))
+        assert plan.in_sync
+        assert plan.operations == ()
+        assert plan.notes[0].words.startswith("the view does not exist; it is not created")
+
+    def test_a_collection_in_the_place_of_a_view(self, things):
+        plan = plan_for(things, wants(view=True))
+        assert plan.operations == ()
+        assert lines(plan) == [
+            "! a collection exists where the models expect a view; remove view=True from the models"
+        ]
 
 
 class TestMadeAnew:
@@ -350,11 +392,14 @@ class TestMadeAnew:
         spec = replace(self.CAPPED, validator={"$jsonSchema": {"required": ["a"]}})
         plan = plan_for(matrix_database, spec, empty={"log"})
         assert lines(plan) == [
-            "~ made anew, for it has no documents: capped is not set, wanted True; "
+            "~ recreated, because it has no documents: capped is not set, wanted True; "
             "size is not set, wanted 8192"
         ]
         assert plan.changes[0].risk is Risk.DESTROYS
-        assert carry_out(matrix_database, plan)[0] == "drop the empty collection"
+        assert carry_out(matrix_database, plan) == [
+            "recreate the empty collection (capped, size) with 1 index",
+            "restore documents written in the meantime, and drop the old collection",
+        ]
         assert matrix_database.log.options()["capped"] is True
         assert plan_for(matrix_database, spec, empty={"log"}).in_sync
 

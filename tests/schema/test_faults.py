@@ -18,9 +18,9 @@ from pymongo.errors import AutoReconnect, PyMongoError
 from djongo_services.embedded import MongoServer
 from djongo_services.introspection import read_catalog
 from djongo_services.schema.applying import (
+    ApplyingInterrupted,
     ApplyProgress,
     History,
-    Interrupted,
     Locked,
     OperationRefused,
     apply,
@@ -35,6 +35,9 @@ from tests.introspection.guarded import guarded_server
 from tests.schema.drifted import SPECS, WANTED, drift, indexes_of
 from tests.schema.dropping_proxy import dropping_proxy
 from tests.schema.three_members import ThreeMembers
+
+pytestmark = pytest.mark.versions
+
 
 HANG = "hangAfterStartingIndexBuild"
 A = IndexSpec(name="a_idx", keys=(("a", 1),))
@@ -190,7 +193,7 @@ class TestConnections:
         stop = threading.Event()
         port = mongodb_server.members[0].port
         with dropping_proxy(port, "nothing", (), "command") as proxy:
-            options = {"directConnection": True, "serverSelectionTimeoutMS": 500}
+            options: dict[str, Any] = {"directConnection": True, "serverSelectionTimeoutMS": 500}
             with MongoClient[Any]("127.0.0.1", proxy.port, **options) as client:
 
                 def told(_: ApplyProgress) -> None:
@@ -198,7 +201,7 @@ class TestConnections:
                     stop.set()
 
                 own = client[database.name]
-                with pytest.raises(Interrupted):
+                with pytest.raises(ApplyingInterrupted):
                     apply(own, plan_for(own, WHOLE), progress=told, stop=stop, lease_seconds=1)
         finish(database, WHOLE)
 
@@ -347,7 +350,7 @@ def test_errors_of_the_history_do_not_hide_the_first_one(database, monkeypatch):
     """The run fails because of its operation, also when nobody can note that."""
     fill(database)
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise PyMongoError("no history any more")
 
     monkeypatch.setattr(History, "end", refuse)

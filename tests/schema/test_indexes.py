@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from django.db import models
+from django.db import connection, models
 from django.db.migrations.writer import MigrationWriter
 from django.db.models import Q
 from django.test.utils import isolate_apps
@@ -22,7 +22,7 @@ from djongo_services.indexes import (
     UniqueIndex,
     WildcardIndex,
 )
-from tests.conftest import ROOT
+from tests.processes import python_path
 from tests.schema.apps.target.models import Site
 
 EXAMPLES = [
@@ -62,7 +62,10 @@ class TestArguments:
         [
             (lambda: TTLIndex(fields=["a", "b"], expire_after=1), "exactly one field"),
             (lambda: TTLIndex(fields=["a"], expire_after=-1), "0 to 2,147,483,647 seconds"),
-            (lambda: TTLIndex(fields=["a"], expire_after=1.5), "0 to 2,147,483,647 seconds"),
+            (
+                lambda: TTLIndex(fields=["a"], expire_after=cast("int", 1.5)),
+                "0 to 2,147,483,647 seconds",
+            ),
             (lambda: TTLIndex(fields=["a"], expire_after=True), "0 to 2,147,483,647 seconds"),
             (lambda: TextIndex(fields=["a"], weights={"b": 1}), "'b', which is not in fields"),
             (lambda: TextIndex(fields=["a"], weights={"a": 0}), "must be 1 to 99,999, not 0"),
@@ -81,7 +84,10 @@ class TestArguments:
             (lambda: WildcardIndex(projection={"a": True, "b": False}), "either takes fields in"),
             (lambda: SparseIndex(fields=["a"], condition=Q(a=1), name="x"), "sparse and partial"),
             (lambda: MongoIndex(fields=["a"], collation={"strength": 1}), 'needs a "locale"'),
-            (lambda: MongoIndex(fields=["a"], hidden=1), "hidden must be True or False"),
+            (
+                lambda: MongoIndex(fields=["a"], hidden=cast("bool", 1)),
+                "hidden must be True or False",
+            ),
             (lambda: MongoIndex(fields=["a"], condition=Q(a=1)), "must be named"),
         ],
     )
@@ -96,7 +102,7 @@ class TestChecks:
 
             class Thing(models.Model):
                 name = models.CharField(max_length=9)
-                tags = Site._meta.get_field("tags").clone()
+                tags = cast("models.Field[Any, Any]", Site._meta.get_field("tags")).clone()
                 when = models.DateField(null=True)
 
                 class Meta:
@@ -106,7 +112,7 @@ class TestChecks:
             for index in indexes:
                 if not index.name:
                     index.set_name_with_model(Thing)
-            return [error.msg for index in indexes for error in index.check(Thing)]
+            return [error.msg for index in indexes for error in index.check(Thing, connection)]
 
     @pytest.mark.parametrize(
         ("index", "said"),
@@ -180,7 +186,7 @@ def test_sql_databases_carry_them_along(tmp_path, django_sql):
         code = "from importlib import invalidate_caches\nfrom django.core.management import *\n"
         calls = [f"call_command(*{line.split()!r}); invalidate_caches()" for line in commands]
         environment = {
-            "PYTHONPATH": f"{tmp_path}:{ROOT}",
+            "PYTHONPATH": python_path(tmp_path),
             "PYTHONWARNINGS": "ignore",
             # A file that changes within a second to one of the same size looks unchanged to it.
             "PYTHONDONTWRITEBYTECODE": "1",

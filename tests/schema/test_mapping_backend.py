@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from django.db import connection, models
+from django.db import models
 from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 
 from djongo_services.schema.mapping import model_schema
+from tests.mongodb_orm import connection
 from tests.schema import mapping_values as values
 from tests.schema.apps.mapping import models as app
 
@@ -38,7 +39,7 @@ def enforced() -> Iterator[Callable[..., None]]:
             if table in tables:
                 continue
             tables.append(table)
-            found = model_schema(model, backend=True, closed=True)
+            found = model_schema(model, backend=True, closed=True, rules="model")
             connection.database.drop_collection(table)
             connection.database.create_collection(table, validator={"$jsonSchema": found.schema})
 
@@ -130,7 +131,7 @@ def test_keys_and_relations(enforced: Callable[..., None]) -> None:
     related = app.Related.objects.create(
         shop=shop, named=named, restaurant=restaurant, limited_id=place.pk, object_id="5"
     )
-    related.places.add(restaurant.place_ptr, place)
+    related.places.add(app.Place.objects.get(pk=restaurant.pk), place)
     stored = connection.database["mapping_related"].find_one()
     assert stored["shop_id"] == shop.key.hex
     assert stored["restaurant_id"] == restaurant.pk
@@ -138,7 +139,7 @@ def test_keys_and_relations(enforced: Callable[..., None]) -> None:
 
 
 def test_encrypted_fields_are_left_alone() -> None:
-    found = model_schema(app.Locked, backend=True, closed=True)
+    found = model_schema(app.Locked, backend=True, closed=True, rules="model")
     assert found.schema["properties"]["secret"] == {}
     assert found.schema["properties"]["__safeContent__"] == {}
     assert found.problems == ()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from bson import Binary, Decimal128, Int64, decode, encode
@@ -57,7 +57,7 @@ KEPT: dict[str, st.SearchStrategy[Any]] = {
     "uuid": st.uuids(),
     "days": st.lists(st.none() | st.dates(), max_size=3),
 }
-AWARE = CodecOptions(tz_aware=True)
+AWARE: CodecOptions[Any] = CodecOptions(tz_aware=True)
 property_test = settings(
     max_examples=50,
     deadline=None,
@@ -67,7 +67,7 @@ property_test = settings(
 
 @pytest.fixture
 def collection(database: Database[dict[str, Any]]) -> Any:
-    schema = model_schema(plain.Kept, backend=False, closed=True).schema
+    schema = model_schema(plain.Kept, backend=False, closed=True, rules="model").schema
     return database.create_collection("kept", validator={"$jsonSchema": schema})
 
 
@@ -91,7 +91,7 @@ def test_every_server_takes_the_schema(
     matrix_database: Database[dict[str, Any]], model: Any
 ) -> None:
     for closed in (True, False):
-        schema = model_schema(model, backend=False, closed=closed).schema
+        schema = model_schema(model, backend=False, closed=closed, rules="model").schema
         matrix_database.create_collection(f"c_{closed}", validator={"$jsonSchema": schema})
 
 
@@ -114,7 +114,7 @@ def test_every_server_takes_the_schema(
 def test_refused_on_every_server(
     matrix_database: Database[dict[str, Any]], name: str, value: Any
 ) -> None:
-    schema = model_schema(plain.Kept, backend=False, closed=True).schema
+    schema = model_schema(plain.Kept, backend=False, closed=True, rules="model").schema
     kept = matrix_database.create_collection("kept", validator={"$jsonSchema": schema})
     document = to_document(example())
     kept.insert_one(document)
@@ -190,8 +190,11 @@ def test_a_composite_key_is_one_document() -> None:
     assert list(document["_id"]) == ["shop_id", "day"]
     again = from_document(plain.Pair, decode(encode(document)))
     assert (again.pk, again.seats) == ((uuid.UUID(int=5), dt.date(2024, 2, 29)), 1)
-    assert document_path(plain.Pair._meta.get_field("shop"), backend=False) == "_id.shop_id"
-    schema = model_schema(plain.Pair, backend=False).schema
+    assert (
+        document_path(cast("Any", plain.Pair._meta.get_field("shop")), backend=False)
+        == "_id.shop_id"
+    )
+    schema = model_schema(plain.Pair, backend=False, rules="model").schema
     assert schema["properties"]["_id"]["required"] == ["shop_id", "day"]
 
 
@@ -199,7 +202,7 @@ def test_a_child_is_whole() -> None:
     child = plain.Child(parent_ptr_id=3, id=3, title="t", keyed_id=uuid.UUID(int=1))
     document = to_document(child)
     assert list(document) == ["_id", "title", "keyed_id"]
-    again = from_document(plain.Child, decode(encode(document)))
+    again: Any = from_document(plain.Child, decode(encode(document)))
     assert (again.pk, again.id, again.parent_ptr_id, again.title) == (3, 3, 3, "t")
     assert again.keyed_id == uuid.UUID(int=1)
     parent = plain.Parent._meta.get_field("id")

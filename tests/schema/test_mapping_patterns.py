@@ -34,7 +34,7 @@ SOURCES: list[tuple[str, int]] = [
     (r"^x*?y{2}$", 0),
     (r"^[\]\\^-]+$", 0),
     (r"^(?:a|bc?|)+$", 0),
-    (validators.URLValidator.regex.pattern, re.IGNORECASE),
+    (re.compile(validators.URLValidator.regex).pattern, re.IGNORECASE),
 ]
 ALPHABET = st.text(
     st.sampled_from("abcfoxykKsS019_- ,.\n\r\t\0]\\^éÜſKİı日٣\u00a0\u2028\x1c😀")

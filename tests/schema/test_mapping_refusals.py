@@ -42,8 +42,8 @@ REFUSED: dict[type[models.Model], dict[str, list[Any]]] = {
         "positive_big": [-1],
         "positive_small": [-1, 2**31],
         "small": [-(2**31) - 1, 2**31],
-        "json": [None, "", [], {}, dt.datetime(2024, 1, 1), ObjectId()],
-        "json_null": [b"x", ObjectId()],
+        "json": [None, "", [], {}, dt.datetime(2024, 1, 1), ObjectId("0" * 24)],
+        "json_null": [b"x", ObjectId("0" * 24)],
         "slug": [None, "", "a b", "ä", "a\n", "x" * 51],
         "slug_unicode": ["a b", "a!"],
         "text": [None, 5],
@@ -105,7 +105,7 @@ REFUSED: dict[type[models.Model], dict[str, list[Any]]] = {
         "restaurant_id": ["x"],
         "content_type_id": [5],
     },
-    app.Inexpressible: {"a.b": ["x", None], "blob": [b"", "x"]},
+    app.Inexpressible: {"a.b": ["x", None], "blob": ["x"]},
 }
 CASES = [
     pytest.param(model, name, value, id=f"{model.__name__}.{name}={value!r}"[:60])
@@ -126,7 +126,7 @@ def mongo(mongodb_server: Any) -> Iterator[Mongo]:
 @pytest.mark.parametrize(("model", "name", "wrong"), CASES)
 def test_refused(mongo: Mongo, model: type[models.Model], name: str, wrong: Any) -> None:
     """By the schema of the one property, so that nothing else can be the reason."""
-    schema = dict(model_schema(model, backend=True, closed=True).schema)
+    schema = dict(model_schema(model, backend=True, closed=True, rules="model").schema)
     key = "patternProperties" if "." in name else "properties"
     inner = schema[key][r"\Aa\.b\z" if "." in name else name]
     alone = {"properties": {"value": inner}}
@@ -140,7 +140,7 @@ def test_refused(mongo: Mongo, model: type[models.Model], name: str, wrong: Any)
 
 def test_what_is_required(database: Mongo) -> None:
     for model in (app.Everything, app.Ruled, app.Nested, app.Related, app.Restaurant):
-        schema = model_schema(model, backend=True).schema
+        schema = model_schema(model, backend=True, rules="model").schema
         wanted = {
             field.column
             for field in model._meta.local_concrete_fields
@@ -152,7 +152,7 @@ def test_what_is_required(database: Mongo) -> None:
 def test_a_closed_schema_refuses_other_names(database: Mongo) -> None:
     for closed in (True, False):
         name = f"named_{closed}"
-        found = model_schema(app.Named, backend=True, closed=closed)
+        found = model_schema(app.Named, backend=True, closed=closed, rules="model")
         database.create_collection(name, validator={"$jsonSchema": found.schema})
         database[name].insert_one({"name": "x"})
         if closed:
@@ -163,7 +163,7 @@ def test_a_closed_schema_refuses_other_names(database: Mongo) -> None:
 
 
 def test_a_field_alone() -> None:
-    assert field_schema(app.Named._meta.get_field("name"), backend=True) == {
+    assert field_schema(app.Named._meta.get_field("name"), backend=True, rules="model") == {
         "bsonType": "string",
         "maxLength": 6,
         "minLength": 1,
@@ -173,7 +173,7 @@ def test_a_field_alone() -> None:
 def test_what_cannot_be_expressed_is_said() -> None:
     found = {
         problem.subject: problem.reason
-        for problem in model_schema(app.Inexpressible, backend=True).problems
+        for problem in model_schema(app.Inexpressible, backend=True, rules="model").problems
     }
     assert {name: reason.split(", because ")[-1] for name, reason in found.items()} == {
         "mapping.Inexpressible": "it takes such a name for a path; Django alone enforces it.",
@@ -191,17 +191,17 @@ def test_what_cannot_be_expressed_is_said() -> None:
         "mapping.Inexpressible.twice": "the server may read a back-reference differently; "
         "Django alone enforces it.",
     }
-    nested = model_schema(app.Nested, backend=True).problems
+    nested = model_schema(app.Nested, backend=True, rules="model").problems
     assert ["contains itself" in problem.reason for problem in nested] == [True]
-    related = model_schema(app.Related, backend=True).problems
+    related = model_schema(app.Related, backend=True, rules="model").problems
     assert [problem.subject for problem in related] == ["mapping.Related.limited"]
 
 
 def test_everything_else_is_expressed() -> None:
     for model in (app.Everything, app.Ruled, app.Restaurant, app.Proxy, app.Shop):
-        assert model_schema(model, backend=True).problems == ()
+        assert model_schema(model, backend=True, rules="model").problems == ()
 
 
 def test_abstract_models_have_no_schema() -> None:
     with pytest.raises(ValueError, match=r"mapping\.Base is abstract"):
-        model_schema(app.Base, backend=True)
+        model_schema(app.Base, backend=True, rules="model")

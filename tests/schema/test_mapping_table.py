@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.apps import apps
@@ -51,10 +51,10 @@ def test_a_registered_field() -> None:
         class Meta:
             app_label = "mapping"
 
-    before = model_schema(Paint, backend=False)
+    before = model_schema(Paint, backend=False, rules="model")
     assert before.schema["properties"]["colour"] == {"not": {"bsonType": "null"}}
     assert [problem.reason for problem in before.problems] == [
-        "how a Colour is stored is not known, so any value passes; tell it with register_field."
+        "the type of Colour is not known; any value passes. Use register_field to state its type."
     ]
     register_field(
         Colour,
@@ -65,7 +65,7 @@ def test_a_registered_field() -> None:
             decode=lambda value, field: value.hex(),
         ),
     )
-    after = model_schema(Paint, backend=False)
+    after = model_schema(Paint, backend=False, rules="model")
     assert after.schema["properties"]["colour"]["bsonType"] == "binData"
     assert after.problems == ()
     assert to_document(Paint(id=1, colour="ff8000")) == {"_id": 1, "colour": b"\xff\x80\x00"}
@@ -75,7 +75,7 @@ def test_a_registered_field() -> None:
 @pytest.mark.usefixtures("registry")
 def test_an_internal_type_can_be_registered_anew() -> None:
     register_field("FloatField", FieldMapping(backend=writes("string"), plain=writes("string")))
-    assert field_schema(app.Everything._meta.get_field("weighed"), backend=True) == {
+    assert field_schema(app.Everything._meta.get_field("weighed"), backend=True, rules="model") == {
         "bsonType": ["string", "null"]
     }
 
@@ -92,7 +92,7 @@ def test_an_internal_type_can_be_registered_anew() -> None:
     ],
 )
 def test_custom_fields_are_what_their_bases_are(name: str, types: tuple[str, ...]) -> None:
-    row = mapping_of(app.Everything._meta.get_field(name))
+    row = mapping_of(cast("Any", app.Everything._meta.get_field(name)))
     assert row is not None
     assert row.backend.types == types
 
@@ -157,11 +157,11 @@ def test_the_way_back_agrees_with_the_models_that_inspection_writes() -> None:
 def test_choices_need_a_backend_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "connections", ConnectionHandler({}))
     with pytest.raises(ImproperlyConfigured, match="describe the model with backend=False"):
-        model_schema(app.Ruled, backend=True)
+        model_schema(app.Ruled, backend=True, rules="model")
 
 
 def test_models_of_installed_apps_have_schemas() -> None:
     for model in apps.get_models(include_auto_created=True):
         for backend in (True, False):
-            schema: Any = model_schema(model, backend=backend).schema
+            schema: Any = model_schema(model, backend=backend, rules="model").schema
             assert schema["bsonType"] == "object"

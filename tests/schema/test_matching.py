@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import product
+from typing import Any
 
 import pytest
 from pymongo.errors import OperationFailure
@@ -16,7 +17,9 @@ PARTIAL = {"partialFilterExpression": {"b": {"$gt": 1}}}
 PROJECTION = {"wildcardProjection": {"a": 1, "b": 1}}
 FRENCH = {"collation": {"locale": "fr"}}
 
-REGULAR = (
+Options = tuple[dict[str, Any], ...]
+
+REGULAR: Options = (
     {},
     {"unique": True},
     {"sparse": True},
@@ -27,7 +30,7 @@ REGULAR = (
     {"collation": {"locale": "de"}},
     {"collation": {"locale": "simple"}},
 )
-WILDCARD = (
+WILDCARD: Options = (
     {},
     PARTIAL,
     PROJECTION,
@@ -35,7 +38,7 @@ WILDCARD = (
     {**PROJECTION, **PARTIAL},
     {**PROJECTION, **FRENCH},
 )
-TEXT = ({}, {"weights": {"a": 5}}, {"default_language": "german"})
+TEXT: Options = ({}, {"weights": {"a": 5}}, {"default_language": "german"})
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from typing import Any
 from pymongo import MongoClient
 
 from djongo_services.introspection import read_catalog
-from djongo_services.schema.applying import History, apply, roll_back
+from djongo_services.schema.applying import History, apply
 from djongo_services.schema.diff import diff
 from tests.schema.drifted import SPECS, WANTED, drift, indexes_of
+from tests.schema.rollbacks import roll_back
 from tests.transaction.test_standalone import standalone
 
 __all__ = ["standalone"]

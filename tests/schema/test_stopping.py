@@ -14,7 +14,14 @@ from pymongo.errors import OperationFailure
 
 from djongo_services.embedded import MongoServer
 from djongo_services.introspection import read_catalog
-from djongo_services.schema.applying import ApplyProgress, History, Interrupted, apply, watching
+from djongo_services.schema.applying import (
+    ApplyingInterrupted,
+    ApplyProgress,
+    History,
+    RunStopped,
+    apply,
+    watching,
+)
 from djongo_services.schema.diff import diff
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.spec import CollectionSpec, IndexSpec
@@ -59,11 +66,32 @@ def test_leaves_no_half_index_and_goes_on(shop, background):
         run = background(apply, shop, plan_for(shop), stop=stop)
         reached()
         stop.set()
-        with pytest.raises(Interrupted):
+        with pytest.raises(ApplyingInterrupted):
             run.result(30)
     assert set(shop.things.index_information()) == {"_id_"}
     (interrupted,) = History(shop).runs()
     assert (interrupted.status, interrupted.done) == ("interrupted", 0)
+    apply(shop, plan_for(shop))
+    assert set(shop.things.index_information()) == {"_id_", "a_idx"}
+
+
+def test_asked_by_another_process(shop, background):
+    history = History(shop)
+    with held(shop.client, POINT) as reached:
+        running = background(apply, shop, plan_for(shop))
+        reached()
+        (run,) = history.runs()
+        assert run.stopped_by is None
+        assert history.ask_to_stop(run.id, by="ann")
+        with pytest.raises(RunStopped, match="Stopped by ann; run again to continue"):
+            running.result(60)
+    assert set(shop.things.index_information()) == {"_id_"}
+    run = history.run(run.id)
+    assert (run.status, run.done, run.stopped_by) == ("interrupted", 0, "ann")
+    assert run.error == "Stopped by ann; run again to continue."
+    (*_, step) = history.steps(run.id)
+    assert (step.status, step.seconds is not None) == ("interrupted", True)
+    assert not history.ask_to_stop(run.id, by="ann")
     apply(shop, plan_for(shop))
     assert set(shop.things.index_information()) == {"_id_", "a_idx"}
 
@@ -110,7 +138,7 @@ def test_on_a_server_with_users(tmp_path, sees):
                 reached()
                 if not sees:
                     stop.set()
-                with pytest.raises(Interrupted):
+                with pytest.raises(ApplyingInterrupted):
                     run.result(30)
         assert {total for _, total in seen} == ({100} if sees else set())
         assert set(root.shop.things.index_information()) == {"_id_"}

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from typing import Any
+from inspect import signature
+from typing import Any, cast
 
 import pytest
 from bson import CodecOptions, Decimal128
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections as databases
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, UniqueConstraint
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 from django_mongodb_backend.fields import EmbeddedModelField
 from django_mongodb_backend.indexes import SearchIndex
 from django_mongodb_backend.models import EmbeddedModel
+from django_mongodb_backend.schema import DatabaseSchemaEditor
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
@@ -74,8 +76,10 @@ class TestAfterMigrate:
         # Other tests drop and make the collections of other apps.
         own = [spec for name, spec in specs.items() if name.startswith("target_")]
         found = plan(*own, validation=OFF)
+        nulls_equal = "target_keeper: + index keeper_nulls_equal {town: 1, age: 1} unique"
+        passed_over = not hasattr(UniqueConstraint, "get_pymongo_index_model")  # Up to 5.2.
         assert lines(found) == [
-            "target_keeper: + index keeper_nulls_equal {town: 1, age: 1} unique",
+            *[nulls_equal][: int(passed_over)],
             "target_word: ! its default collation is another; MongoDB cannot change that on an "
             "existing collection: copy the documents into a new one",
         ]
@@ -84,7 +88,8 @@ class TestAfterMigrate:
     def test_what_it_passes_over_is_made_up_for_while_there_are_no_documents(self, specs):
         found = make_plan(connections["default"].database, [specs["target_word"]])
         assert lines(found)[0] == (
-            "target_word: ~ made anew, for it has no documents: its default collation is another"
+            "target_word: ~ recreated, because it has no documents: its default collation is "
+            "another"
         )
 
 
@@ -94,11 +99,12 @@ def test_indexes_of_the_backends_next_release_are_the_same(database, specs):
         database.command("createIndexes", name, indexes=documents)
     wanted = [spec for name, spec in specs.items() if name in INDEXES]
     found = diff(read_catalog(database), tuple(wanted), validation=OFF)
+    # From 6.1 on, indexes of embedded models are to be declared in the model that has them.
+    of_embedded = "column_prefix" in signature(DatabaseSchemaEditor._add_field_index).parameters
     assert [line for line in lines(found) if "target_word: !" not in line] == [
-        # From 6.0 on, indexes of embedded models are to be declared in the model that has them.
         "target_site: + index target_site_address.street_e4eddd49 {address.street: 1}",
         "target_site: + index address_city {address.town: 1}",
-    ]
+    ][: 2 * of_embedded]
     assert found.notes == ()
 
 
@@ -127,7 +133,9 @@ class TestPlainProjects:
     def test_applying_leaves_nothing_to_do(self, matrix_database, plain_specs):
         for again in (False, True):
             catalog = read_catalog(matrix_database)
-            found = diff(catalog, plain_specs, violators=dict.fromkeys(s.name for s in plain_specs))
+            found = diff(
+                catalog, plain_specs, violators=dict.fromkeys((s.name for s in plain_specs), 0)
+            )
             assert bool(found.operations) is not again, lines(found)
             for operation in found.operations:
                 matrix_database.command(operation.command())
@@ -162,7 +170,9 @@ class TestPlainProjects:
     def test_a_unique_field_accepts_several_nulls(self, matrix_database):
         (index,) = [i for i in collection_spec([Keeper]).indexes if i.keys == (("number", 1),)]
         keepers = matrix_database.keepers
-        keepers.create_indexes([IndexModel(list(index.keys), name=index.name, **index.options)])
+        keepers.create_indexes(
+            [IndexModel(cast("Any", index.keys), name=index.name, **index.options)]
+        )
         keepers.insert_many([{"number": None}, {"number": None}, {}, {"number": 7}])
         for equal in (7, 7.0, Decimal128("7")):
             with pytest.raises(DuplicateKeyError):
@@ -172,6 +182,7 @@ class TestPlainProjects:
 
     def test_the_primary_key_is_id(self):
         spec = collection_spec([Keeper])
+        assert spec.validator is not None
         assert "_id" in spec.validator["$and"][0]["$jsonSchema"]["properties"]
         assert all("_id" not in dict(index.keys) for index in spec.indexes)
 
@@ -181,6 +192,8 @@ class TestSharedCollections:
         spec = collection_spec([KeeperTwin, KeeperProxy, Keeper])
         assert spec.models == ("target.Keeper", "target.KeeperTwin", "target.KeeperProxy")
         alone = collection_spec([Keeper])
+        assert spec.validator is not None
+        assert alone.validator is not None
         assert same_query(spec.validator, alone.validator)
         assert [index.name for index in spec.indexes] == [
             *(index.name for index in alone.indexes),
@@ -318,7 +331,7 @@ class TestProblems:
         said = {problem.subject: problem.reason for problem in specs["target_word"].problems}
         assert said == {
             "target.Word: constraint word_is_palindrome": "The server cannot check it: Reverse "
-            "has no form in a validator.",
+            "cannot be expressed in a validator.",
             "target.Word: constraint word_lower": "It is not created: MongoDB indexes fields, no "
             "expressions; a UniqueIndex with collation ignores case.",
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -98,6 +98,9 @@ def test_a_closed_collection_refuses_other_names():
         ({"capped": True, "size": 5, "max": 1.5}, "max must be a whole number above 0, not 1.5"),
         ({"capped": True, "size": 5, "clustered": True}, "cannot be both capped and clustered"),
         ({"time_series": 5}, "must be a TimeSeries or the name"),
+        ({"view": True, "capped": True, "size": 5}, "cannot be both view and capped"),
+        ({"view": True, "collation": {"locale": "de"}}, "a view has the collation that it was"),
+        ({"view": True, "closed": True}, "a view cannot have a validator"),
         (
             {"time_series": TimeSeries(time_field="taken_at", granularity="days")},
             "granularity must be one of seconds, minutes, hours, not 'days'",
@@ -106,8 +109,10 @@ def test_a_closed_collection_refuses_other_names():
         ({"clustered": True, "expire_after": -1}, "expire_after must be seconds above 0"),
         ({"validation_level": "hard"}, "must be one of off, moderate, strict, not 'hard'"),
         ({"validation_action": "log"}, "must be one of error, warn, not 'log'"),
+        ({"rules": "forms"}, "rules must be one of database, model, off, not 'forms'"),
+        ({"time_series": "taken_at", "rules": "model"}, "cannot have a validator"),
         ({"collation": {}}, 'collation needs a "locale"'),
-        ({"time_series": "taken_at", "closed": True}, "takes no validator"),
+        ({"time_series": "taken_at", "closed": True}, "cannot have a validator"),
     ],
 )
 def test_contradictions_name_the_model(options, said):
@@ -125,7 +130,7 @@ def test_a_field_that_is_not_there():
 
 def test_it_decorates_models_only():
     with pytest.raises(CollectionOptionsError, match="decorates models"):
-        collection_options(closed=True)(dict)
+        collection_options(closed=True)(cast("Any", dict))
 
 
 def test_children_inherit_from_abstract_bases_only():
@@ -166,11 +171,15 @@ class TestSettings:
         ("value", "said"),
         [
             ([], 'DJONGO_SERVICES["SCHEMA"] must be a dict, not list.'),
-            ({"MODEL": []}, "unknown key 'MODEL'; known keys are MODELS, SYNC_ON_MIGRATE"),
+            ({"MODEL": []}, "unknown key 'MODEL'; known keys are MODELS, RULES, SYNC_ON_MIGRATE"),
             ({"MODELS": "auth"}, '["MODELS"] must be a list of'),
             ({"MODELS": {"default": "auth"}}, '["MODELS"] must be a list of'),
             ({"MODELS": [5]}, '["MODELS"] holds 5; write labels'),
             ({"MODELS": {"nowhere": ["auth"]}}, "the connection 'nowhere', which does not exist"),
+            ({"RULES": "strict"}, "[\"RULES\"] must be one of 'database', 'model', 'off', not"),
+            ({"RULES": ["model"]}, "not ['model']"),
+            ({"RULES": {"auth": True}}, "[\"RULES\"]['auth'] must be one of"),
+            ({"RULES": {5: "off"}}, '["RULES"] has the key 5; write "app", "app.Model" or "*".'),
             ({"SYNC_ON_MIGRATE": "yes"}, '["SYNC_ON_MIGRATE"] must be True or False.'),
         ],
     )
@@ -179,3 +188,9 @@ class TestSettings:
         with pytest.raises(ImproperlyConfigured) as caught:
             _ = services.schema
         assert said in str(caught.value)
+
+
+def test_a_view_wants_nothing_but_to_be_one() -> None:
+    spec = collection_spec([make(view=True)])
+    assert spec.view
+    assert (spec.validator, spec.indexes, spec.options, spec.rules) == (None, (), {}, None)

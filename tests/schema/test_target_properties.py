@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import connections as databases
 from django.db import models
 from django.db.models import Q
 from django.test.utils import isolate_apps
@@ -27,6 +26,7 @@ from djongo_services.indexes import (
 from djongo_services.introspection import read_catalog
 from djongo_services.schema.diff import ValidationPolicy, diff
 from djongo_services.schema.target import collection_spec
+from tests.mongodb_orm import connections as databases
 
 KINDS = ("mongo", "unique", "ttl", "geo", "hashed", "wild", "below", "sparse", "django")
 FIELDS = ("name", "number", "price", "day", "moment", "data.a", "data.b.c")

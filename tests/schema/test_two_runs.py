@@ -66,3 +66,13 @@ class TestTwoRuns:
         assert indexes_of(database) == WANTED
         assert plan_for(database).in_sync
         assert [run.status for run in History(database).runs()] == ["done", "failed"]
+
+    def test_who_slept_in_the_last_step_does_not_count_as_done(self, database, mongodb_server):
+        drift(database)
+        steps = len(plan_for(database).operations)
+        with disturbed(mongodb_server.uri, database, steps, 1) as process:
+            finish(database)
+            result = resumed(process)
+        assert result["error"] == ["LeaseLost", str(LeaseLost())]
+        assert result["sent"] == steps
+        assert [run.status for run in History(database).runs()] == ["done", "failed"]

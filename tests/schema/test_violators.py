@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from bson.datetime_ms import DatetimeMS
 from pymongo.errors import OperationFailure
 
 from djongo_services.schema.violators import count_violators, find_violators
+
+pytestmark = pytest.mark.versions
+
 
 SCHEMA = {
     "$jsonSchema": {
@@ -112,3 +118,42 @@ def test_alternatives_and_exceptions(matrix_database, request):
         "b: is string, must be int, or b: is string, must be bool",
         "c: matches what is excluded",
     )
+
+
+def test_the_value_is_shown_whatever_it_is(matrix_database, request):
+    schema = {
+        "$jsonSchema": {
+            "properties": {
+                "empty": {"minProperties": 1},
+                "large": {"maxProperties": 1},
+                "none": {"enum": ["x"]},
+                "list": {"minItems": 1},
+                "pair": {"dependencies": {"a": ["b"]}},
+            }
+        }
+    }
+    document: dict[str, Any] = {
+        "empty": {},
+        "large": {"a": 1, "b": 2},
+        "none": None,
+        "list": [],
+        "pair": {"a": 1},
+    }
+    matrix_database.things.insert_one(document)
+    (found,) = find_violators(matrix_database, "things", schema, limit=1)
+    if "4.4" not in request.node.name:
+        assert found.reasons == (
+            "empty: {} breaks minProperties 1",
+            "large: an object with 2 keys breaks maxProperties 1",
+            "none: null is not among the choices",
+            "list: [] breaks minItems 1",
+            "pair: a requires b",
+        )
+
+
+def test_dates_beyond_the_calendar(matrix_database):
+    year = DatetimeMS(2**62)
+    matrix_database.things.insert_one({"_id": year, "at": year})
+    query = {"$jsonSchema": {"properties": {"at": {"bsonType": "string"}}}}
+    (found,) = find_violators(matrix_database, "things", query, limit=5)
+    assert found.id == year

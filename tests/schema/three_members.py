@@ -10,6 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
 from djongo_services.embedded import Member, MongoServer
+from tests.members import primary_of
 from tests.schema.fail_points import held
 
 
@@ -28,11 +29,7 @@ class ThreeMembers:
         }
 
     def primary(self) -> Member:
-        while True:
-            self.client.admin.command("ping")  # Waits until there is one, or raises.
-            address = self.client.primary
-            if address is not None:  # Else it has stepped down since.
-                return next(m for m in self.server.members if m.port == address[1])
+        return primary_of(self.server)
 
     def step_down(self) -> None:
         with suppress(AutoReconnect):  # Older servers close the connections.

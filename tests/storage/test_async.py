@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -155,7 +155,10 @@ def slow_insert(database: Database[Any], collection: str) -> Iterator[Callable[[
 def wait_for_inserts(database: Database[Any], collection: str) -> None:
     """Until the server is at work on none."""
     command = {"command.insert": collection}
-    pipeline = [{"$currentOp": {}}, {"$match": {"ns": f"{database.name}.{collection}", **command}}]
+    pipeline: list[dict[str, Any]] = [
+        {"$currentOp": {}},
+        {"$match": {"ns": f"{database.name}.{collection}", **command}},
+    ]
     while list(database.client.admin.aggregate(pipeline)):
         continue
 
@@ -189,14 +192,25 @@ class TestUploads:
             await task
         assert nothing_left(database)
 
+    @pytest.mark.parametrize(
+        "upload",
+        [
+            lambda bucket: bucket.upload("a", b"content"),
+            lambda bucket: bucket.upload_many([("a", b"content")]),
+        ],
+        ids=["upload", "upload_many"],
+    )
     async def test_a_task_that_is_cancelled_in_an_insert(
-        self, bucket: AsyncBucket, database: Database[Any]
+        self,
+        bucket: AsyncBucket,
+        database: Database[Any],
+        upload: Callable[[AsyncBucket], Coroutine[Any, Any, object]],
     ) -> None:
         """The server still makes it, and only then is it removed."""
         await bucket.upload("first", b"content")
         for collection in ("fs.chunks", "fs.files"):
             with slow_insert(database, collection) as entered:
-                task = asyncio.create_task(bucket.upload("a", b"content"))
+                task = asyncio.create_task(upload(bucket))
                 await asyncio.to_thread(entered)
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):

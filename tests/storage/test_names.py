@@ -204,7 +204,7 @@ class TestListing:
     def test_names_are_answered_from_an_index(
         self, storage: GridFSStorage, connected: Database[Any]
     ) -> None:
-        from djongo_services.storage import queries
+        from djongo_services.storage.bucket import queries
 
         shared = GridFSStorage(bucket="shared", deduplicate=True)
         for each in (storage, shared):
@@ -240,6 +240,31 @@ def test_any_name(storage: GridFSStorage, name: str) -> None:
     saved = storage.save(name, ContentFile(b"content"))
     folder, _, last = saved.rpartition("/")
     assert last in storage.listdir(folder)[1]
+    assert storage.open(saved).read() == b"content"
+    storage.delete(saved)
+    assert not storage.exists(saved)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    name=st.one_of(
+        st.text(st.characters(exclude_categories=[]), max_size=12),
+        st.lists(st.sampled_from(["a", "b", ".", "..", "/", "\\", "\0", " ", "%2e", ":", "~"])).map(
+            "".join
+        ),
+        st.integers(1, 3_000).map(lambda length: "é" * length),
+    )
+)
+def test_any_text_is_a_name_or_refused(storage: GridFSStorage, name: str) -> None:
+    """What is saved is read again, below the location, and deleted."""
+    try:
+        saved = storage.save(name, ContentFile(b"content"))
+    except (SuspiciousFileOperation, ValueError):
+        return
+    assert ".." not in saved.split("/")
+    assert not saved.startswith("/")
     assert storage.open(saved).read() == b"content"
     storage.delete(saved)
     assert not storage.exists(saved)

@@ -12,12 +12,15 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from pymongo.database import Database
 
+from djongo_services.embedded import MongoServer
 from djongo_services.storage import CorruptFile, FileChanged, GridFSStorage, NoFile
 from djongo_services.storage.bucket import Bucket
 
 
 @pytest.fixture(params=["gridfs", "filesystem"])
-def any_storage(request: pytest.FixtureRequest, tmp_path: Any) -> Storage:
+def any_storage(
+    request: pytest.FixtureRequest, mongodb_server: MongoServer, tmp_path: Any
+) -> Storage:
     """Tests with it say what is the same."""
     if request.param == "filesystem":
         return FileSystemStorage(tmp_path)
@@ -146,7 +149,8 @@ def test_a_block_that_raises_stores_nothing(storage: GridFSStorage) -> None:
 
 
 def test_somebody_else_creates_it_meanwhile(storage: GridFSStorage) -> None:
-    for options in ({}, {"allow_overwrite": True}, {"deduplicate": True}):
+    every: list[dict[str, Any]] = [{}, {"allow_overwrite": True}, {"deduplicate": True}]
+    for options in every:
         mine = GridFSStorage(bucket=f"b{len(str(options))}", **options)
         file = mine.open("a.txt", "xb")
         file.write(b"mine")

@@ -26,33 +26,63 @@ class TestWrongOptions:
         ("options", "sentence"),
         [
             ({"chunksize": 5}, r"has no option 'chunksize'; its options are bucket, location"),
-            ({"chunk_size": 0}, r"chunk_size of a GridFSStorage is a number of bytes from 1 to 16"),
+            (
+                {"chunk_size": 0},
+                r"chunk_size of a GridFSStorage must be a number of bytes from 1 to 16",
+            ),
             ({"chunk_size": "5"}, r"chunk_size .* not '5'"),
             ({"chunk_size": True}, r"chunk_size .* not True"),
             ({"chunk_size": 16 * 1024 * 1024}, r"chunk_size .* from 1 to 16,776,192, not 16777216"),
-            ({"allow_overwrite": "no"}, r"allow_overwrite of a GridFSStorage is True or False"),
-            ({"keep_revisions": 1}, r"keep_revisions of a GridFSStorage is True or False, not 1"),
-            ({"deduplicate": None}, r"deduplicate of a GridFSStorage is True or False"),
-            ({"private": "yes"}, r"private of a GridFSStorage is True or False"),
-            ({"content_type": "magic"}, r"is name, declared, content or the dotted path of a func"),
-            ({"content_type": None}, r"content_type of a GridFSStorage is"),
-            ({"read_preference": "any"}, r"is one of primary, primaryPreferred, secondary, second"),
+            (
+                {"allow_overwrite": "no"},
+                r"allow_overwrite of a GridFSStorage must be True or False",
+            ),
+            (
+                {"keep_revisions": 1},
+                r"keep_revisions of a GridFSStorage must be True or False, not 1",
+            ),
+            ({"deduplicate": None}, r"deduplicate of a GridFSStorage must be True or False"),
+            ({"private": "yes"}, r"private of a GridFSStorage must be True or False"),
+            (
+                {"content_type": "magic"},
+                r"must be name, declared, content or the dotted path of a func",
+            ),
+            ({"content_type": None}, r"content_type of a GridFSStorage must be"),
+            (
+                {"read_preference": "any"},
+                r"must be one of primary, primaryPreferred, secondary, second",
+            ),
             ({"read_preference": 5}, r"read_preference .* not 5"),
-            ({"write_concern": 0}, r"write_concern of a GridFSStorage is acknowledged"),
-            ({"write_concern": {"w": 0}}, r"write_concern of a GridFSStorage is acknowledged"),
-            ({"write_concern": {"x": 1}}, r"write_concern of a GridFSStorage is acknowledged"),
-            ({"write_concern": -1}, r"write_concern of a GridFSStorage is acknowledged"),
-            ({"write_concern": [1]}, r"write_concern of a GridFSStorage is acknowledged"),
-            ({"compression": True}, r"compression of a GridFSStorage is a codec's name, not True"),
-            ({"encryption": 5}, r"encryption of a GridFSStorage is True or a codec's name, not 5"),
-            ({"cache_control": None}, r"cache_control of a GridFSStorage is the value of a header"),
-            ({"url_expires": 0}, r"url_expires of a GridFSStorage is a number of seconds above 0"),
-            ({"permission": 5}, r"permission of a GridFSStorage is a function or its dotted path"),
+            ({"write_concern": 0}, r"write_concern of a GridFSStorage must be acknowledged"),
+            ({"write_concern": {"w": 0}}, r"write_concern of a GridFSStorage must be acknowledged"),
+            ({"write_concern": {"x": 1}}, r"write_concern of a GridFSStorage must be acknowledged"),
+            ({"write_concern": -1}, r"write_concern of a GridFSStorage must be acknowledged"),
+            ({"write_concern": [1]}, r"write_concern of a GridFSStorage must be acknowledged"),
+            (
+                {"compression": True},
+                r"compression of a GridFSStorage must be a codec's name, not True",
+            ),
+            (
+                {"encryption": 5},
+                r"encryption of a GridFSStorage must be True or a codec's name, not 5",
+            ),
+            (
+                {"cache_control": None},
+                r"cache_control of a GridFSStorage must be the value of a header",
+            ),
+            (
+                {"url_expires": 0},
+                r"url_expires of a GridFSStorage must be a number of seconds above 0",
+            ),
+            (
+                {"permission": 5},
+                r"permission of a GridFSStorage must be a function or its dotted path",
+            ),
             (
                 {"inline_types": "image/png"},
-                r"inline_types of a GridFSStorage is a list of content",
+                r"inline_types of a GridFSStorage must be a list of content",
             ),
-            ({"bucket": ""}, r"cannot have the bucket '': MongoDB takes no collection of such a"),
+            ({"bucket": ""}, r"cannot have the bucket '': MongoDB allows no collection of such a"),
             ({"bucket": "a$b"}, r"cannot have the bucket 'a\$b'"),
             ({"bucket": "a..b"}, r"cannot have the bucket 'a\.\.b'"),
             ({"bucket": "system.users"}, r"cannot have the bucket 'system.users'"),
@@ -200,7 +230,7 @@ class TestLaziness:
 
 class TestPickle:
     def test_comes_back_as_it_was(self, connected: Database[Any]) -> None:
-        storage = GridFSStorage(bucket="b", location="l", allow_overwrite=True, chunk_size=5)
+        storage: Any = GridFSStorage(bucket="b", location="l", allow_overwrite=True, chunk_size=5)
         storage.save("a.txt", ContentFile(b"content"))
         again = pickle.loads(pickle.dumps(storage))
         assert again.open("a.txt").read() == b"content"
@@ -225,7 +255,7 @@ class TestPickle:
 
 class TestMigrations:
     def test_is_written_as_it_was_made(self) -> None:
-        storage = GridFSStorage("media", location="l", write_concern={"w": 2}, private=True)
+        storage: Any = GridFSStorage("media", location="l", write_concern={"w": 2}, private=True)
         written, imports = MigrationWriter.serialize(storage)
         assert imports == {"import djongo_services.storage"}
         space: dict[str, Any] = {}
@@ -241,7 +271,8 @@ class TestMigrations:
         assert written == "djongo_services.storage.GridFSStorage('media')"
 
     def test_a_subclass_has_its_own_path(self) -> None:
-        assert Subclass("media").deconstruct() == (f"{__name__}.Subclass", ("media",), {})
+        storage: Any = Subclass("media")
+        assert storage.deconstruct() == (f"{__name__}.Subclass", ("media",), {})
 
 
 class Subclass(GridFSStorage):

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -139,7 +140,8 @@ def test_a_source_that_raises_leaves_nothing(connected: Database[Any]) -> None:
 
 def test_a_files_document_that_is_refused_leaves_nothing(connected: Database[Any]) -> None:
     connected.create_collection("fs.files", validator={"filename": {"$ne": "a.txt"}})
-    for options in ({}, {"allow_overwrite": True}, {"deduplicate": True}):
+    every: list[dict[str, Any]] = [{}, {"allow_overwrite": True}, {"deduplicate": True}]
+    for options in every:
         storage = GridFSStorage(**options)
         with pytest.raises(OperationFailure):
             storage.save("a.txt", ContentFile(b"content"))
@@ -304,13 +306,12 @@ class TestRaces:
     def test_two_who_save_one_name(self, connected: Database[Any], deduplicate: bool) -> None:
         storages = [GridFSStorage(deduplicate=deduplicate) for _ in range(2)]
         collisions = 0
+
+        def save(number: int, index: int) -> str:
+            return storages[index].save(f"{number}.txt", ContentFile(b"%d %d" % (number, index)))
+
         for number in range(60):
-            names = together(
-                2,
-                lambda index, number=number: storages[index].save(
-                    f"{number}.txt", ContentFile(b"%d %d" % (number, index))
-                ),
-            )
+            names = together(2, partial(save, number))
             assert None not in names
             assert len(set(names)) == 2
             for index, name in enumerate(names):

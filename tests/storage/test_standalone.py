@@ -26,7 +26,7 @@ class Boom(Exception):
 @pytest.fixture
 def mongo(standalone: str, settings: Any) -> Iterator[Database[Any]]:  # noqa: F811
     settings.DJONGO_SERVICES = {
-        "CONNECTIONS": {"default": {"HOST": standalone, "NAME": "standalone"}},
+        "CONNECTIONS": {"default": {"HOST": standalone, "NAME": "test_standalone"}},
         "TRANSACTION": {"STANDALONE": "single-document"},
     }
     database = connections["default"].database

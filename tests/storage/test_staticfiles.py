@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,44 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.templatetags.static import static
+from django.test import Client
+from django.urls import include, path
 from pymongo.database import Database
 
 from djongo_services.connections import connections
 from djongo_services.storage import GridFSStorage
+from djongo_services.storage.serving import urlpatterns_for
 from djongo_services.storage.staticfiles import GridFSStaticFilesStorage
+from tests.conftest import RunDjango
 from tests.storage.bucket.conftest import Commands
 from tests.transaction.conftest import entry
 
 PLAIN = "djongo_services.storage.staticfiles.GridFSStaticFilesStorage"
 MANIFEST = "djongo_services.storage.staticfiles.GridFSManifestStaticFilesStorage"
+
+WRAPPED = """
+import functools, os
+from django.conf import settings
+from django.contrib.staticfiles.management.commands import collectstatic
+from django.core.management import call_command
+from django.test import override_settings
+from tests.storage.bucket.conftest import Commands
+
+original = collectstatic.Command.collect
+collectstatic.Command.collect = functools.wraps(original)(lambda self: original(self))
+commands = Commands()
+connection = settings.DJONGO_SERVICES["CONNECTIONS"]["default"]
+connection.update(NAME=os.environ["NAME"], OPTIONS={"event_listeners": [commands]})
+with override_settings(
+    INSTALLED_APPS=[*settings.INSTALLED_APPS, "django.contrib.staticfiles"],
+    STATICFILES_DIRS=[os.environ["SOURCES"]],
+    STATICFILES_FINDERS=["django.contrib.staticfiles.finders.FileSystemFinder"],
+    STATIC_URL="/static/",
+    STORAGES={"staticfiles": {"BACKEND": os.environ["BACKEND"]}},
+):
+    call_command("collectstatic", interactive=False)
+print(len(commands.sent))
+"""
 
 Collect = Callable[..., str]
 
@@ -132,6 +161,16 @@ class TestPlain:
         assert "1205 unmodified" in collect(PLAIN)
         assert len(commands.sent) < 10
 
+    def test_few_commands_where_a_tool_wraps_the_command(
+        self, django_sql: RunDjango, sources: Path, database: Database[Any]
+    ) -> None:
+        for number in range(300):
+            (sources / f"{number}.txt").write_text("content")
+        env = {"SOURCES": str(sources), "NAME": database.name, "BACKEND": PLAIN}
+        done = django_sql(code=WRAPPED, env=env)
+        assert "304 static files copied." in done.stdout, done.stderr
+        assert int(done.stdout.split()[-1]) < 20
+
     def test_location(self, collect: Collect, database: Database[Any]) -> None:
         collect(PLAIN, bucket="fs", location="assets")
         assert sorted(database.fs.files.distinct("filename")) == [
@@ -155,12 +194,13 @@ class TestPlain:
         assert database.static.files.count_documents({}) == 1
 
     def test_options(self) -> None:
-        with pytest.raises(ImproperlyConfigured, match="cannot be told not to allow_overwrite"):
+        with pytest.raises(ImproperlyConfigured, match="requires allow_overwrite"):
             GridFSStaticFilesStorage(allow_overwrite=False)
         assert GridFSStaticFilesStorage(base_url="/x").url("a.css") == "/x/a.css"
         with pytest.raises(ImproperlyConfigured, match="has no option 'nothing'"):
             GridFSStaticFilesStorage(nothing=1)
-        path, args, _ = GridFSStaticFilesStorage("b").deconstruct()
+        storage: Any = GridFSStaticFilesStorage("b")
+        path, args, _ = storage.deconstruct()
         assert (path, args) == (PLAIN, ("b",))
 
 
@@ -304,3 +344,30 @@ class TestCollecting:
             with pytest.raises(ValueError, match="must be given"):
                 storage.delete("")
         assert names(storage) == ["old/a.css", "x/y/z.css"]
+
+
+def test_hashed_names_are_kept_for_ever(collect: Collect, settings: Any, sources: Path) -> None:
+    """Also those of an earlier collection, which pages in caches refer to; no other name is."""
+
+    def kept(name: str) -> str:
+        answer = Client().get(f"/static/{name}")
+        assert answer.status_code == 200
+        return answer.headers["Cache-Control"]
+
+    collect(MANIFEST)
+    (sources / "robots.txt").write_text("none")
+    (sources / "built.0123456789ab.js").write_text("js")
+    before = static("robots.txt").removeprefix("/static/")
+    collect(MANIFEST)
+    module = types.ModuleType("urls_of_a_test")
+    patterns = urlpatterns_for("staticfiles")
+    module.urlpatterns = [path("static/", include(patterns))]  # type: ignore[attr-defined]
+    settings.ROOT_URLCONF = module
+    after = static("robots.txt").removeprefix("/static/")
+    assert before != after
+    forever = "public, max-age=31536000, immutable"
+    for name in (before, after, static("css/base.css").removeprefix("/static/")):
+        assert kept(name) == forever
+    assert kept(static("built.0123456789ab.js").removeprefix("/static/")) == forever
+    for name in ("robots.txt", "css/base.css", "built.0123456789ab.js", "staticfiles.json"):
+        assert kept(name) == "no-cache"

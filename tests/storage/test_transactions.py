@@ -135,7 +135,8 @@ class TestAtomic:
         assert len(list(connected.fs.files.list_indexes())) == 4
 
     def test_many_at_once(self, connected: Database[Any]) -> None:
-        for options in ({}, {"allow_overwrite": True}):
+        every: list[dict[str, Any]] = [{}, {"allow_overwrite": True}]
+        for options in every:
             storage = GridFSStorage(**options)
             with pytest.raises(Boom), atomic():
                 storage.save_many((f"{number}.txt", b"content") for number in range(20))

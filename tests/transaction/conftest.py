@@ -13,6 +13,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from djongo_services.connections import connections
+from tests.databases import drop
 
 
 def uri_of(database: Database[Any]) -> str:
@@ -46,7 +47,7 @@ def mongo(database: Database[Any], configured: Callable[..., None]) -> Iterator[
     """The database of the connection "default", on the newest server."""
     configured(database)
     yield connections["default"].database
-    database.client.drop_database(f"{database.name}_2")
+    drop(database.client[f"{database.name}_2"])
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def each_mongo(
     """The same on every version of the server."""
     configured(matrix_database)
     yield connections["default"].database
-    matrix_database.client.drop_database(f"{matrix_database.name}_2")
+    drop(matrix_database.client[f"{matrix_database.name}_2"])
 
 
 @pytest.fixture

@@ -31,6 +31,9 @@ from djongo_services.transaction import (
 )
 from tests.transaction.conftest import committed, failing, open_transactions, uri_of
 
+pytestmark = pytest.mark.versions
+
+
 Mongo = Database[dict[str, Any]]
 AsyncMongo = AsyncDatabase[dict[str, Any]]
 
@@ -127,9 +130,9 @@ def test_refuses_plain_functions_and_generators() -> None:
         yield 1
 
     with pytest.raises(TypeError, match="plain is not async: use @atomic"):
-        aatomic(plain)  # type: ignore[call-overload]
+        aatomic(plain)
     with pytest.raises(TypeError, match="async generator"):
-        aatomic(generator)  # type: ignore[call-overload]
+        aatomic(generator)
 
 
 async def test_an_inner_failure_dooms_the_outer_block(
@@ -166,7 +169,7 @@ async def test_hooks_of_both_kinds_run_in_order(async_mongo: AsyncMongo, outside
 
 
 async def test_a_foreign_client_is_told_what_to_do(async_mongo: AsyncMongo, outside: Mongo) -> None:
-    async with AsyncMongoClient(uri_of(outside)) as client:
+    async with AsyncMongoClient[Any](uri_of(outside)) as client:
         with pytest.raises(ForeignClient):
             async with aatomic():
                 await client[outside.name].a.insert_one({})
@@ -233,15 +236,17 @@ async def test_cancellation_leaves_no_open_transaction(
 
     await each_async_mongo.command("ping")
     for delay in (0, 0.0005, 0.001, 0.002, 0.005, 0.03):
+        # Much longer than the delay: on a busy machine the test itself is late.
+        block = max(60, round(20_000 * delay))
         with failing(
-            matrix_database.client, "insert", times=9, blockConnection=True, blockTimeMS=60
+            matrix_database.client, "insert", times=9, blockConnection=True, blockTimeMS=block
         ):
             task = asyncio.create_task(work())
             await asyncio.sleep(delay)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        await asyncio.sleep(0.1)  # the late operation arrives
+        await asyncio.sleep(block / 1000 + 0.04)  # the late operation arrives
         assert open_transactions(matrix_database.client) == 0
     assert set(ran) == {"rolled back"}
     assert committed(matrix_database.a) == 0
@@ -250,7 +255,7 @@ async def test_cancellation_leaves_no_open_transaction(
 async def test_a_timeout_inside_the_block_cannot_be_committed(
     async_mongo: AsyncMongo, outside: Mongo
 ) -> None:
-    with failing(outside.client, "insert", times=1, blockConnection=True, blockTimeMS=200):
+    with failing(outside.client, "insert", times=1, blockConnection=True, blockTimeMS=1000):
         with pytest.raises(TransactionManagementError, match="CancelledError"):
             async with aatomic():
                 with pytest.raises(TimeoutError):
@@ -261,7 +266,7 @@ async def test_a_timeout_inside_the_block_cannot_be_committed(
 
 
 async def test_a_timeout_around_the_block(async_mongo: AsyncMongo, outside: Mongo) -> None:
-    with failing(outside.client, "insert", times=1, blockConnection=True, blockTimeMS=200):
+    with failing(outside.client, "insert", times=1, blockConnection=True, blockTimeMS=1000):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05), aatomic():
                 await async_mongo.a.insert_one({})
@@ -290,24 +295,6 @@ async def test_a_commit_that_was_sent_is_waited_for(
     assert ran == ["committed"]
     assert outside.a.count_documents({}) == 1
     assert open_transactions(outside.client) == 0
-
-
-async def test_a_task_that_outlives_the_block_is_refused(
-    async_mongo: AsyncMongo, outside: Mongo
-) -> None:
-    left = asyncio.Event()
-
-    async def late() -> None:
-        await left.wait()
-        await async_mongo.a.insert_one({"_id": "late"})
-
-    async with aatomic():
-        await async_mongo.a.insert_one({"_id": 1})
-        task = asyncio.create_task(late())
-    left.set()
-    with pytest.raises(TransactionManagementError, match="has ended"):
-        await task
-    assert outside.a.count_documents({}) == 1
 
 
 def test_an_interrupt_in_the_first_operation(mongo: Mongo, outside: Mongo) -> None:
@@ -357,7 +344,7 @@ async def test_a_cancelled_waiter_lets_the_next_one_in(
     async_mongo: AsyncMongo, outside: Mongo
 ) -> None:
     with failing(
-        outside.client, "insert", times=1, blockConnection=True, blockTimeMS=300
+        outside.client, "insert", times=1, blockConnection=True, blockTimeMS=1500
     ) as wait_until_met:
         async with aatomic():
             inside = asyncio.create_task(async_mongo.a.insert_one({"_id": "inside"}))

@@ -26,6 +26,9 @@ from djongo_services.transaction import (
 )
 from tests.transaction.conftest import committed, failing, open_transactions
 
+pytestmark = pytest.mark.versions
+
+
 Mongo = Database[dict[str, Any]]
 AsyncMongo = AsyncDatabase[dict[str, Any]]
 
@@ -76,10 +79,6 @@ def test_a_result_that_stays_unknown_is_said_and_runs_no_hook(
 async def test_the_same_with_asyncio(
     async_mongo: AsyncMongo, outside: Mongo, settings: Any
 ) -> None:
-    settings.DJONGO_SERVICES = {
-        **settings.DJONGO_SERVICES,
-        "TRANSACTION": {"COMMIT_TIMEOUT": 0.4, "ROLLBACK_TIMEOUT": 2},
-    }
     mongo = connections["default"].async_database
     ran: list[str] = []
     try:
@@ -87,6 +86,12 @@ async def test_the_same_with_asyncio(
             async with aatomic():
                 await mongo.a.insert_one({"_id": 1})
         assert committed(outside.a) == 1
+        await connections["default"].aclose()
+        settings.DJONGO_SERVICES = {
+            **settings.DJONGO_SERVICES,
+            "TRANSACTION": {"COMMIT_TIMEOUT": 0.4, "ROLLBACK_TIMEOUT": 2},
+        }
+        mongo = connections["default"].async_database
         with failing(outside.client, "commitTransaction", times=1000, **UNKNOWN):
             with pytest.raises(CommitResultUnknown):
                 async with aatomic():

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import django_mongodb_backend.transaction as backend
@@ -22,7 +23,7 @@ from djongo_services.transaction import (
     on_rollback,
     set_rollback,
 )
-from djongo_services.transaction.joining import Joined, joined
+from djongo_services.transaction.current import Joined, joined
 from tests.transaction.conftest import failing, uri_of
 
 Mongo = Database[dict[str, Any]]
@@ -90,8 +91,8 @@ def test_the_order_of_callbacks(mongo: Mongo) -> None:
             for number in range(3):
                 within = joined(mongo.client)
                 assert within is not None
-                within.on_commit(lambda number=number: ran.append(f"committed {number}"))
-                within.on_rollback(lambda number=number: ran.append(f"rolled back {number}"))
+                within.on_commit(partial(ran.append, f"committed {number}"))
+                within.on_rollback(partial(ran.append, f"rolled back {number}"))
             set_rollback(event == "rolled back")
         assert ran == [f"{event} {number}" for number in (2, 1, 0)]
 

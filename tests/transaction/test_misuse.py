@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import warnings
 from typing import Any
@@ -15,9 +16,11 @@ from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidOperation
 
+from djongo_services.connections import connections
 from djongo_services.transaction import (
     RefusedInTransaction,
     TransactionManagementError,
+    aatomic,
     atomic,
     current_session,
     in_atomic_block,
@@ -41,8 +44,26 @@ def test_decorators_refuse_what_they_cannot_wrap() -> None:
         atomic(generator)
     with pytest.raises(TypeError, match="decorates a function"):
         atomic()("x")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="unexpected keyword"):
+    with pytest.raises(TypeError, match="no option 'readconcern'; it takes savepoint, durable"):
         atomic(readconcern=1)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("savepoint", [True, False])
+async def test_savepoint_is_accepted_as_by_django(async_mongo: Any, savepoint: bool) -> None:
+    """Neither saves a part: there are no savepoints."""
+
+    def blocking() -> None:
+        with atomic(savepoint=savepoint), atomic("default", savepoint, False):
+            connections["default"].database.a.insert_one({})
+            with contextlib.suppress(ZeroDivisionError), atomic(savepoint=savepoint):
+                raise ZeroDivisionError
+
+    with pytest.raises(TransactionManagementError, match="inner ZeroDivisionError"):
+        await asyncio.to_thread(blocking)
+    async with aatomic(savepoint=savepoint, durable=True), aatomic("default", savepoint):
+        await async_mongo.a.insert_one({})
+    atomic("default", False, True)(lambda: None)
+    assert await async_mongo.a.count_documents({}) == 1
 
 
 def test_a_block_cannot_be_opened_twice_at_once_but_again(mongo: Mongo) -> None:
@@ -68,6 +89,10 @@ def test_an_unknown_alias_is_named(mongo: Mongo) -> None:
     ("operation", "sentence"),
     [
         (lambda db: db.command("count", "a"), r"count in a transaction: use count_documents\(\)"),
+        (
+            lambda db: db.there.estimated_document_count(),
+            r"^MongoDB refuses count in a transaction: use count_documents\(\)",
+        ),
         (lambda db: db.list_collection_names(), "list the collections before the block"),
         (lambda db: db.there.create_index("x"), "create the indexes before the block"),
         (lambda db: db.there.drop(), "use delete_many"),

@@ -5,21 +5,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import django_mongodb_backend.transaction as backend
 import pytest
 from asgiref.sync import sync_to_async
+from django.core.files.base import ContentFile
 from django.db import DatabaseError, IntegrityError
 from django.db import connections as databases
 from django.db import transaction as django
+from django.db.models import Count, Max
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from djongo_services.connections import connections
+from djongo_services.storage import GridFSStorage
 from djongo_services.transaction import (
     TransactionManagementError,
+    WriteConflict,
     aatomic,
     atomic,
     on_commit,
@@ -221,6 +226,19 @@ def test_a_transient_error_behind_djangos_is_found(mongo: Mongo) -> None:
     assert names() == ["new", "updated"]
 
 
+def test_the_orms_errors_say_what_went_wrong(mongo: Mongo) -> None:
+    author = Author.objects.create(name="there")
+    with pytest.raises(DatabaseError, match=r"^Write conflict: .*run_in_transaction\(\)") as raised:
+        with atomic():
+            Author.objects.get(name="there")
+            with mongo.client.start_session() as another:
+                mongo.backend_app_author.update_one({}, {"$set": {"name": "b"}}, session=another)
+            Author.objects.update(name="c")
+    assert isinstance(raised.value.__cause__, WriteConflict)
+    with pytest.raises(IntegrityError, match="E11000"), atomic():
+        Author.objects.create(pk=author.pk, name="twice")
+
+
 def test_instances_of_a_failed_attempt_are_as_before(mongo: Mongo) -> None:
     kept = Author.objects.create(name="kept")
     key = kept.pk
@@ -320,7 +338,9 @@ async def test_a_cancelled_orm_call_leaves_nothing_behind(mongo: Mongo) -> None:
 
     await Author.objects.acount()
     for delay in (0.001, 0.005, 0.05):
-        with failing(mongo.client, "insert", times=1, blockConnection=True, blockTimeMS=100):
+        # Much longer than the delay: on a busy machine the test itself is late.
+        block = max(100, round(20_000 * delay))
+        with failing(mongo.client, "insert", times=1, blockConnection=True, blockTimeMS=block):
             task = asyncio.create_task(work())
             await asyncio.sleep(delay)
             task.cancel()
@@ -328,6 +348,39 @@ async def test_a_cancelled_orm_call_leaves_nothing_behind(mongo: Mongo) -> None:
                 await task
         assert await asyncio.to_thread(open_transactions, mongo.client) == 0
     assert await Author.objects.acount() == 0
+
+
+@pytest.mark.parametrize("block", [atomic, backend.atomic, rolled_back])
+def test_djangos_own_helpers_capture_what_users_registered_inside(
+    mongo: Mongo, block: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    storage = GridFSStorage()
+    name = storage.save("file", ContentFile(b"text"))
+    ran: list[str] = []
+
+    def second() -> None:
+        ran.append("second")
+
+    def first() -> None:
+        ran.append("first")
+        on_commit(second)
+
+    with contextlib.suppress(Boom), block():
+        mongo.raw.insert_one({})
+        django.on_commit(lambda: ran.append("before"))
+        for capture in (django_capture_on_commit_callbacks, capture_on_commit):
+            ran.clear()
+            with capture(execute=True) as callbacks:
+                storage.delete(name)
+                storage.save("file", ContentFile(b"text"))
+                django.on_commit(first)
+            assert callbacks == [first, second]
+            assert ran == ["first", "second"]
+        raise Boom
+    assert ran == ["first", "second"]
+    assert storage.open(name).read() == b"text"
+    mongo.fs.files.drop()
+    mongo.fs.chunks.drop()
 
 
 def test_a_test_that_is_rolled_back(mongo: Mongo) -> None:
@@ -341,3 +394,19 @@ def test_a_test_that_is_rolled_back(mongo: Mongo) -> None:
         assert callbacks == [Boom]
         assert names() == ["A", "B"]
     assert names() == []
+
+
+def test_unions_and_aggregates_see_what_the_block_has_written(mongo: Mongo) -> None:
+    """The server refuses ``$unionWith`` in a transaction, which the backend 6.x counts with."""
+    Author.objects.create(name="before")
+    with atomic():
+        assert Author.objects.count() == 1
+        Author.objects.bulk_create([Author(name="a"), Author(name="b")])
+        both = Author.objects.filter(name="a").union(Author.objects.filter(name="before"))
+        assert sorted(one.name for one in both) == ["a", "before"]
+        assert Author.objects.aggregate(n=Count("pk"), last=Max("name")) == {
+            "n": 3,
+            "last": "before",
+        }
+        assert Author.objects.filter(name="nobody").count() == 0
+    assert Author.objects.count() == 3

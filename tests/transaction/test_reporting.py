@@ -19,6 +19,7 @@ from djongo_services.transaction import (
     transaction_retried,
 )
 from tests.conftest import RunDjango
+from tests.processes import python_path
 from tests.transaction.conftest import failing
 
 Mongo = Database[dict[str, Any]]
@@ -104,13 +105,13 @@ def test_spans_need_nothing_installed(django_sql: RunDjango, tmp_path: Path) -> 
     done = django_sql(
         code="""
 from djongo_services.connections import connections
-from djongo_services.transaction import atomic, telemetry
-assert telemetry.trace is None
+from djongo_services.transaction import atomic, reporting
+assert reporting.trace is None
 with atomic():
     connections["default"].database.spans.find_one()
 print("fine")
 """,
-        env={"PYTHONPATH": f"{tmp_path}:."},
+        env={"PYTHONPATH": python_path(tmp_path)},
     )
     assert done.stdout == "fine\n", done.stderr
 

@@ -53,7 +53,7 @@ def test_returns_what_the_function_returns(mongo: Mongo) -> None:
 def test_a_commit_that_conflicts_is_another_attempt(
     mongo: Mongo, conflicts: Callable[..., Any]
 ) -> None:
-    calls: list[int] = []
+    calls: list[Any] = []
     with conflicts(2, "commitTransaction"):
         run_in_transaction(lambda: calls.append(mongo.a.insert_one({}) and 1))
     assert len(calls) == 3

@@ -46,7 +46,9 @@ def run_standalone(folder: Path) -> Iterator[int]:
         stderr=log,
     )
     try:
-        with MongoClient(f"mongodb://127.0.0.1:{port}/", serverSelectionTimeoutMS=30_000) as client:
+        with MongoClient[Any](
+            f"mongodb://127.0.0.1:{port}/", serverSelectionTimeoutMS=30_000
+        ) as client:
             client.admin.command("ping")
         yield port
     finally:
@@ -66,7 +68,7 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def configure(standalone: str, settings: Any) -> Any:
     def configure(**transaction: Any) -> Any:
         settings.DJONGO_SERVICES = {
-            "CONNECTIONS": {"default": {"HOST": standalone, "NAME": "standalone"}},
+            "CONNECTIONS": {"default": {"HOST": standalone, "NAME": "test_standalone"}},
             "TRANSACTION": transaction,
         }
         database = connections["default"].database

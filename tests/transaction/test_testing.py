@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import unittest
 from typing import Any
+from unittest import mock
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import SimpleTestCase
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from djongo_services.connections import connections
+from djongo_services.storage import GridFSStorage
 from djongo_services.transaction import (
     TransactionManagementError,
     aatomic,
@@ -67,6 +70,42 @@ def test_captures_on_commit_callbacks(mongo: Mongo) -> None:
     with pytest.raises(TransactionManagementError, match="capture_on_commit"):
         with capture_on_commit():
             pass
+
+
+def test_captures_nothing_of_this_apps_own(mongo: Mongo) -> None:
+    """A deleted file keeps its chunks until the deletion is committed."""
+    storage = GridFSStorage()
+    kept, deleted = (storage.save(name, ContentFile(b"text")) for name in ("kept", "deleted"))
+    before, inside = mock.Mock(), mock.Mock()
+    with rolled_back():
+        on_commit(before)
+        with capture_on_commit(execute=True) as callbacks:
+            storage.delete(kept)
+            on_commit(inside)
+            storage.save("new", ContentFile(b"text"))
+        assert callbacks == [inside]
+    assert storage.open(kept).read() == b"text"
+    assert not storage.exists("new")
+    assert before.mock_calls == []
+    with atomic():
+        on_commit(before)
+        with capture_on_commit(execute=True) as callbacks:
+            storage.delete(deleted)
+            on_commit(inside)
+        assert (callbacks, before.mock_calls) == ([inside], [])
+    assert (before.call_count, inside.call_count) == (1, 2)
+    assert mongo.fs.chunks.count_documents({}) == 1
+
+
+async def test_captures_in_an_async_test(async_mongo: Any) -> None:
+    async def callback() -> None:
+        await async_mongo.a.insert_one({"_id": "called"})
+
+    async with aatomic():
+        async with capture_on_commit(execute=True) as callbacks:
+            on_commit(callback)
+        assert callbacks == [callback]
+        assert await async_mongo.a.count_documents({}) == 1
 
 
 def _run(test_case: type[unittest.TestCase]) -> unittest.TestResult:

@@ -14,17 +14,22 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from demo_project.archive.seeding.keys import all_of, key
+from djongo_services.schema.ownership import marked
 
 DAY = 24 * 3600
 COLLECTIONS = tuple(
     f"archive_{name}" for name in ("person", "place", "note", "medium", "loan", "search")
 )
-OLD_VALIDATOR = {
-    "$jsonSchema": {
-        "required": ["filename", "note_id"],
-        "properties": {"filename": {"bsonType": "string"}},
-    }
-}
+OLD_VALIDATOR = marked(
+    {
+        "$jsonSchema": {
+            "required": ["filename", "note_id"],
+            "properties": {"filename": {"bsonType": "string"}},
+        }
+    },
+    ["archive.Medium"],
+)
+"""As syncmongoschema wrote it for an earlier version of the model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +71,7 @@ DRIFT = (
         collection="archive_place",
         says="the index place_country_name is sparse",
         sign="~",
-        words="index place_country_name {country: 1, name: 1}: not sparse, was",
+        words="index place_country_name {country: 1, name: 1}: no longer sparse",
     ),
     Drift(
         collection="archive_note",
@@ -84,7 +89,7 @@ DRIFT = (
         collection="archive_note",
         says="the index note_status_recorded is hidden",
         sign="~",
-        words="index note_status_recorded {status: 1, recorded_at: -1}: visible, was hidden",
+        words="index note_status_recorded {status: 1, recorded_at: -1}: now visible (was hidden)",
     ),
     Drift(
         collection="archive_note",
@@ -102,13 +107,13 @@ DRIFT = (
         collection="archive_medium",
         says="an older validator, which asks for a file name only",
         sign="~",
-        words="validator changed, strict and error",
+        words="validator changed, now strict and error",
     ),
     Drift(
         collection="archive_medium",
         says="the index medium_note_filename is not unique",
         sign="~",
-        words="index medium_note_filename {note_id: 1, filename: 1}: unique, was not",
+        words="index medium_note_filename {note_id: 1, filename: 1}: now unique (was not)",
     ),
     Drift(
         collection="archive_loan",
@@ -120,7 +125,7 @@ DRIFT = (
         collection="archive_loan",
         says="the index loan_deposit_due takes in loans without a deposit",
         sign="~",
-        words="index loan_deposit_due {due_on: 1}: partial, was not",
+        words="index loan_deposit_due {due_on: 1}: now partial (was not)",
     ),
     Drift(
         collection="archive_search",
@@ -132,7 +137,7 @@ DRIFT = (
         collection="archive_search",
         says="the index search_expires keeps searches for a year",
         sign="~",
-        words="index search_expires {searched_at: 1}: expires after 7,776,000 s, was 31,536,000 s",
+        words="index search_expires {searched_at: 1}: now expires after 90 days (was 365 days)",
     ),
 )
 

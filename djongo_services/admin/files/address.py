@@ -2,15 +2,15 @@
 
 A file's name is not its own: revisions share it, and it changes. Its id is, and may be of any BSON
 type: an ObjectId is written as its 24 digits, everything else as canonical Extended JSON, in which
-no plain number of 24 digits exists.
+no plain number of 24 digits exists. An address leads to a file wherever in the bucket it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 import bson
@@ -21,7 +21,11 @@ from bson.errors import BSONError
 from bson.json_util import JSONMode, JSONOptions, dumps, loads
 
 from djongo_services.admin.address import parse_key, shown_name
+from djongo_services.admin.deadline import Mongo
+from djongo_services.admin.files.buckets import files_of, trash_of
 from djongo_services.models import File
+from djongo_services.storage.bucket import StoredFile
+from djongo_services.storage.errors import CorruptFile
 
 LONGEST_ID = 600
 """Characters of an id that an address can carry; files of longer ones have no page."""
@@ -38,7 +42,7 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BucketAddress:
     alias: str
-    """Of the connection."""
+    """The alias of the connection."""
     bucket: str
 
     @property
@@ -111,7 +115,7 @@ def id_of(text: str) -> Any:
     try:
         found = loads(text, json_options=_EXACT)
     except (TypeError, ValueError, KeyError, RecursionError, OverflowError, BSONError) as error:
-        raise ValueError(f"{text[:100]!r} is no id.") from error
+        raise ValueError(f"{text[:100]!r} is not an id.") from error
     if id_text(found) != text:
         raise ValueError(f"{text[:100]!r} is not how an id is written.")
     return found
@@ -122,3 +126,42 @@ def logged(address: BucketAddress | FileAddress, name: str) -> File:
     file = File(key=address.key)
     file.shown = name
     return file
+
+
+# One file, wherever in a bucket it is.
+Document = dict[str, Any]
+Where = Literal["bucket", "trash"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundFile:
+    where: Where
+    document: Mapping[str, Any]
+    """The files document; empty for chunks in the trash that have none."""
+    entry: Mapping[str, Any] | None = None
+    """The entry of the trash, without the file."""
+
+    @property
+    def filename(self) -> Any:
+        return self.document.get("filename")
+
+    @property
+    def stored(self) -> StoredFile | None:
+        """None where the document is that of no file."""
+        try:
+            return StoredFile.from_document(self.document) if self.document else None
+        except CorruptFile:
+            return None
+
+
+def find_file(database: Mongo, address: FileAddress) -> FoundFile | None:
+    """In the bucket, else in its trash."""
+    query: Document = {"_id": {"$eq": address.id}}
+    document = files_of(database, address.bucket).find_one(query)
+    if document is not None:
+        return FoundFile(where="bucket", document=document)
+    entry = trash_of(database, address.bucket).find_one(query)
+    if entry is None:
+        return None
+    file = entry.pop("file", None)
+    return FoundFile(where="trash", document=file if isinstance(file, dict) else {}, entry=entry)

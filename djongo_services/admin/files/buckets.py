@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
+from djongo_services.admin.deadline import Mongo
 from djongo_services.admin.files.listing import LENIENT
-from djongo_services.admin.patience import Mongo
+from djongo_services.server_errors import UNAUTHORIZED
 
 PER_PAGE = 20
 
 _PARTS = ("files", "chunks", "trash", "uploads")
-_UNAUTHORIZED = 13
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,10 +48,7 @@ class BucketSizes:
 def bucket_names(database: Mongo) -> list[str]:
     """Those that have both collections of GridFS; what views look like buckets are none."""
     pattern = rf"\.({'|'.join(_PARTS)})$"
-    found = database.list_collection_names(
-        filter={"type": "collection", "name": {"$regex": pattern}}
-    )
-    names = set(found)
+    names = _collections(database, {"$regex": pattern})
     return sorted(
         name.removesuffix(".files")
         for name in names
@@ -60,15 +57,15 @@ def bucket_names(database: Mongo) -> list[str]:
 
 
 def bucket_sizes(database: Mongo, names: Sequence[str]) -> list[BucketSizes]:
-    """Of these buckets, by one command."""
+    """The sizes of these buckets, by one command."""
     if not names:
         return []
     wanted = [f"{name}.{part}" for name in names for part in _PARTS]
-    there = database.list_collection_names(filter={"type": "collection", "name": {"$in": wanted}})
+    there = _collections(database, {"$in": wanted})
     try:
         sizes = _sizes(database, there)
     except OperationFailure as error:
-        if error.code != _UNAUTHORIZED:
+        if error.code != UNAUTHORIZED:
             raise
         return [BucketSizes(name=name, is_known=False) for name in names]
     return [
@@ -93,6 +90,13 @@ def chunks_of(database: Mongo, bucket: str) -> Collection[Any]:
 
 def trash_of(database: Mongo, bucket: str) -> Collection[Any]:
     return database.get_collection(f"{bucket}.trash", codec_options=LENIENT)
+
+
+def _collections(database: Mongo, name: Mapping[str, Any]) -> set[str]:
+    """Names of collections that are no views. A server with thousands of them opens each where
+    more than the name is asked for, and looks through all where the filter has more."""
+    found = database.list_collections(filter={"name": name}, nameOnly=True)
+    return {each["name"] for each in found if each.get("type", "collection") == "collection"}
 
 
 def _sizes(database: Mongo, collections: Iterable[str]) -> dict[str, Size]:

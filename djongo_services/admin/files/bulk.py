@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from bson import ObjectId
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from djongo_services.admin.files.doing import Stopped, Work
+from djongo_services.admin.deadline import Mongo
+from djongo_services.admin.files.address import id_of
 from djongo_services.admin.files.filters import Filters
 from djongo_services.admin.files.trashing import Removal, batches, purge_entries, remove_files
-from djongo_services.admin.patience import Mongo
-from djongo_services.introspection.progress import Progress, ProgressHook, Stop
-from djongo_services.introspection.rendering.numbers import count
+from djongo_services.admin.jobs.bucket_jobs import JobStopped, Work
+from djongo_services.connections import Connection
+from djongo_services.formatting import count
+from djongo_services.progress import Progress, ProgressHook, Stop
 from djongo_services.storage.collector import NotInTrash, NotRestored, restore
-from djongo_services.storage.collector.candidates import can_be_named
-from djongo_services.storage.collector.places import Documents, Places
+from djongo_services.storage.collector.collections import BucketCollections, Documents
+from djongo_services.storage.collector.kinds import can_be_named
 
 Action = Literal["delete", "delete-for-good", "restore", "purge"]
 
@@ -34,6 +35,18 @@ class Chosen:
     ids: tuple[Any, ...] | None
     """None: all that the filters let through."""
 
+    @classmethod
+    def read(cls, arguments: Mapping[str, Any]) -> Self:
+        """``{"filters": {"q": "a"}, "ids": [...]}``, ids as URLs have them, or None.
+
+        Raises ValueError for ids that are none.
+        """
+        ids = arguments["ids"]
+        return cls(
+            filters=Filters.of(arguments["filters"]),
+            ids=None if ids is None else tuple(map(id_of, ids)),
+        )
+
     @property
     def in_trash(self) -> bool:
         return self.filters.state == "trash"
@@ -42,8 +55,8 @@ class Chosen:
         return self.filters.conditions("file." if self.in_trash else "", names=True)
 
     def place(self, database: Mongo, bucket: str) -> Documents:
-        places = Places.of(database, bucket)
-        return places.trash if self.in_trash else places.files
+        collections = BucketCollections.of(database, bucket)
+        return collections.trash if self.in_trash else collections.files
 
     def number(self, database: Mongo, bucket: str) -> int:
         """How many there are; more than :data:`COUNTED` are not counted."""
@@ -66,7 +79,7 @@ class Chosen:
                     yield document["_id"]
 
 
-def bulk_work(action: Action, bucket: str, chosen: Chosen, by: str) -> Work:
+def bulk_work(action: Action, connection: Connection, bucket: str, chosen: Chosen, by: str) -> Work:
     def work(database: Mongo, stop: Stop, progress: ProgressHook) -> str:
         removal = Removal(run=ObjectId(), by=by, for_good=action == "delete-for-good")
         act: Callable[[Sequence[Any]], int]
@@ -78,7 +91,7 @@ def bulk_work(action: Action, bucket: str, chosen: Chosen, by: str) -> Work:
             case "purge":
 
                 def act(ids: Sequence[Any]) -> int:
-                    return purge_entries(database, bucket, ids)
+                    return purge_entries(connection, bucket, ids)
             case "restore":
 
                 def act(ids: Sequence[Any]) -> int:
@@ -101,7 +114,12 @@ def _go_over(
     asked = done = 0
     for some in batches(ids):
         if stop.is_set():
-            raise Stopped(_("It was stopped after %(count)s files.") % {"count": count(done)})
+            text = ngettext(
+                "It was stopped after %(count)s file.",
+                "It was stopped after %(count)s files.",
+                done,
+            )
+            raise JobStopped(text % {"count": count(done)})
         done += act(some)
         asked += len(some)
         progress(Progress(collection=bucket, phase="files", done=asked))
@@ -135,10 +153,17 @@ def _said(action: Action, asked: int, done: int) -> str:
                 done,
             )
     said = text % {"count": count(done)}
-    if asked > done:
+    if asked > done and action == "purge":
         rest = ngettext(
-            "%(count)s was not: it changed meanwhile, or it cannot be restored.",
-            "%(count)s were not: they changed meanwhile, or they cannot be restored.",
+            "%(count)s file was not deleted: it is referred to, or no longer in the trash.",
+            "%(count)s files were not deleted: they are referred to, or no longer in the trash.",
+            asked - done,
+        )
+        said = f"{said} {rest % {'count': count(asked - done)}}"
+    elif asked > done:
+        rest = ngettext(
+            "%(count)s file was skipped: it changed in the meantime, or cannot be restored.",
+            "%(count)s files were skipped: they changed in the meantime, or cannot be restored.",
             asked - done,
         )
         said = f"{said} {rest % {'count': count(asked - done)}}"

@@ -1,4 +1,4 @@
-"""Actions on many files of a list: a confirmation page, then a chore."""
+"""Actions on many files of a list: a confirmation page, then a job."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from djongo_services.admin.files.address import BucketAddress, id_of
-from djongo_services.admin.files.bulk import COUNTED, Action, Chosen, bulk_work
-from djongo_services.admin.files.chore_pages import ChorePages
-from djongo_services.admin.files.chores import What
+from djongo_services.admin.deadline import Deadline
+from djongo_services.admin.files.address import BucketAddress
+from djongo_services.admin.files.bulk import COUNTED, Action, Chosen
 from djongo_services.admin.files.filters import FOUND, Filters
+from djongo_services.admin.files.job_pages import JobPages
 from djongo_services.admin.files.removing_pages import FOR_GOOD
 from djongo_services.admin.files.searching import filter_words
+from djongo_services.admin.jobs.bucket_jobs import What
 from djongo_services.admin.pages import Permission, no_such
-from djongo_services.admin.patience import Patience
 from djongo_services.conf import settings
 from djongo_services.connections import connections
-from djongo_services.introspection.rendering.numbers import count
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import count, printable
 
 ACTIONS: dict[str, Permission] = {"delete": "delete", "purge": "delete", "restore": "change"}
 """To the permission that it asks for."""
-CHORES: dict[str, What] = {"delete": "delete", "purge": "purge", "restore": "restore"}
+JOBS: dict[str, What] = {"delete": "delete", "purge": "purge", "restore": "restore"}
 MOST_IDS = 1_000
 
 
-class BulkPages(ChorePages):
+class BulkPages(JobPages):
     def page_urls(self) -> list[URLPattern]:
         return [
             self.page_url("<path:object_id>/bulk/", require_POST(self.bulk), "bulk"),
@@ -50,23 +49,23 @@ class BulkPages(ChorePages):
             raise no_such(_("action"))
         back = self.page_of(address, **chosen.filters.query)
         if chosen.ids == () or (chosen.ids is None and chosen.filters.state in FOUND):
-            self.message_user(request, _("Choose some files first."), messages.WARNING)
+            self.message_user(request, _("Select at least one file."), messages.WARNING)
             return HttpResponseRedirect(back)
-        patience = self.patience(request, connections[address.alias])
+        deadline = self.deadline(request, connections[address.alias])
         if "confirmed" not in request.POST:
-            return self._confirming(request, address, action, chosen, patience, back)
+            return self._confirming(request, address, action, chosen, deadline, back)
         if not _is_typed(request, address, action, chosen):
             wrong = _("That is not the name of the bucket; nothing was done.")
-            return self._confirming(request, address, action, chosen, patience, back, wrong=wrong)
+            return self._confirming(request, address, action, chosen, deadline, back, wrong=wrong)
         for_good = action == "delete" and request.POST.get("fate") == FOR_GOOD
         wanted: Action = "delete-for-good" if for_good else action  # type: ignore[assignment]  # checked above
         words = _words(chosen)
-        return self.begin_chore(
+        return self.begin_job(
             request,
             address,
-            CHORES[action],
+            JOBS[action],
             words,
-            lambda run, by: bulk_work(wanted, address.bucket, chosen, by),
+            {"action": wanted, **_chosen_arguments(request.POST)},
             log=_log(wanted) % {"what": words},
             back=back,
         )
@@ -77,12 +76,12 @@ class BulkPages(ChorePages):
         address: BucketAddress,
         action: str,
         chosen: Chosen,
-        patience: Patience,
+        deadline: Deadline,
         back: str,
         *,
         wrong: str | None = None,
     ) -> HttpResponse:
-        number = patience.ask(lambda database: chosen.number(database, address.bucket))
+        number = deadline.ask(lambda database: chosen.number(database, address.bucket))
         titles = {
             "delete": _("Delete files"),
             "purge": _("Delete files for good"),
@@ -125,13 +124,18 @@ class BulkPages(ChorePages):
 
 def _chosen(asked: QueryDict) -> Chosen:
     """Raises Http404 for ids that are none."""
-    filters = Filters.of(QueryDict(asked.get("query", "")[:8_000]).dict())
-    if asked.get("all") == "1":
-        return Chosen(filters=filters, ids=None)
     try:
-        return Chosen(filters=filters, ids=tuple(id_of(text) for text in _texts(asked)))
+        return Chosen.read(_chosen_arguments(asked))
     except ValueError:
         raise no_such(_("file")) from None
+
+
+def _chosen_arguments(asked: QueryDict) -> dict[str, Any]:
+    filters = QueryDict(asked.get("query", "")[:8_000]).dict()
+    return {
+        "filters": Filters.of(filters).query,
+        "ids": None if asked.get("all") == "1" else _texts(asked),
+    }
 
 
 def _texts(asked: QueryDict) -> list[str]:
@@ -150,31 +154,30 @@ def _is_typed(request: HttpRequest, address: BucketAddress, action: str, chosen:
 
 def _words(chosen: Chosen) -> str:
     if chosen.ids is not None:
-        text = ngettext("%(count)s chosen file", "%(count)s chosen files", len(chosen.ids))
+        text = ngettext("%(count)s selected file", "%(count)s selected files", len(chosen.ids))
         return text % {"count": count(len(chosen.ids))}
     return filter_words(chosen.filters)
 
 
 def _number_text(number: int | None) -> str:
     if number is None:
-        return _("How many they are could not be counted in time.")
+        return _("The number of files could not be counted in time.")
     if number > COUNTED:
-        return _("They are more than %(count)s files.") % {"count": count(COUNTED)}
-    return ngettext("It is %(count)s file.", "They are %(count)s files.", number) % {
-        "count": count(number)
-    }
+        return _("More than %(count)s files.") % {"count": count(COUNTED)}
+    return ngettext("%(count)s file.", "%(count)s files.", number) % {"count": count(number)}
 
 
 def _consequences(action: str, chosen: Chosen) -> list[str]:
     said = []
     if chosen.ids is None:
-        said.append(_("All of these: %(what)s.") % {"what": filter_words(chosen.filters)})
-        said.append(_("Also those that are like that when their turn comes."))
+        said.append(_("All files that match: %(what)s.") % {"what": filter_words(chosen.filters)})
+        said.append(_("This includes files that match only once the job reaches them."))
     if action == "delete":
-        said.append(_("Objects that refer to them do not find them any more."))
-        said.append(_("From the trash, the collector brings back what something refers to."))
+        said.append(_("Objects that refer to them will no longer find them."))
+        said.append(_("Files that are referred to stay in the trash; restore them from there."))
     if action == "purge":
-        said.append(_("Their chunks are deleted, and they cannot be restored any more."))
+        said.append(_("Their chunks are deleted; they cannot be restored."))
+        said.append(_("Files that are referred to stay in the trash."))
     return said
 
 

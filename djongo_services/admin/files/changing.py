@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
 from pymongo.errors import DuplicateKeyError
 
+from djongo_services.admin.deadline import Mongo
+from djongo_services.admin.files.address import BucketAddress
 from djongo_services.admin.files.buckets import files_of
-from djongo_services.admin.patience import Mongo
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.admin.files.homes import Home, bucket_storage, home_of, is_static_file
+from djongo_services.formatting import printable
+from djongo_services.storage import GridFSStorage, StorageError
+from djongo_services.storage.base import Location
+from djongo_services.storage.bucket import StoredFile
 from djongo_services.storage.bucket.chunking import now
-from djongo_services.storage.collector.places import Places
+from djongo_services.storage.collector.collections import BucketCollections
 from djongo_services.storage.errors import FileChanged, NameTaken
 
 Document = dict[str, Any]
@@ -19,7 +27,7 @@ Document = dict[str, Any]
 
 def rename(database: Mongo, bucket: str, document: Mapping[str, Any], filename: str) -> None:
     """Raises NameTaken where another file has the name, FileChanged when this one changed."""
-    files = Places.of(database, bucket).files
+    files = BucketCollections.of(database, bucket).files
     if files.find_one({"filename": filename}, {"_id": 1}) is not None:
         raise _taken(filename)
     before = document.get("filename")
@@ -36,18 +44,18 @@ def rename(database: Mongo, bucket: str, document: Mapping[str, Any], filename: 
     except DuplicateKeyError as error:
         raise _taken(filename) from error
     if not done.matched_count:
-        raise FileChanged("The file was deleted or renamed meanwhile; nothing was done.")
+        raise FileChanged(_("The file was deleted or renamed in the meantime; nothing was done."))
 
 
 def make_current(database: Mongo, bucket: str, document: Mapping[str, Any]) -> None:
     """Let an older revision be the newest of its name: it counts as stored now."""
-    files = Places.of(database, bucket).files
+    files = BucketCollections.of(database, bucket).files
     query: Document = {
         "_id": {"$eq": document["_id"]},
         "filename": {"$eq": document.get("filename")},
     }
     if not files.update_one(query, {"$set": {"uploadDate": now()}}).matched_count:
-        raise FileChanged("The file was deleted or renamed meanwhile; nothing was done.")
+        raise FileChanged(_("The file was deleted or renamed in the meantime; nothing was done."))
 
 
 def revisions(database: Mongo, bucket: str, filename: str, most: int) -> list[Document]:
@@ -62,4 +70,81 @@ def revisions(database: Mongo, bucket: str, filename: str, most: int) -> list[Do
 
 
 def _taken(filename: str) -> NameTaken:
-    return NameTaken(f"There is a file {printable(filename)!r} in the bucket already.")
+    return NameTaken(_("The bucket already has a file '%(name)s'.") % {"name": printable(filename)})
+
+
+# New content through the project's own storages, so that their options hold for it.
+class NoName(StorageError):
+    """A file cannot have this name."""
+
+
+class NotReplaced(StorageError):
+    """The user may not replace the file that has this name."""
+
+
+def save(
+    address: BucketAddress,
+    storage: GridFSStorage,
+    folder: str,
+    uploaded: UploadedFile[Any],
+    *,
+    may_replace: bool,
+) -> StoredFile:
+    """Under its own name, or one that is free.
+
+    Raises NoName, NotReplaced where the storage would replace a file and that may not be, and what
+    storing raises.
+    """
+    name = "/".join(part for part in (folder.strip().strip("/"), uploaded.name or "") if part)
+    try:
+        refuse_static(address, storage.full_name(name))
+        if not may_replace and storage.options.allow_overwrite and storage.exists(name):
+            raise NotReplaced(
+                _("A file with this name exists; only users who may change files can replace it.")
+            )
+        return storage.stored(storage.save(name, uploaded))
+    except SuspiciousFileOperation as error:
+        raise NoName(str(error)) from error
+
+
+def refuse_static(address: BucketAddress, filename: str) -> None:
+    """Raises NoName for the name of a static file."""
+    if is_static_file(address, filename):
+        raise NoName(_("Static files cannot be changed here; collectstatic writes them."))
+
+
+def replace(address: BucketAddress, filename: str, uploaded: UploadedFile[Any]) -> StoredFile:
+    """Store new content under a name that a file has.
+
+    What becomes of the old content is up to the storage: it goes, or stays as a revision.
+    """
+    refuse_static(address, filename)
+    home = home_of(address, filename)
+    storage = home.storage if home is not None else bucket_storage(address)
+    name = storage.place.name(filename)
+    if not is_name(name) or storage.full_name(name) != filename:
+        raise NoName(
+            _("No storage can have a file with the name '%(name)s'; rename it first.")
+            % {"name": printable(filename)}
+        )
+    with storage.open(name, "wb") as target:
+        for piece in _pieces(uploaded):
+            target.write(piece)
+    return storage.stored(name)
+
+
+def is_name(filename: str) -> bool:
+    """Whether a storage could have a file of this name, in this very form."""
+    try:
+        return bool(filename) and Location("").filename(filename) == filename
+    except SuspiciousFileOperation:
+        return False
+
+
+def keeps_revisions(home: Home | None) -> bool:
+    return home is not None and home.storage.options.keep_revisions
+
+
+def _pieces(uploaded: UploadedFile[Any]) -> Iterable[bytes]:
+    for piece in uploaded.chunks():
+        yield piece.encode("utf-8") if isinstance(piece, str) else piece

@@ -11,19 +11,23 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from pymongo.errors import PyMongoError
 
-from djongo_services.admin.files.acting import FileActions
-from djongo_services.admin.files.address import FileAddress, logged
-from djongo_services.admin.files.answers import sent_to, wants_json
-from djongo_services.admin.files.changing import make_current, rename
-from djongo_services.admin.files.finding import FoundFile
+from djongo_services.admin.deadline import Deadline, error_text
+from djongo_services.admin.files.address import FileAddress, FoundFile, logged
+from djongo_services.admin.files.changing import (
+    NoName,
+    is_name,
+    keeps_revisions,
+    make_current,
+    refuse_static,
+    rename,
+    replace,
+)
 from djongo_services.admin.files.homes import home_of
+from djongo_services.admin.files.pages import FileActions, sent_to, wants_json
 from djongo_services.admin.files.rows import filename_text
-from djongo_services.admin.files.storing import is_name, keeps_revisions, replace
-from djongo_services.admin.patience import Patience
-from djongo_services.admin.troubles import trouble_text
 from djongo_services.connections import connections
 from djongo_services.exceptions import DjongoServicesError
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import printable
 
 LONGEST_NAME = 1_000
 
@@ -41,22 +45,22 @@ class ChangingPages(FileActions):
     def rename(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(request, "view", "change")
         address = self.file_address(object_id)
-        patience = self.patience(request, connections[address.alias])
-        asked = self.found_for(address, patience, "bucket")
+        deadline = self.deadline(request, connections[address.alias])
+        asked = self.found_for(address, deadline, "bucket")
         found = asked.value
         if found is None:
-            return self._renaming(request, address, None, patience, trouble=asked.trouble)
+            return self._renaming(request, address, None, deadline, trouble=asked.trouble)
         if request.method != "POST":
-            return self._renaming(request, address, found, patience)
+            return self._renaming(request, address, found, deadline)
         filename = request.POST.get("filename", "")
-        if len(filename) > LONGEST_NAME or not is_name(filename):
-            wrong = _("That is no name that a storage could have: no empty parts, no .. in it.")
-            return self._renaming(request, address, found, patience, wrong=[wrong])
-        done = patience.ask(
+        wrong = _wrong_name(address, str(found.filename or ""), filename)
+        if wrong is not None:
+            return self._renaming(request, address, found, deadline, wrong=[wrong])
+        done = deadline.ask(
             lambda database: rename(database, address.bucket, found.document, filename)
         )
         if done.trouble is not None:
-            return self._renaming(request, address, found, patience, wrong=[done.trouble])
+            return self._renaming(request, address, found, deadline, wrong=[done.trouble])
         before, after = filename_text(found.filename), filename_text(filename)
         return self.done_to_file(
             request,
@@ -64,14 +68,14 @@ class ChangingPages(FileActions):
             after,
             done,
             log=_("Renamed from %(before)s to %(after)s.") % {"before": before, "after": after},
-            said=_("It is %(after)s now.") % {"after": after},
+            said=_("The file is now named %(after)s.") % {"after": after},
         )
 
     def replace(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(request, "view", "change")
         address = self.file_address(object_id)
-        patience = self.patience(request, connections[address.alias])
-        asked = self.found_for(address, patience, "bucket")
+        deadline = self.deadline(request, connections[address.alias])
+        asked = self.found_for(address, deadline, "bucket")
         found = asked.value
         if found is None or request.method != "POST":
             return self._replacing(request, address, found, trouble=asked.trouble)
@@ -83,7 +87,7 @@ class ChangingPages(FileActions):
         except ValidationError as error:
             return self._replacing(request, address, found, wrong=error.messages)
         except (PyMongoError, ImproperlyConfigured, DjongoServicesError, OSError) as error:
-            text = trouble_text(error, connections[address.alias])
+            text = error_text(error, connections[address.alias])
             return self._replacing(request, address, found, wrong=[text])
         own = address.of_bucket.file(stored.id)
         assert own is not None  # a new file's id is an ObjectId
@@ -97,17 +101,17 @@ class ChangingPages(FileActions):
         """Of several files of one name, let this one be the current one."""
         self.require(request, "view", "change")
         address = self.file_address(object_id)
-        patience = self.patience(request, connections[address.alias])
-        found = self.found_for(address, patience, "bucket")
+        deadline = self.deadline(request, connections[address.alias])
+        found = self.found_for(address, deadline, "bucket")
         document = found.value.document if found.value else {}
-        done = patience.ask(lambda database: make_current(database, address.bucket, document))
+        done = deadline.ask(lambda database: make_current(database, address.bucket, document))
         return self.done_to_file(
             request,
             address,
             filename_text(document.get("filename")),
             done,
             log=_("Made the current revision."),
-            said=_("It is the current revision now."),
+            said=_("This is now the current revision."),
         )
 
     def _renaming(
@@ -115,7 +119,7 @@ class ChangingPages(FileActions):
         request: HttpRequest,
         address: FileAddress,
         found: FoundFile | None,
-        patience: Patience,
+        deadline: Deadline,
         *,
         trouble: str | None = None,
         wrong: list[str] | None = None,
@@ -125,8 +129,8 @@ class ChangingPages(FileActions):
             current = found.filename if isinstance(found.filename, str) else ""
             context |= {
                 "said": [
-                    _("What refers to it does so by its name, and does not find it any more."),
-                    self.said_of_references(address, found, patience),
+                    _("Objects refer to it by its name, and will no longer find it."),
+                    self.said_of_references(address, found, deadline),
                 ],
                 # What would steer the text is spelled out, in the new name too.
                 "filename": printable(request.POST.get("filename", current)[:LONGEST_NAME]),
@@ -152,12 +156,12 @@ class ChangingPages(FileActions):
             home = None
             if isinstance(found.filename, str):
                 home = home_of(address.of_bucket, found.filename)
-            fate = _("The present content is deleted, and cannot be restored.")
+            fate = _("The current content is deleted and cannot be restored.")
             if keeps_revisions(home):
-                fate = _("The present content stays as an older revision.")
+                fate = _("The current content is kept as an older revision.")
             said = [fate]
             if home is not None:
-                by = _("The new one is stored by the storage %(name)s.")
+                by = _("The new content is stored by the storage %(name)s.")
                 said.append(by % {"name": printable(home.label)})
             context |= {
                 "said": said,
@@ -167,3 +171,14 @@ class ChangingPages(FileActions):
         return self.file_confirmation(
             request, address, found, context, trouble=trouble, wrong=wrong or []
         )
+
+
+def _wrong_name(address: FileAddress, before: str, filename: str) -> str | None:
+    if len(filename) > LONGEST_NAME or not is_name(filename):
+        return _("Invalid file name: it must not contain empty parts or '..'.")
+    try:
+        for name in (before, filename):
+            refuse_static(address.of_bucket, name)
+    except NoName as error:
+        return str(error)
+    return None

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from datetime import date
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from djongo_services.admin.columns import ColumnChart, column_chart, ticks
 from djongo_services.admin.files.families import FAMILIES, Family, family_name, family_of
-from djongo_services.admin.files.totals import Share, Totals
-from djongo_services.admin.files.words import files_text
-from djongo_services.introspection.rendering.numbers import count, percent, size
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.admin.files.rows import files_text
+from djongo_services.admin.files.totals import BucketShare, Totals
+from djongo_services.formatting import count, percent, printable, size
 
 MONTHS = 36
 """Columns; what is older is told in words."""
 FEWEST = 12
-ROOM = 3
-"""Months that a year's number is as wide as."""
-STEP = 10.0
-"""Of the SVG's width, for each month."""
-_COLUMN = 7.6
-_HEIGHT = 60.0
+PER_ROOM = 8
+"""A year's number is as wide as an eighth of the chart on a phone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
-    """Of the bar of types."""
+class ChartPart:
+    """A part of the bar of types."""
 
     family: Family
     name: str
     start: str
-    """Of 100, as is the width."""
+    """A part of 100, as is the width."""
     width: str
     share: str
     size: str
@@ -51,41 +48,13 @@ class TypeRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
-    month: str
-    area: str
-    """Where what the pointer rests on begins; it is as high as the chart."""
-    x: str
-    y: str
-    width: str
-    height: str
-    title: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Year:
-    """Of the axis."""
-
-    text: str
-    """Empty where there is no room for it."""
-    months: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class MonthChart:
-    columns: tuple[Column, ...]
-    years: tuple[Year, ...]
-    width: str
-    height: str
-    summary: str
-    """For those who do not see it."""
-    largest: str
-    """In one month."""
-    rest: str
-    """What has no column, in words."""
+    chart: ColumnChart
+    caption: str
+    """The largest month, and what has no column, in words."""
 
 
-def type_parts(totals: Totals) -> list[Part]:
+def type_parts(totals: Totals) -> list[ChartPart]:
     """Families, the largest first; without any bytes by their number of files."""
     by_family = {family: [0, 0] for family in FAMILIES}
     for each in totals.types:
@@ -94,14 +63,14 @@ def type_parts(totals: Totals) -> list[Part]:
         sums[1] += each.files
     whole = sum(bytes for bytes, _files in by_family.values())
     files = sum(files for _bytes, files in by_family.values())
-    parts: list[Part] = []
+    parts: list[ChartPart] = []
     start = 0.0
     for family, (bytes, number) in sorted(by_family.items(), key=lambda each: -each[1][0]):
         if not number:
             continue
         share = bytes / whole if whole else number / files
         parts.append(
-            Part(
+            ChartPart(
                 family=family,
                 name=family_name(family),
                 start=f"{start:.2f}",
@@ -135,52 +104,63 @@ def month_chart(totals: Totals) -> MonthChart | None:
     if not dated:
         return None
     shown = _gapless(dated)
-    largest = max(share.bytes for share in shown)
-    columns = []
-    for number, share in enumerate(shown):
-        assert share.name is not None
-        height = share.bytes / largest * _HEIGHT if largest else 0.0
-        height = max(height, 0.8) if share.files else 0.0
-        x = number * STEP
-        columns.append(
-            Column(
-                month=share.name,
-                area=f"{x:.1f}",
-                x=f"{x + (STEP - _COLUMN) / 2:.1f}",
-                y=f"{_HEIGHT - height:.1f}",
-                width=f"{_COLUMN:.1f}",
-                height=f"{height:.1f}",
-                title=f"{share.name}: {files_text(share.files)}, {size(share.bytes)}",
-            )
-        )
+    largest = max(shown, key=lambda share: share.bytes)
+    most = _("At most %(size)s were added in one month, in %(month)s.") % {
+        "size": size(largest.bytes),
+        "month": _words(largest),
+    }
+    quarters = len(shown) > FEWEST
+    names = [_month(share, start_of_quarter=quarters) for share in shown]
+    years = [(share.name or "")[:4] for share in shown]
     return MonthChart(
-        columns=tuple(columns),
-        years=tuple(_years(shown)),
-        width=f"{len(shown) * STEP:.0f}",
-        height=f"{_HEIGHT:.0f}",
-        summary=_("Bytes added by month, from %(first)s to %(last)s; the most in %(most)s.")
-        % {
-            "first": shown[0].name,
-            "last": shown[-1].name,
-            "most": max(shown, key=lambda share: share.bytes).name,
-        },
-        largest=size(largest),
-        rest=_rest(totals, shown),
+        chart=column_chart(
+            [
+                # A file without bytes is a file that was added, too.
+                (
+                    share.bytes or (1e-9 if share.files else 0),
+                    f"{_words(share)}: {files_text(share.files)}, {size(share.bytes)}",
+                )
+                for share in shown
+            ],
+            ticks=[ticks(names), ticks(years, least=-(-len(shown) // PER_ROOM))],
+            text=size,
+            summary=_("Bytes added by month, from %(first)s to %(last)s. %(most)s")
+            % {"first": _words(shown[0]), "last": _words(shown[-1]), "most": most},
+        ),
+        caption=" ".join(filter(None, (most, _rest(totals, shown)))),
     )
 
 
-def _gapless(dated: Sequence[Share]) -> list[Share]:
+def _words(share: BucketShare) -> str:
+    """``March 2026``."""
+    return date_format(_date(share), "YEAR_MONTH_FORMAT")
+
+
+def _month(share: BucketShare, *, start_of_quarter: bool) -> str:
+    """``Mar``; with several years, the month in which its quarter begins."""
+    when = _date(share)
+    if start_of_quarter:
+        when = when.replace(month=(when.month - 1) // 3 * 3 + 1)
+    return date_format(when, "M")
+
+
+def _date(share: BucketShare) -> date:
+    number = _number(share.name)
+    return date(max(number // 12, 1), number % 12 + 1, 1)
+
+
+def _gapless(dated: Sequence[BucketShare]) -> list[BucketShare]:
     """Every month of the last ones, those in which nothing was added too."""
     known = {share.name: share for share in dated}
     last = _number(dated[-1].name)
     first = max(min(_number(dated[0].name), last - FEWEST + 1), last - MONTHS + 1, 0)
     return [
-        known.get(name, Share(name=name, files=0, bytes=0))
+        known.get(name, BucketShare(name=name, files=0, bytes=0))
         for name in (_name(number) for number in range(first, last + 1))
     ]
 
 
-def _rest(totals: Totals, shown: Sequence[Share]) -> str:
+def _rest(totals: Totals, shown: Sequence[BucketShare]) -> str:
     first = shown[0].name or ""
     earlier = sum(share.files for share in totals.months if share.name and share.name < first)
     undated = sum(share.files for share in totals.months if share.name is None)
@@ -189,13 +169,7 @@ def _rest(totals: Totals, shown: Sequence[Share]) -> str:
         said.append(_("%(files)s before that") % {"files": files_text(earlier)})
     if undated:
         said.append(_("%(files)s without a date") % {"files": files_text(undated)})
-    return ", ".join(said)
-
-
-def _years(shown: Sequence[Share]) -> Iterator[Year]:
-    for year, months in groupby(shown, lambda share: (share.name or "")[:4]):
-        number = len(list(months))
-        yield Year(text=year if number >= ROOM else "", months=number)
+    return ", ".join(said) + "." if said else ""
 
 
 def _number(month: str | None) -> int:

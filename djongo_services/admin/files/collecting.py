@@ -1,32 +1,31 @@
-"""Chores of the collector: what its pages have done in the background."""
+"""Jobs of the collector: what its pages have done in the background."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from bson import ObjectId
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from djongo_services.admin.files.doing import Work
+from djongo_services.admin.deadline import Mongo
 from djongo_services.admin.files.findings import Notes
-from djongo_services.admin.patience import Mongo
+from djongo_services.admin.jobs.bucket_jobs import Work
 from djongo_services.conf import settings
 from djongo_services.connections import Connection
-from djongo_services.introspection.progress import ProgressHook, Stop
-from djongo_services.introspection.rendering.numbers import count, size
+from djongo_services.formatting import age_text, count, parse_age, size
+from djongo_services.progress import ProgressHook, Stop
 from djongo_services.storage.collector import Kind, collect, purge, references_for
-from djongo_services.storage.collector.ages import age_text, parse_age
-from djongo_services.storage.collector.report import Report
+from djongo_services.storage.collector.runs import CollectorReport
 
 KINDS = tuple(kind.value for kind in Kind)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class CollectorOptions:
     """What a run of the collector is to look for."""
 
     older_than: timedelta
@@ -36,7 +35,7 @@ class Wanted:
 
     @classmethod
     def of(cls, asked: Mapping[str, str], only: list[str]) -> Self:
-        """Raises ValueError for what is no age."""
+        """Raises ValueError for an invalid age."""
         text = asked.get("older", "").strip()
         older = parse_age(text) if text else settings.storage.grace
         kinds = tuple(kind for kind in KINDS if kind in only)
@@ -45,6 +44,23 @@ class Wanted:
             only=() if kinds == KINDS else kinds,
             verify=asked.get("verify") == "1",
         )
+
+    @classmethod
+    def read(cls, arguments: Mapping[str, Any]) -> Self:
+        """What :attr:`arguments` has written."""
+        return cls(
+            older_than=timedelta(seconds=arguments["older_than"]),
+            only=tuple(arguments["only"]),
+            verify=arguments["verify"],
+        )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "older_than": self.older_than.total_seconds(),
+            "only": list(self.only),
+            "verify": self.verify,
+        }
 
     @property
     def age(self) -> str:
@@ -61,7 +77,9 @@ class Wanted:
         return "; ".join(said)
 
 
-def dry_run(connection: Connection, bucket: str, wanted: Wanted, run: ObjectId, by: str) -> Work:
+def dry_run(
+    connection: Connection, bucket: str, wanted: CollectorOptions, run: ObjectId, by: str
+) -> Work:
     def work(database: Mongo, stop: Stop, progress: ProgressHook) -> str:
         notes = Notes(database, bucket, run)
         try:
@@ -88,7 +106,7 @@ def dry_run(connection: Connection, bucket: str, wanted: Wanted, run: ObjectId, 
     return work
 
 
-def collection(connection: Connection, bucket: str, wanted: Wanted) -> Work:
+def collection(connection: Connection, bucket: str, wanted: CollectorOptions) -> Work:
     def work(database: Mongo, stop: Stop, progress: ProgressHook) -> str:
         report = collect(
             database,
@@ -125,32 +143,22 @@ def purging(connection: Connection, bucket: str, older_than: timedelta) -> Work:
     return work
 
 
-def things_text(report: Report) -> str:
+def things_text(report: CollectorReport) -> str:
     number = report.count + (report.kept.count if report.dry_run else 0)
-    text = ngettext("%(count)s thing, %(size)s", "%(count)s things, %(size)s", number)
+    text = ngettext("%(count)s item, %(size)s", "%(count)s items, %(size)s", number)
     return text % {"count": count(number), "size": size(report.bytes)}
 
 
 def kind_name(kind: str) -> str:
-    return {
-        "orphan-chunks": _("orphan chunks"),
-        "broken": _("broken files"),
-        "unreferenced": _("unreferenced files"),
-        "superseded": _("superseded revisions"),
-        "stale-uploads": _("stale uploads"),
-        "deleted": _("deleted files"),
-    }.get(kind, kind)
+    """The name of a kind that a run has counted; a run of another version may know other kinds."""
+    if kind == "deleted":
+        return _("deleted files")
+    return _(Kind(kind).heading) if kind in KINDS else kind
 
 
 def kind_words(kind: str) -> str:
     """What it is."""
-    return {
-        "orphan-chunks": _("Chunks that belong to no file and no upload."),
-        "broken": _("Files whose chunks are not what their files document says."),
-        "unreferenced": _("Files that no object and no function of the project refers to."),
-        "superseded": _("Files of which there is a newer one of the same name."),
-        "stale-uploads": _("Uploads that somebody began and nobody went on with."),
-    }.get(kind, "")
+    return _(Kind(kind).meaning) if kind in KINDS else ""
 
 
 def written_age(age: timedelta) -> str:

@@ -12,48 +12,42 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from djongo_services.admin.deadline import Mongo
 from djongo_services.admin.files.address import BucketAddress
-from djongo_services.admin.files.chore_pages import ChorePages, chore_context
-from djongo_services.admin.files.chores import Chore, Chores
 from djongo_services.admin.files.collecting import (
     KINDS,
-    Wanted,
-    collection,
-    dry_run,
+    CollectorOptions,
     kind_name,
     kind_words,
-    purging,
     written_age,
 )
-from djongo_services.admin.files.findings import Survey, last_survey
-from djongo_services.admin.files.rows import moment_text
-from djongo_services.admin.files.words import chunks_text, files_text, trash_text
-from djongo_services.admin.patience import Mongo
+from djongo_services.admin.files.filters import FOUND
+from djongo_services.admin.files.findings import DryRun, last_survey
+from djongo_services.admin.files.job_pages import JobPages, job_context
+from djongo_services.admin.files.rows import chunks_text, files_text, moment_text, trash_text
+from djongo_services.admin.jobs.bucket_jobs import BucketJobs, Job
 from djongo_services.conf import settings
 from djongo_services.connections import connections
-from djongo_services.introspection.rendering.numbers import count, size
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.storage.collector import Run, TrashSummary, count_trash, list_runs
-from djongo_services.storage.collector.ages import age_text
+from djongo_services.formatting import LONGEST_AGE, age_text, count, printable, size
+from djongo_services.storage.collector import CollectorRun, TrashSummary, count_trash, list_runs
 
 RUNS = 20
-LISTED = ("unreferenced", "broken", "superseded")
-"""Kinds whose files can be listed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bin:
     """What was read for the page."""
 
-    chores: list[Chore]
-    survey: Survey | None
-    runs: list[Run]
+    jobs: list[Job]
+    survey: DryRun | None
+    runs: list[CollectorRun]
     trash: TrashSummary
 
 
-class CollectorPage(ChorePages):
+class CollectorPage(JobPages):
     def page_urls(self) -> list[URLPattern]:
         begin = require_POST(self.begin_dry_run)
         return [
@@ -67,7 +61,7 @@ class CollectorPage(ChorePages):
     def collector(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(request, "view")
         address = self.bucket_address(object_id)
-        asked = self.patience(request, connections[address.alias]).ask(
+        asked = self.deadline(request, connections[address.alias]).ask(
             lambda database: _read(database, address.bucket)
         )
         context: dict[str, Any] = {"tab": "collector", "trouble": asked.trouble}
@@ -81,14 +75,7 @@ class CollectorPage(ChorePages):
         wanted = self._wanted(request)
         if wanted is None:
             return HttpResponseRedirect(self.page_of(address, "collector"))
-        connection = connections[address.alias]
-        return self.begin_chore(
-            request,
-            address,
-            "dry-run",
-            wanted.words,
-            lambda run, by: dry_run(connection, address.bucket, wanted, run, by),
-        )
+        return self.begin_job(request, address, "dry-run", wanted.words, wanted.arguments)
 
     def collect(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(request, "view", "delete")
@@ -97,13 +84,12 @@ class CollectorPage(ChorePages):
         if wanted is None:
             return HttpResponseRedirect(self.page_of(address, "collector"))
         if request.method == "POST":
-            connection = connections[address.alias]
-            return self.begin_chore(
+            return self.begin_job(
                 request,
                 address,
                 "collect",
                 wanted.words,
-                lambda run, by: collection(connection, address.bucket, wanted),
+                wanted.arguments,
                 log=_("Collected garbage: %(words)s.") % {"words": wanted.words},
             )
         return self._confirmation(
@@ -115,8 +101,12 @@ class CollectorPage(ChorePages):
                 "is_grave": True,
                 "said": [
                     capfirst(wanted.words),
-                    _("Each thing is looked at again, and moved to the trash."),
-                    _("From there it can be restored for %(days)s days.")
+                    _("Each item is checked again, and moved to the trash."),
+                    ngettext(
+                        "It can be restored from there for %(days)s day.",
+                        "It can be restored from there for %(days)s days.",
+                        settings.storage.trash_days,
+                    )
                     % {"days": settings.storage.trash_days},
                 ],
                 "hidden": [
@@ -135,20 +125,27 @@ class CollectorPage(ChorePages):
         typed = printable(address.bucket)
         is_confirmed = request.POST.get("name", "").strip() == typed.strip()
         if request.method == "POST" and is_confirmed:
-            connection, older = connections[address.alias], timedelta(days=days)
-            words = _("in it for %(days)s days or longer") % {"days": count(days)}
-            return self.begin_chore(
+            words = ngettext(
+                "items in it for %(days)s day or longer",
+                "items in it for %(days)s days or longer",
+                days,
+            ) % {"days": count(days)}
+            return self.begin_job(
                 request,
                 address,
                 "purge",
                 words,
-                lambda run, by: purging(connection, address.bucket, older),
-                log=_("Emptied the trash: what was %(words)s.") % {"words": words},
+                {"older_than": timedelta(days=days).total_seconds()},
+                log=_("Emptied the trash: %(words)s.") % {"words": words},
             )
         said = [
-            _("What has been in the trash for %(days)s days or longer is deleted for good.")
+            ngettext(
+                "Items in the trash for %(days)s day or longer are deleted for good.",
+                "Items in the trash for %(days)s days or longer are deleted for good.",
+                days,
+            )
             % {"days": count(days)},
-            _("What something refers to again is put back instead."),
+            _("Files that are referred to again are restored instead."),
         ]
         context: dict[str, Any] = {
             "title": _("Empty the trash"),
@@ -178,22 +175,30 @@ class CollectorPage(ChorePages):
             status=400 if context.get("wrong") else 200,
         )
 
-    def _wanted(self, request: HttpRequest) -> Wanted | None:
-        """None, and a message, for what is no age."""
+    def _wanted(self, request: HttpRequest) -> CollectorOptions | None:
+        """None, and a message, for an invalid age."""
         asked = request.POST if request.method == "POST" else request.GET
         try:
-            return Wanted.of(asked.dict(), asked.getlist("only"))
-        except ValueError as error:
-            self.message_user(request, f"{error}.", messages.ERROR)
+            return CollectorOptions.of(asked.dict(), asked.getlist("only"))
+        except ValueError:
+            said = _(
+                "Invalid age '%(age)s'; write a number and s, m, h, d or w for seconds to weeks, "
+                "such as 48h, of at most %(days)s days."
+            )
+            values = {
+                "age": printable(asked.get("older", "").strip()[:100]),
+                "days": count(LONGEST_AGE.days),
+            }
+            self.message_user(request, said % values, messages.ERROR)
             return None
 
     def _collector_context(self, address: BucketAddress, found: Bin) -> dict[str, Any]:
-        chores = [chore_context(chore) for chore in found.chores]
+        jobs = [job_context(job) for job in found.jobs]
         return {
-            "run": chores[0] if chores else None,
-            "chores": chores,
-            "progress_url": self.page_of(address, "chore"),
-            "stop_url": self.page_of(address, "chore_stop"),
+            "run": jobs[0] if jobs else None,
+            "jobs": jobs,
+            "progress_url": self.page_of(address, "job"),
+            "stop_url": self.page_of(address, "job_stop"),
             "dry_url": self.page_of(address, "dry_run"),
             "collect_url": self.page_of(address, "collect"),
             "empty_url": self.page_of(address, "empty_trash"),
@@ -209,7 +214,7 @@ class CollectorPage(ChorePages):
             "runs": [_run(run) for run in found.runs],
         }
 
-    def _survey(self, address: BucketAddress, survey: Survey) -> dict[str, Any]:
+    def _survey(self, address: BucketAddress, survey: DryRun) -> dict[str, Any]:
         again = {"older": written_age(survey.older_than)}
         if survey.verified:
             again["verify"] = "1"
@@ -232,7 +237,7 @@ class CollectorPage(ChorePages):
                     "kept": count(share.kept) if share.kept else "",
                     "is_found": bool(share.count or share.kept),
                     "list_url": self.page_of(address, state=share.kind)
-                    if share.kind in LISTED and (share.count or share.kept)
+                    if share.kind in FOUND and (share.count or share.kept)
                     else None,
                     "collect_url": f"{self.page_of(address, 'collect')}?"
                     f"{urlencode({**again, 'only': share.kind})}"
@@ -246,7 +251,7 @@ class CollectorPage(ChorePages):
 
 def _read(database: Mongo, bucket: str) -> Bin:
     return Bin(
-        chores=Chores(database, bucket).read(),
+        jobs=BucketJobs(database, bucket).read(),
         survey=last_survey(database, bucket),
         runs=list_runs(database, bucket, limit=RUNS),
         trash=count_trash(database, bucket),
@@ -262,7 +267,7 @@ def _trash(found: TrashSummary) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: CollectorRun) -> dict[str, Any]:
     found = [
         f"{kind_name(kind)}: {count(number)} ({size(run.bytes.get(kind, 0))})"
         for kind, number in run.counts.items()
@@ -271,7 +276,7 @@ def _run(run: Run) -> dict[str, Any]:
     return {
         "started": moment_text(run.started),
         "status": {
-            "running": _("under way"),
+            "running": _("running"),
             "done": _("done"),
             "failed": _("failed"),
             "interrupted": _("interrupted"),

@@ -5,24 +5,31 @@ All of it is asked for at once, so that one thing that takes long does not keep 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from djongo_services.admin.files.address import FileAddress
+from djongo_services.admin.deadline import Deadline, Mongo
+from djongo_services.admin.files.address import FileAddress, FoundFile
+from djongo_services.admin.files.buckets import chunks_of
 from djongo_services.admin.files.changing import revisions
-from djongo_services.admin.files.finding import FoundFile
-from djongo_services.admin.files.health import Health, Verified, look, verify
+from djongo_services.admin.files.fates import fate_text
 from djongo_services.admin.files.homes import bucket_storage
 from djongo_services.admin.files.pages import FilePages
 from djongo_services.admin.files.previews import preview
-from djongo_services.admin.files.referring import ReferrerLinks, find_referrers
+from djongo_services.admin.files.referring import ReferrerLinks, find_outlook, find_referrers
 from djongo_services.admin.files.rows import moment_text, size_text
-from djongo_services.admin.patience import Patience
-from djongo_services.introspection.rendering.numbers import count
+from djongo_services.formatting import count, printable
+from djongo_services.storage.collector.decoding import (
+    READ_AT_ONCE,
+    WHOLE,
+    checksum_of,
+    expected_chunks,
+)
+from djongo_services.storage.collector.detectors.broken import problem
 
 MOST_REVISIONS = 20
 """That are listed."""
@@ -37,39 +44,40 @@ class FileParts(FilePages):
         request: HttpRequest,
         address: FileAddress,
         found: FoundFile,
-        patience: Patience,
+        deadline: Deadline,
         *,
         is_verified: bool,
     ) -> dict[str, Any]:
-        begun = [self._preview(address, found, patience)]
+        begun = [self._preview(address, found, deadline)]
         if found.document:
             begun += [
-                self._health(address, found, patience, is_verified),
-                self._references(request, address, found, patience),
+                self._health(address, found, deadline, is_verified),
+                self._references(request, address, found, deadline),
             ]
         if found.where == "bucket":
-            begun.append(self._revisions(address, found, patience))
+            begun.append(self._revisions(address, found, deadline))
+            begun.append(self._fate(address, found, deadline))
         context: dict[str, Any] = {}
         for part in begun:
             context |= part()
         return context
 
-    def _preview(self, address: FileAddress, found: FoundFile, patience: Patience) -> Part:
+    def _preview(self, address: FileAddress, found: FoundFile, deadline: Deadline) -> Part:
         stored = found.stored
         if stored is None:
             return dict
         storage = bucket_storage(address.of_bucket)
-        asked = patience.ask(lambda database: preview(storage, stored))
+        asked = deadline.ask(lambda database: preview(storage, stored))
         return lambda: {"preview": asked.value, "preview_trouble": asked.trouble}
 
     def _health(
-        self, address: FileAddress, found: FoundFile, patience: Patience, is_verified: bool
+        self, address: FileAddress, found: FoundFile, deadline: Deadline, is_verified: bool
     ) -> Part:
         bucket, document = address.bucket, found.document
-        looked = patience.ask(lambda database: look(database, bucket, document))
+        looked = deadline.ask(lambda database: look(database, bucket, document))
         checked = None
         if is_verified:
-            checked = patience.ask(lambda database: verify(database, bucket, document))
+            checked = deadline.ask(lambda database: verify(database, bucket, document))
 
         def told() -> dict[str, Any]:
             context: dict[str, Any] = {"health_trouble": looked.trouble}
@@ -83,10 +91,10 @@ class FileParts(FilePages):
         return told
 
     def _references(
-        self, request: HttpRequest, address: FileAddress, found: FoundFile, patience: Patience
+        self, request: HttpRequest, address: FileAddress, found: FoundFile, deadline: Deadline
     ) -> Part:
         bucket, document = address.of_bucket, found.document
-        asked = patience.ask(lambda database: find_referrers(bucket, document))
+        asked = deadline.ask(lambda database: find_referrers(bucket, document))
 
         def told() -> dict[str, Any]:
             if asked.value is None:
@@ -96,11 +104,27 @@ class FileParts(FilePages):
 
         return told
 
-    def _revisions(self, address: FileAddress, found: FoundFile, patience: Patience) -> Part:
+    def _fate(self, address: FileAddress, found: FoundFile, deadline: Deadline) -> Part:
+        bucket, document = address.of_bucket, found.document
+        asked = deadline.ask(lambda database: find_outlook(bucket, document))
+
+        def told() -> dict[str, Any]:
+            if asked.value is None:
+                return {"fate_trouble": asked.trouble}
+            problem = asked.value.reason
+            return {
+                "fate": fate_text(asked.value),
+                "is_garbage": asked.value.fate in ("waits", "goes"),
+                "problem": printable(problem) if problem else "",
+            }
+
+        return told
+
+    def _revisions(self, address: FileAddress, found: FoundFile, deadline: Deadline) -> Part:
         filename = found.filename
         if not isinstance(filename, str):
             return dict
-        asked = patience.ask(
+        asked = deadline.ask(
             lambda database: revisions(database, address.bucket, filename, MOST_REVISIONS + 1)
         )
 
@@ -135,13 +159,8 @@ class FileParts(FilePages):
 
 def _health_text(health: Health) -> str:
     if health.expected is None:
-        return _("Its length or its chunk size is no number of bytes.")
-    if health.is_right:
-        text = ngettext(
-            "%(count)s, which is there.", "%(count)s, all of them there.", health.chunks
-        )
-        return text % {"count": count(health.chunks)}
-    return _("%(there)s of %(expected)s are there.") % {
+        return _("Its length or chunk size is not a number of bytes.")
+    return _("%(there)s of %(expected)s present.") % {
         "there": count(health.chunks),
         "expected": count(health.expected),
     }
@@ -151,7 +170,45 @@ def _verdict(checked: Verified) -> dict[str, Any]:
     if checked.problem is not None:
         return {"is_sound": False, "text": _("It is broken: %(why)s.") % {"why": checked.problem}}
     if checked.has_checksum:
-        text = _("Every byte was read, and their SHA-256 is that of the stored ones.")
+        text = _("Every byte was read; the SHA-256 matches.")
     else:
         text = _("Every byte was read; there is no SHA-256 to compare with.")
     return {"is_sound": True, "text": text}
+
+
+# Whether the chunks of a file are there, and whether they are what was stored.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """What the index of the chunks tells, without reading any of them."""
+
+    chunks: int
+    expected: int | None
+    """None where the files document's numbers make no sense."""
+
+    @property
+    def is_right(self) -> bool:
+        return self.chunks == self.expected
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verified:
+    """What reading every byte told."""
+
+    problem: str | None
+    """Half a sentence; None when all is well."""
+    has_checksum: bool
+
+
+def look(database: Mongo, bucket: str, document: Mapping[str, Any]) -> Health:
+    chunks = chunks_of(database, bucket).count_documents({"files_id": {"$eq": document["_id"]}})
+    return Health(chunks=chunks, expected=expected_chunks(document))
+
+
+def verify(database: Mongo, bucket: str, document: Mapping[str, Any]) -> Verified:
+    """Reads all chunks, a few at a time."""
+    chunks = chunks_of(database, bucket).find(
+        {"files_id": {"$eq": document["_id"]}}, WHOLE, sort={"n": 1}, batch_size=READ_AT_ONCE
+    )
+    with chunks:
+        found = problem(dict(document), chunks)
+    return Verified(problem=found, has_checksum=checksum_of(document) is not None)

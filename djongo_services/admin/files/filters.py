@@ -99,7 +99,7 @@ class Filters:
         return not self.begins and not self.conditions()
 
     def conditions(self, prefix: str = "", *, names: bool = False) -> Document:
-        """Of files documents; ``prefix`` is that of one inside of another document: ``file.``.
+        """Conditions on files documents; ``prefix`` is their path in another document: ``file.``.
 
         ``names``: also how the filename begins, which an index tells better.
         """

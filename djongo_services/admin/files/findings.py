@@ -6,41 +6,49 @@ up to :data:`MOST` of a kind, is a document of :data:`COLLECTION`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from pymongo.database import Database
+from django.utils.translation import gettext as _
 
-from djongo_services.admin.files.totals import COLLECTION as KEPT
-from djongo_services.storage.collector.candidates import Candidate
-from djongo_services.storage.collector.kinds import Kind
-from djongo_services.storage.collector.report import Report
+from djongo_services.admin.deadline import Mongo
+from djongo_services.admin.files.address import BucketAddress
+from djongo_services.admin.files.buckets import files_of
+from djongo_services.admin.files.filters import Filters
+from djongo_services.admin.files.listing import LENIENT, PER_PAGE, ListPosition
+from djongo_services.admin.files.rows import FileRow, file_row, moment_text, projection
+from djongo_services.admin.jobs.slot import COLLECTION as KEPT
+from djongo_services.formatting import printable
+from djongo_services.storage.collector.bson_order import Key, sort_key
+from djongo_services.storage.collector.kinds import Candidate, Kind
+from djongo_services.storage.collector.runs import CollectorReport
 
 COLLECTION = "djongo_services_file_findings"
 MOST = 100_000
-"""Of a kind that are kept; the report counts all."""
+"""The findings of a kind that are kept; the report counts all."""
 
 _KEYS = [("bucket", 1), ("survey", 1), ("kind", 1), ("_id", 1)]
 
+# Files that the last dry run of the collector found, page by page.
 Document = dict[str, Any]
-Mongo = Database[Document]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Share:
+class FindingShare:
     kind: str
     count: int
     bytes: int
     kept: int = 0
-    """Of broken files: those that stay, because they are or may be in use."""
+    """The number of broken files: those that stay, because they are or may be in use."""
     kept_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Survey:
+class DryRun:
     """The last dry run."""
 
     id: ObjectId
@@ -51,7 +59,7 @@ class Survey:
     files: int
     chunks: int
     young: int
-    shares: tuple[Share, ...]
+    shares: tuple[FindingShare, ...]
     notes: tuple[str, ...]
     by: str
 
@@ -80,7 +88,7 @@ class Notes:
         if documents:
             self._found.insert_many(documents, ordered=False)
 
-    def finish(self, report: Report, by: str) -> None:
+    def finish(self, report: CollectorReport, by: str) -> None:
         """From now on this is the last one; the one before is forgotten."""
         whole: Document = {"$literal": _report(report, self._survey, by)}
         self._database[KEPT].update_one(
@@ -111,11 +119,11 @@ class Notes:
         }
 
 
-def last_survey(database: Mongo, bucket: str) -> Survey | None:
+def last_survey(database: Mongo, bucket: str) -> DryRun | None:
     found = database[KEPT].find_one({"_id": {"$eq": {"survey": bucket}}})
     if found is None:
         return None
-    return Survey(
+    return DryRun(
         id=found["run"],
         finished=_aware(found["finished"]),
         seconds=found["seconds"],
@@ -124,17 +132,17 @@ def last_survey(database: Mongo, bucket: str) -> Survey | None:
         files=found["files"],
         chunks=found["chunks"],
         young=found["young"],
-        shares=tuple(Share(**each) for each in found["shares"]),
+        shares=tuple(FindingShare(**each) for each in found["shares"]),
         notes=tuple(found["notes"]),
         by=found["by"],
     )
 
 
-def found_query(bucket: str, survey: Survey, kind: str) -> Document:
+def found_query(bucket: str, survey: DryRun, kind: str) -> Document:
     return {"bucket": bucket, "survey": survey.id, "kind": kind}
 
 
-def _report(report: Report, survey: ObjectId, by: str) -> Document:
+def _report(report: CollectorReport, survey: ObjectId, by: str) -> Document:
     return {
         "run": survey,
         "seconds": report.seconds,
@@ -149,7 +157,7 @@ def _report(report: Report, survey: ObjectId, by: str) -> Document:
     }
 
 
-def _share(kind: Kind, report: Report) -> Mapping[str, Any]:
+def _share(kind: Kind, report: CollectorReport) -> Mapping[str, Any]:
     found = report.found[kind]
     is_broken = kind is Kind.BROKEN
     return {
@@ -168,3 +176,71 @@ def _sendable(name: str | None) -> str | None:
 
 def _aware(when: datetime) -> datetime:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundList:
+    """A page of what was found."""
+
+    survey: DryRun | None
+    """None: not scanned yet."""
+    found: list[Document]
+    files: dict[Key, Document]
+    """Those that are in the bucket still."""
+    next: ListPosition | None
+
+
+def list_found(
+    database: Mongo,
+    bucket: str,
+    filters: Filters,
+    place: ListPosition | None,
+    *,
+    per_page: int = PER_PAGE,
+) -> FoundList:
+    """At most 3 commands."""
+    survey = last_survey(database, bucket)
+    if survey is None:
+        return FoundList(survey=None, found=[], files={}, next=None)
+    kept = database.get_collection(COLLECTION, codec_options=LENIENT)
+    query = finding_query(bucket, survey, filters)
+    if place is not None and len(place.values) == 1 and isinstance(place.values[0], ObjectId):
+        query["_id"] = {"$gt": place.values[0]}
+    found = list(kept.find(query, sort={"_id": 1}, limit=per_page + 1))
+    page = found[:per_page]
+    ids = [each["id"] for each in page]
+    files = files_of(database, bucket).find({"_id": {"$in": ids}}, projection())
+    return FoundList(
+        survey=survey,
+        found=page,
+        files={sort_key(each["id"]): each for each in files if each["id"] is not None},
+        next=ListPosition(values=(page[-1]["_id"],)) if len(found) > per_page else None,
+    )
+
+
+def finding_query(bucket: str, survey: DryRun, filters: Filters) -> Document:
+    query: Document = found_query(bucket, survey, filters.state)
+    if filters.begins:
+        query["filename"] = {"$regex": f"^{re.escape(filters.begins)}"}
+    return query
+
+
+def found_rows(address: BucketAddress, listed: FoundList) -> list[FileRow]:
+    return [_row(address, listed, each) for each in listed.found]
+
+
+def _row(address: BucketAddress, listed: FoundList, finding: Document) -> FileRow:
+    document = listed.files.get(sort_key(finding["id"]))
+    if document is None:
+        gone = {"id": finding["id"], "filename": finding["filename"], "length": finding["bytes"]}
+        return file_row(address, gone, note=_("no longer exists"))
+    return file_row(address, document, note=_why(finding))
+
+
+def _why(finding: Document) -> str:
+    said = [_("since %(when)s") % {"when": moment_text(finding["since"])}]
+    if finding["reason"]:
+        said.insert(0, printable(finding["reason"]))
+    if finding["kept"]:
+        said.append(_("kept, because it is or may be in use"))
+    return "; ".join(said)

@@ -11,9 +11,14 @@ from django.core.files.storage.handler import InvalidStorageError
 
 from djongo_services.admin.files.address import BucketAddress
 from djongo_services.connections import connections
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import printable
 from djongo_services.storage import GridFSStorage
 from djongo_services.storage.collector.references.fields import file_columns
+from djongo_services.storage.collector.references.storages import (
+    STATIC_FILES,
+    is_static,
+    keepings,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +28,9 @@ class Home:
     name: str
     """Its alias in STORAGES, or the field that it is of: ``archive.Medium.file``."""
     storage: GridFSStorage
+    is_static: bool = False
+    """Whether its files are static ones: they come from ``collectstatic``, and nobody uploads or
+    changes them here, for browsers run them on every page."""
 
     @property
     def location(self) -> str:
@@ -42,7 +50,7 @@ def homes(alias: str) -> dict[str, list[Home]]:
     for home in _all():
         if _database_of(home.storage) == database:
             others = found.setdefault(home.storage.bucket_name, [])
-            if all(not _is_same(home.storage, other.storage) for other in others):
+            if all(not _is_same(home, other) for other in others):
                 others.append(home)
     return found
 
@@ -57,6 +65,13 @@ def home_of(address: BucketAddress, filename: str) -> Home | None:
     return max(fitting, key=lambda home: len(home.location), default=None)
 
 
+def is_static_file(address: BucketAddress, filename: str) -> bool:
+    """Whether a file of this name is, or would be, a static one."""
+    fitting = [home for home in homes_of(address) if filename.startswith(home.location)]
+    closest = max((len(home.location) for home in fitting), default=0)
+    return any(home.is_static for home in fitting if len(home.location) == closest)
+
+
 def bucket_storage(address: BucketAddress) -> GridFSStorage:
     """A storage for a bucket that no setting names, and for reading whatever is in one."""
     return GridFSStorage(bucket=address.bucket, using=address.alias)
@@ -69,11 +84,16 @@ def _all() -> Iterator[Home]:
         except (InvalidStorageError, ImproperlyConfigured):
             continue  # ``manage.py check`` and whoever uses it say what is wrong.
         if isinstance(storage, GridFSStorage):
-            yield Home(name=alias, storage=storage)
+            yield Home(name=alias, storage=storage, is_static=is_static(alias, storage))
+        elif alias == STATIC_FILES:
+            for keeping in keepings(storage):
+                if isinstance(keeping.storage, GridFSStorage):
+                    yield Home(name=alias, storage=keeping.storage, is_static=True)
     for column in file_columns():
         if isinstance(column.storage, GridFSStorage):
             label = f"{column.model._meta.label}.{column.field}"
-            yield Home(name=label, storage=column.storage)
+            static = is_static(None, column.storage)
+            yield Home(name=label, storage=column.storage, is_static=static)
 
 
 def _database_of(storage: GridFSStorage) -> str | None:
@@ -83,5 +103,9 @@ def _database_of(storage: GridFSStorage) -> str | None:
         return None
 
 
-def _is_same(one: GridFSStorage, other: GridFSStorage) -> bool:
-    return one.location == other.location and one.options == other.options
+def _is_same(one: Home, other: Home) -> bool:
+    return (
+        one.storage.location == other.storage.location
+        and one.storage.options == other.storage.options
+        and one.is_static == other.is_static
+    )

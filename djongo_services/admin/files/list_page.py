@@ -10,32 +10,31 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
+from djongo_services.admin.deadline import Deadline, Mongo
 from djongo_services.admin.files.address import BucketAddress
 from djongo_services.admin.files.buckets import files_of, trash_of
 from djongo_services.admin.files.filters import FOUND, Filters
-from djongo_services.admin.files.found_list import found_rows, list_found
+from djongo_services.admin.files.findings import found_rows, list_found
 from djongo_services.admin.files.listing import (
     AT_ONCE,
-    Indexes,
-    Listed,
-    Place,
+    ListedFiles,
+    ListIndexes,
+    ListPosition,
     list_files,
 )
 from djongo_services.admin.files.pages import FilePages
 from djongo_services.admin.files.rows import (
     FileRow,
     file_row,
+    files_text,
     moment_text,
     projection,
     trash_projection,
 )
-from djongo_services.admin.files.searching import choices, said_of
+from djongo_services.admin.files.searching import choices, messages_about
 from djongo_services.admin.files.totals import Known, count_totals, known_totals
-from djongo_services.admin.files.words import files_text
-from djongo_services.admin.patience import Mongo, Patience
 from djongo_services.connections import connections
-from djongo_services.introspection.rendering.numbers import count
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import count, printable
 
 Document = dict[str, Any]
 
@@ -47,8 +46,8 @@ SMALL = 2_000
 class FileList:
     """What was read for one page of the list."""
 
-    listed: Listed
-    indexes: Indexes
+    listed: ListedFiles
+    indexes: ListIndexes
     estimate: int
     """Files in the bucket, or in its trash, as the server keeps the number."""
     known: Known
@@ -66,19 +65,19 @@ class ListPage(FilePages):
         address = self.bucket_address(object_id)
         filters = Filters.of(request.GET.dict())
         token = request.GET.get("p", "")
-        place = Place.of(token) if token else None
-        patience = self.patience(request, connections[address.alias])
+        place = ListPosition.of(token) if token else None
+        deadline = self.deadline(request, connections[address.alias])
         if filters.state in FOUND:
-            return self._found_files(request, address, filters, place, patience)
+            return self._found_files(request, address, filters, place, deadline)
         is_patient = "wait" in request.GET
-        asked = patience.ask(
+        asked = deadline.ask(
             lambda database: read_list(
                 database, address, filters, place, at_once=None if is_patient else AT_ONCE
             )
         )
         number = None
         if "count" in request.GET and asked.value is not None:
-            counted = patience.ask(lambda database: count_matching(database, address, filters))
+            counted = deadline.ask(lambda database: count_matching(database, address, filters))
             number = _("not counted in time") if counted.value is None else count(counted.value)
         found = asked.value
         return self.bucket_page(
@@ -104,11 +103,11 @@ class ListPage(FilePages):
         request: HttpRequest,
         address: BucketAddress,
         filters: Filters,
-        place: Place | None,
-        patience: Patience,
+        place: ListPosition | None,
+        deadline: Deadline,
     ) -> HttpResponse:
         """Those that the last dry run found."""
-        asked = patience.ask(lambda database: list_found(database, address.bucket, filters, place))
+        asked = deadline.ask(lambda database: list_found(database, address.bucket, filters, place))
         context: dict[str, Any] = {
             "tab": "bucket",
             "trouble": asked.trouble,
@@ -146,7 +145,7 @@ class ListPage(FilePages):
                 if following and found.listed.looked_at
                 else None
             ),
-            "said": said_of(filters, found.indexes, found.listed),
+            "said": messages_about(filters, found.indexes, found.listed),
         }
 
     def _bulk(
@@ -185,7 +184,7 @@ def read_list(
     database: Mongo,
     address: BucketAddress,
     filters: Filters,
-    place: Place | None,
+    place: ListPosition | None,
     *,
     at_once: int | None,
 ) -> FileList:
@@ -193,7 +192,7 @@ def read_list(
     files = files_of(database, address.bucket)
     trash = trash_of(database, address.bucket)
     is_trash = filters.state == "trash"
-    indexes = Indexes.of(files)
+    indexes = ListIndexes.of(files)
     listed = list_files(
         trash if is_trash else files,
         filters,

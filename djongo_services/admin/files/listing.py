@@ -50,7 +50,7 @@ _LONGEST = 600
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class ListPosition:
     """Where a page begins: behind ``skip`` entries from the one with these values on."""
 
     values: Values = ()
@@ -78,17 +78,17 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
+class ListedFiles:
     documents: list[Document]
     """With the projection that was asked for."""
-    next: Place | None
+    next: ListPosition | None
     """Where the next page begins; None at the end."""
     looked_at: int | None = None
     """Files, where the page ends before it is full because it has looked at so many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Indexes:
+class ListIndexes:
     """Those of the files that lists can use."""
 
     names: bool
@@ -138,12 +138,12 @@ def list_files(
     filters: Filters,
     fields: Mapping[str, Any],
     *,
-    indexes: Indexes,
-    place: Place | None = None,
+    indexes: ListIndexes,
+    place: ListPosition | None = None,
     prefix: str = "",
     per_page: int = PER_PAGE,
     at_once: int | None = AT_ONCE,
-) -> Listed:
+) -> ListedFiles:
     """``fields``: a projection. ``prefix``: of the files documents inside of the collection's.
 
     ``at_once`` None: look at all files that it takes.
@@ -153,8 +153,8 @@ def list_files(
     query = filters.conditions(prefix, names=not by_name)
     shown = {**fields, "at": _short([f"${name}" for name, _ in keys])}
     if filters.checksum and indexes.checksums and not prefix:
-        return Listed(documents=list(files.find(query, shown, limit=per_page)), next=None)
-    place = place if place and len(place.values) in (0, len(keys)) else Place()
+        return ListedFiles(documents=list(files.find(query, shown, limit=per_page)), next=None)
+    place = place if place and len(place.values) in (0, len(keys)) else ListPosition()
     whole = _whole(filters, keys)
     if place.values:
         whole = whole.beginning_at(place.values)
@@ -165,10 +165,10 @@ def list_files(
     found = list(wanted.find(files, query, shown, skip=place.skip, limit=per_page + 1))
     page = found[:per_page]
     if len(found) > per_page:
-        return Listed(documents=page, next=_behind(page, place, descending=whole.descending))
+        return ListedFiles(documents=page, next=_behind(page, place, descending=whole.descending))
     if edge is not None:
-        return Listed(documents=page, next=Place(values=edge), looked_at=at_once)
-    return Listed(documents=page, next=None)
+        return ListedFiles(documents=page, next=ListPosition(values=edge), looked_at=at_once)
+    return ListedFiles(documents=page, next=None)
 
 
 def _whole(filters: Filters, keys: Keys) -> _Range:
@@ -181,7 +181,9 @@ def _whole(filters: Filters, keys: Keys) -> _Range:
     return _Range(keys=keys, low=(low, MinKey()), high=(high, MinKey()))
 
 
-def _edge(files: Collection[Any], whole: _Range, place: Place, at_once: int) -> Values | None:
+def _edge(
+    files: Collection[Any], whole: _Range, place: ListPosition, at_once: int
+) -> Values | None:
     """The entry that is not looked at any more; None where there are not so many."""
     fields = {"_id": 0, **{name: 1 for name, _ in whole.keys}}
     for document in whole.find(files, {}, fields, skip=place.skip + at_once, limit=1):
@@ -191,21 +193,21 @@ def _edge(files: Collection[Any], whole: _Range, place: Place, at_once: int) -> 
     return None
 
 
-def _behind(page: list[Document], place: Place, *, descending: bool) -> Place:
+def _behind(page: list[Document], place: ListPosition, *, descending: bool) -> ListPosition:
     """Behind the page's last document, told from the last one whose values are short enough."""
     last = next((at for at in reversed(range(len(page))) if page[at]["at"] is not None), None)
     if last is None:
-        return Place(values=place.values, skip=place.skip + len(page))
+        return ListPosition(values=place.values, skip=place.skip + len(page))
     values = tuple(page[last]["at"])
     after = len(page) - 1 - last
     if descending:
-        return Place(values=values, skip=after)
+        return ListPosition(values=values, skip=after)
     first = last
     while first and page[first - 1]["at"] == page[last]["at"]:
         first -= 1
     # Those of the same values may have begun on pages before.
     before = place.skip if not first and place.values == values else 0
-    return Place(values=values, skip=before + last - first + 1 + after)
+    return ListPosition(values=values, skip=before + last - first + 1 + after)
 
 
 def _short(values: list[str]) -> Document:

@@ -11,6 +11,7 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from djongo_services.admin.address import shown_name
+from djongo_services.admin.deadline import Mongo
 from djongo_services.admin.files.address import BucketAddress
 from djongo_services.admin.files.buckets import (
     PER_PAGE,
@@ -22,11 +23,9 @@ from djongo_services.admin.files.buckets import (
 from djongo_services.admin.files.charts import month_chart, type_parts
 from djongo_services.admin.files.homes import Home, homes
 from djongo_services.admin.files.pages import FilePages, takes_no_writes
-from djongo_services.admin.files.rows import moment_text
+from djongo_services.admin.files.rows import files_text, moment_text, trash_text, uploads_text
 from djongo_services.admin.files.totals import SMALL, Known, Totals, count_totals, known_totals
-from djongo_services.admin.files.words import files_text, trash_text, uploads_text
-from djongo_services.admin.patience import Mongo
-from djongo_services.introspection.rendering.numbers import size
+from djongo_services.formatting import size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +33,12 @@ class Overview:
     """What was read for one page of buckets."""
 
     names: tuple[str, ...]
-    """Of all."""
+    """The names of all."""
     sizes: tuple[BucketSizes, ...]
-    """Of the page's."""
+    """The sizes of the page's."""
     known: dict[str, Known]
     counted: dict[str, Totals]
-    """Of small ones, just now."""
+    """The totals of small ones, just now."""
     page: int
     pages: int
 
@@ -55,8 +54,8 @@ class OverviewPage(FilePages):
         connection = self.connection(request)
         at_home = homes(connection.alias)
         page = _whole(request.GET.get("p", ""))
-        patience = self.patience(request, connection)
-        asked = patience.ask(lambda database: read_overview(database, [*at_home], page))
+        deadline = self.deadline(request, connection)
+        asked = deadline.ask(lambda database: read_overview(database, [*at_home], page))
         found = asked.value
         cards = self._cards(connection.alias, found, at_home) if found else []
         return self.render(
@@ -128,9 +127,9 @@ def read_overview(database: Mongo, at_home: list[str], page: int) -> Overview:
 def bucket_facts(sizes: BucketSizes, totals: Totals | None) -> list[str]:
     """What is known without counting, in words."""
     if not sizes.is_known:
-        return [_("its size is not known: the user may not read it")]
+        return [_("size unknown: the database user may not read it")]
     if sizes.files is None:
-        return [_("nothing was stored in it yet")]
+        return [_("no files stored yet")]
     number = totals.files if totals and not totals.counted else sizes.files.documents
     said = [files_text(number)]
     if totals and not totals.counted:

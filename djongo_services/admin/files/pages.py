@@ -1,24 +1,35 @@
-"""What the pages about files have in common: the addresses, the frame, the tabs."""
+"""What the pages about files have in common: addresses, frame, tabs, confirmations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from djongo_services.admin.address import shown_name
-from djongo_services.admin.connection_pages import ConnectionPages
-from djongo_services.admin.files.address import BucketAddress, FileAddress, parse
-from djongo_services.admin.pages import no_such
+from djongo_services.admin.deadline import Deadline, PageQuestion, T
+from djongo_services.admin.files.address import (
+    BucketAddress,
+    FileAddress,
+    FoundFile,
+    Where,
+    find_file,
+    logged,
+    parse,
+)
+from djongo_services.admin.files.referring import find_referrers
+from djongo_services.admin.files.rows import filename_text
+from djongo_services.admin.pages import ConnectionPages, no_such
 from djongo_services.connections import connections
+from djongo_services.formatting import printable
 from djongo_services.models import File
 
 TABS = ("bucket", "totals", "collector")
@@ -134,3 +145,84 @@ def _is_answered(context: Mapping[str, Any]) -> bool:
 
 def _waiting(request: HttpRequest) -> str:
     return "?" + urlencode({**request.GET.dict(), "wait": "1"})
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the page's script asks."""
+    return request.headers.get("Accept", "").startswith("application/json")
+
+
+def sent_to(request: HttpRequest, url: str) -> HttpResponse:
+    return JsonResponse({"url": url}) if wants_json(request) else HttpResponseRedirect(url)
+
+
+class FileActions(FilePages):
+    """Subclasses have an action each."""
+
+    def found_for(
+        self, address: FileAddress, deadline: Deadline, where: Where
+    ) -> PageQuestion[FoundFile | None]:
+        """Raises Http404 when the server has answered and the file is not there."""
+        asked = deadline.ask(lambda database: find_file(database, address))
+        if asked.trouble is None and (asked.value is None or asked.value.where != where):
+            raise no_such(_("file"))
+        return asked
+
+    def done_to_file(
+        self,
+        request: HttpRequest,
+        address: FileAddress,
+        name: str,
+        asked: PageQuestion[T],
+        *,
+        log: str,
+        said: str,
+    ) -> HttpResponse:
+        """Log and tell what was done, and go back to the file."""
+        if asked.trouble is not None:
+            self.message_user(request, asked.trouble, messages.ERROR)
+        else:
+            self.log_change(request, logged(address, name), log)
+            self.message_user(request, said, messages.SUCCESS)
+        return HttpResponseRedirect(self.page_of(address))
+
+    def log_deleted(self, request: HttpRequest, address: FileAddress, name: str) -> None:
+        files: Any = [logged(address, name)]  # any iterable will do
+        self.log_deletions(request, files)
+
+    def file_confirmation(
+        self,
+        request: HttpRequest,
+        address: FileAddress,
+        found: FoundFile | None,
+        context: dict[str, Any],
+        *,
+        trouble: str | None = None,
+        wrong: Sequence[str] = (),
+    ) -> HttpResponse:
+        return self.bucket_page(
+            request,
+            address.of_bucket,
+            "confirm.html",
+            {
+                "name": filename_text(found.filename) if found else None,
+                "file_name": filename_text(found.filename) if found else _("File"),
+                "bucket_name": address.of_bucket.shown,
+                "file_url": self.page_of(address),
+                "back": self.page_of(address),
+                "trouble": trouble,
+                "wrong": wrong,
+                **context,
+            },
+            status=400 if wrong else 200,
+        )
+
+    def said_of_references(self, address: FileAddress, found: FoundFile, deadline: Deadline) -> str:
+        """Who would miss it, in a sentence."""
+        asked = deadline.ask(lambda database: find_referrers(address.of_bucket, found.document))
+        if asked.value is None:
+            return _("It could not be determined whether anything refers to it.")
+        if not asked.value:
+            return _("Nothing that the project knows refers to it.")
+        labels = ", ".join(printable(each.label) for each in asked.value)
+        return _("It is referred to by %(what)s.") % {"what": labels}

@@ -6,20 +6,30 @@ shown by the browser, out of :mod:`raw`, if their type is one that runs nothing.
 
 from __future__ import annotations
 
+import io
+import os
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
+from pymongo.errors import PyMongoError
+
+from djongo_services.admin.files import pictures
 from djongo_services.admin.files.families import family_of
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import printable
 from djongo_services.storage import GridFSStorage
 from djongo_services.storage.bucket import StoredFile
+from djongo_services.storage.errors import StorageError
 from djongo_services.storage.serving.policy import content_type_of, is_inline
 
 TEXT_BYTES = 32 * 1024
-"""Of a text that are shown."""
+"""The bytes of a text that are shown."""
 PICTURE_BYTES = 25_000_000
-"""Of the largest image that a page loads by itself."""
+"""The size of the largest image that a page loads by itself."""
 LONGEST_LINE = 2_000
 
 Kind = Literal["image", "audio", "video", "pdf", "text", "none"]
@@ -72,3 +82,69 @@ def _text(head: bytes) -> str | None:
         return None
     lines = text.expandtabs(4).split("\n")
     return "\n".join(printable(line.removesuffix("\r"))[:LONGEST_LINE] for line in lines)
+
+
+# Small pictures of images, where Pillow is installed.
+MAX_BYTES = PICTURE_BYTES
+"""The size of a file: some decoders hold all of it."""
+SECONDS = 20.0
+"""That a process of its own may take, on a busy machine too."""
+
+_CONTAINER = b"ftyp"
+"""From the fifth byte on: AVIF, whose decoder believes the frame and not the header that was looked
+at, and allocates what that says."""
+
+
+class _Bounded(io.BufferedReader):
+    """Allocates no more than a file has: a header may claim any number of bytes, and Pillow asks
+    for as many at once."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size if size is None or size < 0 else min(size, MAX_BYTES))
+
+
+class NoThumbnail(Exception):
+    """The bytes are no image, or one that is too large."""
+
+
+def can_make_thumbnails() -> bool:
+    return find_spec("PIL") is not None
+
+
+def thumbnail(file: io.RawIOBase | io.BytesIO) -> bytes:
+    """A PNG of at most 144 pixels on a side.
+
+    Raises NoThumbnail, and what reading the file raises.
+    """
+    try:
+        buffered = _Bounded(file)
+        if buffered.peek(8)[4:8] == _CONTAINER:
+            return _made_apart(buffered.read())
+        return pictures.make_small(buffered)
+    except (NoThumbnail, PyMongoError, StorageError):
+        raise
+    except Exception as error:  # Pillow raises what its decoders do, and they raise anything.
+        raise NoThumbnail(str(error)) from error
+
+
+def _made_apart(data: bytes) -> bytes:
+    """In a process that may take so much memory and time and no more."""
+    if find_spec("resource") is None:
+        raise NoThumbnail("This system cannot limit a process.")
+    spec = find_spec("PIL")
+    folder = Path(spec.origin).parent.parent if spec is not None and spec.origin else Path()
+    limits = (str(pictures.MEMORY), str(pictures.CPU_SECONDS))
+    done = subprocess.run(  # noqa: S603 - our own interpreter and file
+        # -I: nothing but what is named here is imported.
+        [sys.executable, "-I", pictures.__file__, str(folder), *limits],
+        input=data,
+        capture_output=True,
+        # Each arena of the allocator would count as much address space as an image.
+        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+        timeout=SECONDS,
+        check=False,
+    )
+    if done.returncode or not done.stdout:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise NoThumbnail(said[-1] if said else f"The decoder ended with {done.returncode}.")
+    return done.stdout

@@ -1,6 +1,6 @@
 """The bytes of a file for those who may see it: previews, thumbnails and downloads.
 
-Built on the ladder of :mod:`djongo_services.storage.serving`: conditions, ranges, and the same
+Built on the decisions of :mod:`djongo_services.storage.serving`: conditions, ranges, and the same
 policy of what browsers may show. PDF is the one type that is shown besides, without scripts.
 """
 
@@ -24,11 +24,11 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 from pymongo.errors import PyMongoError
 
-from djongo_services.admin.files.address import FileAddress
-from djongo_services.admin.files.finding import find_file
+from djongo_services.admin.deadline import error_text
+from djongo_services.admin.files.address import FileAddress, find_file
 from djongo_services.admin.files.homes import bucket_storage
 from djongo_services.admin.files.pages import FilePages
-from djongo_services.admin.files.thumbnails import (
+from djongo_services.admin.files.previews import (
     MAX_BYTES,
     NoThumbnail,
     can_make_thumbnails,
@@ -36,21 +36,24 @@ from djongo_services.admin.files.thumbnails import (
 )
 from djongo_services.admin.files.widget import SALT
 from djongo_services.admin.pages import no_such
-from djongo_services.admin.troubles import trouble_text
 from djongo_services.connections import connections
 from djongo_services.storage import GridFSStorage
 from djongo_services.storage.bucket import StoredFile
+from djongo_services.storage.codecs.chain import has_random_access
 from djongo_services.storage.errors import StorageError
-from djongo_services.storage.serving.body import aread, read
-from djongo_services.storage.serving.content import Content
-from djongo_services.storage.serving.ladder import Representation, answer
+from djongo_services.storage.serving.body import FileStream, aread, read
+from djongo_services.storage.serving.byteranges import Content
+from djongo_services.storage.serving.conditional import (
+    Representation,
+    answer,
+    etag_of,
+    last_modified_of,
+)
 from djongo_services.storage.serving.policy import (
     DEFAULT_INLINE_TYPES,
     SANDBOX,
     content_type_of,
 )
-from djongo_services.storage.serving.streaming import FileStream
-from djongo_services.storage.serving.validators import etag_of, last_modified_of
 
 SHOWN_TYPES = DEFAULT_INLINE_TYPES | {"application/pdf"}
 SIGNED_SECONDS = 24 * 60 * 60
@@ -103,7 +106,7 @@ class RawFiles(FilePages):
 
     def send(self, request: HttpRequest, address: FileAddress, form: Form) -> HttpResponseBase:
         connection = connections[address.alias]
-        asked = self.patience(request, connection).ask(
+        asked = self.deadline(request, connection).ask(
             lambda database: find_file(database, address)
         )
         if asked.trouble is not None:
@@ -112,11 +115,11 @@ class RawFiles(FilePages):
             raise no_such(_("file"))
         stored = asked.value.stored
         if stored is None:
-            return _told(_("This is no file that could be read: its length makes no sense."))
+            return _told(_("This file cannot be read: its length is invalid."))
         try:
             return form(request, bucket_storage(address.of_bucket), stored)
         except (StorageError, PyMongoError, ImproperlyConfigured) as error:
-            return _told(trouble_text(error, connection))
+            return _told(error_text(error, connection))
 
 
 def _thumbnail(
@@ -151,6 +154,7 @@ def _respond(
         content_type=content_type_of(stored.content_type, name),
         inline_types=shown,
         cache_control="no-cache",
+        random_access=has_random_access(stored),
         is_private=True,
     )
     answered = answer(request, found)

@@ -18,16 +18,19 @@ from django.db import models
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from djongo_services.admin.address import shown_name
+from djongo_services.admin.address import Address, shown_name
+from djongo_services.admin.documents.keys import DocumentId
+from djongo_services.admin.documents.pages import is_linked, key_token
+from djongo_services.admin.documents.tree import Reader, key_text
 from djongo_services.admin.files.address import BucketAddress
 from djongo_services.conf import settings
 from djongo_services.connections import connections
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import value_text
-from djongo_services.storage.collector.file_rows import names_of
-from djongo_services.storage.collector.references import Source, find_references
-from djongo_services.storage.collector.references.columns import ColumnSource
-from djongo_services.storage.collector.references.documents import DocumentSource
+from djongo_services.formatting import printable, value_text
+from djongo_services.storage.collector.decoding import names_of
+from djongo_services.storage.collector.outlook import Outlook, outlook
+from djongo_services.storage.collector.references import ReferenceSource, find_references
+from djongo_services.storage.collector.references.finding import references_for
+from djongo_services.storage.collector.references.lookups import ColumnSource, DocumentSource
 
 MOST = 10
 """Objects of each source that are listed."""
@@ -44,6 +47,8 @@ class Referrer:
     """None where it is a function of the project."""
     objects: tuple[tuple[Any, str], ...] = ()
     """Primary keys and names."""
+    place: Address | None = None
+    """The collection whose documents the objects are, where they are known by their ``_id``."""
     is_more: bool = False
 
 
@@ -58,9 +63,26 @@ def find_referrers(address: BucketAddress, document: Mapping[str, Any]) -> list[
             connections[address.alias].database_name,
             address.bucket,
             providers=settings.storage.references,
+            search=False,  # It takes longer than a page may.
         )
         asked = (_referrer(source, names) for source in found.sources)
         return [referrer for referrer in asked if referrer is not None]
+    finally:
+        databases.close_all()
+
+
+def find_outlook(address: BucketAddress, document: Mapping[str, Any]) -> Outlook:
+    """What the collector would make of the file. As :func:`find_referrers`."""
+    connection = connections[address.alias]
+    try:
+        return outlook(
+            connection.database,
+            address.bucket,
+            dict(document),
+            # Texts are not searched: it takes longer than a page may.
+            references=references_for(connection, address.bucket, search=False),
+            older_than=settings.storage.grace,
+        )
     finally:
         databases.close_all()
 
@@ -79,12 +101,45 @@ class ReferrerLinks:
             "label": printable(referrer.label),
             "may_see": may_see,
             "objects": [
-                {"text": text, "url": self._url(model, key)} for key, text in referrer.objects
+                {
+                    "text": text if may_see else self._key_text(referrer.place, key),
+                    "url": self._url(model, key) if may_see else None,
+                    "document_url": self._document_url(referrer.place, key),
+                }
+                for key, text in referrer.objects
             ]
-            if may_see
+            if may_see or self._may_see_documents(referrer.place)
             else [],
             "is_more": referrer.is_more,
         }
+
+    def _may_see_documents(self, place: Address | None) -> bool:
+        names = ("view_collection", "view_documents")
+        user = self._request.user
+        return place is not None and user.has_perms([f"djongo_services.{name}" for name in names])
+
+    def _reader(self, place: Address) -> Reader:
+        sees_secrets = self._request.user.has_perm("djongo_services.view_secrets")
+        return Reader(collection=place.collection, sees_secrets=sees_secrets)
+
+    def _key_text(self, place: Address | None, key: Any) -> str:
+        """What names the document for those who may not see its object."""
+        return "" if place is None else key_text(key, self._reader(place))
+
+    def _document_url(self, place: Address | None, key: Any) -> str | None:
+        """The address of the document's page, for users who may see documents."""
+        if place is None or not self._may_see_documents(place):
+            return None
+        found = DocumentId.of_value(key)
+        token = "" if found is None else key_token(found, place, self._reader(place))
+        if not token or not is_linked(token):
+            return None
+        try:
+            name = "admin:djongo_services_collection_document"
+            url = reverse(name, args=[quote(place.key)], current_app=self._site.name)
+        except NoReverseMatch:
+            return None
+        return f"{url}?id={token}"
 
     def _may_see(self, model: AnyModel) -> bool:
         found = self._site._registry.get(model)
@@ -100,7 +155,7 @@ class ReferrerLinks:
             return None
 
 
-def _referrer(source: Source, names: Sequence[str]) -> Referrer | None:
+def _referrer(source: ReferenceSource, names: Sequence[str]) -> Referrer | None:
     match source:
         case ColumnSource():
             held = list(source.naming.held(names))
@@ -141,7 +196,16 @@ def _of_documents(source: DocumentSource, held: Sequence[str]) -> Referrer | Non
         model=model,
         objects=tuple((key, named.get(key) or value_text(key)) for key in keys),
         is_more=len(found) > MOST,
+        place=_place(source) if column == "_id" else None,
     )
+
+
+def _place(source: DocumentSource) -> Address | None:
+    """Where the pages of collections show the documents."""
+    for name, configured in settings.connections.items():
+        if source.alias in (configured.database, name if configured.database is None else None):
+            return Address(alias=name, collection=source.collection.name)
+    return None
 
 
 def _name(each: models.Model) -> str:

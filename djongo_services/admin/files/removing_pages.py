@@ -11,12 +11,11 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from djongo_services.admin.files.acting import FileActions
-from djongo_services.admin.files.address import FileAddress
-from djongo_services.admin.files.finding import FoundFile
+from djongo_services.admin.deadline import Deadline
+from djongo_services.admin.files.address import FileAddress, FoundFile
+from djongo_services.admin.files.pages import FileActions
 from djongo_services.admin.files.rows import filename_text
 from djongo_services.admin.files.trashing import Removal, purge_entries, remove_files
-from djongo_services.admin.patience import Patience
 from djongo_services.conf import settings
 from djongo_services.connections import connections
 from djongo_services.storage.collector import restore
@@ -37,15 +36,15 @@ class RemovingPages(FileActions):
     def delete_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(request, "view", "delete")
         address = self.file_address(object_id)
-        patience = self.patience(request, connections[address.alias])
-        asked = self.found_for(address, patience, "bucket")
+        deadline = self.deadline(request, connections[address.alias])
+        asked = self.found_for(address, deadline, "bucket")
         found = asked.value
         if found is None or request.method != "POST":
-            return self._deleting(request, address, found, patience, trouble=asked.trouble)
+            return self._deleting(request, address, found, deadline, trouble=asked.trouble)
         for_good = request.POST.get("fate") == FOR_GOOD
         removal = Removal(run=ObjectId(), by=request.user.get_username(), for_good=for_good)
         # What was begun is to be finished, so this is not cut off.
-        done = patience.ask(
+        done = deadline.ask(
             lambda database: remove_files(database, address.bucket, [address.id], removal),
             is_cut_off=False,
         )
@@ -54,10 +53,10 @@ class RemovingPages(FileActions):
             self.message_user(request, done.trouble, messages.ERROR)
             return HttpResponseRedirect(self.page_of(address))
         if not done.value:
-            self.message_user(request, _("The file changed meanwhile; nothing was done."))
+            self.message_user(request, _("The file was changed in the meantime; nothing was done."))
             return HttpResponseRedirect(self.page_of(address))
         self.log_deleted(request, address, name)
-        said = _("In the trash now: %(name)s")
+        said = _("Moved to the trash: %(name)s")
         if for_good:
             said = _("Deleted for good: %(name)s")
         self.message_user(request, said % {"name": name}, messages.SUCCESS)
@@ -66,9 +65,9 @@ class RemovingPages(FileActions):
     def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(request, "view", "change")
         address = self.file_address(object_id)
-        patience = self.patience(request, connections[address.alias])
-        found = self.found_for(address, patience, "trash")
-        done = patience.ask(
+        deadline = self.deadline(request, connections[address.alias])
+        found = self.found_for(address, deadline, "trash")
+        done = deadline.ask(
             lambda database: restore(database, address.bucket, ids=[address.id]),
             is_cut_off=False,
         )
@@ -88,25 +87,30 @@ class RemovingPages(FileActions):
     def purge(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(request, "view", "delete")
         address = self.file_address(object_id)
-        patience = self.patience(request, connections[address.alias])
-        asked = self.found_for(address, patience, "trash")
+        deadline = self.deadline(request, connections[address.alias])
+        asked = self.found_for(address, deadline, "trash")
         found = asked.value
         context: dict[str, Any] = {
             "title": _("Delete for good"),
             "submit": _("Delete for good"),
             "is_grave": True,
-            "said": [_("Its chunks are deleted, and it cannot be restored any more.")],
+            "said": [_("Its chunks are deleted; it cannot be restored.")],
         }
         if found is None or request.method != "POST":
             return self.file_confirmation(request, address, found, context, trouble=asked.trouble)
-        done = patience.ask(
-            lambda database: purge_entries(database, address.bucket, [address.id]),
+        connection = connections[address.alias]
+        done = deadline.ask(
+            lambda database: purge_entries(connection, address.bucket, [address.id]),
             is_cut_off=False,
         )
-        if done.trouble is not None:
-            self.message_user(request, done.trouble, messages.ERROR)
-            return HttpResponseRedirect(self.page_of(address))
         name = filename_text(found.filename)
+        wrong = done.trouble
+        if wrong is None and not done.value:
+            wrong = _("Not deleted, because something refers to it or it was restored: %(name)s")
+            wrong %= {"name": name}
+        if wrong is not None:
+            self.message_user(request, wrong, messages.ERROR)
+            return HttpResponseRedirect(self.page_of(address))
         self.log_deleted(request, address, name)
         self.message_user(request, _("Deleted for good: %(name)s") % {"name": name})
         return HttpResponseRedirect(self.page_of(address.of_bucket, state="trash"))
@@ -116,7 +120,7 @@ class RemovingPages(FileActions):
         request: HttpRequest,
         address: FileAddress,
         found: FoundFile | None,
-        patience: Patience,
+        deadline: Deadline,
         *,
         trouble: str | None,
     ) -> HttpResponse:
@@ -130,7 +134,7 @@ class RemovingPages(FileActions):
         }
         if found is not None:
             context["said"] = [
-                self.said_of_references(address, found, patience),
-                _("From the trash, the collector brings back what something refers to."),
+                self.said_of_references(address, found, deadline),
+                _("It stays in the trash as long as something refers to it."),
             ]
         return self.file_confirmation(request, address, found, context, trouble=trouble)

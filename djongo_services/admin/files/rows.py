@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from djongo_services.admin.address import shown_name
 from djongo_services.admin.files.address import BucketAddress, FileAddress
 from djongo_services.admin.files.families import Family, family_of
-from djongo_services.admin.files.thumbnails import MAX_BYTES, can_make_thumbnails
-from djongo_services.introspection.rendering.numbers import size
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import shortened
+from djongo_services.admin.files.previews import MAX_BYTES, can_make_thumbnails
+from djongo_services.formatting import count, printable, shortened, size
 from djongo_services.storage.serving.policy import is_inline
 
 Document = Mapping[str, Any]
@@ -28,7 +27,7 @@ LONGEST_NAME = 500
 """Characters of a filename that leave the server for a list."""
 LONGEST_ID_BYTES = 1_000
 SMALL_BYTES = 300_000
-"""Of images that are small enough to be shown in a list as they are."""
+"""The size of images that are small enough to be shown in a list as they are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,11 +46,11 @@ class FileRow:
     picture: Literal["", "raw", "thumbnail"]
     """The page that has a picture of it, which can do nothing but be looked at."""
     note: str = ""
-    """Of a file in the trash, or of one that was found: why."""
+    """The note of a file in the trash, or of one that was found: why."""
 
 
 def projection(prefix: str = "") -> dict[str, Any]:
-    """Of files documents; ``prefix`` is that of one inside of another document: ``file.``."""
+    """A projection of files documents; ``prefix`` is their path in another document: ``file.``."""
     declared = {"$ifNull": [f"${prefix}metadata.contentType", f"${prefix}contentType"]}
     return {
         "_id": 0,
@@ -64,7 +63,7 @@ def projection(prefix: str = "") -> dict[str, Any]:
 
 
 def trash_projection() -> dict[str, Any]:
-    """Of entries of the trash: files, uploads that nobody went on with, and chunks alone."""
+    """A projection of entries of the trash: files, abandoned uploads, and chunks alone."""
     return {
         **projection("file."),
         "filename": _cut({"$ifNull": ["$file.filename", "$upload.filename"]}, LONGEST_NAME),
@@ -77,7 +76,7 @@ def trash_projection() -> dict[str, Any]:
 
 
 def file_row(address: BucketAddress, document: Document, note: str = "") -> FileRow:
-    """Of a document with :func:`projection`."""
+    """The row of a document with :func:`projection`."""
     filename, length = document.get("filename"), document.get("length")
     declared = document.get("type")
     kind = declared if isinstance(declared, str) else ""
@@ -145,3 +144,21 @@ def _cut(value: Any, longest: int) -> dict[str, Any]:
 
 def _no_longer_than(value: str, longest: int) -> dict[str, Any]:
     return {"$cond": [{"$lte": [{"$bsonSize": {"v": value}}, longest]}, value, None]}
+
+
+def files_text(number: int) -> str:
+    return ngettext("%(count)s file", "%(count)s files", number) % {"count": count(number)}
+
+
+def uploads_text(number: int) -> str:
+    text = ngettext("%(count)s upload in progress", "%(count)s uploads in progress", number)
+    return text % {"count": count(number)}
+
+
+def trash_text(number: int) -> str:
+    text = ngettext("%(count)s in the trash", "%(count)s in the trash", number)
+    return text % {"count": count(number)}
+
+
+def chunks_text(number: int) -> str:
+    return ngettext("%(count)s chunk", "%(count)s chunks", number) % {"count": count(number)}

@@ -8,11 +8,9 @@ from django.utils.translation import gettext as _
 
 from djongo_services.admin.files.address import BucketAddress
 from djongo_services.admin.files.filters import ORDERS, SIZES, STATES, WITHOUT_TYPE, Filters
-from djongo_services.admin.files.listing import Indexes, Listed
+from djongo_services.admin.files.listing import ListedFiles, ListIndexes
 from djongo_services.admin.files.totals import Known
-from djongo_services.introspection.rendering.numbers import count
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import shortened
+from djongo_services.formatting import count, printable, shortened
 
 MOST_TYPES = 30
 
@@ -20,7 +18,7 @@ Choice = dict[str, Any]
 
 
 def choices(address: BucketAddress, filters: Filters, known: Known) -> dict[str, list[Choice]]:
-    """Of the form's fields."""
+    """The choices of the form's fields."""
     return {
         "types": _types(filters, known),
         "sizes": [
@@ -42,19 +40,19 @@ def choices(address: BucketAddress, filters: Filters, known: Known) -> dict[str,
     }
 
 
-def said_of(filters: Filters, indexes: Indexes, listed: Listed) -> list[str]:
+def messages_about(filters: Filters, indexes: ListIndexes, listed: ListedFiles) -> list[str]:
     """What a reader should know about what is listed."""
     said = []
     if not indexes.names and (filters.order == "name" or filters.begins) and not filters.state:
         said.append(
             _(
                 "The bucket lacks the index on filename and uploadDate that GridFS specifies, so "
-                "names are looked for file by file, and the list is in the order of ids."
+                "searching by name reads every file, and the list is sorted by id."
             )
         )
     if listed.looked_at is not None:
         said.append(
-            _("Of these, %(count)s files were looked at; there are more behind them.")
+            _("%(count)s files were searched so far; there are more.")
             % {"count": count(listed.looked_at)}
         )
     return said

@@ -5,7 +5,7 @@ of large ones the last count is kept, and shown with its date.
 
 ``{"_id": {"totals": "media"}, "run": {"started", "by", "status", "error"}, "kept": {"counted",
 "seconds", "files", "bytes", "types": [{"name", "files", "bytes"}], "months": [...]}}`` in
-:data:`COLLECTION`. Every date in it is the server's.
+:data:`~djongo_services.admin.jobs.slot.COLLECTION`. Every date in it is the server's.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-COLLECTION = "djongo_services_files"
-"""What these pages know about buckets."""
+from djongo_services.admin.jobs.slot import COLLECTION
+
 SECONDS = 600
 """That a count may take; one that began longer ago has died with its process."""
 SMALL = 20_000
@@ -41,7 +41,7 @@ _YEAR_0 = DatetimeMS(-62_135_596_800_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Share:
+class BucketShare:
     """A part of a bucket."""
 
     name: str | None
@@ -54,9 +54,9 @@ class Share:
 class Totals:
     files: int
     bytes: int
-    types: tuple[Share, ...]
+    types: tuple[BucketShare, ...]
     """Most bytes first; of many types those with the most."""
-    months: tuple[Share, ...]
+    months: tuple[BucketShare, ...]
     """In their order."""
     counted: datetime | None = None
     """None: just now."""
@@ -197,14 +197,14 @@ _MONTHS: list[Document] = [
 _ALL: list[Document] = [{"$group": {"_id": None, **_SUMMED}}]
 
 
-def _shares(found: Iterable[Mapping[str, Any]]) -> tuple[Share, ...]:
+def _shares(found: Iterable[Mapping[str, Any]]) -> tuple[BucketShare, ...]:
     return tuple(
-        Share(name=each["_id"] or None, files=int(each["files"]), bytes=int(each["bytes"]))
+        BucketShare(name=each["_id"] or None, files=int(each["files"]), bytes=int(each["bytes"]))
         for each in found
     )
 
 
-def _document(share: Share) -> Document:
+def _document(share: BucketShare) -> Document:
     return {"name": share.name, "files": share.files, "bytes": share.bytes}
 
 
@@ -215,8 +215,8 @@ def _kept(document: Document) -> Totals | None:
     return Totals(
         files=kept["files"],
         bytes=kept["bytes"],
-        types=tuple(Share(**each) for each in kept["types"]),
-        months=tuple(Share(**each) for each in kept["months"]),
+        types=tuple(BucketShare(**each) for each in kept["types"]),
+        months=tuple(BucketShare(**each) for each in kept["months"]),
         counted=_aware(kept["counted"]),
         seconds=kept["seconds"],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from bson import ObjectId
@@ -12,7 +11,8 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from djongo_services.admin.applying import attempt
+from djongo_services.admin.applying import Attempt, attempt
+from djongo_services.admin.deadline import Mongo
 from djongo_services.admin.files.address import BucketAddress
 from djongo_services.admin.files.buckets import BucketSizes, bucket_sizes, files_of
 from djongo_services.admin.files.charts import month_chart, type_parts, type_rows
@@ -28,9 +28,8 @@ from djongo_services.admin.files.totals import (
     count_totals,
     known_totals,
 )
-from djongo_services.admin.patience import Mongo
 from djongo_services.connections import connections
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import printable
 
 
 class TotalsPage(FilePages):
@@ -45,8 +44,8 @@ class TotalsPage(FilePages):
     def totals(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(request, "view")
         address = self.bucket_address(object_id)
-        patience = self.patience(request, connections[address.alias])
-        asked = patience.ask(lambda database: _read(database, address.bucket))
+        deadline = self.deadline(request, connections[address.alias])
+        asked = deadline.ask(lambda database: _read(database, address.bucket))
         context: dict[str, Any] = {"tab": "totals", "trouble": asked.trouble}
         if asked.value is not None:
             context |= self._totals_context(address, *asked.value)
@@ -59,17 +58,17 @@ class TotalsPage(FilePages):
         connection = connections[address.alias]
         back = HttpResponseRedirect(self.page_of(address, "totals"))
         by = request.user.get_username()
-        asked = self.patience(request, connection).ask(
+        asked = self.deadline(request, connection).ask(
             lambda database: begin_count(database, address.bucket, by=by)
         )
         if asked.trouble is not None:
             self.message_user(request, asked.trouble, messages.ERROR)
             return back
         if not asked.value:
-            self.message_user(request, _("Somebody counts it already."), messages.INFO)
+            self.message_user(request, _("A count is already running."), messages.INFO)
             return back
 
-        def work(database: Mongo, stop: threading.Event) -> ObjectId:
+        def work(database: Mongo, tried: Attempt) -> ObjectId:
             count_and_keep(database, address.bucket)
             return ObjectId()
 
@@ -114,5 +113,5 @@ def _trouble(known: Known) -> str | None:
         case run if run.status == "failed":
             return _("The last count failed: %(why)s") % {"why": printable(run.error or "?")}
         case run if run.status == "lost":
-            return _("The last count ended with its process.")
+            return _("The last count was interrupted: its process has ended.")
     return None

@@ -1,8 +1,9 @@
 """Files into the trash because somebody said so, and out of it for good.
 
 In the collector's own order: an entry in the trash, then the files document is removed if it is
-still the same. A process that dies in between leaves a file that is in both places; the file in the
-bucket counts then. The collector knows these entries as it knows its own, restores and purges them.
+still the same. A process that dies in between leaves a file that is in both collections; the file
+in the bucket counts then. The collector knows these entries as it knows its own, restores and
+purges them.
 """
 
 from __future__ import annotations
@@ -14,16 +15,22 @@ from typing import Any
 
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
+from django.db import connections as databases
 from pymongo.errors import BulkWriteError
 
-from djongo_services.admin.patience import Mongo
-from djongo_services.storage.collector.places import Places
-from djongo_services.storage.collector.trash import delete_for_good
+from djongo_services.admin.deadline import Mongo
+from djongo_services.connections import Connection
+from djongo_services.server_errors import DUPLICATE_KEY
+from djongo_services.storage.collector import References, references_for
+from djongo_services.storage.collector.bson_order import sort_key
+from djongo_services.storage.collector.collecting import lease_of
+from djongo_services.storage.collector.collections import BucketCollections
+from djongo_services.storage.collector.decoding import names_of
+from djongo_services.storage.collector.trash import delete_for_good, missed_of
 
 KIND = "deleted"
-"""Of entries that the collector did not make."""
+"""The kind of entries that the collector did not make."""
 AT_ONCE = 500
-_DUPLICATE_KEY = 11000
 
 Document = dict[str, Any]
 
@@ -39,23 +46,47 @@ class Removal:
 
 def remove_files(database: Mongo, bucket: str, ids: Sequence[Any], removal: Removal) -> int:
     """How many of the files there were, and are not any more."""
-    places = Places.of(database, bucket)
+    collections = BucketCollections.of(database, bucket)
     removed = 0
     for some in batches(ids):
-        removed += _remove(places, some, removal)
+        removed += _remove(collections, some, removal)
     return removed
 
 
-def purge_entries(database: Mongo, bucket: str, ids: Sequence[Any]) -> int:
-    """Delete entries of the trash with their chunks; how many there were."""
-    places = Places.of(database, bucket)
+def purge_entries(connection: Connection, bucket: str, ids: Sequence[Any]) -> int:
+    """Delete entries of the trash with their chunks, except those that something refers to; how
+    many were deleted.
+
+    To be called in a thread of its own: its connections to databases are closed at the end. Raises
+    Locked while a run of the collector or a restore is at work, ReferencesUnreadable, and what
+    databases raise.
+    """
+    collections = BucketCollections.of(connection.database, bucket)
     purged = 0
-    for some in batches(ids):
-        query = _any_of(some)
-        there = [entry["_id"] for entry in places.trash.find(query, {"_id": 1})]
-        delete_for_good(places, there)
-        purged += len(there)
+    try:
+        references = references_for(connection, bucket, search=False)
+        with lease_of(collections) as lease:
+            for some in batches(ids):
+                lease.check()
+                gone = _unneeded(collections, references, some)
+                delete_for_good(collections, gone)
+                purged += len(gone)
+    finally:
+        databases.close_all()
     return purged
+
+
+def _unneeded(
+    collections: BucketCollections, references: References, ids: Sequence[Any]
+) -> list[Any]:
+    """Those of the entries that are there and that nothing refers to."""
+    fields = {"file.filename": 1, "file.metadata.aliases": 1}
+    entries = [
+        (entry["_id"], names_of(entry.get("file", {})))
+        for entry in collections.trash.find(_any_of(ids), fields)
+    ]
+    missed = missed_of(collections, references, entries)
+    return [id for id, _ in entries if sort_key(id) not in missed]
 
 
 def batches(ids: Iterable[Any], size: int = AT_ONCE) -> Iterator[list[Any]]:
@@ -64,23 +95,25 @@ def batches(ids: Iterable[Any], size: int = AT_ONCE) -> Iterator[list[Any]]:
         yield batch
 
 
-def _remove(places: Places, ids: Sequence[Any], removal: Removal) -> int:
-    documents = list(places.raw(places.files).find(_any_of(ids)))
+def _remove(collections: BucketCollections, ids: Sequence[Any], removal: Removal) -> int:
+    documents = list(collections.raw(collections.files).find(_any_of(ids)))
     if not documents:
         return 0
     there = [document["_id"] for document in documents]
     if not removal.for_good:
-        _note(places, documents, removal)
-    removed = [document["_id"] for document in documents if _delete(places, document)]
+        _note(collections, documents, removal)
+    removed = [document["_id"] for document in documents if _delete(collections, document)]
     if removal.for_good:
-        delete_for_good(places, removed)
+        delete_for_good(collections, removed)
     elif len(removed) < len(there):
-        _forget_those_still_there(places, there)
+        _forget_those_still_there(collections, there)
     return len(removed)
 
 
-def _note(places: Places, documents: Sequence[RawBSONDocument], removal: Removal) -> None:
-    now = places.now()
+def _note(
+    collections: BucketCollections, documents: Sequence[RawBSONDocument], removal: Removal
+) -> None:
+    now = collections.now()
     entries = [
         {
             "_id": document["_id"],
@@ -93,28 +126,28 @@ def _note(places: Places, documents: Sequence[RawBSONDocument], removal: Removal
         for document in documents
     ]
     # One of before is void, because the file is in the bucket.
-    places.trash.delete_many(_any_of([entry["_id"] for entry in entries]))
+    collections.trash.delete_many(_any_of([entry["_id"] for entry in entries]))
     try:
-        places.raw(places.trash).insert_many(entries, ordered=False)  # type: ignore[arg-type]  # dicts are encoded too
+        collections.raw(collections.trash).insert_many(entries, ordered=False)  # type: ignore[arg-type]  # dicts are encoded too
     except BulkWriteError as error:
         # The collector was faster, with an entry of its own.
-        if any(each["code"] != _DUPLICATE_KEY for each in error.details["writeErrors"]):
+        if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
             raise
 
 
-def _delete(places: Places, document: Mapping[str, Any]) -> bool:
+def _delete(collections: BucketCollections, document: Mapping[str, Any]) -> bool:
     """Unless it was renamed or replaced since it was read."""
     query: Document = {
         "_id": {"$eq": document["_id"]},
         "filename": {"$eq": document.get("filename")},
         "uploadDate": {"$eq": document.get("uploadDate")},
     }
-    return places.raw(places.files).delete_one(query).deleted_count == 1
+    return collections.raw(collections.files).delete_one(query).deleted_count == 1
 
 
-def _forget_those_still_there(places: Places, ids: Sequence[Any]) -> None:
-    living = [each["_id"] for each in places.files.find(_any_of(ids), {"_id": 1})]
-    places.trash.delete_many(_any_of(living))
+def _forget_those_still_there(collections: BucketCollections, ids: Sequence[Any]) -> None:
+    living = [each["_id"] for each in collections.files.find(_any_of(ids), {"_id": 1})]
+    collections.trash.delete_many(_any_of(living))
 
 
 def _any_of(ids: Sequence[Any]) -> Document:

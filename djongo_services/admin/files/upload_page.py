@@ -17,25 +17,23 @@ from django.utils.translation import ngettext
 from pymongo.errors import PyMongoError
 
 from djongo_services.admin.address import shown_name
+from djongo_services.admin.deadline import error_text
 from djongo_services.admin.files.address import BucketAddress, FileAddress, logged, parse
-from djongo_services.admin.files.answers import sent_to, wants_json
 from djongo_services.admin.files.buckets import bucket_names
+from djongo_services.admin.files.changing import save
 from djongo_services.admin.files.homes import Home, bucket_storage, homes
-from djongo_services.admin.files.pages import FilePages
+from djongo_services.admin.files.pages import FilePages, sent_to, wants_json
 from djongo_services.admin.files.rows import filename_text
-from djongo_services.admin.files.storing import save
-from djongo_services.admin.troubles import trouble_text
 from djongo_services.connections import connections
 from djongo_services.exceptions import DjongoServicesError
-from djongo_services.introspection.rendering.numbers import count
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import count, printable
 from djongo_services.storage.bucket import StoredFile
 
 LONGEST_FOLDER = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class UploadTarget:
     """Where a file can be uploaded to."""
 
     value: str
@@ -58,7 +56,7 @@ class UploadPage(FilePages):
         if wanted is None and not self.aliases():
             return self.render(request, "files/upload.html", {"title": _("Upload files")})
         connection = connections[wanted.alias] if wanted else self.connection(request)
-        asked = self.patience(request, connection).ask(bucket_names)
+        asked = self.deadline(request, connection).ask(bucket_names)
         targets = _targets(connection.alias, asked.value or [])
         if request.method == "POST" and asked.trouble is None:
             return self._upload(request, targets, wanted)
@@ -67,7 +65,7 @@ class UploadPage(FilePages):
     def _upload(
         self,
         request: HttpRequest,
-        targets: Sequence[Target],
+        targets: Sequence[UploadTarget],
         wanted: BucketAddress | FileAddress | None,
     ) -> HttpResponse:
         chosen = next((each for each in targets if each.value == request.POST.get("target")), None)
@@ -78,26 +76,30 @@ class UploadPage(FilePages):
         folder = request.POST.get("folder", "")[:LONGEST_FOLDER]
         stored: list[StoredFile] = []
         wrong: list[str] = []
+        may_replace = self.allows(request, "change")
         for file in files:
-            self._save(chosen, folder, file, stored, wrong)
+            self._save(chosen, folder, file, stored, wrong, may_replace=may_replace)
         for each in stored:
             self._log_upload(request, chosen.address, each)
         return self._answer(request, targets, wanted, chosen, stored, wrong)
 
     def _save(
         self,
-        chosen: Target,
+        chosen: UploadTarget,
         folder: str,
         file: UploadedFile[Any],
         stored: list[StoredFile],
         wrong: list[str],
+        *,
+        may_replace: bool,
     ) -> None:
         try:
-            stored.append(save(chosen.storage, folder, file))
+            kept = save(chosen.address, chosen.storage, folder, file, may_replace=may_replace)
+            stored.append(kept)
         except ValidationError as error:  # It is larger than uploads may be.
             wrong.append(f"{printable(file.name or '')}: {' '.join(error.messages)}")
         except (PyMongoError, ImproperlyConfigured, DjongoServicesError, OSError) as error:
-            text = trouble_text(error, connections[chosen.address.alias])
+            text = error_text(error, connections[chosen.address.alias])
             wrong.append(f"{printable(file.name or '')}: {text}")
 
     def _log_upload(self, request: HttpRequest, address: BucketAddress, stored: StoredFile) -> None:
@@ -109,9 +111,9 @@ class UploadPage(FilePages):
     def _answer(
         self,
         request: HttpRequest,
-        targets: Sequence[Target],
+        targets: Sequence[UploadTarget],
         wanted: BucketAddress | FileAddress | None,
-        chosen: Target,
+        chosen: UploadTarget,
         stored: Sequence[StoredFile],
         wrong: list[str],
     ) -> HttpResponse:
@@ -135,7 +137,7 @@ class UploadPage(FilePages):
     def _form(
         self,
         request: HttpRequest,
-        targets: Sequence[Target],
+        targets: Sequence[UploadTarget],
         wanted: BucketAddress | FileAddress | None,
         *,
         trouble: str | None = None,
@@ -184,15 +186,18 @@ class UploadPage(FilePages):
         ]
 
 
-def _targets(alias: str, there: Sequence[str]) -> list[Target]:
-    """The project's storages first; a bucket that is none's can be filled too."""
+def _targets(alias: str, there: Sequence[str]) -> list[UploadTarget]:
+    """The project's storages first, except those of static files; a bucket that is none's can be
+    filled too."""
     found = []
     at_home = homes(alias)
     for bucket in sorted({*there, *at_home}):
         address = BucketAddress(alias=alias, bucket=bucket)
         for number, home in enumerate(at_home.get(bucket, [])):
+            if home.is_static:
+                continue
             found.append(
-                Target(
+                UploadTarget(
                     value=f"{address.key} {number}",
                     label=f"{address.shown}: {home.label}",
                     address=address,
@@ -200,7 +205,9 @@ def _targets(alias: str, there: Sequence[str]) -> list[Target]:
                 )
             )
         if bucket not in at_home:
-            found.append(Target(value=address.key, label=address.shown, address=address, home=None))
+            found.append(
+                UploadTarget(value=address.key, label=address.shown, address=address, home=None)
+            )
     return found
 
 

@@ -17,24 +17,23 @@ from django.core import signing
 from django.db.models.fields.files import FieldFile
 from django.urls import NoReverseMatch, reverse
 
+from djongo_services.admin.deadline import Deadline
 from djongo_services.admin.files.address import BucketAddress, FileAddress
 from djongo_services.admin.files.families import family_of
 from djongo_services.admin.files.rows import badge_of, filename_text, moment_text
-from djongo_services.admin.patience import Patience
 from djongo_services.connections import connections
-from djongo_services.introspection.rendering.numbers import size
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import printable, size
 from djongo_services.storage import GridFSStorage
 from djongo_services.storage.bucket import StoredFile
 from djongo_services.storage.serving.policy import content_type_of, is_inline
 
 SALT = "djongo_services.admin.files.widget"
 PICTURE_BYTES = 5_000_000
-"""Of the largest image that a form loads."""
+"""The size of the largest image that a form loads."""
 
 
 class GridFSFileWidget(AdminFileWidget):
-    """Of a field whose storage is a GridFSStorage; for others, the admin's own."""
+    """The widget of a field whose storage is a GridFSStorage; for others, the admin's own."""
 
     template_name = "admin/djongo_services/files/widget.html"
 
@@ -62,8 +61,8 @@ class GridFSFileWidget(AdminFileWidget):
 
     def _file(self, value: Any) -> dict[str, Any]:
         storage: GridFSStorage = value.storage
-        patience = Patience(connections[storage.using])
-        asked = patience.ask(lambda database: _stored(storage, value.name))
+        deadline = Deadline(connections[storage.using])
+        asked = deadline.ask(lambda database: _stored(storage, value.name))
         name = filename_text(value.name)
         if asked.value is None:
             return {"name": name, "trouble": asked.trouble}

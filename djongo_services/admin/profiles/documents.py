@@ -20,11 +20,11 @@ from djongo_services.introspection.report import (
     CollectionReport,
     Coverage,
     Field,
+    Finding,
     MapKeys,
     Profile,
     Reference,
     TypeCount,
-    Warning,
 )
 
 Json = dict[str, Any]
@@ -57,11 +57,13 @@ def packed(report: CollectionReport) -> bytes:
                 "code": one.code,
                 "message": one.message,
                 "path": one.path,
+                "paths": list(one.paths),
                 "count": one.count,
                 "examples": list(one.examples),
             }
             for one in report.warnings
         ],
+        "muted": report.muted,
     }
     return zlib.compress(dumps(document, json_options=CANONICAL_JSON_OPTIONS).encode())
 
@@ -85,9 +87,16 @@ def unpacked(data: bytes, collection: Collection) -> CollectionReport:
             for one in document["references"]
         ),
         warnings=tuple(
-            Warning(**{**_numbers(one), "examples": tuple(one["examples"])})
+            Finding(
+                **{
+                    **_numbers(one),
+                    "paths": tuple(one.get("paths", ())),
+                    "examples": tuple(one["examples"]),
+                }
+            )
             for one in document["warnings"]
         ),
+        muted=int(document.get("muted", 0)),
     )
 
 

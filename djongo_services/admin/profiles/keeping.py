@@ -1,23 +1,130 @@
-"""The collection in which profiles are kept: one document for each collection profiled.
+"""Profiles are taken in threads of this process, and kept in a collection that all processes read.
 
-``{"_id": "notes", "run": {"depth", "error", ...}, "kept": {"finished", "requested", "reached",
-"documents", "warnings", "by"}, "profile": <bytes>}``, a :class:`~djongo_services.admin.slots.Slot`.
+There is one document for each collection profiled: ``{"_id": "notes", "run": {"depth", "error",
+...}, "kept": {"finished", "requested", "reached", "documents", "warnings", "by"}, "profile":
+<bytes>}``, a :class:`~djongo_services.admin.jobs.slot.Slot`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection as Names
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bson import ObjectId
+from django.utils.translation import gettext as _
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
-from djongo_services.admin.slots import Slot, Status
+from djongo_services.admin.deadline import error_text
+from djongo_services.admin.jobs.background import Background, Room
+from djongo_services.admin.jobs.slot import Slot, Status
+from djongo_services.admin.profiles.documents import packed
+from djongo_services.admin.profiles.series import Series
+from djongo_services.conf import settings
+from djongo_services.connections import Connection
+from djongo_services.formatting import size
+from djongo_services.introspection import inspect_database
+from djongo_services.introspection.muting import parse_mutes
 from djongo_services.introspection.report import CollectionReport, Depth
+from djongo_services.progress import Progress
+from djongo_services.schema.declared import declared_on
 
+MOST_AT_ONCE = 4
+"""In this process."""
+
+logger = logging.getLogger("djongo_services.admin")
+room = Room(MOST_AT_ONCE)
+
+
+@dataclass(kw_only=True, eq=False)
+class Order(Background):
+    """What is to be profiled, how, and for whom."""
+
+    connection: Connection
+    collection: str
+    depth: Depth
+    by: str
+    run: ObjectId
+    """The result of :meth:`Profiles.begin`."""
+
+
+def run_in_background(order: Order) -> None:
+    """Begin; ``order.ended`` is set at the end. The place has been reserved."""
+    order.begin(partial(_run, order), name="profile")
+
+
+def _run(order: Order) -> None:
+    try:
+        carry_out(order)
+    finally:
+        room.release()
+
+
+def carry_out(order: Order) -> Status | None:
+    """To its end, which is recorded and returned; None where it could not be recorded."""
+    try:
+        profiles = Profiles(order.connection.database, order.collection)
+        status, error, report = _done(order, profiles.slot)
+        result = None
+        if report is not None and report.profile is not None:
+            result = (summary(report, by=order.by), packed(report))
+            if (length := len(result[1])) > LARGEST:
+                status, result = "failed", None
+                error = _("The profile is too large to be stored (%(size)s).") % {
+                    "size": size(length)
+                }
+        if result is not None and status == "done":  # What was stopped is no shape to compare.
+            _add_to_series(order, *result)
+        profiles.end(order.run, status, error=error, result=result)
+        return status
+    except PyMongoError:
+        # The end cannot be recorded either; without signs of life the run soon counts as lost.
+        logger.warning("The profile of %r could not be kept.", order.collection, exc_info=True)
+        return None
+
+
+def _add_to_series(order: Order, summed: Document, data: bytes) -> None:
+    """Called before the profile is shown as done. A failure here leaves the profile as it is."""
+    try:
+        Series(order.connection.database, order.collection).add(order.run, summed, data)
+    except PyMongoError:
+        logger.warning("The profile of %r is not in its series.", order.collection, exc_info=True)
+
+
+def _done(order: Order, slot: Slot) -> tuple[Status, str | None, CollectionReport | None]:
+    latest: Progress | None = None
+
+    def tell(progress: Progress) -> None:
+        nonlocal latest
+        latest = progress
+
+    try:
+        with slot.beating(order.run, order.stop, lambda: latest):
+            report = inspect_database(
+                order.connection.database,
+                collections=[order.collection],
+                depth=order.depth,
+                declared=declared_on(order.connection),
+                mute=parse_mutes(settings.inspection.mute),
+                progress=tell,
+                stop=order.stop,
+            )
+    except Exception as error:  # noqa: BLE001 (any error is shown on the page)
+        return "failed", error_text(error, order.connection), None
+    found = report.collections[0]
+    if order.stop.is_set():
+        return "stopped", None, found
+    if found.profile is None:
+        said = [report.stopped, *(one.message for one in found.warnings)]
+        return "failed", " ".join(filter(None, said)), None
+    return "done", None, found
+
+
+# The collection in which profiles are kept: one document for each collection profiled.
 COLLECTION = "djongo_services_profiles"
 LARGEST = 12_000_000
 """Bytes of a profile that fits into a document with room to spare."""
@@ -27,7 +134,7 @@ Mongo = Database[Document]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+class ProfileRun:
     """The profile that is being taken, or the last that was asked for."""
 
     id: ObjectId
@@ -62,14 +169,14 @@ class ProfileNote:
 
 
 class Profiles:
-    """Of one collection. Everything raises PyMongo's errors."""
+    """The profiles of one collection. Everything raises PyMongo's errors."""
 
     def __init__(self, database: Mongo, name: str) -> None:
         self.slot = Slot(database[COLLECTION], name)
 
-    def begin(self, *, depth: Depth, by: str) -> ObjectId | None:
+    def begin(self, *, depth: Depth, by: str, waits: bool = False) -> ObjectId | None:
         """The id of a new run; None while another is at work."""
-        return self.slot.begin({"depth": depth}, by=by)
+        return self.slot.begin({"depth": depth}, by=by, waits=waits)
 
     def end(
         self,
@@ -90,10 +197,10 @@ class Profiles:
             ]
         self.slot.end(run, status, {"error": error}, *stages)
 
-    def read(self, *, whole: bool = True) -> tuple[Run | None, Kept | None]:
+    def read(self, *, whole: bool = True) -> tuple[ProfileRun | None, Kept | None]:
         """The last run and the last profile; without ``whole``, of the run alone."""
         document = self.slot.read(*(() if whole else ("profile", "kept"))) or {}
-        return _run(document), _kept(document)
+        return _run_of(document), _kept(document)
 
 
 def summary(report: CollectionReport, *, by: str) -> Document:
@@ -131,11 +238,11 @@ def moment(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
-def _run(document: Document) -> Run | None:
+def _run_of(document: Document) -> ProfileRun | None:
     run = document.get("run")
     if run is None:
         return None
-    return Run(
+    return ProfileRun(
         id=run["id"],
         depth=run["depth"],
         status=run["status"],

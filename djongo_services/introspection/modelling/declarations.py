@@ -53,10 +53,15 @@ class ClassDeclaration:
     """``models.Model`` or ``EmbeddedModel``."""
     comments: tuple[str, ...] = ()
     """Lines above it."""
+    decorators: tuple[Call, ...] = ()
     fields: tuple[FieldDeclaration, ...] = ()
     remarks: tuple[str, ...] = ()
     """Comment lines below the fields: what could not be said as a field."""
     db_table: str | None = None
+    verbose_name_plural: str | None = None
+    """Where Django's own guess is wrong."""
+    text: FieldDeclaration | None = None
+    """The field that ``__str__`` shows."""
     indexes: tuple[Call, ...] = ()
     constraints: tuple[Call, ...] = ()
     index_remarks: tuple[str, ...] = ()

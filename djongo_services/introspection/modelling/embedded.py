@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from django.utils.html import escape
+
 from djongo_services.introspection.modelling import facts, types
 from djongo_services.introspection.modelling.declarations import (
     Call,
@@ -18,12 +20,20 @@ from djongo_services.introspection.modelling.declarations import (
     Value,
 )
 from djongo_services.introspection.modelling.naming import (
+    LOOKUPS,
     RESERVED_FIELDS,
     Namespace,
     class_name,
     field_name,
+    singular,
 )
 from djongo_services.introspection.modelling.source import render_source
+from djongo_services.introspection.modelling.stated import (
+    UNDECLARED,
+    DeclaredCollection,
+    StatedField,
+)
+from djongo_services.introspection.path import ELEMENT
 from djongo_services.introspection.report import Field
 
 MOST_ORIGINS = 5
@@ -42,6 +52,8 @@ class Place:
     counted: bool
     """Whether counts are exact, so that a field which was never missing in them never is: inside
     an embedded document that decides what a missing one becomes."""
+    declared: DeclaredCollection = UNDECLARED
+    """What is known without a look at the values."""
 
 
 @dataclass(kw_only=True)
@@ -65,8 +77,11 @@ class EmbeddedClasses:
         )
 
     def _value(self, found: Field, place: Place) -> tuple[Call, tuple[str, ...]]:
+        if declared := place.declared.fields.get(found.path):
+            return declared, ()
         if scalar := types.backend_scalar(found):
-            return scalar, types.remarks(found)
+            told = types.remarks(found, counted=place.counted)
+            return scalar, (*told, *types.guesses(found, scalar))
         kinds = facts.kinds(found)
         if len(found.path) > MOST_STEPS:
             return _any_value(found)
@@ -82,24 +97,40 @@ class EmbeddedClasses:
     def _array(self, found: Field, place: Place) -> tuple[Call, tuple[str, ...]]:
         element = facts.element(found)
         if element is None:
-            return Call(function="ArrayField", args=(Call(function="BSONField"),)), ()
-        if _holds_objects_in_arrays(element):
+            item = Call(function="BSONField", kwargs=(("null", True), ("blank", True)))
+            return Call(function="ArrayField", args=(item,)), ()
+        if self._is_one_value(element, place):
             call, comments = _any_value(element)
         else:
             call, comments = self._value(element, place)
         if call.function == "EmbeddedModelField":
             return Call(function="EmbeddedModelArrayField", args=call.args), comments
-        return Call(function="ArrayField", args=(call,)), comments
+        options = emptiness(call, element, null="null" in element.types, counted=place.counted)
+        return Call(function="ArrayField", args=(call.having(**options),)), comments
+
+    def _is_one_value(self, element: Field, place: Place) -> bool:
+        """Whether the backend has no field for such elements but one that takes anything."""
+        kinds = facts.kinds(element)
+        if element.path in place.declared.classes:
+            return False
+        if kinds == {"object"}:
+            return "null" in element.types
+        uneven = kinds == {"array"} and not facts.is_even(element, counted=place.counted)
+        return uneven or _holds_objects_in_arrays(element)
 
     def _class_for(self, found: Field, place: Place) -> str | None:
         """The name of the class for the objects at ``found``; None if they can have none."""
         members = facts.members(found)
         if not members or not all(_expressible(member) for member in members):
             return None
-        base = class_name(_nearest_key(found) or place.owner)
+        key = _nearest_key(found)
+        in_array = found.path[-1] is ELEMENT
+        declared = place.declared.classes.get(found.path)
+        base = declared or class_name((singular(key) if in_array else key) or place.owner)
         inside = replace(place, owner=base)
         body = ClassDeclaration(name="", base="EmbeddedModel", fields=self._fields(members, inside))
-        text = render_source(Module(header=("",), classes=(body,)))
+        # Shapes that were declared as different classes stay apart.
+        text = render_source(Module(header=(declared or "",), classes=(body,)))
         if text not in self._classes:
             # Of two shapes under one key, the second is told apart by the class that holds it.
             wanted = base if base not in self.names else f"{place.owner}{base}"
@@ -118,10 +149,10 @@ class EmbeddedClasses:
             if not _is_id(member):
                 made = self.value_field(member, place)
                 name = names[facts.key(member)]
-                call = with_options(
-                    made.call, member, name, null=facts.nullable(member) or not place.counted
-                )
-                declarations.append(replace(made, name=name, call=call))
+                null = facts.nullable(member) or not place.counted
+                call = with_options(made.call, member, name, null=null, counted=place.counted)
+                told = (*made.comments, *demands(member))
+                declarations.append(replace(made, name=name, call=call, comments=told))
         return tuple(declarations)
 
 
@@ -137,21 +168,43 @@ def _told(origins: list[tuple[str, str]]) -> str:
 
 def field_names(keys: list[str], *, taken: Namespace | None = None) -> dict[str, str]:
     """A unique field name for each key; keys that are good names already keep theirs."""
-    namespace = taken or Namespace(RESERVED_FIELDS)
+    namespace = taken or Namespace(RESERVED_FIELDS | LOOKUPS)
     ordered = sorted(keys, key=lambda key: field_name(key) != key)
     return {key: namespace.claim(field_name(key)) for key in ordered}
 
 
-def with_options(call: Call, found: Field, name: str, *, null: bool) -> Call:
+def with_options(call: Call, found: Field, name: str, *, null: bool, counted: bool) -> Call:
     """The call with ``null``, ``blank`` and ``db_column`` as the data and the name need them."""
+    options = emptiness(call, found, null=null, counted=counted)
+    if facts.key(found) != name:
+        options["db_column"] = facts.key(found)
+    if isinstance(found, StatedField) and found.description:
+        # Forms show it as HTML, unescaped.
+        options["help_text"] = escape(found.description)
+    return call.having(**options)
+
+
+def demands(found: Field) -> tuple[str, ...]:
+    """What a collection's schema says of a field and its options do not."""
+    if not isinstance(found, StatedField):
+        return ()
+    told = [f"The validator also says {', '.join(found.rest)}."] if found.rest else []
+    if facts.nullable(found) and not found.takes_null:
+        told.append("The validator refuses null, which Django saves where this is not set.")
+    return tuple(told)
+
+
+def emptiness(call: Call, found: Field, *, null: bool, counted: bool) -> dict[str, Value]:
+    """``null`` and ``blank``, so that every empty value which the data may have is a valid one."""
     options: dict[str, Value] = {}
     if null:
         options["null"] = True
-    if null or facts.may_be_empty(found) or call.function == "models.BinaryField":
+    # An embedded document without any values is an instance all the same; a key is a key.
+    never = call.function in {"EmbeddedModelField", "models.ForeignKey", "models.OneToOneField"}
+    empty = not never and facts.may_be_empty(found, counted=counted)
+    if null or empty or call.function == "models.BinaryField":
         options["blank"] = True
-    if facts.key(found) != name:
-        options["db_column"] = facts.key(found)
-    return call.having(**options)
+    return options
 
 
 def _any_value(found: Field) -> tuple[Call, tuple[str, ...]]:
@@ -170,7 +223,8 @@ def _embedded_key(found: Field | None) -> Call:
     """An ``_id`` in embedded documents; unset, the backend leaves it out."""
     if found is None or facts.kinds(found) == {"objectId"}:
         return Call(function="ObjectIdAutoField", kwargs=(("primary_key", True),))
-    return Call(function="BSONField", kwargs=(("primary_key", True), ("db_column", "_id")))
+    call = Call(function="BSONField", kwargs=(("primary_key", True), ("db_column", "_id")))
+    return call.having(blank=True) if found.missing else call
 
 
 def _expressible(member: Field) -> bool:

@@ -9,11 +9,13 @@ from typing import Any
 from bson import DatetimeMS, Decimal128
 
 from djongo_services.bson_types import binary_type
+from djongo_services.introspection.modelling.stated import StatedField
 from djongo_services.introspection.path import ELEMENT, KEY
 from djongo_services.introspection.report import Coverage, Field
 
 JSON_TYPES = frozenset({"double", "string", "object", "array", "bool", "null", "int"})
 """Types that survive a JSONField: it passes values through JSON text, which turns long into int."""
+TEXT_TYPES = frozenset({"string", "symbol"})
 UNWRITABLE = frozenset({"undefined", "dbPointer", "symbol"})
 """Deprecated types that PyMongo reads as something else and cannot write."""
 MOST_CHOICES = 16
@@ -30,7 +32,23 @@ def kinds(field: Field) -> frozenset[str]:
 
 
 def nullable(field: Field) -> bool:
+    """Whether a document may have no value there.
+
+    A text that the schema of a collection does not require, but never lets be null, is empty.
+    """
+    if isinstance(field, StatedField) and not field.takes_null:
+        return field.missing > 0 and not (field.may_be_empty and kinds(field) == {"string"})
     return field.missing > 0 or field.null > 0
+
+
+def spread(field: Field, *, counted: bool) -> str:
+    """How often each type occurs, most frequent first: ``25 int, 3 double``."""
+    told = []
+    for name, found in field.types.items():
+        if name != "null":
+            share = f"{100 * found.count / max(field.present - field.null, 1):.0f} %"
+            told.append(f"{f'{found.count:,}' if counted else share} {name}")
+    return ", ".join(told)
 
 
 def counted(coverage: Coverage) -> bool:
@@ -89,6 +107,8 @@ def text_length(field: Field) -> int | None:
 
     The exact length where all strings share it, else the next of a few round numbers.
     """
+    if isinstance(field, StatedField):
+        return field.max_length
     values = field.values
     if values is None or not values.exact or values.longest is None:
         return None
@@ -98,19 +118,50 @@ def text_length(field: Field) -> int | None:
     return next((length for length in _TEXT_LENGTHS if length >= values.longest), None)
 
 
-def may_be_empty(field: Field) -> bool:
-    """Whether an empty string or array occurs."""
-    if field.lengths is not None and field.lengths.minimum == 0:
+def may_be_empty(field: Field, *, counted: bool) -> bool:
+    """Whether an empty string, array or object may occur: one does, or nobody knows of all values.
+
+    ``counted`` says whether figures are facts. The lengths of strings are known only where values
+    were asked for, and all of them looked at.
+    """
+    found = kinds(field)
+    if isinstance(field, StatedField):
+        # What is required is asked for in forms.
+        optional = bool(found & TEXT_TYPES) and field.missing > 0
+        return field.may_be_empty and (optional or bool(found & {"array", "object"}))
+    values = field.values
+    if found & TEXT_TYPES:
+        measured = values is not None and values.exact and values.shortest is not None
+        if not measured or not values or not values.shortest:
+            return True
+    if "array" in found and (field.lengths is None or not (counted and field.lengths.minimum)):
         return True
-    return field.values is not None and field.values.shortest == 0 and "string" in field.types
+    if "object" in found:
+        return not (counted and any(not child.missing for child in members(field)))
+    return False
+
+
+def is_even(element: Field, *, counted: bool) -> bool:
+    """Whether the arrays inside of an array are known to be of one length, and none is missing.
+
+    Django validates an array of arrays like a matrix.
+    """
+    lengths = element.lengths
+    even = lengths is not None and lengths.minimum == lengths.maximum > 0
+    return counted and even and "null" not in element.types
 
 
 def choices(field: Field) -> tuple[str | int, ...]:
     """Every value, where all were looked at and they are a few strings or integers that recur."""
+    if isinstance(field, StatedField):
+        return field.choices
     values = field.values
     if values is None or not values.exact or not 1 < len(values.enum) <= MOST_CHOICES:
         return ()
-    found = [value for value, _ in values.enum if value is not None]
+    # An empty string is no choice but the lack of one.
+    found = [value for value, _ in values.enum if value is not None and value != ""]
+    if len(found) < 2:
+        return ()
     plain = all(_is_choice(value) for value in found)
     same_type = len({isinstance(value, str) for value in found}) == 1
     known = field.present - field.null

@@ -10,20 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from djongo_services.index_kinds import LONGEST_TTL, VERSIONS, IndexKind, wildcard_base
 from djongo_services.introspection.catalog import Index
 from djongo_services.introspection.collations import stated_collation
 from djongo_services.introspection.modelling.declarations import Call, Dictionary, Value
-from djongo_services.introspection.modelling.index_conditions import condition, is_presence
-from djongo_services.introspection.modelling.index_fields import IndexField, IndexFields
-
-_SERVERS_OWN = frozenset(
-    {"v", "key", "name", "ns", "background"}
-    | {"textIndexVersion", "2dsphereIndexVersion", "hashVersion"}
+from djongo_services.introspection.modelling.index_fields import (
+    IndexField,
+    IndexFields,
+    condition,
+    is_presence,
 )
+
+_SERVERS_OWN = VERSIONS | {"v", "key", "name", "ns", "background"}
 """What an index says of itself without being asked."""
-_LONGEST_TTL = 2**31 - 1
-_PLANE = {"bits": 26, "min": -180, "max": 180}
-_LANGUAGES = {"default_language": "english", "language_override": "language"}
 
 
 class Inexpressible(Exception):
@@ -35,11 +34,9 @@ class _Said:
     call: Call
     options: frozenset[str] = frozenset()
     """What of the index's definition the call says."""
-    collates: bool = True
-    """Whether the class takes a collation."""
 
 
-_Kind: TypeAlias = Callable[[Index, IndexFields], _Said]
+_Way: TypeAlias = Callable[[Index, IndexFields], _Said]
 
 
 def index_class(
@@ -49,10 +46,7 @@ def index_class(
 
     Raises Inexpressible.
     """
-    kind = _KINDS.get(index.type)
-    if kind is None:
-        raise Inexpressible(f"there is no class for a {index.type} index")
-    said = kind(index, fields)
+    said = _way(index.kind)(index, fields)
     shared = _shared(index, fields, said, inherited)
     told = _SERVERS_OWN | said.options | {"hidden", "collation"}
     if "condition" in shared:
@@ -94,7 +88,7 @@ def _shared(
     if index.hidden:
         shared["hidden"] = True
     collation = index.collation or (inherited and {"locale": "simple"})
-    if collation and not said.collates:
+    if collation and not index.kind.collates:
         raise Inexpressible("its class has no collation")
     if collation and collation != inherited:
         shared["collation"] = Dictionary(items=tuple(stated_collation(collation).items()))
@@ -124,7 +118,7 @@ def _expiring(index: Index, fields: IndexFields, names: list[Value]) -> _Said:
     found = fields.find(index.keys[0][0])
     if len(names) > 1 or index.unique or index.sparse:
         raise Inexpressible("TTLIndex has one field and is neither unique nor sparse")
-    if seconds is None or seconds != seconds or not 0 <= seconds <= _LONGEST_TTL:
+    if seconds is None or seconds != seconds or not 0 <= seconds <= LONGEST_TTL:
         raise Inexpressible(f"TTLIndex has no expireAfterSeconds of {seconds}")
     call = found.call if found else None
     if call is not None and call.function != "models.DateTimeField":
@@ -138,11 +132,15 @@ def _expiring(index: Index, fields: IndexFields, names: list[Value]) -> _Said:
 def _unique(index: Index, fields: IndexFields, names: list[Value]) -> _Said:
     """As a constraint where that makes it: without nulls by type, as SQL has it."""
     partial = dict(index.partial_filter or {})
+    found = {path: fields.find(path) for path, _ in index.keys}
+    nullable = {path for path, one in found.items() if one is None or one.null or "." in path}
+    # Of fields that are never null, an index without a filter will do as well.
+    skipping = {*found} if fields.backend and {*found} & partial.keys() else nullable
     present = all(
-        (found := fields.find(path)) is not None and is_presence(partial.get(path), found)
-        for path, _ in index.keys
+        (one := found[path]) is not None and is_presence(partial.get(path), one)
+        for path in skipping
     )
-    rest = {path: partial[path] for path in partial if not present or path not in dict(index.keys)}
+    rest = {path: partial[path] for path in partial if not present or path not in skipping}
     plain = not any(str(name).startswith("-") or "." in str(name) for name in names)
     constraint = present and not rest and plain
     call = Call(
@@ -165,52 +163,51 @@ def _text(index: Index, fields: IndexFields) -> _Said:
         raise Inexpressible("TextIndex has fields for text alone")
     names = {path: _name(path, fields) for path, _ in index.keys}
     weights = {names[path]: int(weight) for path, weight in (index.weights or {}).items()}
-    call = Call(function="TextIndex", kwargs=(("fields", list(names.values())),))
+    call = Call(function=index.kind.declared_by, kwargs=(("fields", list(names.values())),))
     heavier = tuple((name, weight) for name, weight in weights.items() if weight != 1)
     if heavier:
         call = call.having(weights=Dictionary(items=heavier))
-    for option, default in _LANGUAGES.items():
-        if (value := index.definition.get(option, default)) != default:
-            call = call.having(**{option: value})
-    return _Said(call=call, options=frozenset({"weights", *_LANGUAGES}), collates=False)
+    return _Said(
+        call=call.having(**_own(index)), options=frozenset({"weights", *_own_names(index)})
+    )
 
 
-def _special(function: str) -> _Kind:
-    """Of a kind that is that of the first key."""
-
-    def declare(index: Index, fields: IndexFields) -> _Said:
-        (_, kind), *rest = index.keys
-        if not isinstance(kind, str) or any(isinstance(direction, str) for _, direction in rest):
-            raise Inexpressible(f"{function} begins with its {index.type} key and has one")
-        first, *others = index.keys
-        names: list[Value] = [_name(first[0], fields)]
-        names += [_signed(path, direction, fields) for path, direction in others]
-        call = Call(function=function, kwargs=(("fields", names),))
-        if kind == "2d":
-            call = call.having(kind="2d", **_plane(index))
-        options = frozenset(_PLANE) if kind == "2d" else frozenset[str]()
-        return _Said(call=call, options=options, collates=kind != "2d")
-
-    return declare
+def _special(index: Index, fields: IndexFields) -> _Said:
+    """The first key alone makes it of its kind."""
+    kind = index.kind
+    (first, direction), *rest = index.keys
+    if not isinstance(direction, str) or any(isinstance(other, str) for _, other in rest):
+        raise Inexpressible(f"{kind.declared_by} begins with its {kind.name} key and has one")
+    names: list[Value] = [_name(first, fields)]
+    names += [_signed(path, other, fields) for path, other in rest]
+    call = Call(function=kind.declared_by, kwargs=(("fields", names),))
+    return _Said(call=call.having(**kind.arguments, **_own(index)), options=_own_names(index))
 
 
-def _plane(index: Index) -> dict[str, Value]:
+def _own(index: Index) -> dict[str, Value]:
+    """The options of its kind that differ from what the server chooses."""
     given: dict[str, Value] = {}
-    for option, default in _PLANE.items():
+    for option, default in index.kind.options.items():
         value = index.definition.get(option, default)
-        if value != int(value):
-            raise Inexpressible(f"its {option} is no whole number")
+        if isinstance(default, int):
+            if value != int(value):
+                raise Inexpressible(f"its {option} is not a whole number")
+            value = int(value)
         if value != default:
-            given[option] = int(value)
+            given[option] = value
     return given
+
+
+def _own_names(index: Index) -> frozenset[str]:
+    return frozenset(index.kind.options)
 
 
 def _wildcard(index: Index, fields: IndexFields) -> _Said:
     if len(index.keys) > 1:
         raise Inexpressible("WildcardIndex has one key")
-    path = index.keys[0][0].removesuffix("$**").removesuffix(".")
+    path = wildcard_base(index.keys[0][0])
     names: list[Value] = [_name(path, fields)] if path else []
-    call = Call(function="WildcardIndex", kwargs=(("fields", names),) if names else ())
+    call = Call(function=index.kind.declared_by, kwargs=(("fields", names),) if names else ())
     projection = _flat(index.wildcard_projection or {})
     if any(projection.values()):
         projection = {path: taken for path, taken in projection.items() if taken or path != "_id"}
@@ -235,7 +232,7 @@ def _flat(projection: Mapping[str, Any], above: str = "") -> dict[str, bool]:
 
 def _signed(path: str, direction: Any, fields: IndexFields) -> str:
     if isinstance(direction, str):
-        raise Inexpressible(f"a {direction} key stands among others in it")
+        raise Inexpressible(f"a {direction} key is among others in it")
     return f"-{_name(path, fields)}" if direction < 0 else _name(path, fields)
 
 
@@ -246,12 +243,13 @@ def _name(path: str, fields: IndexFields) -> str:
     return found.name
 
 
-_KINDS: Mapping[str, _Kind] = {
-    "regular": _ordinary,
-    "compound": _ordinary,
-    "text": _text,
-    "2dsphere": _special("GeoIndex"),
-    "2d": _special("GeoIndex"),
-    "hashed": _special("HashedIndex"),
-    "wildcard": _wildcard,
-}
+_OTHERS: Mapping[str, _Way] = {"text": _text, "wildcard": _wildcard}
+"""Kinds that do not begin with one special key."""
+
+
+def _way(kind: IndexKind) -> _Way:
+    if kind.is_ordinary:
+        return _ordinary
+    if not kind.declared_by:
+        raise Inexpressible(f"there is no class for a {kind.name} index")
+    return _OTHERS.get(kind.name, _special)

@@ -1,38 +1,31 @@
-"""The paths of indexes in the words of the classes that were declared."""
+"""The paths and partial filters of indexes in the words of the classes that were declared.
+
+A filter becomes a ``Q`` where the index classes make the same filter of it again.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from bson import Decimal128, ObjectId
+
+from djongo_services.bson_ranges import whole_range
+from djongo_services.bson_types import NUMBERS
 from djongo_services.introspection.modelling.declarations import (
     Call,
     ClassDeclaration,
     ClassReference,
     FieldDeclaration,
+    Value,
 )
+from djongo_services.introspection.modelling.types import FIELD_TYPES
 
 RELATIONS = frozenset({"models.ForeignKey", "models.OneToOneField"})
 _EMBEDDING = frozenset({"EmbeddedModelField", "EmbeddedModelArrayField"})
-_TYPES: Mapping[str, str] = {
-    "ArrayField": "array",
-    "BSONField": "object",
-    "Decimal128Field": "decimal",
-    "EmbeddedModelArrayField": "array",
-    "EmbeddedModelField": "object",
-    "ObjectIdAutoField": "objectId",
-    "ObjectIdField": "objectId",
-    "models.BigIntegerField": "long",
-    "models.BinaryField": "binData",
-    "models.BooleanField": "bool",
-    "models.CharField": "string",
-    "models.DateTimeField": "date",
-    "models.FloatField": "double",
-    "models.JSONField": "object",
-    "models.SmallIntegerField": "int",
-    "models.TextField": "string",
-}
-"""What the backend calls the column of a field (``DatabaseWrapper.data_types``, ``db_type``)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +38,10 @@ class IndexField:
     """What makes the field; None inside of values that have no class."""
     type: str | None
     """The BSON type that the backend takes its values for."""
+    null: bool = False
+    """Whether it may be null."""
+    backend: bool = True
+    """Whether django-mongodb-backend writes it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +54,9 @@ class IndexFields:
     """By name."""
     key_types: Mapping[str, str]
     """The BSON types of relations, by key."""
+    backend: bool = True
+    """Whether django-mongodb-backend makes the indexes, whose unique ones pass over nulls also
+    where the field is never null."""
 
     def find(self, path: str) -> IndexField | None:
         """The field at a path of the documents; None where the classes have none."""
@@ -78,7 +78,10 @@ class IndexFields:
                 return None
             names.append(member.name)
             inner = member.call
-        return IndexField(name=".".join(names), call=inner, type=self._type(first, inner))
+        null = inner is None or bool(dict(inner.kwargs).get("null"))
+        name = ".".join(names)
+        kind = self._type(first, inner)
+        return IndexField(name=name, call=inner, type=kind, null=null, backend=self.backend)
 
     def _member(self, embedding: Call, key: str) -> FieldDeclaration | None:
         (reference, *_) = embedding.args
@@ -89,7 +92,11 @@ class IndexFields:
     def _type(self, key: str, call: Call | None) -> str | None:
         if call is None:
             return None
-        return self.key_types.get(key) if call.function in RELATIONS else _TYPES.get(call.function)
+        return (
+            self.key_types.get(key)
+            if call.function in RELATIONS
+            else FIELD_TYPES.get(call.function)
+        )
 
 
 def _element(call: Call | None) -> Call | None:
@@ -106,3 +113,107 @@ def _column(declaration: FieldDeclaration) -> str:
     column = dict(declaration.call.kwargs).get("db_column", declaration.name)
     assert isinstance(column, str)
     return column
+
+
+# Partial filters as ``Q``, where the index classes make the same filter of it again.
+_LOOKUPS = {
+    "$eq": "exact",
+    "$gt": "gt",
+    "$gte": "gte",
+    "$lt": "lt",
+    "$lte": "lte",
+    "$in": "in",
+}
+_RANGES: tuple[set[str], ...] = ({"$gte"}, {"$gte", "$lte"}, {"$in"})
+_WITH_A_LOWEST = frozenset({"string", "objectId", "bool", "date"})
+_ANY_VALUE = {"BSONField"}
+_WHOLE_NUMBERS = {
+    "models.BigIntegerField",
+    "models.IntegerField",
+    "models.PositiveBigIntegerField",
+    "models.PositiveIntegerField",
+    "models.PositiveSmallIntegerField",
+    "models.SmallIntegerField",
+}
+_TEXTS = {"models.CharField", "models.SlugField", "models.TextField"}
+_DECIMALS = {"Decimal128Field", "models.DecimalField"}
+
+
+def condition(partial: Mapping[str, Any], fields: IndexFields) -> Call | None:
+    """None where no ``Q`` makes this filter."""
+    lookups: dict[str, Value] = {}
+    for path, condition in partial.items():
+        found = fields.find(path)
+        if found is None or "." in path or path.startswith("$"):
+            return None
+        if is_presence(condition, found):
+            lookups[f"{found.name}__isnull"] = False
+            continue
+        for operator, value in _operators(condition).items():
+            lookup = _lookup(found, operator, value)
+            if lookup is None or lookup[0] in lookups:
+                return None
+            lookups[lookup[0]] = lookup[1]
+    return Call(function="models.Q", kwargs=tuple(lookups.items())) if lookups else None
+
+
+def is_presence(condition: Any, field: IndexField) -> bool:
+    """Whether the condition is what becomes of "not null" for the field.
+
+    On the backend that is the type that it writes, or the range of this type. Elsewhere it is the
+    lowest value of a type, of which a number has several, and of a value of any type there is none.
+    """
+    if field.type is None or not isinstance(condition, Mapping):
+        return False
+    stated = dict(condition)
+    if field.type in NUMBERS and not field.backend:
+        return stated == {"$gte": -math.inf}
+    if not field.backend and field.type not in {*_WITH_A_LOWEST, "binData"}:
+        return False
+    by_range = stated.keys() in _RANGES and whole_range(stated) == field.type
+    return by_range or stated == {"$type": field.type}
+
+
+def _operators(condition: Any) -> Mapping[str, Any]:
+    is_query = isinstance(condition, Mapping) and any(str(key)[:1] == "$" for key in condition)
+    return condition if is_query else {"$eq": condition}
+
+
+def _lookup(field: IndexField, operator: str, value: Any) -> tuple[str, Value] | None:
+    if is_presence({operator: value}, field):
+        return f"{field.name}__isnull", False
+    if operator not in _LOOKUPS:
+        return None
+    if operator == "$eq" and value is None:
+        return f"{field.name}__isnull", True
+    if operator == "$in":
+        members = [_literal(field, item) for item in value]
+        return None if None in members else (f"{field.name}__in", members)
+    said = _literal(field, value)
+    return None if said is None else (f"{field.name}__{_LOOKUPS[operator]}", said)
+
+
+def _literal(field: IndexField, value: Any) -> Value:
+    """What the field turns into this very value; None if nothing does."""
+    function = None if field.call is None else field.call.function
+    match value:
+        case bool() if function in {"models.BooleanField", *_ANY_VALUE}:
+            return value
+        case bool():
+            return None
+        case int() if function in {*_WHOLE_NUMBERS, "models.FloatField", *_ANY_VALUE}:
+            return int(value)
+        case float() if function == "models.FloatField" and math.isfinite(value):
+            return int(value) if value.is_integer() else repr(value)
+        case float() if function in _WHOLE_NUMBERS and value.is_integer():
+            return int(value)
+        case str() if function in {*_TEXTS, *_ANY_VALUE}:
+            return value
+        case Decimal128() if function in _DECIMALS and value.to_decimal().is_finite():
+            return str(value)
+        case ObjectId() if function in {"BSONObjectIdField", "ObjectIdField", "ObjectIdAutoField"}:
+            return str(value)
+        case dt.datetime() if function == "models.DateTimeField":
+            aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+            return aware.astimezone(dt.UTC).isoformat()
+    return None

@@ -1,31 +1,39 @@
-"""Indexes as options of fields, ``Meta.indexes`` and ``Meta.constraints``, or as comments.
+"""What declares a collection's indexes and how it was made.
 
-What the backend makes of a field's own ``db_index`` or ``unique`` is said there: the index then
-has the name that the backend gives it, whatever its name in the database is. So has an index of
-``Meta.indexes`` without a name, which is how indexes are said whose name Django does not take.
+Indexes are options of fields, ``Meta.indexes`` and ``Meta.constraints``, or comments. What becomes
+of a field's own ``db_index`` or ``unique`` is said there: the index then has a generated name,
+whatever its name in the database is. So has an index of ``Meta.indexes`` without a name, which is
+how indexes are said whose name Django does not take. All else is for ``@collection_options``.
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from bson import json_util
 
 from djongo_services.introspection.catalog import Collection, Index
-from djongo_services.introspection.modelling.declarations import Call, FieldDeclaration, Value
+from djongo_services.introspection.collations import stated_collation
+from djongo_services.introspection.modelling.declarations import (
+    Call,
+    Dictionary,
+    FieldDeclaration,
+    Value,
+)
 from djongo_services.introspection.modelling.index_classes import Inexpressible, index_class
-from djongo_services.introspection.modelling.index_conditions import condition
 from djongo_services.introspection.modelling.index_fields import IndexFields
 from djongo_services.introspection.modelling.naming import Namespace
+from djongo_services.introspection.report import Field, TypeCount
 
 NAME_LENGTH = 30
 """Django's limit for its own indexes (models.E034)."""
 LONGEST_NAME = 127
 """That of the classes of ``djongo_services.indexes``."""
-_OPTIONS_OF_EVERY_INDEX = frozenset({"v", "key", "name", "ns", "unique", "background"})
+
+_GENERATED_NAME = re.compile(r"_[0-9a-f]{8}(?:_uniq)?$")
 
 Option: TypeAlias = Literal["db_index", "unique"]
 
@@ -39,41 +47,26 @@ class Indexes:
     remarks: tuple[str, ...] = ()
 
 
-def declare_indexes(collection: Collection, fields: IndexFields, names: Namespace) -> Indexes:
+def declare_indexes(
+    collection: Collection,
+    fields: IndexFields,
+    names: Namespace,
+    *,
+    keep_names: bool = False,
+    in_meta: bool = False,
+) -> Indexes:
     """Every index that a field or a class of ``djongo_services.indexes`` says exactly.
 
     ``names`` are the names given so far in the whole module: MongoDB's are unique in a collection,
-    Django's in a project (models.E030, E032).
+    Django's in a project (models.E030, E032). ``keep_names``: whether an index is said by its field
+    only where its name is of the kind that the backend gives such an index. ``in_meta``: by its
+    field never.
     """
-    return _Declaring(collection, fields, names).result()
-
-
-def declare_plain_indexes(collection: Collection, fields: IndexFields, names: Namespace) -> Indexes:
-    """The indexes that Django's own classes come near to."""
-    field_names = {key: found.name for key, found in fields.fields.items()}
-    indexes: list[Call] = []
-    constraints: list[Call] = []
-    remarks: list[str] = []
-    for index in _declarable(collection):
-        filter_ = None if index.unique else condition(index.partial_filter or {}, fields)
-        reason = _obstacle(index, field_names, conditioned=filter_ is not None)
-        if reason is not None:
-            remarks.append(f"Index {_definition(index)}: {reason}.")
-            continue
-        name = _index_name(index.name, collection.name, names)
-        if name != index.name:
-            remarks.append(f"{name} is called {index.name} in the database.")
-        if index.unique:
-            unordered: list[Value] = [field_names[key] for key, _ in index.keys]
-            constraints.append(_call("models.UniqueConstraint", unordered, name))
-        else:
-            call = _call("models.Index", _ordered(index, field_names), name)
-            indexes.append(call.having(condition=filter_) if filter_ else call)
-    return Indexes(indexes=tuple(indexes), constraints=tuple(constraints), remarks=tuple(remarks))
+    return _Declaring(collection, fields, names, keep_names, in_meta).result()
 
 
 def with_index(declaration: FieldDeclaration, option: Option | None) -> FieldDeclaration:
-    """The field as it says whether it has an index; Django's own is one for each foreign key."""
+    """The field with db_index set explicitly; Django's default is an index for each foreign key."""
     match declaration.call.function, option:
         case "models.ForeignKey", None:
             call = declaration.call.having(db_index=False)
@@ -94,8 +87,29 @@ def refuses_second_null(collection: Collection, key: str) -> bool:
     return bool(unique) and not any(index.partial_filter for index in unique)
 
 
+def identifies(collection: Collection, key: str) -> bool:
+    """Whether an index makes the values of the key unique as ``unique=True`` does, by bytes."""
+    plain = {"unique", "key", "name", "v", "ns", "background"}
+    return not collection.options.get("collation") and any(
+        index.unique
+        and index.build is None
+        and index.keys in (((key, 1),), ((key, 1.0),))
+        and {name for name, value in index.definition.items() if value} <= plain
+        for index in _declarable(collection)
+    )
+
+
 class _Declaring:
-    def __init__(self, collection: Collection, fields: IndexFields, names: Namespace) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        fields: IndexFields,
+        names: Namespace,
+        keep_names: bool,
+        in_meta: bool,
+    ) -> None:
+        self.keep_names = keep_names
+        self.in_meta = in_meta
         self.collection = collection
         self.fields = fields
         self.names = names
@@ -135,10 +149,17 @@ class _Declaring:
     def _option(self, index: Index, call: Call) -> Option | None:
         """What the field alone can say of the index; None if not all of it."""
         arguments = dict(call.kwargs)
-        if set(arguments) != {"fields"} or len(index.keys) > 1 or "." in index.keys[0][0]:
+        if (
+            self.in_meta
+            or set(arguments) != {"fields"}
+            or len(index.keys) > 1
+            or "." in index.keys[0][0]
+        ):
             return None
         declaration = self.fields.fields[index.keys[0][0]]
         if declaration.name in self.options or declaration.name == "id":
+            return None
+        if self.keep_names and not _GENERATED_NAME.search(index.name):
             return None
         match call.function, declaration.call.function:
             case "models.UniqueConstraint", ("models.ForeignKey" | "BSONField"):
@@ -202,64 +223,61 @@ def _described(call: Call) -> str:
     return f"{call.function.removeprefix('models.')} of {fields or 'everything'}"
 
 
-def _obstacle(index: Index, field_names: Mapping[str, str], *, conditioned: bool) -> str | None:
-    """Why Django's own classes cannot say the index; None if they can."""
-    if index.build is not None:
-        return "it is still being built"
-    if index.type not in {"regular", "compound"}:
-        return f"Django has no {index.type} index"
-    options = set(index.definition) - _OPTIONS_OF_EVERY_INDEX
-    if conditioned or _ignores_null_only(index):
-        options.discard("partialFilterExpression")
-    if options:
-        return f"Django has no {' and '.join(sorted(options))} like this"
-    outside = [key for key, _ in index.keys if key not in field_names]
-    if outside:
-        return f"this class has no field {', '.join(outside)}"
-    if len({key for key, _ in index.keys}) < len(index.keys):
-        return "a field occurs twice in it"
-    return None
-
-
-def _ignores_null_only(index: Index) -> bool:
-    """Whether it is how the backend makes a unique constraint: partial, by type or ``$gte: ""``."""
-    partial = index.partial_filter
-    return (
-        index.unique
-        and partial is not None
-        and set(partial) == {key for key, _ in index.keys}
-        and all(
-            isinstance(each, Mapping) and (set(each) == {"$type"} or dict(each) == {"$gte": ""})
-            for each in partial.values()
-        )
-    )
-
-
 def _definition(index: Index) -> str:
     shown = {key: value for key, value in index.definition.items() if key not in {"v", "ns"}}
     return json_util.dumps(shown, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
 
 
-def _ordered(index: Index, field_names: Mapping[str, str]) -> list[Value]:
-    return [
-        f"-{field_names[key]}"
-        if isinstance(direction, int | float) and direction < 0
-        else field_names[key]
-        for key, direction in index.keys
-    ]
+# How a collection was made, as the arguments of ``@collection_options``.
+GRANULARITIES = ("seconds", "minutes", "hours")
+_LONGEST = 2**31 - 1
 
 
-def _call(function: str, fields: list[Value], name: str) -> Call:
-    return Call(function=function, kwargs=(("fields", fields), ("name", name)))
+def collection_options(collection: Collection, fields: IndexFields) -> Iterator[Call]:
+    """The decorator, where the collection is made in a way of its own."""
+    arguments = dict(_arguments(collection, fields))
+    if arguments:
+        yield Call(function="collection_options", kwargs=tuple(arguments.items()))
 
 
-def _index_name(name: str, collection: str, names: Namespace) -> str:
-    """The index's own name if Django takes it, else one made from it and the collection's."""
-    if len(name) <= NAME_LENGTH and _is_name(name) and name[:1].isalpha() and name not in names:
-        return names.claim(name)
-    digest = hashlib.sha256(f"{collection}\0{name}".encode("utf-8", "replace")).hexdigest()[:8]
-    letters = "".join(
-        letter for letter in f"{collection}_{name}" if letter.isalnum() or letter == "_"
-    )
-    start = letters[: NAME_LENGTH - 9].strip("_")
-    return names.claim(f"{start}_{digest}" if start[:1].isalpha() else f"i{start[1:]}_{digest}")
+def with_time(collection: Collection, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The fields and the date of a time-series collection, also where it has no documents."""
+    name = collection.options.get("timeseries", {}).get("timeField")
+    if not name or any(found.path == (name,) for found in fields):
+        return fields
+    dates = {"date": TypeCount(count=0, probability=0.0)}
+    return (*fields, Field(path=(name,), parents=0, types=dates))
+
+
+def _arguments(collection: Collection, fields: IndexFields) -> Iterator[tuple[str, Value]]:
+    options = collection.options
+    if collection.type == "view":
+        yield "view", True
+        return
+    if collection.capped:
+        yield "capped", True
+        yield from ((name, int(options[name])) for name in ("size", "max") if options.get(name))
+    if (series := options.get("timeseries")) is not None:
+        if (said := _time_series(series, fields)) is None:
+            return
+        yield "time_series", said
+    if collection.clustered:
+        yield "clustered", True
+    seconds = options.get("expireAfterSeconds")
+    if seconds is not None and 0 < seconds <= _LONGEST and int(seconds) == seconds:
+        yield "expire_after", int(seconds)
+    if collation := options.get("collation"):
+        yield "collation", Dictionary(items=tuple(stated_collation(collation).items()))
+
+
+def _time_series(series: Mapping[str, Any], fields: IndexFields) -> Call | None:
+    time = fields.fields.get(series["timeField"])
+    if time is None:
+        return None
+    call = Call(function="TimeSeries", kwargs=(("time_field", time.name),))
+    meta = fields.fields.get(series.get("metaField", ""))
+    if meta is not None:
+        call = call.having(meta_field=meta.name)
+    if series.get("granularity") in GRANULARITIES:
+        call = call.having(granularity=series["granularity"])
+    return call

@@ -1,12 +1,15 @@
 """Names for Django out of names of the database: valid, unique, and as close as possible.
 
-A field's name is the key in snake case, a class's name the collection's in camel case. Letters
-of every script stay if Python takes them in identifiers, in the form that Python itself compares
-(NFKC), so that two names are never one to the interpreter. Field names are always lower case and
-class names never are, which keeps them apart inside a class body.
+A field's name is the key in snake case, a class's name the collection's in camel case, and English
+words are made singular or plural as a person would say them. Letters of every script stay if Python
+takes them in identifiers, in the form that Python itself compares (NFKC), so that two names are
+never one to the interpreter. Field names are always lower case and class names never are, which
+keeps them apart inside a class body.
 
 Rules: Python's identifiers and keywords; Django's fields.E001 to E003, models.E004 and E024 and
-contenttypes.E005; every attribute of ``models.Model``.
+contenttypes.E005; every attribute of ``models.Model``. Only what is plainly English plural is
+changed, in the last word of a name; a wrong guess gives a class an odd name and nothing else,
+because ``db_table`` says what it is.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import builtins
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db import models
 
@@ -32,7 +35,15 @@ RESERVED_FIELDS: frozenset[str] = (
     | frozenset(keyword.kwlist)
     | frozenset(keyword.softkwlist)
     | {"id", "pk", "models", "objects", "using", "force_insert", "force_update", "update_fields"}
+    # Arguments of Model.__init__, get_or_create and update_or_create, which take fields by name.
+    | {"self", "defaults", "create_defaults"}
 )
+LOOKUPS: frozenset[str] = frozenset(models.Field().get_lookups()) | {
+    "contained_by",
+    "len",
+    "overlap",
+}
+"""Names that a query behind an embedded document, ``place__contains``, takes for lookups."""
 RESERVED_CLASSES: frozenset[str] = (
     frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"Meta", "Model"}
 )
@@ -104,3 +115,96 @@ def _identifier_letters(text: str, *, lower: bool) -> str:
 def _may_continue(letter: str) -> bool:
     # From Unicode 15.1 (Python 3.13) on, joiners that nobody sees may stand in identifiers.
     return f"a{letter}".isidentifier() and letter.isprintable()
+
+
+# English words of collections: one of them, and several, as a person would say it.
+_WORD = re.compile(r"[a-z]+\Z|(?<=[a-z])[A-Z][a-z]+\Z|\A[A-Z][a-z]+\Z")
+_UNCOUNTED = ("series", "species", "news", "data", "media", "metadata", "sheep", "fish", "staff")
+_SINGULAR_IN_S = (
+    *("status", "address", "access", "process", "progress", "business", "class", "bus", "gas"),
+    *("lens", "canvas", "alias", "atlas", "analysis", "basis", "crisis", "thesis", "chassis"),
+    *("css", "dns", "sms", "aws", "ios", "gps", "https"),
+)
+_IRREGULAR: Mapping[str, str] = {
+    "people": "person",
+    "children": "child",
+    "men": "man",
+    "women": "woman",
+    "mice": "mouse",
+    "feet": "foot",
+    "teeth": "tooth",
+    "geese": "goose",
+    "indices": "index",
+    "vertices": "vertex",
+    "matrices": "matrix",
+    "criteria": "criterion",
+    "movies": "movie",
+    "cookies": "cookie",
+    "ties": "tie",
+    "caches": "cache",
+    "lives": "life",
+    "wives": "wife",
+    "knives": "knife",
+    "leaves": "leaf",
+    "shelves": "shelf",
+    "halves": "half",
+    "wolves": "wolf",
+    "thieves": "thief",
+    "buses": "bus",
+    "gases": "gas",
+    "lenses": "lens",
+    "aliases": "alias",
+    "statuses": "status",
+    "canvases": "canvas",
+    "atlases": "atlas",
+    "analyses": "analysis",
+    "bases": "base",
+    "crises": "crisis",
+    "theses": "thesis",
+    "diagnoses": "diagnosis",
+}
+_PLURALS = {singular: plural for plural, singular in _IRREGULAR.items()}
+
+
+def singular(name: str) -> str:
+    """``order_items`` as ``order_item``, ``companies`` as ``company``, ``news`` as it is."""
+    found = _WORD.search(name)
+    if found is None:
+        return name
+    return name[: found.start()] + _like(found[0], _singular_word(found[0].lower()))
+
+
+def plural(words: str) -> str:
+    """``order item`` as ``order items``, ``company`` as ``companies``."""
+    before, space, last = words.rpartition(" ")
+    return f"{before}{space}{_plural_word(last)}"
+
+
+def _singular_word(word: str) -> str:
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if len(word) < 4 or word in _UNCOUNTED or word in _SINGULAR_IN_S:
+        return word
+    if word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies"):
+        return f"{word[:-3]}y"
+    if word.endswith(("sses", "shes", "ches", "xes", "zzes")):
+        return word[:-2]
+    return word.removesuffix("s")
+
+
+def _plural_word(word: str) -> str:
+    if word in _PLURALS:
+        return _PLURALS[word]
+    if word in _UNCOUNTED or not word.isascii() or not word[-1:].isalpha():
+        return word
+    if re.search(r"[^aeiou]y\Z", word):
+        return f"{word[:-1]}ies"
+    if word.endswith(("s", "x", "z", "sh", "ch")):
+        return f"{word}es"
+    return f"{word}s"
+
+
+def _like(model: str, word: str) -> str:
+    return word.capitalize() if model[:1].isupper() else word

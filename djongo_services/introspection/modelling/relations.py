@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from djongo_services.introspection.modelling import facts
 from djongo_services.introspection.modelling.declarations import Call, ClassReference
@@ -16,34 +18,49 @@ LEAST_CONFIDENCE = 0.8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """A class that foreign keys may refer to by its primary key."""
+    """A class that foreign keys may refer to."""
 
     class_name: str
     key: Field
-    """The ``_id``."""
+    """The ``_id``, or the field that takes its part: djongo's documents have an ``id`` beside
+    it."""
+
+
+Targets: TypeAlias = Mapping[tuple[str, str], Target]
+"""By collection and name of the field."""
 
 
 def relation(
-    report: CollectionReport, found: Field, targets: dict[str, Target]
+    report: CollectionReport, found: Field, targets: Targets
 ) -> tuple[Reference, Target] | None:
     """The reference at a top-level field, if a foreign key can stand for it.
 
-    It can when it refers to an ``_id`` of one type, has the same type itself and does not run
-    through an array; a foreign key converts its values as the target's key does.
+    It can when it refers to an ``_id`` or a unique field of one type, has the same type itself and
+    does not run through an array; a foreign key converts its values as the target's key does.
     """
     for reference in report.references:
-        target = targets.get(reference.target)
+        target = targets.get((reference.target, reference.target_path))
         if (
             reference.path == found.path
             and reference.kind == "value"
             and not reference.many
-            and reference.target_path == "_id"
             and reference.confidence >= LEAST_CONFIDENCE
             and target is not None
             and facts.kinds(found) == facts.kinds(target.key)
             and len(facts.kinds(found)) == 1
             and facts.kinds(found) <= {"objectId", "string", "int", "long"}
         ):
+            return reference, target
+    return None
+
+
+def declared_relation(
+    report: CollectionReport, found: Field, targets: Targets
+) -> tuple[Reference, Target] | None:
+    """The reference of a foreign key; None where its target has no class."""
+    for reference in report.references:
+        target = targets.get((reference.target, reference.target_path))
+        if target is not None and reference.path == found.path:
             return reference, target
     return None
 
@@ -55,13 +72,20 @@ def relation_name(name: str) -> str:
 
 
 def relation_call(
-    reference: Reference, target: Target, *, related_name: str | None, plain: bool
+    reference: Reference,
+    target: Target,
+    *,
+    to_field: str | None,
+    related_name: str | None,
+    plain: bool,
 ) -> Call:
     """A key that nothing enforces: MongoDB knows no foreign keys."""
     function = "models.OneToOneField" if reference.unique else "models.ForeignKey"
     call = Call(
         function=function, args=(target.class_name, ClassReference(name="models.DO_NOTHING"))
     )
+    if to_field is not None:
+        call = call.having(to_field=to_field)
     if related_name is not None:
         call = call.having(related_name=related_name)
     if plain or reference.found < reference.checked:

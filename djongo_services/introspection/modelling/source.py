@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from djongo_services.index_kinds import KINDS
 from djongo_services.introspection.modelling.declarations import (
     Call,
     ClassDeclaration,
@@ -14,54 +15,31 @@ from djongo_services.introspection.modelling.declarations import (
     Module,
     Value,
 )
+from djongo_services.introspection.modelling.types import FIELD_TYPES
 
 WIDTH = 100
 INDENT = "    "
 
-_BACKEND_FIELDS = (
-    "ArrayField",
-    "EmbeddedModelArrayField",
-    "EmbeddedModelField",
-    "ObjectIdAutoField",
-    "ObjectIdField",
-)
+_BACKEND_FIELDS = ("ObjectIdAutoField", "ObjectIdField")
+_DOCUMENT_FIELDS = ("ArrayField", "EmbeddedModelArrayField", "EmbeddedModelField")
 _INDEXES = (
-    "GeoIndex",
-    "HashedIndex",
-    "MongoIndex",
-    "SparseIndex",
-    "TTLIndex",
-    "TextIndex",
-    "UniqueIndex",
-    "WildcardIndex",
+    *(kind.declared_by for kind in KINDS.values() if kind.declared_by),
+    *("MongoIndex", "SparseIndex", "TTLIndex", "UniqueIndex"),
 )
 _IMPORTED: dict[str, str] = {
     **dict.fromkeys(_BACKEND_FIELDS, "django_mongodb_backend.fields"),
+    **dict.fromkeys(_DOCUMENT_FIELDS, "djongo_services.documentfields"),
     **dict.fromkeys(_INDEXES, "djongo_services.indexes"),
     "EmbeddedModel": "django_mongodb_backend.models",
     "BSONField": "djongo_services.modelfields",
+    "BSONObjectIdField": "djongo_services.objectids",
     "Decimal128Field": "djongo_services.modelfields",
+    **dict.fromkeys(("collection_options", "TimeSeries"), "djongo_services.schema.options"),
 }
-_DJANGO = (
-    "BigIntegerField",
-    "BinaryField",
-    "BooleanField",
-    "CharField",
-    "DateTimeField",
-    "DecimalField",
-    "FloatField",
-    "ForeignKey",
-    "Index",
-    "IntegerField",
-    "JSONField",
-    "OneToOneField",
-    "Q",
-    "SmallIntegerField",
-    "TextField",
-    "UniqueConstraint",
-    "UUIDField",
+_DJANGO = ("ForeignKey", "Index", "OneToOneField", "Q", "UniqueConstraint")
+FUNCTIONS: frozenset[str] = frozenset(
+    {f"models.{name}" for name in _DJANGO} | set(FIELD_TYPES) | set(_IMPORTED)
 )
-FUNCTIONS: frozenset[str] = frozenset({f"models.{name}" for name in _DJANGO} | set(_IMPORTED))
 """All that a generated module may call."""
 CONSTANTS: frozenset[str] = frozenset({"models.DO_NOTHING"})
 IMPORTED_NAMES: frozenset[str] = frozenset(_IMPORTED) | {"models"}
@@ -77,6 +55,14 @@ def render_source(module: Module) -> str:
     blocks = ["\n".join(_docstring(module.header)), "\n".join(_imports(module))]
     classes = ["\n".join(_class(declaration)) for declaration in module.classes]
     return "\n\n\n".join(["\n\n".join(blocks), *classes]) + "\n"
+
+
+def render_meta(declaration: ClassDeclaration) -> str:
+    """The indexes and constraints alone, with the imports that they need, to be pasted."""
+    module = Module(header=(), classes=(declaration,))
+    lines = [f"{INDENT}{line}" for line in _indexes(declaration)]
+    body = "\n".join(["class Meta:", *lines])
+    return "\n".join(_imports(module)) + f"\n\n\n{body}\n"
 
 
 def literal(value: bool | int | str | None) -> str:
@@ -135,6 +121,7 @@ def _imports(module: Module) -> Iterator[str]:
 
 def _functions(declaration: ClassDeclaration) -> Iterator[str]:
     pending: list[Value] = [
+        *declaration.decorators,
         *(found.call for found in declaration.fields),
         *declaration.indexes,
         *declaration.constraints,
@@ -149,6 +136,8 @@ def _functions(declaration: ClassDeclaration) -> Iterator[str]:
 
 def _class(declaration: ClassDeclaration) -> Iterator[str]:
     yield from _comments(declaration.comments, "")
+    for decorator in declaration.decorators:
+        yield f"@{_expression(decorator, 0, 1)}"
     yield f"class {declaration.name}({declaration.base}):"
     for found in declaration.fields:
         yield from _comments(found.comments, INDENT)
@@ -157,12 +146,30 @@ def _class(declaration: ClassDeclaration) -> Iterator[str]:
     yield ""
     yield f"{INDENT}class Meta:"
     yield from (f"{INDENT * 2}{line}" for line in _meta(declaration))
+    if declaration.text is not None:
+        yield ""
+        yield f"{INDENT}def __str__(self):"
+        shown = f"self.{_identifier(declaration.text.name)}"
+        may_be_empty = "blank" in dict(declaration.text.call.kwargs)
+        yield f"{INDENT * 2}return {shown}{' or str(self.pk)' if may_be_empty else ''}"
+
+
+def _identifier(name: str) -> str:
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} is not the name of a field.")
+    return name
 
 
 def _meta(declaration: ClassDeclaration) -> Iterator[str]:
     yield "managed = False"
     if declaration.db_table is not None:
         yield f"db_table = {literal(declaration.db_table)}"
+    if declaration.verbose_name_plural is not None:
+        yield f"verbose_name_plural = {literal(declaration.verbose_name_plural)}"
+    yield from _indexes(declaration)
+
+
+def _indexes(declaration: ClassDeclaration) -> Iterator[str]:
     for option, calls in (
         ("indexes", declaration.indexes),
         ("constraints", declaration.constraints),

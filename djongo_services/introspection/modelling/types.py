@@ -5,7 +5,8 @@ what it read: a ``SmallIntegerField`` is the one that writes int, every other in
 long. What no field of the backend keeps (binary subtypes, regular expressions, timestamps, mixed
 types, ...) becomes our ``BSONField``, which keeps every value as it is.
 
-Style *plain* describes the data in Django's own terms and converts nothing.
+Style *plain* describes the data in Django's own terms, as far as ``from_document`` reads it with
+them; what Django has no field for is ours there, too.
 """
 
 from __future__ import annotations
@@ -15,11 +16,46 @@ from typing import TypeAlias
 
 from djongo_services.introspection.modelling import facts
 from djongo_services.introspection.modelling.declarations import Call
+from djongo_services.introspection.modelling.stated import StatedField
 from djongo_services.introspection.report import Field
 
 Choice: TypeAlias = Callable[[Field], Call]
 DECIMAL_DIGITS = 34
 """What a Decimal128 holds."""
+FIELD_TYPES: Mapping[str, str] = {
+    "ArrayField": "array",
+    "BSONField": "object",
+    "BSONObjectIdField": "objectId",
+    "Decimal128Field": "decimal",
+    "EmbeddedModelArrayField": "array",
+    "EmbeddedModelField": "object",
+    "ObjectIdAutoField": "objectId",
+    "ObjectIdField": "objectId",
+    "models.BigIntegerField": "long",
+    "models.BinaryField": "binData",
+    "models.BooleanField": "bool",
+    "models.CharField": "string",
+    "models.DateField": "date",
+    "models.DateTimeField": "date",
+    "models.DecimalField": "decimal",
+    "models.DurationField": "long",
+    "models.FileField": "string",
+    "models.FilePathField": "string",
+    "models.FloatField": "double",
+    "models.GenericIPAddressField": "string",
+    "models.IntegerField": "long",
+    "models.JSONField": "object",
+    "models.PositiveBigIntegerField": "long",
+    "models.PositiveIntegerField": "long",
+    "models.PositiveSmallIntegerField": "int",
+    "models.SlugField": "string",
+    "models.SmallIntegerField": "int",
+    "models.TextField": "string",
+    "models.TimeField": "date",
+    "models.UUIDField": "string",
+}
+"""All fields that generated modules have, and what the backend calls their columns
+(``DatabaseWrapper.data_types``, ``db_type``)."""
 
 
 def backend_scalar(field: Field) -> Call | None:
@@ -31,8 +67,19 @@ def backend_scalar(field: Field) -> Call | None:
     return choice(field) if choice else None
 
 
-def remarks(field: Field) -> tuple[str, ...]:
-    """What a project has to do for the field's values to be read at all."""
+def guesses(field: Field, call: Call) -> tuple[str, ...]:
+    """Which options of the call follow from the values that are there now."""
+    if isinstance(field, StatedField):
+        return ()
+    options = dict(call.kwargs)
+    guessed = [name for name in ("max_length", "choices") if name in options]
+    return (f"Guessed from the values: {' and '.join(guessed)}.",) if guessed else ()
+
+
+def remarks(field: Field, *, counted: bool) -> tuple[str, ...]:
+    """Types that share a field, and what a project has to do for the values to be read at all."""
+    if facts.kinds(field) in _MIXED_NUMBERS and not isinstance(field, StatedField):
+        return (f"{facts.spread(field, counted=counted)}.",)
     if facts.kinds(field) == {"date"} and not facts.dates_in_range(field):
         return (
             "date, also outside the years 1 to 9999: PyMongo reads these only with "
@@ -53,18 +100,17 @@ def backend_key(field: Field) -> Call:
 
 
 def plain(field: Field) -> Call:
-    """The nearest of Django's own fields; JSONField for all that has parts or several types."""
-    if facts.binary_types(field):
-        uuids = facts.kinds(field) <= {"binData:uuid", "binData:uuidOld"}
-        return Call(function="models.UUIDField" if uuids else "models.BinaryField")
-    choice = _PLAIN.get(facts.kinds(field), _call("models.JSONField"))
+    """The nearest of Django's own fields that gives each value back; BSONField where none does."""
+    if facts.kinds(field) & {"object", "array"}:
+        return Call(function="models.JSONField" if facts.json_safe(field) else "BSONField")
+    choice = _PLAIN.get(facts.kinds(field), _call("BSONField"))
     return choice(field)
 
 
 def plain_key(field: Field) -> Call:
     call = plain(field)
-    if call.function == "models.JSONField":
-        call = Call(function="models.TextField")
+    if call.function == "models.JSONField" or field.null:
+        call = Call(function="BSONField")
     return call.having(primary_key=True, db_column="_id")
 
 
@@ -120,43 +166,35 @@ def _only(name: str) -> frozenset[str]:
 
 _INTEGERS = frozenset({"int", "long"})
 
-_BACKEND: Mapping[frozenset[str], Choice] = {
+_SHARED: Mapping[frozenset[str], Choice] = {
     _only("string"): _text,
-    _only("int"): _integer("models.SmallIntegerField"),
     _only("long"): _integer("models.BigIntegerField"),
     _INTEGERS: _integer("models.BigIntegerField"),
     _only("double"): _call("models.FloatField"),
+    # What an int has, a double has as well; of a long that is true up to 2**53 only.
+    frozenset({"int", "double"}): _call("models.FloatField"),
     _only("decimal"): _decimal("Decimal128Field"),
     _only("bool"): _call("models.BooleanField"),
     _only("date"): _date,
-    _only("objectId"): _call("ObjectIdField"),
     _only("binData"): _call("models.BinaryField"),
+}
+_MIXED_NUMBERS = (_INTEGERS, frozenset({"int", "double"}))
+_BACKEND: Mapping[frozenset[str], Choice] = {
+    **_SHARED,
+    _only("int"): _integer("models.SmallIntegerField"),
+    _only("objectId"): _call("ObjectIdField"),
 }
 _BACKEND_KEYS: Mapping[frozenset[str], Choice] = {
     **{
         types: choice
         for types, choice in _BACKEND.items()
-        if types & {"string", "int", "long", "date"}
+        if types & {"string", "int", "long", "date"} and "double" not in types
     },
     _only("objectId"): _call("ObjectIdAutoField"),
 }
 _PLAIN: Mapping[frozenset[str], Choice] = {
-    _only("string"): _text,
+    **_SHARED,
     _only("int"): _integer("models.IntegerField"),
-    _only("long"): _integer("models.BigIntegerField"),
-    _INTEGERS: _integer("models.BigIntegerField"),
-    _only("double"): _call("models.FloatField"),
-    frozenset({"int", "double"}): _call("models.FloatField"),
-    frozenset({"int", "long", "double"}): _call("models.FloatField"),
-    frozenset({"long", "double"}): _call("models.FloatField"),
-    _only("decimal"): _decimal("models.DecimalField"),
-    _only("bool"): _call("models.BooleanField"),
-    _only("date"): _call("models.DateTimeField"),
-    _only("objectId"): lambda field: Call(
-        function="models.CharField", kwargs=(("max_length", 24),)
-    ),
-    _only("timestamp"): _call("models.DateTimeField"),
-    _only("regex"): _call("models.TextField"),
-    _only("javascript"): _call("models.TextField"),
-    _only("symbol"): _call("models.TextField"),
+    _only("objectId"): _call("BSONObjectIdField"),
+    _only("binData:uuid"): _call("models.UUIDField"),
 }

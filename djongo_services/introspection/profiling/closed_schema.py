@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from djongo_services.bson_types import server_type
+from djongo_services.formatting import counted
 from djongo_services.introspection.path import ELEMENT
-from djongo_services.introspection.profiling.keys import PATTERNS
-from djongo_services.introspection.profiling.proof_schema import is_plain
+from djongo_services.introspection.profiling.proof import is_plain
+from djongo_services.introspection.profiling.shape import PATTERNS
 from djongo_services.introspection.report import Coverage, Field, Profile
 
 Schema = dict[str, Any]
@@ -36,7 +37,7 @@ def json_schema(profile: Profile, *, closed: bool = True) -> Schema:
     ``closed`` forbids fields that the profile does not have. Fields are ``required`` where a
     proof stands behind the profile; a sample proves nothing, and the description says so.
     """
-    writer = _Writer(closed=closed, proven=profile.coverage.proven)
+    writer = _ClosedSchemaWriter(closed=closed, proven=profile.coverage.proven)
     schema: Schema = {"bsonType": "object"}
     described = _description(profile.coverage)
     if described is not None:
@@ -58,13 +59,13 @@ def _description(coverage: Coverage) -> str | None:
     if coverage.proven:
         return None
     return (
-        f"From {coverage.examined} of {coverage.documents} documents; "
+        f"From {coverage.examined} of {counted(coverage.documents, 'document')}; "
         "others may have other fields and types."
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
+class _ClosedSchemaWriter:
     closed: bool
     proven: bool
 

@@ -25,12 +25,12 @@ from djongo_services.introspection.profiling.expressions import (
     no_ref,
     only_array,
 )
-from djongo_services.introspection.profiling.keys import is_utf8
-from djongo_services.introspection.profiling.proof_schema import demanded, is_plain
+from djongo_services.introspection.profiling.proof import demanded, is_plain
 from djongo_services.introspection.profiling.shape import (
     Lengths,
     Node,
     ObjectShape,
+    is_utf8,
 )
 
 Stage = dict[str, Any]

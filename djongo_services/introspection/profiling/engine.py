@@ -1,9 +1,12 @@
-"""Profiling one collection, from its sample to exact counts."""
+"""Profiling one collection: from its sample to exact counts, or by one query where it is small."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -11,19 +14,26 @@ from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 from pymongo.read_preferences import _ServerMode
 
-from djongo_services.introspection.profiling.assembly import fields_of
+from djongo_services.introspection.catalog import Collection as Described
+from djongo_services.introspection.profiling.assembly import (
+    Counted,
+    Estimated,
+    Exact,
+    Figures,
+    at_least,
+    counted,
+    fields_of,
+)
 from djongo_services.introspection.profiling.counting import Scan, Tally, plan_scans
-from djongo_services.introspection.profiling.crew import Crew
-from djongo_services.introspection.profiling.figures import Counted, Estimated, Exact, Figures
 from djongo_services.introspection.profiling.folding import fold
-from djongo_services.introspection.profiling.interruption import Interrupted
+from djongo_services.introspection.profiling.interruption import ProfilingInterrupted, ThreadPool
 from djongo_services.introspection.profiling.proof import Proof
 from djongo_services.introspection.profiling.ranges import Bound, Range, in_order, split
 from djongo_services.introspection.profiling.shape import SAMPLED, ObjectShape
-from djongo_services.introspection.profiling.source import Identity, Source, reason
+from djongo_services.introspection.profiling.source import CollectionSource, Identity, reason
 from djongo_services.introspection.profiling.walk import learn
-from djongo_services.introspection.progress import Progress, ProgressHook, Stop
 from djongo_services.introspection.report import Coverage, Depth, Profile
+from djongo_services.progress import Progress, ProgressHook, Stop
 
 DOCUMENTS_PER_RANGE: Final = 10_000
 """So that progress shows and a stop is quick, and the start of a query does not weigh."""
@@ -59,11 +69,11 @@ def profile(
     Raises PyMongo's errors until the sample is there; from then on a failure, a drop of the
     collection or ``stop`` gives the result so far, and ``coverage.stopped`` says why.
     """
-    work = _Work(collection, depth, max(sample, 1), read_preference, progress, stop)
+    work = _ProfileInTheMaking(collection, depth, max(sample, 1), read_preference, progress, stop)
     return work.run()
 
 
-class _Work:
+class _ProfileInTheMaking:
     """One profile in the making; only the thread of the caller changes its attributes."""
 
     def __init__(
@@ -78,8 +88,8 @@ class _Work:
         self._depth = depth
         self._size = size
         self._progress = progress
-        self._crew = Crew(stop, self._tell)
-        self._source = Source.of(collection, self._crew.halt, read_preference)
+        self._pool = ThreadPool(stop, self._tell)
+        self._source = CollectionSource.of(collection, self._pool.halt, read_preference)
         self._shape = ObjectShape()
         self._proof = Proof(self._source, self._shape)
         self._tally = Tally()
@@ -98,18 +108,24 @@ class _Work:
             self._sample()
             if self._depth != "sample" and not self._read_whole:
                 self._go_deeper()
-        except Interrupted:
+        except ProfilingInterrupted:
             self._stopped = f"The profile of {self._source.name} was stopped before its end."
-        return self._result()
+        profile = self._result()
+        if profile.coverage.reached != "exact" or self._stopped is not None:
+            return profile
+        # Whatever goes wrong here, the lower bounds stay.
+        with suppress(ProfilingInterrupted, PyMongoError):
+            count = partial(counted, profile, self._source.collection, self._pool.halt)
+            (profile,) = self._pool.run([count])
+        return profile
 
     def _sample(self) -> None:
-        for _ in self._crew.run([self._take_sample]):
+        for _ in self._pool.run([self._take_sample]):
             self._tell()
 
     def _take_sample(self) -> None:
         self._documents = self._source.count()
-        # $sample of most of a collection sorts it all, and a whole collection is worth more.
-        self._read_whole = self._documents <= 2 * self._size
+        self._read_whole = self._documents <= READ_WHOLE * self._size
         source = self._source
         documents = source.everything() if self._read_whole else source.sample(self._size)
         deeper = self._depth != "sample" and not self._read_whole
@@ -135,30 +151,30 @@ class _Work:
     def _prove(self, identity: Identity) -> None:
         self._phase, self._done = "proof", 0.0
         if not identity.by_id:
-            for _ in self._crew.run([self._proof.search_unordered]):
+            for _ in self._pool.run([self._proof.search_unordered]):
                 self._tell()
         else:
-            parts = self._parts()
-            for _ in self._crew.run([partial(self._proof.search, part) for part in parts]):
+            parts = self._parts(identity)
+            for _ in self._pool.run([partial(self._proof.search, part) for part in parts]):
                 self._done += self._documents / len(parts)
         self._proven = True
 
-    def _parts(self) -> list[Range]:
-        bounds = in_order(self._bounds)
+    def _parts(self, identity: Identity) -> list[Range]:
+        bounds = in_order(self._bounds, strings=not identity.collated)
         wanted = min(self._documents // DOCUMENTS_PER_RANGE, len(bounds) // 3, MAXIMUM_RANGES)
         return split(bounds, max(wanted, 1))
 
     def _count(self, identity: Identity) -> None:
         self._phase, self._done = "counts", 0.0
         scans = plan_scans(self._shape)
-        parts = self._parts() if identity.by_id else [Range()]
+        parts = self._parts(identity) if identity.by_id else [Range()]
         scopes = set()
         tasks = []
         for scan in scans:
             rows = id(scan.scope) not in scopes
             scopes.add(id(scan.scope))
             tasks += [partial(self._scan, scan, part, rows) for part in parts]
-        for scan, groups, rows in self._crew.run(tasks):
+        for scan, groups, rows in self._pool.run(tasks):
             self._tally.add(scan, groups, rows=rows)
             self._done += self._documents / len(tasks)
         self._documents = self._tally.rows.get(id(self._shape), 0)
@@ -167,7 +183,7 @@ class _Work:
     def _scan(self, scan: Scan, part: Range, rows: bool) -> tuple[Scan, list[dict[str, Any]], bool]:
         query = part.query()
         match = [{"$match": query}] if query else []
-        return scan, list(self._source.group([*match, *scan.pipeline()])), rows
+        return scan, self._source.group([*match, *scan.pipeline()]), rows
 
     def _check_identity(self, before: Identity) -> None:
         """A collection that was dropped looks empty; what was proven of it is worth nothing."""
@@ -203,11 +219,12 @@ class _Work:
             documents, figures = sampled, Counted(SAMPLED)
         else:
             documents, figures = max(self._documents, sampled), Estimated()
-        return Profile(
+        profile = Profile(
             collection=self._source.name,
             fields=fields_of(self._shape, documents, figures),
             coverage=self._coverage(),
         )
+        return profile if self._read_whole and self._stopped is None else at_least(profile)
 
     def _coverage(self) -> Coverage:
         sampled = self._shape.objects[SAMPLED]
@@ -241,3 +258,65 @@ def _margin(sampled: int, documents: int) -> float | None:
         return 0.0
     correction = math.sqrt((documents - sampled) / (documents - 1))
     return 1.96 * 0.5 / math.sqrt(sampled) * correction
+
+
+# Profiling a collection that is small enough to be read at once: one query, in one thread.
+READ_WHOLE: Final = 2
+"""Times the sample: ``$sample`` of most of a collection sorts it all, and all of its documents are
+worth more."""
+
+MOST_BYTES: Final = 4_000_000
+"""The size of documents, so that a few collections at a time fit into memory."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whole:
+    profile: Profile
+    documents: Sequence[bytes]
+    """All of them, raw."""
+
+
+def is_small(described: Described, sample: int) -> bool:
+    """By the catalog; False for views and time series, whose documents nobody has counted."""
+    statistics = described.statistics
+    if statistics is None or statistics.count is None or described.type != "collection":
+        return False
+    return statistics.count <= READ_WHOLE * sample and statistics.size <= MOST_BYTES
+
+
+def profile_whole(
+    collection: Collection[Any], depth: Depth, *, sample: int, stop: Stop
+) -> Whole | None:
+    """What :func:`profile` says of it; None where it has grown meanwhile.
+
+    Raises ProfilingInterrupted and PyMongo's errors.
+    """
+    began = time.monotonic()
+    documents: list[bytes] = []
+    size = 0
+    most = READ_WHOLE * sample
+    for document in CollectionSource.of(collection, stop, None).first(most + 1):
+        documents.append(document)
+        size += len(document)
+        if len(documents) > most or size > 2 * MOST_BYTES:
+            return None
+    shape = ObjectShape()
+    for document in documents:
+        learn(shape, document, SAMPLED)
+    fold(shape)
+    number = len(documents)
+    profile = Profile(
+        collection=collection.name,
+        fields=fields_of(shape, number, Counted(SAMPLED)),
+        coverage=Coverage(
+            requested=depth,
+            reached=depth,
+            documents=number,
+            examined=number,
+            proven=True,
+            seconds=time.monotonic() - began,
+        ),
+    )
+    if depth == "exact":
+        profile = counted(profile, collection, stop)
+    return Whole(profile=profile, documents=documents)

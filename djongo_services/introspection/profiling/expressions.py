@@ -14,7 +14,7 @@ from bson import Binary
 from bson.binary import OLD_BINARY_SUBTYPE
 
 from djongo_services.bson_types import BINARY_SUBTYPES, binary_type
-from djongo_services.introspection.profiling.proof_schema import is_plain
+from djongo_services.introspection.profiling.proof import is_plain
 
 Expression = Any
 

@@ -95,6 +95,12 @@ def named(value: Expression, name: str) -> Expression:
     return {"$let": {"vars": {"matching": matching}, "in": first}}
 
 
+def keys_of_object(value: Expression, without: Sequence[str]) -> Expression:
+    """The keys of the object ``value`` as an array, but for those named."""
+    wanted = _without(_entries(value), without)
+    return {"$map": {"input": wanted, "as": "entry", "in": "$$entry.k"}}
+
+
 class _Extractor:
     """Builds the expressions of paths, step by step."""
 
@@ -118,7 +124,7 @@ class _Extractor:
                 elements: Expression = {"$cond": [{"$isArray": [value]}, value, []]}
                 each = self.values(f"$${variable}", here, rest)
             case Step.KEY:
-                elements = self._keys(value, self._beside.get(done, ()))
+                elements = _without(_entries(value), self._beside.get(done, ()))
                 each = self.values(f"$${variable}.v", here, rest)
             case name:
                 return self.values(named(value, name), here, rest)
@@ -126,12 +132,12 @@ class _Extractor:
             elements = {"$slice": [elements, self._limit]}
         return {"$map": {"input": elements, "as": variable, "in": each}}
 
-    def _keys(self, value: Expression, names: Sequence[str]) -> Expression:
-        entries = _entries(value)
-        if not names:
-            return entries
-        is_data = {"$not": {"$in": ["$$entry.k", {"$literal": list(names)}]}}
-        return {"$filter": {"input": entries, "as": "entry", "cond": is_data}}
+
+def _without(entries: Expression, names: Sequence[str]) -> Expression:
+    if not names:
+        return entries
+    is_data = {"$not": {"$in": ["$$entry.k", {"$literal": list(names)}]}}
+    return {"$filter": {"input": entries, "as": "entry", "cond": is_data}}
 
 
 def _entries(value: Expression) -> Expression:

@@ -12,8 +12,14 @@ from collections import Counter
 from typing import Final
 
 from djongo_services.bson_types import NUMBERS
-from djongo_services.introspection.profiling.keys import KeySet, is_utf8, key_format
-from djongo_services.introspection.profiling.shape import Node, ObjectShape, objects_of
+from djongo_services.introspection.profiling.shape import (
+    KeySet,
+    Node,
+    ObjectShape,
+    is_utf8,
+    key_format,
+    objects_of,
+)
 
 UNMISTAKABLE: Final = frozenset({"objectId", "uuid", "hash", "date", "number"})
 """Formats that nobody gives to a field of a record."""

@@ -1,4 +1,4 @@
-"""Aggregations that end soon when the caller no longer wants their result.
+"""Aggregations and threads that end soon when the caller no longer wants their result.
 
 The server is told to stop through the operation's own session (``killSessions``), which every
 user may do for sessions of their own; closing the socket alone would leave it working.
@@ -6,23 +6,36 @@ user may do for sessions of their own; closing the socket alone would leave it w
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any
+from itertools import islice
+from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from djongo_services.exceptions import DjongoServicesError
-from djongo_services.introspection.progress import Stop
+from djongo_services.progress import Stop
+from djongo_services.server_errors import OPTION_NOT_SUPPORTED_ON_VIEW
+
+SIMPLE: Final = {"locale": "simple"}
+"""Strings are the same when their bytes are, whatever the collection's own collation says."""
+
 
 _POLL = 0.1
-"""Seconds within which the watcher notices that the operation has ended."""
+"""Seconds after which an operation is ended again that had not reached the server before."""
+
+_IDLE = 1.0
+"""Seconds for which a watcher waits for the next operation before its thread ends."""
 
 
-class Interrupted(DjongoServicesError):
+class ProfilingInterrupted(DjongoServicesError):
     """The work was stopped before it was done."""
 
 
@@ -31,20 +44,28 @@ def aggregate(
     pipeline: Sequence[dict[str, Any]],
     *,
     stop: Stop | None = None,
+    tolerant: bool = False,
     **options: Any,
 ) -> list[dict[str, Any]]:
     """Every result of ``pipeline``, whose size the caller has bounded.
 
-    Raises Interrupted when ``stop`` is set before or during the work, and PyMongo's errors.
-    """
-    options = {"allowDiskUse": True, **options}
-    with interruptible(collection, stop) as session:
-        return list(collection.aggregate(list(pipeline), session=session, **options))
+    Strings are compared and grouped as they are, whatever the collection's own collation says.
+    Raises ProfilingInterrupted when ``stop`` is set before or during the work, and PyMongo's
+    errors; among them, of a view that has a collation, :data:`OPTION_NOT_SUPPORTED_ON_VIEW`, unless
+    the caller is ``tolerant`` of that collation."""
+    options = {"allowDiskUse": True, "collation": SIMPLE, **options}
+    try:
+        with interruptible(collection, stop) as session:
+            return list(collection.aggregate(list(pipeline), session=session, **options))
+    except OperationFailure as error:
+        if not tolerant or error.code != OPTION_NOT_SUPPORTED_ON_VIEW:
+            raise
+        return aggregate(collection, pipeline, stop=stop, **{**options, "collation": None})
 
 
 @contextmanager
 def interruptible(collection: Collection[Any], stop: Stop | None) -> Iterator[ClientSession | None]:
-    """A session whose operations are killed once ``stop`` is set, as Interrupted.
+    """A session whose operations are killed once ``stop`` is set, as ProfilingInterrupted.
 
     Without ``stop`` there is nothing to watch, and no session.
     """
@@ -53,53 +74,142 @@ def interruptible(collection: Collection[Any], stop: Stop | None) -> Iterator[Cl
         return
     check(stop)
     with collection.database.client.start_session() as session:
-        watcher = _Watcher(session, stop)
+        watcher = _watcher_of(stop)
+        watcher.add(session, stop)
         try:
             yield session
         except PyMongoError as error:
             if stop.is_set():
-                raise Interrupted from error
+                raise ProfilingInterrupted from error
             raise
         finally:
-            watcher.release()
+            watcher.release(session)
     check(stop)
 
 
 def check(stop: Stop | None) -> None:
-    """Raise Interrupted if ``stop`` is set."""
+    """Raise ProfilingInterrupted if ``stop`` is set."""
     if stop is not None and stop.is_set():
-        raise Interrupted
+        raise ProfilingInterrupted
 
 
 class _Watcher:
-    """Kills a session's operations when the event is set, and never after its release."""
+    """Kills the operations of sessions when the event is set, and never after their release.
 
-    def __init__(self, session: ClientSession, stop: Stop) -> None:
-        self._session = session
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._released = threading.Event()
-        threading.Thread(target=self._watch, name="interruption", daemon=True).start()
+    One thread for each event, however many short operations there are under it. Only the thread
+    holds the event: a watcher that did would keep its own entry in the dictionary for ever.
+    """
 
-    def release(self) -> None:
+    def __init__(self) -> None:
+        self._sessions: dict[int, ClientSession] = {}
+        self._changed = threading.Condition()
+        self._is_watching = False
+
+    def add(self, session: ClientSession, stop: Stop) -> None:
+        with self._changed:
+            self._sessions[id(session)] = session
+            if self._is_watching:
+                self._changed.notify()
+                return
+            self._is_watching = True
+        watching = threading.Thread(
+            target=self._watch, args=[stop], name="interruption", daemon=True
+        )
+        watching.start()
+
+    def release(self, session: ClientSession) -> None:
         # Under the lock: the server session goes back to the client's pool, and a kill that
         # came later would end the operation of whoever takes it next.
-        with self._lock:
-            self._released.set()
+        with self._changed:
+            self._sessions.pop(id(session), None)
 
-    def _watch(self) -> None:
-        while not self._released.is_set():
-            if self._stop.wait(_POLL):
+    def _watch(self, stop: Stop) -> None:
+        while True:
+            with self._changed:
+                if not self._sessions and not self._changed.wait_for(self._sessions.__len__, _IDLE):
+                    self._is_watching = False
+                    return
+            if stop.wait(_POLL):
                 self._kill()
                 # The operation may not have reached the server yet: once more in a while.
-                self._released.wait(_POLL)
+                time.sleep(_POLL)
 
     def _kill(self) -> None:
-        with self._lock:
-            if self._released.is_set():
-                return
+        with self._changed:
+            for key, session in list(self._sessions.items()):
+                try:
+                    session.client.admin.command("killSessions", [session.session_id])
+                except PyMongoError:
+                    # The operation ends with the connection's own error, or when it is done.
+                    del self._sessions[key]
+
+
+_watchers: WeakKeyDictionary[Stop, _Watcher] = WeakKeyDictionary()
+_lock = threading.Lock()
+# Threads do not survive a fork.
+os.register_at_fork(after_in_child=_watchers.clear)
+
+
+def _watcher_of(stop: Stop) -> _Watcher:
+    with _lock:
+        found = _watchers.get(stop)
+        if found is None:
+            found = _watchers[stop] = _Watcher()
+        return found
+
+
+# A few threads that work side by side, and can all be stopped at once.
+Result = TypeVar("Result")
+
+THREADS: Final = 3
+"""Queries at a time: two keep two processors of the server busy, the third while one of them
+waits for the client; more would take a production server's attention from its work."""
+
+_AHEAD: Final = 8
+"""Tasks that are begun or wait for a thread; of the others nothing exists yet."""
+
+_TICK: Final = 0.05
+"""Seconds between looks at the caller's stop event."""
+
+
+class ThreadPool:
+    """Runs tasks in threads; :attr:`halt` tells the tasks to end.
+
+    It is set by the caller's stop event, by the first error and by whatever interrupts the caller
+    (Ctrl-C), so that no operation is left running on the server.
+    """
+
+    def __init__(self, stop: Stop | None, tick: Callable[[], None]) -> None:
+        self.halt = threading.Event()
+        self._stop = stop
+        self._tick = tick
+
+    def run(self, tasks: Iterable[Callable[[], Result]]) -> Iterator[Result]:
+        """Results as they come, in no order; the first error of a task is raised, after what was
+        done by then."""
+        rest = iter(tasks)
+        self._look()
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="profile") as pool:
+            waiting: set[Future[Result]] = set()
             try:
-                self._session.client.admin.command("killSessions", [self._session.session_id])
-            except PyMongoError:
-                # The operation ends with the connection's own error, or when it is done.
-                self._released.set()
+                while True:
+                    waiting.update(map(pool.submit, islice(rest, _AHEAD - len(waiting))))
+                    if not waiting:
+                        return
+                    done, waiting = wait(waiting, timeout=_TICK, return_when=FIRST_COMPLETED)
+                    for future in sorted(done, key=_has_failed):
+                        yield future.result()
+                    self._look()
+            finally:
+                if waiting:
+                    self.halt.set()
+                    pool.shutdown(wait=False, cancel_futures=True)
+
+    def _look(self) -> None:
+        self._tick()
+        if self._stop is not None and self._stop.is_set():
+            self.halt.set()
+
+
+def _has_failed(future: Future[Any]) -> bool:
+    return future.exception() is not None

@@ -6,23 +6,38 @@ Therefore the search goes on after the last ``_id`` seen instead of starting aga
 however many oddities there are. A search that ends before its limit has seen the whole range.
 
 What is proven concerns the documents that were there when the search passed them and were not
-changed afterwards. Documents that no schema can describe (nested deeper than
-:data:`~.proof_schema.MAXIMUM_DEPTH`, names that are not valid UTF-8) never match, and so each of
-them is read.
+changed afterwards. Documents that no schema can describe (nested deeper than :data:`MAXIMUM_DEPTH`,
+names that are not valid UTF-8) never match, and so each of them is read.
+
+The ``$jsonSchema`` is written in the form the server is quickest with. A field in ``properties``
+costs it two searches for its name in the document (measured: 0.13 µs each on 850 bytes).
+``additionalProperties`` is checked while the fields pass by, so scalar fields of one type are
+checked together: all names but theirs are listed as known, and whatever else there is must be of
+that type. The same goes for required fields: a closed object whose fields are all required has as
+many fields as there are names.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from dataclasses import replace
-from typing import Final
+from itertools import combinations
+from typing import Any, Final
 
+from djongo_services.bson_types import server_type
 from djongo_services.introspection.profiling.folding import fold
-from djongo_services.introspection.profiling.proof_schema import Schema, closed_schema
 from djongo_services.introspection.profiling.ranges import Bound, Range
-from djongo_services.introspection.profiling.shape import FETCHED, ObjectShape
-from djongo_services.introspection.profiling.source import Source
+from djongo_services.introspection.profiling.shape import (
+    FETCHED,
+    PATTERNS,
+    ArrayShape,
+    Node,
+    ObjectShape,
+    is_utf8,
+)
+from djongo_services.introspection.profiling.source import CollectionSource
 from djongo_services.introspection.profiling.walk import learn
 
 LIMIT: Final = 200
@@ -35,7 +50,7 @@ GROWTH: Final = 4
 class Proof:
     """Shared by the threads that search; the shape is changed under one lock."""
 
-    def __init__(self, source: Source, shape: ObjectShape) -> None:
+    def __init__(self, source: CollectionSource, shape: ObjectShape) -> None:
         self._source = source
         self._shape = shape
         self._lock = threading.Lock()
@@ -94,3 +109,156 @@ class Proof:
                 self._digests.add(digest)
             learn(self._shape, document, FETCHED)
             self.fetched += 1
+
+
+# The ``$jsonSchema`` that only documents of a known shape match.
+Schema = dict[str, Any]
+
+MAXIMUM_DEPTH: Final = 40
+"""Levels that a schema describes. The server follows 99 and parses 200 levels of BSON, of which
+a level of data takes up to four. Documents that nest deeper match no schema: each is read."""
+
+TOGETHER: Final = 3
+"""Fields of one type from which on checking them together is quicker (measured)."""
+
+LARGE: Final = 8
+"""Fields of an object from which on a search for a name is dearer than a pass over all."""
+
+FEW: Final = 4
+"""Optional fields up to which required ones are demanded by their number."""
+
+_PLAIN = re.compile(r"[^.$\x00][^.\x00]*")
+
+
+def closed_schema(shape: ObjectShape) -> Schema:
+    """What every document of this shape matches, and no document with anything else in it."""
+    return _object(shape, 1)
+
+
+def literal_pattern(name: str) -> str:
+    """A pattern that matches one key alone, whatever it holds."""
+    safe = (c if c.isalnum() and c.isascii() else f"\\x{{{ord(c):x}}}" for c in name)
+    return f"^{''.join(safe)}\\z"
+
+
+def is_plain(name: str) -> bool:
+    """Whether a schema may list a name as it is; in others, it would read dots as a path."""
+    return _PLAIN.fullmatch(name) is not None
+
+
+def _node(node: Node, depth: int) -> Schema:
+    types = sorted({server_type(name) for name in node.types})
+    if depth > MAXIMUM_DEPTH:
+        types = [name for name in types if name not in ("object", "array")]
+    if not types:
+        return {"not": {}}
+    schema: Schema = {"bsonType": types[0] if len(types) == 1 else types}
+    if depth > MAXIMUM_DEPTH:
+        return schema
+    if node.array is not None:
+        schema |= _items(node.array, depth + 1)
+    if node.object is not None and node.ref is not None:
+        schema["anyOf"] = [_object(node.object, depth + 1), _ref(node.ref, depth + 1)]
+    elif node.object is not None:
+        schema |= _object(node.object, depth + 1)
+    elif node.ref is not None:
+        schema |= _ref(node.ref, depth + 1)
+    return schema
+
+
+def _items(shape: ArrayShape, depth: int) -> Schema:
+    if not shape.element.seen_at_all:
+        return {"maxItems": 0}
+    return {"items": _node(shape.element, depth)}
+
+
+def _ref(shape: ObjectShape, depth: int) -> Schema:
+    schema = _object(shape, depth)
+    schema["required"] = sorted({"$ref", "$id", *schema.get("required", ())})
+    return schema
+
+
+def _object(shape: ObjectShape, depth: int) -> Schema:
+    nodes = {name.decode("utf-8"): node for name, node in shape.fields.items() if is_utf8(name)}
+    plain = {name: _node(node, depth) for name, node in nodes.items() if is_plain(name)}
+    odd = {
+        literal_pattern(name): _node(node, depth)
+        for name, node in nodes.items()
+        if not is_plain(name)
+    }
+    schema: Schema = {"additionalProperties": False}
+    if shape.map is not None:
+        value = _node(shape.map.value, depth)
+        if shape.map.keys.open:
+            schema["additionalProperties"] = value
+        odd |= {f"^(?:{PATTERNS[name]})\\z": value for name in sorted(shape.map.keys.formats)}
+    if odd:
+        schema["patternProperties"] = odd
+    schema |= _properties(plain, passes=not odd and shape.map is None)
+    return schema | _required(shape)
+
+
+def _properties(schemas: dict[str, Schema], *, passes: bool) -> Schema:
+    if not schemas:
+        return {}
+    together: dict[str, list[str]] = {}
+    if passes and len(schemas) >= LARGE:
+        for name, schema in schemas.items():
+            if schema.keys() == {"bsonType"}:
+                together.setdefault(str(schema["bsonType"]), []).append(name)
+    together = {key: names for key, names in together.items() if len(names) >= TOGETHER}
+    in_passes = {name for names in together.values() for name in names}
+    result: Schema = {
+        "properties": {
+            name: {} if name in in_passes else schema for name, schema in schemas.items()
+        }
+    }
+    if together:
+        result["allOf"] = [
+            {
+                "properties": {name: {} for name in schemas if name not in names},
+                "additionalProperties": {"bsonType": schemas[names[0]]["bsonType"]},
+            }
+            for names in together.values()
+        ]
+    return result
+
+
+def demanded(shape: ObjectShape) -> set[bytes]:
+    """The fields seen in every object whose presence the closed schema demands.
+
+    The server reads a name in ``required`` as a path, so an odd name cannot be demanded alone.
+    """
+    always = {name for name, node in shape.fields.items() if is_utf8(name) and shape.always(node)}
+    if len(always) == len(shape.fields) and shape.map is None:
+        return always
+    return {name for name in always if is_plain(name.decode("utf-8"))}
+
+
+def _required(shape: ObjectShape) -> Schema:
+    names = demanded(shape)
+    if not names:
+        return {}
+    optional = shape.fields.keys() - names
+    if shape.map is None and not optional:
+        return {"minProperties": len(names)}
+    required = sorted(name.decode("utf-8") for name in names)
+    few = shape.map is None and len(required) >= LARGE and len(optional) <= FEW
+    if few and all(is_utf8(name) and is_plain(name.decode("utf-8")) for name in optional):
+        return _counted(len(required), sorted(name.decode("utf-8") for name in optional))
+    return {"required": required}
+
+
+def _counted(required: int, optional: list[str]) -> Schema:
+    """Demands all of the required fields of a closed object by the number of its fields.
+
+    There are as many as are required, and one more for each optional field that is there.
+    """
+    alternatives: list[Schema] = []
+    for there in range(len(optional), -1, -1):
+        alternative: Schema = {"minProperties": required + there}
+        more = [{"required": list(names)} for names in combinations(optional, there + 1)]
+        if more:
+            alternative["not"] = more[0] if len(more) == 1 else {"anyOf": more}
+        alternatives.append(alternative)
+    return {"anyOf": alternatives}

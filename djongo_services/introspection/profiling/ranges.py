@@ -93,15 +93,16 @@ def split(bounds: Sequence[Bound], parts: int) -> list[Range]:
     return [Range(low=low, high=high) for low, high in pairwise(edges)]
 
 
-def in_order(bounds: Iterable[Bound]) -> list[Bound]:
+def in_order(bounds: Iterable[Bound], *, strings: bool = True) -> list[Bound]:
     """Bounds of one comparable type, sorted; those of rarer types are left out.
 
-    Cutting needs bounds in the server's order, and within one type Python has the same. Every
-    document falls into some range all the same, since ranges reach across types.
+    Cutting needs bounds in the server's order, and within one type Python has the same; of
+    ``strings`` only where no collation orders them. Every document falls into some range all the
+    same, since ranges reach across types.
     """
     by_kind: dict[int, list[Bound]] = {}
     for bound in bounds:
-        if bound.kind in _SORTABLE:
+        if bound.kind in _SORTABLE and (strings or bound.kind != _STRING):
             by_kind.setdefault(_SORTABLE[bound.kind], []).append(bound)
     if not by_kind:
         return []
@@ -109,6 +110,7 @@ def in_order(bounds: Iterable[Bound]) -> list[Bound]:
     return sorted(most, key=cmp_to_key(_compare))
 
 
+_STRING: Final = 0x02
 _SORTABLE: Final = {0x01: 1, 0x10: 1, 0x12: 1, 0x02: 2, 0x07: 3, 0x09: 4}
 """Type to its bracket: numbers compare with each other."""
 

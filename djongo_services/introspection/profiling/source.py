@@ -12,11 +12,16 @@ from pymongo.collection import Collection
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_preferences import _ServerMode
 
-from djongo_services.introspection.profiling.interruption import interruptible
+from djongo_services import server_errors
+from djongo_services.introspection.profiling.interruption import aggregate, interruptible
 from djongo_services.introspection.profiling.walk import split_documents
-from djongo_services.introspection.progress import Stop
+from djongo_services.progress import Stop
 
-_NAMESPACE_NOT_FOUND = 26
+_FIRST_BATCH = 16
+"""Documents, by whose size the number in the next batch is chosen."""
+_BATCH_BYTES = 2 * 1024 * 1024
+"""The size of a batch of large documents, such as chunks of files. Otherwise the server sends 16 MB
+at once, of which each of some threads has two or three copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +33,13 @@ class Identity:
     """None for a view, and where the user may not list collections."""
     by_id: bool = True
     """Whether there is an index on ``_id``; a view and a time-series have none of their own."""
+    collated: bool = False
+    """Whether strings may be ordered otherwise than by their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """``halt`` set ends the operation that is running, as Interrupted."""
+class CollectionSource:
+    """``halt`` set ends the operation that is running, as ProfilingInterrupted."""
 
     collection: Collection[Any]
     halt: Stop
@@ -40,7 +47,7 @@ class Source:
     @classmethod
     def of(
         cls, collection: Collection[Any], halt: Stop, read_preference: _ServerMode | None
-    ) -> Source:
+    ) -> CollectionSource:
         plain: Collection[Any] = collection.with_options(
             codec_options=CodecOptions(), read_preference=read_preference
         )
@@ -54,13 +61,14 @@ class Source:
         try:
             found = list(self.collection.database.list_collections(filter={"name": self.name}))
         except OperationFailure:
-            return Identity(by_id=self._has_id_index())
+            return Identity(by_id=self._has_id_index(), collated=True)
         if not found:
             return Identity(exists=False)
         ordinary = found[0].get("type", "collection") == "collection"
         return Identity(
             uuid=found[0].get("info", {}).get("uuid"),
             by_id=ordinary and self._has_id_index(),
+            collated="collation" in found[0].get("options", {}),
         )
 
     def _has_id_index(self) -> bool:
@@ -80,7 +88,7 @@ class Source:
                 self.name,
                 read_preference=self.collection.read_preference,
                 session=session,
-                allowable_errors=[_NAMESPACE_NOT_FOUND],
+                allowable_errors=[server_errors.NAMESPACE_NOT_FOUND],
             )
             return int(answer.get("n", 0))
 
@@ -90,14 +98,28 @@ class Source:
     def everything(self) -> Iterator[bytes]:
         return self.aggregate_raw([])
 
-    def aggregate_raw(self, pipeline: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
+    def first(self, number: int) -> Iterator[bytes]:
+        """At most so many documents, in one batch where they fit into one."""
         with interruptible(self.collection, self.halt) as session:
-            cursor = self.collection.aggregate_raw_batches(
-                list(pipeline), session=session, allowDiskUse=True
+            cursor = self.collection.find_raw_batches(
+                limit=number, batch_size=number, session=session
             )
             with cursor:
                 for batch in cursor:
                     yield from split_documents(batch)
+
+    def aggregate_raw(self, pipeline: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
+        with interruptible(self.collection, self.halt) as session:
+            cursor = self.collection.aggregate_raw_batches(
+                list(pipeline), session=session, allowDiskUse=True, batchSize=_FIRST_BATCH
+            )
+            with cursor:
+                for batch in cursor:
+                    documents = 0
+                    for document in split_documents(batch):
+                        documents += 1
+                        yield document
+                    cursor.batch_size(max(_BATCH_BYTES * documents // max(len(batch), 1), 1))
 
     def find_raw(self, query: Mapping[str, Any], *, limit: int, by_id: bool) -> Iterator[bytes]:
         """Raw documents, in the order of ``_id`` if ``by_id``."""
@@ -109,18 +131,15 @@ class Source:
                 for batch in cursor:
                     yield from split_documents(batch)
 
-    def group(self, pipeline: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        with interruptible(self.collection, self.halt) as session:
-            with self.collection.aggregate(
-                list(pipeline), session=session, allowDiskUse=True
-            ) as cursor:
-                yield from cursor
+    def group(self, pipeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Names of fields are told apart by their bytes, but in a view with another collation."""
+        return aggregate(self.collection, pipeline, stop=self.halt, tolerant=True)
 
 
 def reason(name: str, error: PyMongoError) -> str:
     """Why a query failed, as a sentence."""
     match error:
-        case OperationFailure(code=13):
+        case OperationFailure(code=server_errors.UNAUTHORIZED):
             return f"the user may not read {name} any more."
         case OperationFailure():
             message = (error.details or {}).get("errmsg") or str(error)

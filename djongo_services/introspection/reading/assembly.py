@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pymongo.errors import OperationFailure
 
@@ -16,11 +15,19 @@ from djongo_services.introspection.catalog import (
     Unavailable,
     Validator,
 )
-from djongo_services.introspection.reading.builds import Builds
-from djongo_services.introspection.reading.explaining import never_multikey
-from djongo_services.introspection.reading.listing import Answer, Document, Listed
-from djongo_services.introspection.reading.probes import index_sizes, statistics_of, usage_of
-from djongo_services.introspection.reading.reasons import unavailable
+from djongo_services.introspection.reading.listing import (
+    Answer,
+    Document,
+    ListedCollection,
+    unavailable,
+)
+from djongo_services.introspection.reading.probes import (
+    Builds,
+    index_sizes,
+    never_multikey,
+    statistics_of,
+    usage_of,
+)
 
 _VALIDATION = ("validator", "validationLevel", "validationAction")
 
@@ -37,13 +44,13 @@ class Answers:
     builds: Builds | OperationFailure | None = None
 
 
-def assemble(entry: Listed, answers: Answers) -> Collection:
+def assemble(entry: ListedCollection, answers: Answers) -> Collection:
     return Collection(
         name=entry.name,
         type=entry.type,
         options={name: value for name, value in entry.options.items() if name not in _VALIDATION},
         uuid=entry.uuid,
-        validator=_validator(entry.options),
+        validator=_validator(entry),
         indexes=_indexes(entry, answers),
         statistics=(
             statistics_of(entry, answers.statistics)
@@ -54,19 +61,20 @@ def assemble(entry: Listed, answers: Answers) -> Collection:
     )
 
 
-def _validator(options: Mapping[str, Any]) -> Validator | None:
+def _validator(entry: ListedCollection) -> Validator | None:
     """None for an empty one too, which is how collMod removes a validator."""
-    query = options.get("validator")
+    query = entry.options.get("validator")
     if not query:
         return None
     return Validator(
         query=query,
-        level=options.get("validationLevel", "strict"),
-        action=options.get("validationAction", "error"),
+        level=entry.options.get("validationLevel", "strict"),
+        action=entry.options.get("validationAction", "error"),
+        bson=entry.validator,
     )
 
 
-def _indexes(entry: Listed, answers: Answers) -> tuple[Index, ...]:
+def _indexes(entry: ListedCollection, answers: Answers) -> tuple[Index, ...]:
     if isinstance(answers.indexes, OperationFailure):
         return ()
     sizes = index_sizes(answers.statistics) if isinstance(answers.statistics, list) else {}
@@ -98,7 +106,7 @@ def _multikey(index: Index, found: Mapping[str, bool] | None) -> bool | None:
 
 
 def _build(
-    entry: Listed, index: Index, builds: Builds | OperationFailure | None
+    entry: ListedCollection, index: Index, builds: Builds | OperationFailure | None
 ) -> IndexBuild | None:
     if index.build is None or not isinstance(builds, dict):
         return index.build

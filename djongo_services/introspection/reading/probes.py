@@ -1,14 +1,97 @@
-"""What is asked of many collections at once, and how the answers read."""
+"""What is asked beside the lists: statistics, use, builds, multikey; and how answers read."""
 
 from __future__ import annotations
 
+from collections.abc import Collection as Names
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from djongo_services.introspection.catalog import IndexUsage, Statistics
-from djongo_services.introspection.reading.batches import Probe
-from djongo_services.introspection.reading.listing import Document, Listed
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from djongo_services.introspection.catalog import Index, IndexBuild, IndexUsage, Statistics
+from djongo_services.introspection.reading.listing import Answer, Document, ListedCollection
+from djongo_services.server_errors import UNKNOWN_STAGE
 
 _OF_STORAGE = ("count", "size", "storageSize", "totalIndexSize", "indexSizes", "timeseries")
+
+# One aggregation for many collections.
+#
+# `$unionWith` takes `$collStats`, `$indexStats` and `$listCatalog` as the first stage of its
+# pipeline, so what would be a command for each collection is one for a batch of them. Measured on
+# 500 collections of three indexes: `$indexStats` 23 ms instead of 117 ms.
+BATCH = 50
+"""Collections in one aggregation: far below the server's limits of stages and message size."""
+
+_OF = "collection"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """A stage that tells about a collection, and the fields wanted of its result."""
+
+    stage: Document
+    fields: tuple[str, ...]
+
+    def pipeline(self, name: str) -> list[Document]:
+        wanted: Document = dict.fromkeys(self.fields, 1)
+        return [self.stage, {"$project": {**wanted, _OF: {"$literal": name}}}]
+
+
+def read_batch(
+    database: Database[Document], batch: Sequence[ListedCollection], probe: Probe
+) -> dict[str, Answer]:
+    """By collection name what the probe tells, or the server's refusal.
+
+    One collection that is dropped or forbidden fails a whole aggregation; then each of the batch
+    is asked alone. Raises PyMongo's errors when the connection is lost.
+    """
+    try:
+        documents = _aggregate(database, [(entry.name, entry.storage) for entry in batch], probe)
+    except OperationFailure as error:
+        if error.code == UNKNOWN_STAGE:
+            return {entry.name: error for entry in batch}
+        return {entry.name: _read_alone(database, entry, probe) for entry in batch}
+    answers: dict[str, Answer] = {}
+    found: dict[str, list[Document]] = {entry.name: [] for entry in batch}
+    for document in documents:
+        found[document[_OF]].append(document)
+    answers.update(found)
+    return answers
+
+
+def _read_alone(database: Database[Document], entry: ListedCollection, probe: Probe) -> Answer:
+    # The buckets of a time-series collection have privileges of their own, and roles often lack
+    # them; the server then answers for the collection itself, which a union does not accept.
+    refusal: OperationFailure | None = None
+    for source in dict.fromkeys((entry.storage, entry.name)):
+        try:
+            return _aggregate(database, [(entry.name, source)], probe)
+        except OperationFailure as error:
+            refusal = error
+    assert refusal is not None
+    return refusal
+
+
+def _aggregate(
+    database: Database[Document], sources: Sequence[tuple[str, str]], probe: Probe
+) -> list[Document]:
+    (name, first), *others = sources
+    pipeline = probe.pipeline(name)
+    for name, source in others:
+        pipeline.append({"$unionWith": {"coll": source, "pipeline": probe.pipeline(name)}})
+    # As a plain command, because PyMongo's Collection refuses names that the server accepts.
+    options: dict[str, Any] = {"pipeline": pipeline, "cursor": {"batchSize": 10_000}}
+    cursor = database.cursor_command(
+        "aggregate",
+        first,
+        read_preference=database.read_preference,
+        codec_options=database.codec_options,
+        **options,
+    )
+    return list(cursor)
+
 
 STATISTICS = Probe(
     stage={"$collStats": {"storageStats": {}}},
@@ -18,7 +101,7 @@ USAGE = Probe(stage={"$indexStats": {}}, fields=("name", "host", "accesses"))
 MULTIKEY = Probe(stage={"$listCatalog": {}}, fields=("md.indexes.spec.name", "md.indexes.multikey"))
 
 
-def statistics_of(entry: Listed, documents: Sequence[Document]) -> Statistics:
+def statistics_of(entry: ListedCollection, documents: Sequence[Document]) -> Statistics:
     """Summed over the shards, each of which answers with one document."""
     stats = [document["storageStats"] for document in documents]
     return Statistics(
@@ -74,3 +157,95 @@ def _documents(stats: Document) -> int:
 
 def _sum(stats: Sequence[Document], name: str) -> int:
     return sum(int(one.get(name, 0)) for one in stats)
+
+
+# How far the indexes are that are being built.
+Builds = dict[tuple[str, str], IndexBuild]
+"""By collection and index name."""
+
+
+def read_builds(database: Database[Document], collections: Names[str]) -> Builds | OperationFailure:
+    """Progress of the builds that run on ``collections``; one command for all.
+
+    Indexes built by one command share one scan, so they have the same numbers; shards are summed.
+    """
+    namespaces = [f"{database.name}.{name}" for name in collections]
+    running: Document = {"ns": {"$in": namespaces}, "progress.total": {"$exists": True}}
+    pipeline: list[Document] = [
+        {"$currentOp": {"allUsers": True}},
+        {"$match": {**running, "command.createIndexes": {"$exists": True}}},
+        {"$project": {"ns": 1, "progress": 1, "command.indexes.name": 1}},
+    ]
+    try:
+        operations = list(database.client.admin.aggregate(pipeline))
+    except OperationFailure as error:
+        return error
+    builds: Builds = {}
+    for operation in operations:
+        collection = operation["ns"].removeprefix(f"{database.name}.")
+        for index in operation["command"].get("indexes", ()):
+            key = collection, index["name"]
+            builds[key] = _add(builds.get(key), operation["progress"])
+    return builds
+
+
+def _add(build: IndexBuild | None, progress: Document) -> IndexBuild:
+    before = build or IndexBuild(done=0, total=0)
+    return IndexBuild(
+        done=(before.done or 0) + int(progress["done"]),
+        total=(before.total or 0) + int(progress["total"]),
+    )
+
+
+# Whether an index is multikey, asked of the query planner: servers before 6.0 tell only there.
+def explain_multikey(
+    database: Database[Document], collection: str, indexes: Sequence[Index]
+) -> dict[str, bool]:
+    """By index name; one planned (not executed) query for each index that accepts a hint."""
+    found = {}
+    for index in indexes:
+        if _takes_hint(index):
+            multikey = _explain(database, collection, index.name)
+            if multikey is not None:
+                found[index.name] = multikey
+    return found
+
+
+def never_multikey(index: Index) -> bool:
+    """``_id`` cannot hold an array."""
+    return index.is_id or index.clustered
+
+
+def _takes_hint(index: Index) -> bool:
+    plannable = index.kind.takes_hint and not index.hidden and index.build is None
+    return plannable and not never_multikey(index)
+
+
+def _explain(database: Database[Document], collection: str, name: str) -> bool | None:
+    query = {"find": collection, "filter": {}, "hint": name, "limit": 1}
+    try:
+        plan = database.command(
+            "explain",
+            query,
+            verbosity="queryPlanner",
+            read_preference=database.read_preference,
+            codec_options=database.codec_options,
+        )
+    except OperationFailure:
+        return None
+    scans = list(_scans(plan.get("queryPlanner"), name))
+    return any(scans) if scans else None
+
+
+def _scans(plan: Any, name: str) -> list[bool]:
+    """A flag of every index scan in the plan, which differs between engines and nests by shards."""
+    if isinstance(plan, list):
+        return [scan for part in plan for scan in _scans(part, name)]
+    if not isinstance(plan, dict):
+        return []
+    own = [bool(plan["isMultiKey"])] if _is_scan(plan, name) else []
+    return own + [scan for part in plan.values() for scan in _scans(part, name)]
+
+
+def _is_scan(plan: dict[str, Any], name: str) -> bool:
+    return plan.get("indexName") == name and "isMultiKey" in plan

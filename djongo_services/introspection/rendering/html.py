@@ -16,11 +16,9 @@ from pathlib import Path
 from django.template import Context, Engine
 from django.utils.safestring import SafeString, mark_safe
 
+from djongo_services.formatting import extended_json, percent, printable, size
 from djongo_services.introspection.catalog import Index
 from djongo_services.introspection.path import render_path
-from djongo_services.introspection.rendering.numbers import percent, size
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import extended_json
 from djongo_services.introspection.rendering.wording import (
     coverage_text,
     documents_text,
@@ -28,6 +26,7 @@ from djongo_services.introspection.rendering.wording import (
     index_keys,
     index_properties,
     kind_text,
+    muted_text,
     notes,
     reference_text,
     rows,
@@ -70,7 +69,7 @@ class TypeBar:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FieldRow:
+class ReportFieldRow:
     indent: range
     """One item per level."""
     label: str
@@ -81,7 +80,7 @@ class FieldRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class IndexRow:
+class ReportIndexRow:
     name: str
     keys: str
     type: str
@@ -103,15 +102,16 @@ class Section:
     is_estimate: bool
     stopped: str | None
     unavailable: list[str]
-    fields: list[FieldRow]
-    indexes: list[IndexRow]
+    fields: list[ReportFieldRow]
+    indexes: list[ReportIndexRow]
     references: list[str]
     warnings: list[str]
+    muted: str | None
     validator: str | None
 
 
 def render_html(report: Report) -> str:
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     context = {
         "database": printable(report.database),
         "server": server_text(report.server),
@@ -120,12 +120,12 @@ def render_html(report: Report) -> str:
         "sections": list(_sections(report)),
         "style": style,
         "script": script,
-        "style_hash": _hash(style),
-        "script_hash": _hash(script),
+        "style_hash": content_hash(style),
+        "script_hash": content_hash(script),
     }
     # Every figure is text already; the project's locale must not format it again.
     page = Context(context, use_l10n=False, use_tz=False)
-    return _engine().get_template("report.html").render(page)
+    return page_engine().get_template("report.html").render(page)
 
 
 def _sections(report: Report) -> Iterator[Section]:
@@ -149,13 +149,14 @@ def _sections(report: Report) -> Iterator[Section]:
             indexes=[_index_row(index) for index in found.collection.indexes],
             references=[_reference(reference) for reference in found.references],
             warnings=[warning_text(warning) for warning in found.warnings],
+            muted=muted_text(found.muted) if found.muted else None,
             validator=extended_json(validator.query, indent=2) if validator else None,
         )
 
 
-def _field_rows(report: CollectionReport) -> Iterator[FieldRow]:
+def _field_rows(report: CollectionReport) -> Iterator[ReportFieldRow]:
     for depth, label, field in rows(report.profile.fields if report.profile else ()):
-        yield FieldRow(
+        yield ReportFieldRow(
             indent=range(depth),
             label=label,
             path=printable(field.name),
@@ -175,8 +176,8 @@ def _types(field: Field) -> Iterator[TypeBar]:
         )
 
 
-def _index_row(index: Index) -> IndexRow:
-    return IndexRow(
+def _index_row(index: Index) -> ReportIndexRow:
+    return ReportIndexRow(
         name=printable(index.name),
         keys=index_keys(index),
         type=index.type,
@@ -192,16 +193,18 @@ def _reference(reference: Reference) -> str:
 
 
 @cache
-def _engine() -> Engine:
-    """Of its own: the page looks the same whatever template engines the project has."""
+def page_engine() -> Engine:
+    """An engine of its own: the page looks the same whatever template engines the project has."""
     return Engine(dirs=[str(TEMPLATES)], autoescape=True)
 
 
 @cache
-def _asset(name: str) -> SafeString:
+def asset(name: str) -> SafeString:
+    """A file beside the templates, as it is."""
     return mark_safe((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S308 (our own file)
 
 
-def _hash(text: str) -> str:
+def content_hash(text: str) -> str:
+    """As a Content-Security-Policy names a style or script."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"

@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 from djongo_services.abilities import Abilities
+from djongo_services.formatting import extended_json
 from djongo_services.introspection.catalog import Collection, Index, Validator
 from djongo_services.introspection.path import render_path
-from djongo_services.introspection.rendering.values import extended_json
 from djongo_services.introspection.report import (
     ArrayLengths,
     CollectionReport,
     Coverage,
     Field,
+    Finding,
     MapKeys,
     Reference,
     Report,
     ValueSummary,
-    Warning,
 )
 
 FORMAT_VERSION: Final = 1
@@ -40,6 +40,9 @@ def report_document(report: Report) -> Json:
         "format_version": FORMAT_VERSION,
         "server": _server(report.server),
         "database": report.database,
+        "inspected_at": report.inspected_at.isoformat(timespec="seconds")
+        if report.inspected_at
+        else None,
         "stopped": report.stopped,
         "collections": [_collection(found) for found in report.collections],
     }
@@ -71,6 +74,7 @@ def _collection(report: CollectionReport) -> Json:
         "references": [_reference(reference) for reference in report.references],
         "coverage": _coverage(profile.coverage) if profile else None,
         "warnings": [_warning(warning) for warning in report.warnings],
+        "muted": report.muted,
         "unavailable": [
             {"what": missing.what, "reason": missing.reason} for missing in collection.unavailable
         ],
@@ -181,6 +185,7 @@ def _values(values: ValueSummary | None) -> Json | None:
         "formats": dict(values.formats),
         "boolean_like": values.boolean_like,
         "exact": values.exact,
+        "masked": values.masked,
     }
 
 
@@ -213,11 +218,12 @@ def _coverage(coverage: Coverage) -> Json:
     }
 
 
-def _warning(warning: Warning) -> Json:
+def _warning(warning: Finding) -> Json:
     return {
         "code": warning.code,
         "message": warning.message,
         "path": warning.path,
+        "paths": list(warning.paths or filter(None, [warning.path])),
         "count": warning.count,
         "examples": list(warning.examples),
     }

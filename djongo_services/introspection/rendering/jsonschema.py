@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from djongo_services.formatting import extended_json
 from djongo_services.introspection.profiling.closed_schema import json_schema
-from djongo_services.introspection.rendering.values import extended_json
 from djongo_services.introspection.report import CollectionReport, Report
 
 

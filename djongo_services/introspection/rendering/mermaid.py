@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from djongo_services.formatting import printable
 from djongo_services.introspection.path import Step, render_path
-from djongo_services.introspection.rendering.printable import printable
 from djongo_services.introspection.report import CollectionReport, Field, Reference, Report
 
 _INDENT = "    "

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import StringIO
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from djongo_services.formatting import percent, printable, size
 from djongo_services.introspection.catalog import Index
 from djongo_services.introspection.path import render_path
-from djongo_services.introspection.rendering.numbers import percent, size
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.introspection.rendering.grid import Block, Grid, print_blocks
 from djongo_services.introspection.rendering.wording import (
     coverage_text,
     facts,
     index_keys,
     index_properties,
     kind_text,
+    muted_text,
     notes,
     reference_text,
     rows,
@@ -56,30 +56,29 @@ def render_text(report: Report, *, width: int = 100, color: bool = False) -> str
         legacy_windows=False,
     )
     with console.capture() as capture:
-        for block in _blocks(report, narrow=width < NARROW):
-            console.print(block)
+        for text in _heads(report):
+            console.print(text)
+        for found in report.collections:
+            console.print(Text("\n").append_text(_heading(found)))
+            print_blocks(console, _sections(found, narrow=width < NARROW))
     lines = (line.rstrip() for line in capture.get().splitlines())
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def _blocks(report: Report, *, narrow: bool) -> Iterator[RenderableType]:
+def _heads(report: Report) -> Iterator[Text]:
     yield Text(printable(report.database), style="bold")
     yield Text(server_text(report.server), style="dim")
     yield Text(summary_text(report))
     if report.stopped:
         yield Text(f"Partial: {printable(report.stopped)}", style="yellow")
-    for found in report.collections:
-        yield Text()
-        yield _heading(found)
-        yield Padding(Group(*_sections(found, narrow=narrow)), (0, 0, 0, 2))
 
 
-def _heading(report: CollectionReport) -> RenderableType:
+def _heading(report: CollectionReport) -> Text:
     name = printable(report.collection.name)
     return Text.assemble((name, "bold cyan"), "  ", (kind_text(report.collection), "dim"))
 
 
-def _sections(report: CollectionReport, *, narrow: bool) -> Iterator[RenderableType]:
+def _sections(report: CollectionReport, *, narrow: bool) -> Iterator[Block]:
     if phrases := facts(report):
         yield Text(" · ".join(phrases))
     for missing in report.collection.unavailable:
@@ -108,11 +107,12 @@ def _sections(report: CollectionReport, *, narrow: bool) -> Iterator[RenderableT
                 Text("!", style="yellow"), Text(warning_text(warning), overflow="fold")
             )
         yield warnings
+    if report.muted:
+        yield Text()
+        yield Text(muted_text(report.muted), style="dim")
 
 
-def _profile(
-    profile: Profile, report: CollectionReport, *, narrow: bool
-) -> Iterator[RenderableType]:
+def _profile(profile: Profile, report: CollectionReport, *, narrow: bool) -> Iterator[Block]:
     coverage = profile.coverage
     style = "" if coverage.reached == "exact" or not coverage.margin else "yellow"
     yield Text(coverage_text(coverage), style=style)
@@ -123,26 +123,25 @@ def _profile(
         yield _narrow_field_table(profile, report) if narrow else _field_table(profile, report)
 
 
-def _field_table(profile: Profile, report: CollectionReport) -> Table:
-    table = _table("FIELD", "PRESENT", "TYPES", "NOTES")
-    table.columns[1].justify = "right"
-    table.columns[2].no_wrap = True
+def _field_table(profile: Profile, report: CollectionReport) -> Grid:
+    headers = ("FIELD", "PRESENT", "TYPES", "NOTES")
+    grid = Grid(headers, right=frozenset({1}), unbroken=frozenset({2}))
     for depth, label, field in rows(profile.fields):
         name = Text(_indent(depth) + label, overflow="fold")
         told = Text(_notes(field, report), style="dim", overflow="fold")
-        table.add_row(name, percent(field.probability), _types(field), told)
-    return table
+        grid.add(name, Text(percent(field.probability)), _types(field), told)
+    return grid
 
 
-def _narrow_field_table(profile: Profile, report: CollectionReport) -> Table:
-    table = _table("FIELD", "PRESENT, TYPES, NOTES")
+def _narrow_field_table(profile: Profile, report: CollectionReport) -> Grid:
+    grid = Grid(("FIELD", "PRESENT, TYPES, NOTES"))
     for depth, label, field in rows(profile.fields):
         told = Text(f"{percent(field.probability)}\n", overflow="fold")
         told.append_text(_types(field))
         if words := _notes(field, report):
             told.append(f"\n{words}", style="dim")
-        table.add_row(Text(_indent(depth) + label, overflow="fold"), told)
-    return table
+        grid.add(Text(_indent(depth) + label, overflow="fold"), told)
+    return grid
 
 
 def _notes(field: Field, report: CollectionReport) -> str:
@@ -174,37 +173,29 @@ def bar(share: float, width: int = BAR_WIDTH) -> str:
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
-def _index_table(indexes: tuple[Index, ...]) -> Table:
-    table = _table("INDEX", "TYPE", "SIZE", "USAGE", "PROPERTIES")
-    table.columns[2].justify = "right"
+def _index_table(indexes: tuple[Index, ...]) -> Grid:
+    grid = Grid(("INDEX", "TYPE", "SIZE", "USAGE", "PROPERTIES"), right=frozenset({2}))
     for index in indexes:
         name = Text(overflow="fold")
         name.append(printable(index.name))
         name.append(f"\n{index_keys(index)}", style="dim")
-        table.add_row(
+        grid.add(
             name,
-            index.type,
-            "" if index.size is None else size(index.size),
+            Text(index.type),
+            Text("" if index.size is None else size(index.size)),
             Text("\n".join(usage_texts(index)), style="dim", overflow="fold"),
             Text("\n".join(index_properties(index)), overflow="fold"),
         )
-    return table
+    return grid
 
 
-def _narrow_index_table(indexes: tuple[Index, ...]) -> Table:
-    table = _table("INDEX", "TYPE, SIZE, PROPERTIES, USAGE")
+def _narrow_index_table(indexes: tuple[Index, ...]) -> Grid:
+    grid = Grid(("INDEX", "TYPE, SIZE, PROPERTIES, USAGE"))
     for index in indexes:
         name = Text(printable(index.name), overflow="fold")
         name.append(f"\n{index_keys(index)}", style="dim")
         first = index.type if index.size is None else f"{index.type}, {size(index.size)}"
         told = Text("\n".join([first, *index_properties(index)]), overflow="fold")
         told.append("\n" + "\n".join(usage_texts(index)), style="dim")
-        table.add_row(name, told)
-    return table
-
-
-def _table(*headers: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for header in headers:
-        table.add_column(header)
-    return table
+        grid.add(name, told)
+    return grid

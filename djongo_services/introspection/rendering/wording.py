@@ -11,31 +11,34 @@ from typing import Any
 from bson import ObjectId
 
 from djongo_services.abilities import Abilities
-from djongo_services.introspection.catalog import Collection, Index, IndexUsage
-from djongo_services.introspection.path import Step, render_path
-from djongo_services.introspection.rendering.numbers import (
+from djongo_services.formatting import (
     count,
     counted,
     decimal,
+    document_text,
     percent,
+    printable,
     size,
+    value_text,
 )
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import document_text, value_text
+from djongo_services.introspection.catalog import Collection, Index, IndexUsage
+from djongo_services.introspection.path import Step, render_path
 from djongo_services.introspection.report import (
+    ArrayLengths,
     CollectionReport,
     Coverage,
     Field,
+    Finding,
     MapKeys,
     Reference,
     Report,
     ValueSummary,
-    Warning,
 )
 
 ENUM_SHOWN = 6
 """Values of an enumeration that are listed; the rest is a number."""
 
+_FORMS = {"text": "kept as text", "pointer": "Parse pointer"}
 _ARROWS = {1: "↑", -1: "↓"}
 
 
@@ -55,9 +58,17 @@ def summary_text(report: Report) -> str:
     """``3 collections, 12 warnings``, or that there are none."""
     if not report.collections:
         return f"The database {printable(report.database)} has no collections to show."
-    warnings = sum(len(found.warnings) for found in report.collections)
-    collections = counted(len(report.collections), "collection")
-    return f"{collections}, {counted(warnings, 'warning')}" if warnings else collections
+    phrases = [counted(len(report.collections), "collection")]
+    if warnings := sum(len(found.warnings) for found in report.collections):
+        phrases.append(counted(warnings, "warning"))
+    if muted := sum(found.muted for found in report.collections):
+        phrases.append(muted_text(muted))
+    return ", ".join(phrases)
+
+
+def muted_text(number: int) -> str:
+    """``2 warnings muted``."""
+    return f"{counted(number, 'warning')} muted"
 
 
 def facts(report: CollectionReport) -> list[str]:
@@ -108,17 +119,21 @@ def coverage_text(coverage: Coverage) -> str:
     if coverage.documents == 0 and coverage.examined == 0:
         return "empty"
     if coverage.reached == "exact":
-        return f"exact: all {documents} counted"
+        return f"exact: {_every(coverage.documents)} counted"
     is_estimate = bool(coverage.margin)
     margin = f"±{decimal((coverage.margin or 0) * 100)} points (95 %)"
     if not is_estimate and coverage.examined >= coverage.documents:
-        return f"all {counted(coverage.examined, 'document')} examined"
+        return f"{_every(coverage.examined)} examined"
     if coverage.proven:
         proof = f"complete: every type in {documents} is known"
         return f"{proof}, shares are estimates, {margin}" if is_estimate else proof
     if not is_estimate:
         return f"{count(coverage.examined)} of {documents} examined"
     return f"sample of {count(coverage.examined)} of {documents}: shares are estimates, {margin}"
+
+
+def _every(documents: int) -> str:
+    return "the only document" if documents == 1 else f"all {counted(documents, 'document')}"
 
 
 def rows(fields: tuple[Field, ...], depth: int = 0) -> Iterator[tuple[int, str, Field]]:
@@ -136,21 +151,27 @@ def notes(field: Field, references: tuple[Reference, ...]) -> list[str]:
     found = [reference_text(reference) for reference in references if reference.path == field.path]
     if field.map:
         found.append(_map_text(field.map))
-    if lengths := field.lengths:
-        if lengths.minimum == lengths.maximum:
-            found.append(counted(lengths.maximum, "element"))
-        else:
-            span = f"{count(lengths.minimum)} to {count(lengths.maximum)} elements"
-            found.append(f"{span}, {decimal(lengths.mean)} on average")
+    if field.lengths:
+        found.append(lengths_text(field.lengths))
     if field.values:
         found.extend(_value_notes(field.values, next(iter(field.types), "")))
     return found
+
+
+def lengths_text(lengths: ArrayLengths) -> str:
+    """``2 elements``, ``0 to 8 elements, 3.1 on average``."""
+    if lengths.minimum == lengths.maximum:
+        return counted(lengths.maximum, "element")
+    span = f"{count(lengths.minimum)} to {count(lengths.maximum)} elements"
+    return f"{span}, {decimal(lengths.mean)} on average"
 
 
 def reference_text(reference: Reference) -> str:
     """``→ people._id``, with the share found where that is not everything."""
     target = f"{printable(reference.target)}.{printable(reference.target_path)}"
     text = f"→ {target}" if reference.target_path != "_id" else f"→ {printable(reference.target)}"
+    if form := _FORMS.get(reference.kind):
+        text = f"{text}, {form}"
     if reference.confidence < 1:
         return f"{text} ({percent(reference.confidence)} of {count(reference.checked)} found)"
     return text
@@ -183,7 +204,7 @@ def usage_texts(index: Index) -> list[str]:
     ]
 
 
-def warning_text(warning: Warning) -> str:
+def warning_text(warning: Finding) -> str:
     """The sentence, and the documents to look at."""
     text = printable(warning.message)
     if not warning.examples:
@@ -215,21 +236,23 @@ def _options(collection: Collection) -> list[str]:
 
 
 def _map_text(keys: MapKeys) -> str:
-    more = "more than " if keys.distinct_is_bound else ""
+    least = "at least " if keys.distinct_is_bound else ""
     form = "mixed" if keys.format == "mixed" else printable(keys.format)
-    noun = "key" if keys.distinct == 1 and not keys.distinct_is_bound else "keys"
-    return f"map: {more}{count(keys.distinct)} {form} {noun}"
+    noun = "key" if keys.distinct == 1 else "keys"
+    return f"map: {least}{count(keys.distinct)} {form} {noun}"
 
 
 def _value_notes(values: ValueSummary, type_name: str) -> list[str]:
     """``type_name``: the most frequent type at the path."""
-    if values.constant:
+    if values.constant and not values.masked:
         only = values.enum[0][0] if values.enum else values.minimum
         return [f"always {value_text(only)}"]
     found = [f"{printable(name)} {percent(share)}" for name, share in values.formats.items()]
     # One ObjectId tells nobody more than another: how many there are is all that is said of them.
     is_listed = bool(values.enum) and not _are_object_ids(values)
-    if is_listed:
+    if values.masked:
+        found.append("values hidden")
+    elif is_listed:
         found.append(_enum_text(values))
     elif values.minimum is not None and not _are_object_ids(values):
         found.append(f"{value_text(values.minimum)} to {value_text(values.maximum)}")

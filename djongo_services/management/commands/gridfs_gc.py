@@ -13,17 +13,18 @@ from django.core.management.base import CommandError, CommandParser
 
 from djongo_services.conf import settings
 from djongo_services.connections import Connection
-from djongo_services.introspection.progress import Stop
-from djongo_services.introspection.rendering.values import value_text
+from djongo_services.formatting import parse_age, value_text
 from djongo_services.lease import Locked
 from djongo_services.management.base import ExitCode, ServiceCommand
 from djongo_services.management.interruption import stop_on_interrupt
+from djongo_services.progress import Stop
 from djongo_services.storage.collector import (
     BATCH_SIZE,
-    Interrupted,
+    CollectorInterrupted,
+    CollectorReport,
     Kind,
     PurgeReport,
-    Report,
+    References,
     TrashEntry,
     buckets_for,
     collect,
@@ -33,7 +34,6 @@ from djongo_services.storage.collector import (
     references_for,
     restore,
 )
-from djongo_services.storage.collector.ages import parse_age
 from djongo_services.storage.collector.rendering import (
     purges_json,
     render_purge,
@@ -48,7 +48,7 @@ class Command(ServiceCommand):
     help = (
         "Collect garbage in GridFS buckets: orphan chunks, broken and unreferenced files, "
         "superseded revisions and stale uploads go to the trash. Exit code 1: --check found "
-        "something; 3: another run is at work."
+        "something; 3: another run is in progress."
     )
     formats = ("text", "json")
 
@@ -65,7 +65,7 @@ class Command(ServiceCommand):
             "--older-than",
             type=_age,
             metavar="AGE",
-            help='Leave younger things alone, such as 48h or 7d (default: STORAGE["GRACE"], 48h); '
+            help='Skip what is younger, such as 48h or 7d (default: STORAGE["GRACE"], 48h); '
             'with --purge: how long in the trash (default: STORAGE["TRASH_DAYS"], 30 days).',
         )
         parser.add_argument(
@@ -86,8 +86,16 @@ class Command(ServiceCommand):
             action="append",
             default=[],
             metavar="APP.MODEL",
-            help="Do not ask this model, whose table cannot be read; files that only it refers "
+            help="Skip this model, whose table cannot be read; files that only it refers "
             "to are collected. May be repeated.",
+        )
+        parser.add_argument(
+            "--exclude",
+            action="append",
+            default=[],
+            metavar="GLOB",
+            help="Skip files whose names match, such as 'thumbnails/*', in addition to those of "
+            'STORAGE["EXCLUDE"]. May be repeated.',
         )
         parser.add_argument(
             "--batch-size",
@@ -109,7 +117,7 @@ class Command(ServiceCommand):
             "--restore",
             nargs="+",
             metavar="ID",
-            help="Put these back from the trash: ids as they are shown, or filenames.",
+            help="Restore these from the trash: ids as they are shown, or filenames.",
         )
         mode.add_argument(
             "--purge",
@@ -119,22 +127,23 @@ class Command(ServiceCommand):
         mode.add_argument(
             "--resume",
             action="store_true",
-            help="Go on with a run that was interrupted, with its options.",
+            help="Resume an interrupted run, with its options.",
         )
         change = parser.add_mutually_exclusive_group()
         change.add_argument(
-            "--dry-run", action="store_true", help="Say what would be done, and change nothing."
+            "--dry-run", action="store_true", help="Report what would be done, and change nothing."
         )
         change.add_argument(
             "--check",
             action="store_true",
             help="Like --dry-run; exit code 1 where there is something to collect or broken.",
         )
-        change.add_argument("--noinput", action="store_true", help="Do not ask before removing.")
+        change.add_argument("--noinput", action="store_true", help="Do not prompt before removing.")
 
     def handle(self, *, buckets: Sequence[str], database: str, **options: Any) -> None:
         if isinstance(options["older_than"], str):  # As call_command() may pass it.
             options["older_than"] = _called_age(options["older_than"])
+        options["only"] = _called_kinds(options["only"] or ())
         _check_options(options)
         self.check_output(options["output"])
         connection = self.connect(database, verbosity=options["verbosity"])
@@ -157,7 +166,7 @@ class Command(ServiceCommand):
             and not self._may_collect(connection, names, options, stop)
         ):
             return
-        reports: list[Report] = []
+        reports: list[CollectorReport] = []
         try:
             for name in names:
                 reports.append(self._run(connection, name, options, stop, dry_run=looks))
@@ -173,7 +182,7 @@ class Command(ServiceCommand):
         """Look first, and ask. Where there is nothing to collect, the look is the result."""
         self._check_somebody_there()
         if options["resume"]:
-            self.ask("An interrupted run goes on without a look before.")
+            self.ask("The interrupted run is resumed without a preview.")
             return True
         found = [self._run(connection, name, options, stop, dry_run=True) for name in names]
         if not any(report.count for report in found):
@@ -190,8 +199,8 @@ class Command(ServiceCommand):
         stop: Stop,
         *,
         dry_run: bool,
-    ) -> Report:
-        references = references_for(connection, bucket, ignore=options["ignore_model"])
+    ) -> CollectorReport:
+        references = self._references(connection, bucket, options)
         if options["resume"]:
             self._tell_resumed(connection, bucket)
         with self.progress(options) as progress:
@@ -200,7 +209,7 @@ class Command(ServiceCommand):
                 bucket,
                 references=references,
                 older_than=_given(options["older_than"], settings.storage.grace),
-                only=options["only"] or (),
+                only=options["only"],
                 verify=options["verify"],
                 dry_run=dry_run,
                 keep_in_trash=not options["no_trash"],
@@ -210,13 +219,20 @@ class Command(ServiceCommand):
                 stop=stop,
             )
 
+    def _references(
+        self, connection: Connection, bucket: str, options: dict[str, Any]
+    ) -> References:
+        return references_for(
+            connection, bucket, ignore=options["ignore_model"], exclude=options["exclude"]
+        )
+
     def _tell_resumed(self, connection: Connection, bucket: str) -> None:
         latest = list_runs(connection.database, bucket, limit=1)
         if latest and latest[0].status != "done":
             began = f"{latest[0].started:%Y-%m-%d %H:%M}"
-            self.notice(f"{bucket}: going on with run {latest[0].id} of {began} UTC.")
+            self.notice(f"{bucket}: resuming run {latest[0].id} of {began} UTC.")
         else:
-            self.notice(f"{bucket}: no run was interrupted; this is a new one.")
+            self.notice(f"{bucket}: no interrupted run; starting a new one.")
 
     def _purge(
         self, connection: Connection, names: Sequence[str], options: dict[str, Any], stop: Stop
@@ -251,7 +267,7 @@ class Command(ServiceCommand):
             return purge(
                 connection.database,
                 bucket,
-                references=references_for(connection, bucket, ignore=options["ignore_model"]),
+                references=self._references(connection, bucket, options),
                 older_than=_given(options["older_than"], days),
                 dry_run=dry_run,
                 progress=progress,
@@ -276,7 +292,7 @@ class Command(ServiceCommand):
             self._deliver(render_restored(restored), options)
 
     def _show(
-        self, connection: Connection, reports: Sequence[Report], options: dict[str, Any]
+        self, connection: Connection, reports: Sequence[CollectorReport], options: dict[str, Any]
     ) -> None:
         if options["format"] == "json":
             self._deliver(reports_json(reports), options)
@@ -295,7 +311,9 @@ class Command(ServiceCommand):
 
     def _check_somebody_there(self) -> None:
         if not sys.stdin.isatty():
-            raise _trouble("Nobody is there to ask; add --noinput to remove, or --dry-run to look.")
+            raise _trouble(
+                "Not running in a terminal; pass --noinput to confirm, or --dry-run to report only."
+            )
 
     @contextmanager
     def _describing(self, connection: Connection, options: dict[str, Any]) -> Iterator[None]:
@@ -304,7 +322,7 @@ class Command(ServiceCommand):
                 yield
             except Locked as error:
                 raise CommandError(str(error), returncode=ExitCode.LOCKED) from error
-            except Interrupted as error:
+            except CollectorInterrupted as error:
                 raise CommandError(
                     _interrupted(options), returncode=ExitCode.INTERRUPTED
                 ) from error
@@ -324,23 +342,29 @@ def _called_age(text: str) -> timedelta:
         raise _trouble(f"older_than: {error}.") from None
 
 
+def _called_kinds(names: Sequence[str]) -> list[Kind]:
+    if unknown := [name for name in names if name not in list(Kind)]:
+        raise _trouble(f"only: no kind {unknown[0]!r}; choose from {', '.join(Kind)}.")
+    return [Kind(name) for name in names]
+
+
 def _given(value: timedelta | None, default: timedelta) -> timedelta:
     return default if value is None else value
 
 
 def _check_options(options: dict[str, Any]) -> None:
     if options["batch_size"] < 1:
-        raise _trouble(f"--batch-size is a number above 0, not {options['batch_size']}.")
+        raise _trouble(f"--batch-size must be positive, not {options['batch_size']}.")
     looks = options["dry_run"] or options["check"]
     if options["resume"] and looks:
-        raise _trouble("--resume goes on with removing; it does not go with --dry-run or --check.")
+        raise _trouble("--resume cannot be combined with --dry-run or --check; it removes.")
     if options["restore"] and looks:
-        raise _trouble("--restore does not go with --dry-run or --check; it asks nothing.")
+        raise _trouble("--restore cannot be combined with --dry-run or --check; it never prompts.")
     collecting = {"only": "--only", "verify": "--verify", "no_trash": "--no-trash"}
     given = [name for key, name in collecting.items() if options[key]]
     for mode in ("restore", "purge", "resume"):
         if options[mode] and given:
-            raise _trouble(f"{given[0]} does not go with --{mode}.")
+            raise _trouble(f"{given[0]} cannot be combined with --{mode}.")
 
 
 def _meant(connection: Connection, names: Sequence[str], text: str) -> tuple[str, Any]:
@@ -363,8 +387,8 @@ def _interrupted(options: dict[str, Any]) -> str:
     if options["dry_run"] or options["check"]:
         return "Interrupted; nothing was changed."
     if options["purge"]:
-        return "Interrupted: what was deleted is gone; run it again to go on."
-    return "Interrupted: what was done stays done; gridfs_gc --resume goes on."
+        return "Interrupted: what was deleted is gone; run the command again to continue."
+    return "Interrupted: completed work is kept; run gridfs_gc --resume to continue."
 
 
 def _trouble(sentence: str) -> CommandError:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from djongo_services.conf import SETTING, settings
 from djongo_services.connections import Connection
-from djongo_services.introspection.progress import Stop
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.drift.comparison import Comparison
+from djongo_services.drift.formats import COMPARISON_FORMATS
+from djongo_services.drift.signals import schema_drift_found
+from djongo_services.formatting import printable
+from djongo_services.introspection.formats import FORMATS, RenderOptions
+from djongo_services.introspection.muting import Mute, parse_mutes
 from djongo_services.introspection.report import Report
 from djongo_services.management.base import ExitCode, ServiceCommand
+from djongo_services.management.drift import (
+    Comparing,
+    add_comparing_arguments,
+    refuse_incomplete,
+)
 from djongo_services.management.interruption import stop_on_interrupt
 
 STYLES = ("backend", "plain")
-SILENT_FORMATS = frozenset({"models", "jsonschema", "mermaid"})
-"""They have no place to say why a collection cannot be read; it is said on stderr."""
 
 
 class Command(ServiceCommand):
@@ -26,7 +35,9 @@ class Command(ServiceCommand):
         "of the documents. Nothing in the database is changed. Ctrl-C once ends with a partial "
         "result (exit code 130), twice at once."
     )
-    formats = ("report", "json", "models", "jsonschema", "mermaid", "html")
+    interrupted = False
+    """Whether somebody pressed Ctrl-C while the database was read."""
+    formats = tuple(dict.fromkeys([*FORMATS, *COMPARISON_FORMATS]))
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = parser.add_argument("collections", nargs="*", metavar="COLLECTION")
@@ -49,8 +60,23 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--values",
             action="store_true",
-            help="Look at values too, and show them: ranges, lengths, formats, all of few values. "
-            "--format models tells choices and lengths by them.",
+            help="Read values too, and show them: ranges, lengths, formats, all of few values. "
+            "--format models derives choices and lengths from them.",
+        )
+        parser.add_argument(
+            "--show-secrets",
+            action="store_true",
+            help="With --values: show the values of passwords, keys, tokens, sessions and of "
+            "fields that look like them.",
+        )
+        parser.add_argument(
+            "--mute",
+            action="append",
+            default=[],
+            metavar="WHAT",
+            help="Count these warnings without showing them: a code (number-as-string), a path or "
+            "pattern ('*id_str', 'tweets.*') or both (number-as-string:tweets.*); may be repeated, "
+            "and adds to the setting INSPECTION['MUTE'].",
         )
         parser.add_argument(
             "--exclude",
@@ -65,6 +91,7 @@ class Command(ServiceCommand):
             help="With --format models: fields of django-mongodb-backend, or plain Django fields "
             "(default: backend where the connection shares a DATABASES alias, else plain).",
         )
+        add_comparing_arguments(parser)
 
     def handle(
         self,
@@ -77,27 +104,74 @@ class Command(ServiceCommand):
         **options: Any,
     ) -> None:
         _check_options(format, options)
+        comparing = Comparing.of(format, collections, options)
+        mute = _mutes(options["mute"])
         self.check_output(output)
+        options |= {"format": format, "output": output, "verbosity": verbosity, "mute": mute}
         connection = self.connect(database, verbosity=verbosity)
-        with stop_on_interrupt() as stop:
-            options["verbosity"] = verbosity
-            report = self._inspect(connection, collections, stop, options)
-            stopped_by_user = stop.is_set()
-        if format == "report":
-            text = self._text(report, {**options, "output": output})
+        if comparing is None:
+            report = self._inspected(connection, list(collections) or None, options)
+            self._show(report, self._options(connection, collections, options), options)
+            self._refuse_partial(report)
         else:
-            style = options["style"] or _default_style(connection)
-            text = _render(report, format, style=style, single=len(collections) == 1)
-        if format in SILENT_FORMATS and verbosity:
+            self._compare(comparing, connection, collections, options)
+
+    def _show(self, report: Report, wanted: RenderOptions, options: dict[str, Any]) -> None:
+        format = FORMATS[options["format"]]
+        text = format.render(report, wanted)
+        if not format.says_unreadable and options["verbosity"]:
             self._tell_unreadable(report)
-        is_machine = format != "report"
-        self.deliver(text, output=output, machine=is_machine, verbosity=verbosity)
-        if report.stopped is not None:
-            # What was found is shown, and is trouble all the same: it is not what was asked for.
+        self._deliver(text, options)
+
+    def _deliver(self, text: str, options: dict[str, Any]) -> None:
+        self.deliver(
+            text,
+            output=options["output"],
+            machine=options["format"] != "report",
+            verbosity=options["verbosity"],
+        )
+
+    def _compare(
+        self,
+        comparing: Comparing,
+        connection: Connection,
+        collections: Sequence[str],
+        options: dict[str, Any],
+    ) -> None:
+        other = self._other(comparing, connection, options["verbosity"])
+        with self.describing_errors(connection):
+            there, here = comparing.names(connection, other, collections)
+        before = comparing.baseline
+        if other is not None:
+            before = self._inspected(other, there, options)
+            self._refuse_partial(before)
+        report = self._inspected(connection, here, options)
+        with self.describing_errors(connection):
+            comparison = comparing.compare(connection, report, before, other)
+        wanted = self._options(connection, collections, options)
+        self._deliver(COMPARISON_FORMATS[options["format"]].render(comparison, wanted), options)
+        if options["verbosity"] and (unused := comparing.unused_words(comparison)):
+            self.notice(unused)
+        self._refuse_partial(report)
+        if comparison.has_drift:
+            schema_drift_found.send(Comparison, using=connection.alias, comparison=comparison)
+        if comparing.check and comparison.reaching(comparing.fail_on):
+            sys.exit(ExitCode.DIFFERS)
+        if comparing.check:
+            refuse_incomplete(comparison)
+
+    def _other(
+        self, comparing: Comparing, connection: Connection, verbosity: int
+    ) -> Connection | None:
+        """The connection to hold this one against."""
+        if comparing.against is None:
+            return None
+        if comparing.against == connection.alias:
             raise CommandError(
-                f"The result is partial: {printable(report.stopped)}",
-                returncode=ExitCode.INTERRUPTED if stopped_by_user else ExitCode.TROUBLE,
+                f"--against and --database name the same connection {connection.alias!r}.",
+                returncode=ExitCode.TROUBLE,
             )
+        return self.connect(comparing.against, verbosity=verbosity)
 
     def _tell_unreadable(self, report: Report) -> None:
         for found in report.collections:
@@ -105,74 +179,86 @@ class Command(ServiceCommand):
                 if warning.code == "unreadable":
                     self.notice(printable(warning.message))
 
-    def _inspect(
-        self,
-        connection: Connection,
-        collections: Sequence[str],
-        stop: Stop,
-        options: dict[str, Any],
+    def _inspected(
+        self, connection: Connection, collections: Sequence[str] | None, options: dict[str, Any]
     ) -> Report:
+        """``collections``: None for all."""
         from djongo_services.introspection import inspect_database
+        from djongo_services.schema.declared import declared_on
 
-        try:
-            with self.describing_errors(connection), self.progress(options) as progress:
-                return inspect_database(
-                    connection.database,
-                    collections=list(collections) or None,
-                    exclude=tuple(options["exclude"]),
-                    depth=options["depth"],
-                    sample=options["sample"],
-                    values=options["values"],
-                    progress=progress,
-                    stop=stop,
-                )
-        except CommandError as error:
-            if stop.is_set():  # before there was anything to show
-                error.returncode = ExitCode.INTERRUPTED
-            raise
+        with stop_on_interrupt() as stop:
+            try:
+                with self.describing_errors(connection), self.progress(options) as progress:
+                    report = inspect_database(
+                        connection.database,
+                        collections=collections,
+                        exclude=tuple(options["exclude"]),
+                        depth=options["depth"],
+                        sample=options["sample"],
+                        values=options["values"],
+                        declared=declared_on(connection),
+                        show_secrets=options["show_secrets"],
+                        mute=options["mute"],
+                        progress=progress,
+                        stop=stop,
+                    )
+            except CommandError as error:
+                if stop.is_set():  # before there was anything to show
+                    error.returncode = ExitCode.INTERRUPTED
+                raise
+            self.interrupted = stop.is_set()
+        return report
 
-    def _text(self, report: Report, options: dict[str, Any]) -> str:
-        from djongo_services.introspection.rendering.text import render_text
+    def _refuse_partial(self, report: Report) -> None:
+        """What was found is shown, and is trouble all the same: it is not what was asked for."""
+        if report.stopped is not None:
+            raise CommandError(
+                f"The result is partial: {printable(report.stopped)}",
+                returncode=ExitCode.INTERRUPTED if self.interrupted else ExitCode.TROUBLE,
+            )
 
-        return render_text(report, width=self.width(options), color=self.wants_color(options))
-
-
-def _render(report: Report, format: str, *, style: str, single: bool) -> str:
-    """Each renderer is imported by those who use it: the page needs templates, the models names."""
-    match format:
-        case "json":
-            from djongo_services.introspection.rendering.json import render_json
-
-            return render_json(report)
-        case "models":
-            from djongo_services.introspection.modelling import render_models
-
-            return render_models(report, style="plain" if style == "plain" else "backend")
-        case "jsonschema":
-            from djongo_services.introspection.rendering.jsonschema import render_json_schema
-
-            return render_json_schema(report, single=single)
-        case "mermaid":
-            from djongo_services.introspection.rendering.mermaid import render_mermaid
-
-            return render_mermaid(report)
-        case _:
-            from djongo_services.introspection.rendering.html import render_html
-
-            return render_html(report)
+    def _options(
+        self, connection: Connection, collections: Sequence[str], options: dict[str, Any]
+    ) -> RenderOptions:
+        style = options["style"] or _default_style(connection)
+        return RenderOptions(
+            width=self.width(options),
+            color=self.wants_color(options),
+            style="plain" if style == "plain" else "backend",
+            single=len(collections) == 1,
+        )
 
 
 def _check_options(format: str, options: dict[str, Any]) -> None:
     if options["sample"] < 1:
         raise CommandError(
-            f"--sample is a number of documents above 0, not {options['sample']}.",
+            f"--sample must be a positive number of documents, not {options['sample']}.",
+            returncode=ExitCode.TROUBLE,
+        )
+    if options["show_secrets"] and not options["values"]:
+        raise CommandError(
+            "--show-secrets requires --values; without it no values are read.",
             returncode=ExitCode.TROUBLE,
         )
     if options["style"] is not None and format != "models":
         raise CommandError(
-            f"--style belongs to --format models; --format {format} has no styles.",
+            f"--style requires --format models; it cannot be combined with --format {format}.",
             returncode=ExitCode.TROUBLE,
         )
+
+
+def _mutes(asked: Sequence[str]) -> tuple[Mute, ...]:
+    """Those of the settings and those asked for."""
+    try:
+        configured = parse_mutes(settings.inspection.mute)
+    except ValueError as error:
+        raise CommandError(
+            f'{SETTING}["INSPECTION"]["MUTE"]: {error}', returncode=ExitCode.TROUBLE
+        ) from None
+    try:
+        return (*configured, *parse_mutes(asked))
+    except ValueError as error:
+        raise CommandError(f"--mute: {error}", returncode=ExitCode.TROUBLE) from None
 
 
 def _default_style(connection: Connection) -> str:

@@ -78,7 +78,7 @@ class Command(BaseCommand):
             place = f"data in {path}" if path else "temporary data, removed at the end"
             self.stderr.write(
                 f"MongoDB {server.version}, {count} member{'s' if count > 1 else ''}, {place}. "
-                f"Ctrl-C stops it.",
+                f"Press Ctrl-C to stop it.",
                 lambda unstyled: unstyled,
             )
 

@@ -9,10 +9,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.core.management.base import CommandError, CommandParser
 
-from djongo_services.introspection.rendering.numbers import counted
+from djongo_services.formatting import counted
 from djongo_services.lease import Locked
 from djongo_services.management.base import ExitCode, ServiceCommand
 from djongo_services.management.interruption import stop_on_interrupt
+from djongo_services.storage.collector.references.storages import configured_storages
 from djongo_services.storage.djongo import DjongoGridFSStorage, MoveReport, move_djongo_files
 from djongo_services.storage.djongo.report import render_json, render_text
 from djongo_services.storage.gridfs import GridFSStorage
@@ -23,7 +24,7 @@ class Command(ServiceCommand):
         "Copy the files that djongo's GridFSStorage kept, a bucket for each folder, to the same "
         "names in a GridFSStorage of the project. It can be run again as often as needed: what is "
         "there is left alone, and nothing is replaced. Exit code 2: some files stayed where they "
-        "were; 3: another run is at work."
+        "were; 3: another run is in progress."
     )
     formats = ("text", "json")
 
@@ -52,7 +53,7 @@ class Command(ServiceCommand):
             help="Delete what was copied, with its older revisions.",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="Say what would be moved, and do nothing."
+            "--dry-run", action="store_true", help="Report what would be moved, and change nothing."
         )
 
     def handle(self, *, storage: str, database: str, **options: Any) -> None:
@@ -89,7 +90,7 @@ class Command(ServiceCommand):
         )
         if report.interrupted:
             raise CommandError(
-                "Interrupted: what was copied stays; run the command again to go on.",
+                "Interrupted: copied files are kept; run the command again to continue.",
                 returncode=ExitCode.INTERRUPTED,
             )
         if report.stayed:
@@ -98,6 +99,8 @@ class Command(ServiceCommand):
 
 
 def _storage(alias: str) -> GridFSStorage:
+    if alias not in storages.backends:
+        raise _trouble(_no_storage(alias))
     try:
         storage = storages[alias]
     except ImproperlyConfigured as error:
@@ -108,6 +111,23 @@ def _storage(alias: str) -> GridFSStorage:
             f"djongo_services.storage.GridFSStorage."
         )
     return storage
+
+
+def _no_storage(alias: str) -> str:
+    """With the alias that is meant, where it is a bucket's name."""
+    configured = list(configured_storages())
+    meant = [
+        name
+        for name, storage in configured
+        if isinstance(storage, GridFSStorage) and storage.bucket_name == alias
+    ]
+    if meant:
+        return (
+            f"STORAGES has no alias {alias!r}. The storage with the bucket {alias!r} is "
+            f"{meant[0]!r}; run move_djongo_files {meant[0]}."
+        )
+    names = ", ".join(repr(name) for name in storages.backends) or "none"
+    return f"STORAGES has no alias {alias!r}; its aliases are {names}."
 
 
 def _folders(given: Sequence[str]) -> dict[str, str]:

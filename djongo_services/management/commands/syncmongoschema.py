@@ -1,10 +1,11 @@
-"""``manage.py syncmongoschema``: make the database what the models say."""
+"""``manage.py syncmongoschema``: make the database match the models."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,17 @@ from bson.errors import InvalidId
 from django.core.management.base import CommandError, CommandParser
 
 from djongo_services.connections import Connection
-from djongo_services.introspection.progress import Stop
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import printable
 from djongo_services.management.base import ExitCode, ServiceCommand
 from djongo_services.management.interruption import stop_on_interrupt
-from djongo_services.schema.applying import History, Interrupted, Locked, apply, inverses, roll_back
+from djongo_services.management.policy import POLICY, add_policy_arguments, policy_of
+from djongo_services.management.progress_line import drawing_steps
+from djongo_services.progress import Stop
+from djongo_services.schema.applying import ApplyingInterrupted, History, Locked, RunStopped, apply
 from djongo_services.schema.applying.running import OperationRefused
-from djongo_services.schema.diff import IndexPolicy, ValidationPolicy
+from djongo_services.schema.estimating import read_estimates
+from djongo_services.schema.migrating.receivers import end_runs
+from djongo_services.schema.migrating.waiting import refuse_waiting, waiting_migrations
 from djongo_services.schema.operations import Operation, Risk
 from djongo_services.schema.plan import Plan
 from djongo_services.schema.rendering import load, render_json, render_text
@@ -32,20 +37,28 @@ from djongo_services.schema.reporting import (
     violations_text,
 )
 from djongo_services.schema.spec import CollectionSpec
-from djongo_services.schema.syncing import Policy, check_violators, list_violations, make_plan
-from djongo_services.schema.target import models_of, select_specs, specs_for
+from djongo_services.schema.syncing import check_violators, list_violations, make_plan
+from djongo_services.schema.target import models_of, nothing_chosen, select_specs, specs_for
+from djongo_services.schema.undoing import LaterRuns, UnknownRun, plan_rollback
 
 WITHOUT_MODELS = ("from_plan", "rollback", "history")
 """Modes that say themselves what they are about."""
-POLICY = ("prune", "drop_index", "validation", "validation_action")
-"""Options that only matter where a plan is made."""
 
 
 class Command(ServiceCommand):
     help = (
-        "Make the collections, validators and indexes of a MongoDB database what the models say. "
+        "Make the collections, validators and indexes of a MongoDB database match the models. "
         "Without a mode the plan is made and applied. Exit code 1: --check found a difference; "
-        "3: another run is at work."
+        "3: another run is in progress."
+    )
+    epilog = (
+        "What a validator enforces is set by DJONGO_SERVICES['SCHEMA']['RULES']: 'database' "
+        "(default) refuses what one of Django's SQL databases would refuse: wrong types, null, "
+        "values longer than max_length, too many digits, negative positive integers, and what "
+        "breaks a CheckConstraint. 'model' also refuses what full_clean() would refuse: values "
+        "that are not among the choices, that break a field's validators, or that are blank. "
+        "'off' writes no validator. A dict sets rules by app, by 'app.Model', and by '*' for the "
+        "rest; @collection_options(rules=...) of a model overrides the setting."
     )
     formats = ("text", "json")
 
@@ -57,6 +70,7 @@ class Command(ServiceCommand):
             help="Only the collections of these apps and models (default: all).",
         )
         super().add_arguments(parser)
+        parser.epilog = self.epilog
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument("--plan", action="store_true", help="Show what would be done.")
         mode.add_argument(
@@ -68,7 +82,12 @@ class Command(ServiceCommand):
             metavar="FILE",
             help="Apply a plan saved by --plan --format json, if the database is still the same.",
         )
-        mode.add_argument("--rollback", metavar="RUN", help="Undo a run of --history.")
+        mode.add_argument(
+            "--rollback",
+            metavar="RUN",
+            help="Undo a run of --history. Refused where later runs changed the same indexes or "
+            "validators.",
+        )
         mode.add_argument("--history", action="store_true", help="Show the latest runs.")
         mode.add_argument(
             "--violations",
@@ -76,50 +95,17 @@ class Command(ServiceCommand):
             metavar="N",
             help="Show N documents of each collection that its validator refuses, and why.",
         )
-        self._add_policy(parser)
-
-    def _add_policy(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--prune",
-            choices=("report", "hide", "drop"),
-            default="report",
-            help="Indexes that no model declares. drop leaves those in use (default: %(default)s).",
-        )
-        parser.add_argument(
-            "--drop-index",
-            action="append",
-            default=[],
-            metavar="COLLECTION.INDEX",
-            help="Drop this undeclared index although it is in use; may be repeated.",
-        )
-        parser.add_argument(
-            "--validation",
-            choices=("off", "moderate", "strict"),
-            help="The validators' level; off leaves them alone (default: moderate while documents "
-            "violate them, else strict).",
-        )
-        parser.add_argument(
-            "--validation-action",
-            choices=("warn", "error"),
-            help="What a violation does (default: warn while there are any, else error).",
-        )
-        parser.add_argument(
-            "--references",
+            "--with-later",
             action="store_true",
-            help="With --check: also look for foreign keys whose target does not exist.",
+            help="With --rollback: also undo the later runs that changed the same, newest first.",
         )
-        parser.add_argument(
-            "--allow-destructive",
-            action="store_true",
-            help="Allow steps that drop indexes or let documents expire.",
-        )
-        parser.add_argument(
-            "--noinput", action="store_true", help="Do not ask before destructive steps."
-        )
+        add_policy_arguments(parser)
 
     def handle(self, *, labels: Sequence[str], database: str, **options: Any) -> None:
         _check_options(labels, options)
         self.check_output(options["output"])
+        end_runs()
         connection = self.connect(database, verbosity=options["verbosity"])
         with self._describing(connection), stop_on_interrupt() as stop:
             if options["history"]:
@@ -133,28 +119,35 @@ class Command(ServiceCommand):
         self, connection: Connection, labels: Sequence[str], options: dict[str, Any], stop: Stop
     ) -> None:
         if options["from_plan"] is not None:
-            saved = _read_plan(options["from_plan"], connection)
+            saved = _read_plan(Path(options["from_plan"]), connection)
+            named = [spec for spec in specs_for(connection) if spec.name in saved.collections]
+            refuse_waiting(connection, named)
             check_violators(connection.database, saved)
             self._apply(connection, saved, options, stop)
             return
-        specs = select_specs(specs_for(connection), labels)
+        wanted = specs_for(connection)
+        if not wanted and not labels:
+            raise _trouble(nothing_chosen(connection))
+        specs = select_specs(wanted, labels)
         if options["violations"] is not None:
             self._violations(connection, specs, options)
             return
-        counting = not options["check"]
+        if not (options["plan"] or options["check"]):
+            refuse_waiting(connection, specs)
         with self.progress(options) as progress:
             plan = make_plan(
                 connection.database,
                 specs,
-                _policy(options),
-                count=counting,
+                policy_of(options),
                 progress=progress,
                 stop=stop,
             )
         if stop.is_set():
-            raise Interrupted
+            raise ApplyingInterrupted
+        if options["plan"] or options["check"]:
+            plan = replace(plan, waiting=waiting_migrations(connection, specs))
         if options["plan"]:
-            self._show(plan, options)
+            self._show(connection, plan, options)
         elif options["check"]:
             self._check(connection, specs, plan, options)
         else:
@@ -167,7 +160,7 @@ class Command(ServiceCommand):
         plan: Plan,
         options: dict[str, Any],
     ) -> None:
-        self._show(plan, options)
+        self._show(connection, plan, options)
         dangling = False
         if options["references"]:
             from djongo_services.schema.references import audit_references, spec_references
@@ -185,7 +178,7 @@ class Command(ServiceCommand):
     def _apply(
         self, connection: Connection, plan: Plan, options: dict[str, Any], stop: Stop
     ) -> None:
-        self._show(plan, options)
+        self._show(connection, plan, options)
         if not plan.operations:
             return
         self._permit(plan.operations, options)
@@ -198,12 +191,15 @@ class Command(ServiceCommand):
             self.notice(f"Applied {count} {steps} in run {run}.")
 
     def _roll_back(self, connection: Connection, options: dict[str, Any], stop: Stop) -> None:
-        run = _run_id(options["rollback"])
-        history = History(connection.database)
-        if history.run(run) is None:
-            raise _trouble(f"There is no run {run}; see --history.")
-        undo, final = inverses(list(history.steps(run)))
-        for operation in final:
+        run, with_later = _run_id(options["rollback"]), options["with_later"]
+        try:
+            rollback = plan_rollback(connection.database, run, with_later=with_later)
+        except UnknownRun as error:
+            raise _trouble(f"No run '{run}'; list runs with --history.") from error
+        except LaterRuns as error:
+            raise _trouble(f"{error} Roll those back first, or add --with-later.") from error
+        undo = rollback.plan.operations
+        for operation in rollback.final:
             self.notice(f"Cannot be undone: {operation.collection}: {printable(operation.words())}")
         for operation in undo:
             self.notice(f"{operation.collection}: {printable(operation.words())}")
@@ -211,8 +207,15 @@ class Command(ServiceCommand):
             raise _trouble(f"Nothing of run {run} can be undone.")
         self._permit(undo, options)
         with self._steps(options) as progress:
-            undone = roll_back(connection.database, run, progress=progress, stop=stop)
-        self.notice(f"Rolled back run {run} in run {undone}.")
+            undone = apply(
+                connection.database,
+                rollback.plan,
+                progress=progress,
+                stop=stop,
+                rolls_back=rollback.runs,
+            )
+        also = "".join(f" and run {other}" for other in reversed(rollback.runs[:-1]))
+        self.notice(f"Rolled back run {run}{also} in run {undone}.")
 
     def _history(self, connection: Connection, options: dict[str, Any]) -> None:
         runs = History(connection.database).runs()
@@ -226,11 +229,14 @@ class Command(ServiceCommand):
         machine = options["format"] == "json"
         self._deliver(violations_json(found) if machine else violations_text(found), options)
 
-    def _show(self, plan: Plan, options: dict[str, Any]) -> None:
-        if options["format"] == "json":
-            self._deliver(render_json(plan), options)
-        else:
-            self._deliver(render_text(plan, color=self.wants_color(options)), options)
+    def _show(self, connection: Connection, plan: Plan, options: dict[str, Any]) -> None:
+        known, color = (
+            read_estimates(connection.database, plan.operations),
+            self.wants_color(options),
+        )
+        machine = options["format"] == "json"
+        text = render_json(plan, known) if machine else render_text(plan, known, color=color)
+        self._deliver(text, options)
 
     def _deliver(self, text: str, options: dict[str, Any]) -> None:
         self.deliver(
@@ -246,42 +252,26 @@ class Command(ServiceCommand):
         if not grave:
             return
         first = f"{grave[0].collection}: {printable(grave[0].words())}"
-        verb = "destroys" if len(grave) == 1 else "destroy"
+        verb = "is" if len(grave) == 1 else "are"
         if not options["allow_destructive"]:
             raise _trouble(
-                f"{len(grave)} of {len(operations)} steps {verb} something, the first is "
-                f"«{first}»; nothing was done. Add --allow-destructive to do them."
+                f"{len(grave)} of {len(operations)} steps {verb} destructive, the first is "
+                f"'{first}'; nothing was done. Add --allow-destructive to apply them."
             )
         if options["noinput"]:
             return
         if not sys.stdin.isatty():
-            raise _trouble("Nobody is there to ask; add --noinput to do destructive steps.")
+            raise _trouble(
+                "Not running in a terminal; pass --noinput to confirm destructive steps."
+            )
         steps = "step" if len(grave) == 1 else "steps"
-        self.ask(f"{len(grave)} {steps} {verb} something, the first is «{first}».")
+        self.ask(f"{len(grave)} {steps} {verb} destructive, the first is '{first}'.")
 
     @contextmanager
     def _steps(self, options: dict[str, Any]) -> Iterator[Any]:
         """An ApplyHook that draws on the progress line, or None."""
-        from djongo_services.introspection.progress import Progress
-        from djongo_services.schema.applying import ApplyProgress
-
         with self.progress(options) as line:
-            if line is None:
-                yield None
-                return
-
-            def tell(at: ApplyProgress) -> None:
-                words = f"{at.operation.words()} ({at.number + 1} of {at.total})"
-                line(
-                    Progress(
-                        collection=at.operation.collection,
-                        phase=printable(words),
-                        done=at.done,
-                        total=at.of or None,
-                    )
-                )
-
-            yield tell
+            yield None if line is None else drawing_steps(line)
 
     @contextmanager
     def _describing(self, connection: Connection) -> Iterator[None]:
@@ -290,31 +280,21 @@ class Command(ServiceCommand):
                 yield
             except Locked as error:
                 raise CommandError(str(error), returncode=ExitCode.LOCKED) from error
-            except Interrupted as error:
-                raise CommandError(
-                    "Interrupted: what was done stays done; run the command again to go on.",
-                    returncode=ExitCode.INTERRUPTED,
-                ) from error
+            except ApplyingInterrupted as error:
+                raise CommandError(_interrupted(error), returncode=ExitCode.INTERRUPTED) from error
             except OperationRefused as error:
                 if error.duplicates:
                     self.notice(duplicates_text(error.duplicates))
                 raise
 
 
-def _policy(options: dict[str, Any]) -> Policy:
-    return Policy(
-        indexes=IndexPolicy(prune=options["prune"], named=tuple(options["drop_index"])),
-        validation=ValidationPolicy(
-            level=options["validation"], action=options["validation_action"]
-        ),
-    )
-
-
 def _check_options(labels: Sequence[str], options: dict[str, Any]) -> None:
     if options["references"] and not options["check"]:
-        raise _trouble("--references belongs to --check.")
+        raise _trouble("--references requires --check.")
+    if options["with_later"] and options["rollback"] is None:
+        raise _trouble("--with-later requires --rollback.")
     if options["violations"] is not None and options["violations"] < 1:
-        raise _trouble(f"--violations is a number above 0, not {options['violations']}.")
+        raise _trouble(f"--violations must be positive, not {options['violations']}.")
     for mode in (*WITHOUT_MODELS, "violations"):
         if not options[mode]:
             continue
@@ -322,7 +302,7 @@ def _check_options(labels: Sequence[str], options: dict[str, Any]) -> None:
         if labels and mode in WITHOUT_MODELS:
             given.append("APP[.MODEL]")
         if given:
-            raise _trouble(f"{given[0]} does nothing together with {_flag(mode)}; leave it out.")
+            raise _trouble(f"{given[0]} cannot be combined with {_flag(mode)}.")
 
 
 def _flag(name: str) -> str:
@@ -347,7 +327,12 @@ def _run_id(text: str) -> ObjectId:
     try:
         return ObjectId(text)
     except InvalidId:
-        raise _trouble(f"{text!r} is no run; --history shows their ids.") from None
+        raise _trouble(f"No run {text!r}; list runs with --history.") from None
+
+
+def _interrupted(error: ApplyingInterrupted) -> str:
+    how = f"Stopped by {printable(error.by)}" if isinstance(error, RunStopped) else "Interrupted"
+    return f"{how}: completed steps are kept; run the command again to continue."
 
 
 def _tell(connection: Connection, plan: Plan, run: ObjectId) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from pymongo.collation import Collation
 from pymongo.database import Database
 
+from djongo_services.bson_decoding import LENIENT
 from djongo_services.schema.spec import IndexSpec
 
 Document = dict[str, Any]
@@ -29,15 +30,17 @@ def find_duplicates(
 ) -> list[Duplicate]:
     """The keys shared by most documents first; grouped by the server, which may use its disk.
 
-    A missing field counts as null and a partial index looks only at its own documents, as the
-    server does. An array is taken as a whole: a duplicate between elements of two arrays is not
-    listed.
+    A missing field counts as null, and a partial or sparse index looks only at its own documents,
+    as the server does. An array is taken as a whole: a duplicate between elements of two arrays is
+    not listed.
     """
-    filter_ = index.options.get("partialFilterExpression", {})
     names = [name for name, _ in index.keys]
+    filter_ = dict(index.options.get("partialFilterExpression", {}))
+    if index.options.get("sparse"):
+        filter_["$or"] = [{name: {"$exists": True}} for name in names]
     key = {str(n): {"$ifNull": [f"${name}", None]} for n, name in enumerate(names)}
     pipeline: list[Document] = [
-        {"$match": dict(filter_)},
+        {"$match": filter_},
         {
             "$group": {
                 "_id": key,
@@ -51,7 +54,7 @@ def find_duplicates(
         {"$limit": limit},
     ]
     collation = index.options.get("collation")
-    found = database[collection].aggregate(
+    found = database.with_options(codec_options=LENIENT)[collection].aggregate(
         pipeline,
         allowDiskUse=True,
         collation=Collation(**_known(collation)) if collation else None,

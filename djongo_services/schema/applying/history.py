@@ -1,7 +1,8 @@
 """What was done to a schema, by whom and when: one document a run, one a step.
 
 Steps are documents of their own, so that a run of any length stays below the size of a document.
-Operations are kept as JSON text: they hold keys with dots and dollars that older servers refuse.
+Operations are kept as BSON within a binary value: they hold keys with dots and dollars, which a
+document of an older server cannot have.
 """
 
 from __future__ import annotations
@@ -12,31 +13,56 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bson import ObjectId
-from bson.json_util import CANONICAL_JSON_OPTIONS, dumps, loads
-from pymongo import ASCENDING, DESCENDING, IndexModel, WriteConcern
+from bson.binary import Binary
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReadPreference, WriteConcern
 from pymongo.database import Database
 
 from djongo_services.lease import holder_text
 from djongo_services.schema.operations import Operation
-from djongo_services.schema.rendering import operation_document, operation_from
+from djongo_services.schema.serialization import operation_bytes, operation_from
+from djongo_services.schema.sizes import CollectionSize
+from djongo_services.schema.summary import RunSummary, summarize
 
 RUNS = "djongo_services_runs"
 STEPS = "djongo_services_run_steps"
 
 Status = Literal["running", "done", "failed", "interrupted"]
+StepStatus = Literal["pending", "running", "done", "failed", "interrupted"]
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    number: int
-    operation: Operation
-    status: Literal["pending", "running", "done", "failed"]
-    error: str | None = None
+class MeasuredBuild:
+    """An index build that came to its end."""
+
+    size: CollectionSize
+    """How large the collection was when the build began."""
+    indexes: int
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+class RunStep:
+    number: int
+    operation: Operation
+    status: StepStatus
+    error: str | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None for one that has not ended."""
+        return _seconds(self.started, self.finished)
+
+    @property
+    def was_begun(self) -> bool:
+        """Whether it may have changed something: also one that failed, with its connection."""
+        return self.status != "pending"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SchemaRun:
     id: ObjectId
     started: datetime
     finished: datetime | None
@@ -46,8 +72,17 @@ class Run:
     """``user@host, process 123``."""
     steps: int
     done: int
-    rolls_back: ObjectId | None = None
+    rolls_back: tuple[ObjectId, ...] = ()
+    """The runs that it undoes, the newest first."""
     error: str | None = None
+    summary: RunSummary
+    stopped_by: str | None = None
+    """Who has asked for it to stop, for people; None where nobody has."""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None for one that has not ended."""
+        return _seconds(self.started, self.finished)
 
 
 class History:
@@ -59,13 +94,32 @@ class History:
         self._steps = database.get_collection(STEPS, write_concern=majority)
 
     def begin(
-        self, operations: Sequence[Operation], *, fingerprint: str, rolls_back: ObjectId | None
+        self,
+        operations: Sequence[Operation],
+        *,
+        fingerprint: str,
+        rolls_back: Sequence[ObjectId] = (),
     ) -> ObjectId:
-        self._steps.create_indexes([IndexModel([("run", ASCENDING), ("number", ASCENDING)])])
+        self._steps.create_indexes(
+            [
+                IndexModel([("run", ASCENDING), ("number", ASCENDING)]),
+                IndexModel(
+                    [("finished", DESCENDING)],
+                    partialFilterExpression={"built": {"$exists": True}},
+                ),
+            ]
+        )
         run = ObjectId()
         if operations:
             self._steps.insert_many(
-                {"run": run, "number": n, "status": "pending", "operation": _text(operation)}
+                {
+                    "run": run,
+                    "number": n,
+                    "status": "pending",
+                    "collection": operation.collection,
+                    "words": operation.words(),
+                    "operation": Binary(operation_bytes(operation)),
+                }
                 for n, operation in enumerate(operations)
             )
         # The steps first: a run that is seen has all of them.
@@ -80,7 +134,8 @@ class History:
                         "fingerprint": fingerprint,
                         "steps": len(operations),
                         "done": 0,
-                        "rolls_back": rolls_back,
+                        "rolls_back": list(rolls_back),
+                        "summary": {"$literal": summarize(operations).document()},
                     }
                 }
             ],
@@ -89,55 +144,141 @@ class History:
         return run
 
     def start_step(self, run: ObjectId, number: int) -> None:
-        self._set_step(run, number, {"status": "running"})
+        self._set_step(run, number, {"status": "running", "started": "$$NOW"})
 
-    def end_step(self, run: ObjectId, number: int, error: str | None = None) -> None:
-        status = "done" if error is None else "failed"
-        self._set_step(run, number, {"status": status, "error": error})
-        if error is None:
+    def end_step(
+        self,
+        run: ObjectId,
+        number: int,
+        status: StepStatus = "done",
+        *,
+        error: str | None = None,
+        built: tuple[CollectionSize, int] | None = None,
+    ) -> None:
+        """``built``: how large the collection was whose indexes were built, and how many these."""
+        values: Document = {"status": status, "finished": "$$NOW", "error": {"$literal": error}}
+        if built is not None:
+            size, indexes = built
+            values["built"] = {"documents": size.documents, "bytes": size.bytes, "indexes": indexes}
+        self._set_step(run, number, values)
+        if status == "done":
             self._runs.update_one({"_id": run}, {"$inc": {"done": 1}})
 
     def end(self, run: ObjectId, status: Status, error: str | None = None) -> None:
         changed = {"finished": "$$NOW", "status": status, "error": {"$literal": error}}
         self._runs.update_one({"_id": run}, [{"$set": changed}])
 
-    def runs(self, limit: int = 20) -> list[Run]:
+    def ask_to_stop(self, run: ObjectId, *, by: str) -> bool:
+        """Whether there was a run to be told; it ends soon, in whatever process it is.
+
+        The step under way ends or is undone, as after Ctrl-C. ``by``: who asks, for people.
+        """
+        asked = {"by": by}
+        found = self._runs.update_one({"_id": run, "status": "running"}, {"$set": {"stop": asked}})
+        return found.matched_count == 1
+
+    def stop_asked_by(self, run: ObjectId) -> str | None:
+        """Who has asked for the run to stop; None as long as nobody has."""
+        primary = self._runs.with_options(read_preference=ReadPreference.PRIMARY)
+        return _stopped_by(primary.find_one({"_id": run}, {"stop": 1}) or {})
+
+    def builds(self, limit: int) -> list[MeasuredBuild]:
+        """The latest index builds that came to their end, with what they took."""
+        built: Document = {"built": {"$exists": True}}
+        wanted = {"built": 1, "started": 1, "finished": 1}
+        found = self._steps.find(built, wanted).sort("finished", DESCENDING).limit(limit)
+        return [one for one in map(_build, found) if one is not None]
+
+    def runs(self, limit: int = 20) -> list[SchemaRun]:
         """Newest first."""
         found = self._runs.find().sort("_id", DESCENDING).limit(limit)
         return [_run(document) for document in found]
 
-    def run(self, run: ObjectId) -> Run | None:
+    def later(self, run: SchemaRun) -> Iterator[SchemaRun]:
+        """Those that began after it, the oldest first."""
+        # By the server's clock, for ids are made by clients; no two runs overlap.
+        after = {"started": {"$gte": run.started}, "_id": {"$ne": run.id}}
+        for document in self._runs.find(after).sort([("started", ASCENDING), ("_id", ASCENDING)]):
+            yield _run(document)
+
+    def run(self, run: ObjectId) -> SchemaRun | None:
         document = self._runs.find_one({"_id": run})
         return _run(document) if document else None
 
-    def steps(self, run: ObjectId) -> Iterator[Step]:
-        for document in self._steps.find({"run": run}).sort("number", ASCENDING):
-            yield Step(
-                number=document["number"],
-                operation=operation_from(
-                    loads(document["operation"], json_options=CANONICAL_JSON_OPTIONS)
-                ),
-                status=document["status"],
-                error=document.get("error"),
-            )
+    def steps(self, run: ObjectId) -> Iterator[RunStep]:
+        for _, step in self.steps_of([run]):
+            yield step
+
+    def some_steps(self, run: ObjectId, first: int, limit: int) -> list[RunStep]:
+        """From the number ``first`` on. Raises Unreadable for a run of another version."""
+        found = self._steps.find({"run": run, "number": {"$gte": first, "$lt": first + limit}})
+        return [_step(document) for document in found.sort("number", ASCENDING)]
+
+    def begun_steps(self, run: ObjectId) -> Iterator[RunStep]:
+        """Those that may have changed something, in their order."""
+        found = self._steps.find({"run": run, "status": {"$ne": "pending"}})
+        for document in found.sort("number", ASCENDING):
+            yield _step(document)
+
+    def current(self, run: ObjectId) -> RunStep | None:
+        """The step under way; None between two of them."""
+        found = self._steps.find_one({"run": run, "status": "running"})
+        return None if found is None else _step(found)
+
+    def steps_of(self, runs: Sequence[ObjectId]) -> Iterator[tuple[ObjectId, RunStep]]:
+        """Run by run, each in its order. Raises Unreadable for a run of another version."""
+        found = self._steps.find({"run": {"$in": list(runs)}})
+        for document in found.sort([("run", ASCENDING), ("number", ASCENDING)]):
+            yield document["run"], _step(document)
 
     def _set_step(self, run: ObjectId, number: int, values: Document) -> None:
-        self._steps.update_one({"run": run, "number": number}, {"$set": values})
+        self._steps.update_one({"run": run, "number": number}, [{"$set": values}])
 
 
-def _run(document: Document) -> Run:
-    return Run(
+def _run(document: Document) -> SchemaRun:
+    steps = document["steps"]
+    return SchemaRun(
         id=document["_id"],
         started=document["started"],
         finished=document.get("finished"),
         status=document["status"],
         by=document["by"],
-        steps=document["steps"],
+        steps=steps,
         done=document["done"],
-        rolls_back=document.get("rolls_back"),
+        rolls_back=tuple(document["rolls_back"]),
         error=document.get("error"),
+        summary=RunSummary.from_document(document.get("summary"), steps=steps),
+        stopped_by=_stopped_by(document),
     )
 
 
-def _text(operation: Operation) -> str:
-    return dumps(operation_document(operation), json_options=CANONICAL_JSON_OPTIONS)
+def _step(document: Document) -> RunStep:
+    return RunStep(
+        number=document["number"],
+        operation=operation_from(document["operation"]),
+        status=document["status"],
+        error=document.get("error"),
+        started=document.get("started"),
+        finished=document.get("finished"),
+    )
+
+
+def _build(document: Document) -> MeasuredBuild | None:
+    seconds = _seconds(document.get("started"), document.get("finished"))
+    match document["built"]:
+        case {"documents": int(documents), "bytes": int(size), "indexes": int(indexes)} if seconds:
+            measured = CollectionSize(documents=documents, bytes=size)
+            return MeasuredBuild(size=measured, indexes=indexes, seconds=seconds)
+    return None
+
+
+def _stopped_by(document: Document) -> str | None:
+    stop = document.get("stop")
+    return str(stop.get("by", "")) if isinstance(stop, dict) else None
+
+
+def _seconds(started: datetime | None, finished: datetime | None) -> float | None:
+    if started is None or finished is None:
+        return None
+    # An election may have brought a clock that is behind.
+    return max((finished - started).total_seconds(), 0.0)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pymongo import ReadPreference
 from pymongo.database import Database
 from pymongo.errors import (
     AutoReconnect,
@@ -18,16 +17,26 @@ from pymongo.errors import (
 
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.schema.applying.duplicates import Duplicate, find_duplicates
+from djongo_services.schema.applying.remaking import InTheWay, Remaking
 from djongo_services.schema.applying.watching import BuildHook, send
 from djongo_services.schema.operations import (
-    NAMESPACE_NOT_FOUND,
+    SHADOW_PREFIX,
     BuildIndexes,
-    DropCollection,
+    CreateCollection,
     MakeUnique,
     Operation,
     PrepareUnique,
 )
+from djongo_services.schema.remaking import FinishRemaking, RemakeCollection
 from djongo_services.schema.spec import IndexSpec
+from djongo_services.server_errors import (
+    BUILD_RUNNING,
+    CANNOT_CONVERT_INDEX,
+    COLLECTION_GONE,
+    NO_SPACE,
+    RETRYABLE,
+    UNAUTHORIZED,
+)
 
 Document = dict[str, Any]
 
@@ -39,15 +48,6 @@ _WORKING_SECONDS = 10.0
 """An attempt that lasted longer than this was at work before it failed: a new trouble, no more of
 the one before."""
 
-_CANNOT_CONVERT = 359
-_UNAUTHORIZED = 13
-_NO_SPACE = 14031
-_BUILD_RUNNING = 12587
-_GONE = frozenset({NAMESPACE_NOT_FOUND, 276})
-"""The collection does not exist; its index build was aborted, as a drop or a rename does."""
-_RETRYABLE = frozenset({6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
-"""The server specification's retryable codes: an election, a shutdown, a lost network."""
-
 
 class OperationRefused(DjongoServicesError):
     """The server refused an operation."""
@@ -57,8 +57,16 @@ class OperationRefused(DjongoServicesError):
         self.duplicates = duplicates
 
 
-class Interrupted(DjongoServicesError):
-    """Stopped by the user; run again to go on."""
+class ApplyingInterrupted(DjongoServicesError):
+    """Stopped by the user; run again to continue."""
+
+
+class RunStopped(ApplyingInterrupted):
+    """Stopped by somebody else than who began it."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__(f"Stopped by {by}; run again to continue.")
+        self.by = by
 
 
 def run_operation(
@@ -76,27 +84,26 @@ def run_operation(
     finish first, for as long as it takes. ``check`` is called before each try, and what it raises
     ends the operation, but for lost connections.
 
-    Raises OperationRefused with the reason in one sentence, Interrupted after ``stop``, and
+    Raises OperationRefused with the reason in one sentence, ApplyingInterrupted after ``stop``, and
     PyMongo's connection errors when no primary comes back.
     """
-    command = operation.command()
-    if command is None:
+    if operation.command() is None:
         return
     patience = _Patience()
     while True:
         began = time.monotonic()
         try:
             check()
-            if isinstance(operation, DropCollection):
-                _refuse_documents(database, operation)
-            send(database, command, stop=stop, progress=progress)
+            _do(database, operation, stop, check, progress)
+        except InTheWay as error:
+            raise OperationRefused(f"{operation.collection}: {error}.") from error
         except (AutoReconnect, OperationFailure) as error:
             code = error.code if isinstance(error, OperationFailure) else None
             if code in operation.done_codes:
                 return
             if stop.is_set():
-                raise Interrupted from error
-            if code != _BUILD_RUNNING and patience.is_over(error, began):
+                raise ApplyingInterrupted from error
+            if code != BUILD_RUNNING and patience.is_over(error, began):
                 if isinstance(error, OperationFailure):
                     raise _refused(database, operation, error) from error
                 raise
@@ -105,15 +112,28 @@ def run_operation(
         stop.wait(_RETRY_SECONDS)
 
 
-def _refuse_documents(database: Database[Document], operation: DropCollection) -> None:
-    collection = database.get_collection(
-        operation.collection, read_preference=ReadPreference.PRIMARY
-    )
-    if collection.find_one({}, {"_id": True}) is not None:
-        raise OperationRefused(
-            f"{operation.collection}: it has documents by now and was not dropped; copy them into "
-            f"a new collection."
-        )
+def _do(
+    database: Database[Document],
+    operation: Operation,
+    stop: threading.Event,
+    check: Callable[[], None],
+    progress: BuildHook | None,
+) -> None:
+    def go_on() -> None:
+        if stop.is_set():
+            raise ApplyingInterrupted
+        check()
+
+    remaking = Remaking(database=database, stop=stop, check=go_on, progress=progress)
+    match operation:
+        case RemakeCollection():
+            remaking.remake(operation)
+        case FinishRemaking():
+            remaking.finish(operation)
+        case CreateCollection():
+            remaking.create(operation)
+        case _:
+            send(database, operation.command() or {}, stop=stop, progress=progress)
 
 
 class _Patience:
@@ -124,7 +144,7 @@ class _Patience:
 
     def is_over(self, error: AutoReconnect | OperationFailure, began: float) -> bool:
         """Whether not to try again after ``error`` of the attempt that began then."""
-        if isinstance(error, OperationFailure) and error.code not in _RETRYABLE:
+        if isinstance(error, OperationFailure) and error.code not in RETRYABLE:
             return True
         now = time.monotonic()
         # Without a server, an attempt does nothing but wait.
@@ -142,7 +162,7 @@ def _refused(
         case BuildIndexes() if isinstance(error, DuplicateKeyError):
             unique = _duplicated(operation, error)
             return _duplicates(database, operation.collection, unique, what)
-        case MakeUnique() if error.code == _CANNOT_CONVERT:
+        case MakeUnique() if error.code == CANNOT_CONVERT_INDEX:
             # Else writers would go on being refused by an index that is not unique.
             undo = PrepareUnique(
                 collection=operation.collection, index=operation.index, prepare=False
@@ -153,11 +173,11 @@ def _refused(
 
 
 def _reason(error: OperationFailure) -> str:
-    if error.code == _UNAUTHORIZED:
+    if error.code == UNAUTHORIZED:
         return "the database user may not do that; grant it the role dbAdmin"
-    if error.code == _NO_SPACE:
+    if error.code == NO_SPACE:
         return "the server has too little disk space; free some and run again"
-    if error.code in _GONE:
+    if error.code in COLLECTION_GONE:
         return "the collection was dropped or renamed meanwhile; make a new plan"
     words = str((error.details or {}).get("errmsg") or error).split(" :: caused by :: ")[-1]
     # Some messages quote a pattern over several lines.
@@ -169,7 +189,8 @@ def _duplicates(
 ) -> OperationRefused:
     found = tuple(find_duplicates(database, collection, index))
     return OperationRefused(
-        f"{what}: documents share a key of the unique index {index.name}; "
+        f"{what}: documents share a key of the unique index "
+        f"{index.name.removeprefix(SHADOW_PREFIX)}; "
         f"make them differ and run again.",
         found,
     )

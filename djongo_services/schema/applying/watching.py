@@ -20,6 +20,8 @@ from typing import Any, TypeAlias
 from pymongo.database import Database
 from pymongo.errors import PyMongoError, WriteConcernError
 
+from djongo_services.bson_decoding import LENIENT
+
 Document = dict[str, Any]
 BuildHook: TypeAlias = Callable[[int, int], None]
 """Called with documents or keys done and their total, several times a build."""
@@ -41,7 +43,8 @@ def send(
     comment = f"djongo_services {uuid.uuid4().hex}"
     whole = {**command, "writeConcern": {"w": "majority"}, "comment": comment}
     with ThreadPoolExecutor(1, "djongo_services-schema") as worker:
-        answer = worker.submit(database.command, whole)
+        # An error repeats the values of a duplicate, which may be none of Python's.
+        answer = worker.submit(database.command, whole, codec_options=LENIENT)
         while not wait_for([answer], timeout=POLL_SECONDS).done:
             if stop.is_set():
                 _kill(database, comment)

@@ -15,12 +15,12 @@ from django.core.exceptions import FieldError, ValidationError
 from django.db.models import CheckConstraint, Model
 from django.db.models.sql import Query as ModelQuery
 
+from djongo_services.schema.constraints.columns import NotExpressible
 from djongo_services.schema.constraints.expressions import Compiler
 from djongo_services.schema.constraints.queries import EVERYTHING, Query, holds
-from djongo_services.schema.constraints.refusal import NotExpressible
 from djongo_services.schema.spec import Problem
 
-__all__ = ["NotExpressible", "check_queries", "check_query", "resolved"]
+__all__ = ["NotExpressible", "check_queries", "check_query", "named_clause", "resolved"]
 
 
 def check_queries(
@@ -54,6 +54,15 @@ def check_query(model: type[Model], constraint: CheckConstraint, *, backend: boo
     NotExpressible with the reason as a clause.
     """
     return holds(resolved(model, constraint.condition), Compiler(backend=backend), unknown=True)
+
+
+def named_clause(name: str, query: Query) -> Query:
+    """The query as a part of a validator that carries the constraint's name.
+
+    The server forgets a ``$comment`` where it explains why it refused a document. It mentions the
+    title of a schema that did not match, so beside the query stands one that nothing matches.
+    """
+    return {"$or": [{"$jsonSchema": {"title": name, "not": {}}}, query], "$comment": name}
 
 
 def resolved(model: type[Model], condition: Any) -> Any:

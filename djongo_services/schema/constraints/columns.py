@@ -1,4 +1,4 @@
-"""Where a column of an expression stands in the documents."""
+"""Where a column of an expression stands in the documents, and what has no place there."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from django.db.models import Field
 from django.db.models.expressions import Col
 from django.db.models.fields.json import KeyTransform
 
-from djongo_services.schema.constraints.refusal import NotExpressible
+from djongo_services.exceptions import DjongoServicesError
 from djongo_services.schema.mapping import document_path
+
+
+class NotExpressible(DjongoServicesError):
+    """MongoDB cannot be told this; the message is a clause that says what, without a full stop."""
+
 
 NUMBER, STRING, DATE, BOOL, ANY = "number", "string", "date", "bool", "any"
 """What an expression's values are, as far as its guards need to know."""
@@ -91,11 +96,11 @@ def path(expression: Any, *, backend: bool) -> str | None:
         return None
     above = path(expression.lhs, backend=backend)
     if "." in name:
-        raise NotExpressible(f"the name {name!r} cannot stand in a query")
+        raise NotExpressible(f"the name {name!r} cannot be used in a query")
     return None if above is None else f"{above}.{_checked(name)}"
 
 
 def _checked(name: str) -> str:
     if name.startswith("$") or not name:
-        raise NotExpressible(f"the name {name!r} cannot stand in a query")
+        raise NotExpressible(f"the name {name!r} cannot be used in a query")
     return name

@@ -9,8 +9,14 @@ from django.conf import settings
 from django.db.models import DateField, DateTimeField, TimeField
 from django.db.models import functions as f
 
-from djongo_services.schema.constraints.mql import DATE, MQL, STRING, Compile, strict
-from djongo_services.schema.constraints.refusal import NotExpressible
+from djongo_services.schema.constraints.columns import NotExpressible
+from djongo_services.schema.constraints.mql import (
+    DATE,
+    MQL,
+    STRING,
+    Compile,
+    strict,
+)
 
 _PARTS = {
     f.ExtractYear: "$year",
@@ -85,7 +91,7 @@ def _olson(zone: str) -> str:
 def _trunc(node: Any, compile_: Compile) -> MQL:
     (source,) = node.get_source_expressions()
     if isinstance(source.output_field, TimeField) or node.kind not in _KEPT:
-        raise NotExpressible(f"{type(node).__name__} has no form in a validator")
+        raise NotExpressible(f"{type(node).__name__} cannot be expressed in a validator")
     # The result of a date and time is a moment again, that of a date a date (midnight UTC).
     moment = isinstance(node.output_field, DateTimeField)
 

@@ -2,14 +2,19 @@
 
 The value of what is built is the SQL value of the expression; ``null`` stands for NULL and, where
 the expression is a condition, for UNKNOWN. What has no faithful form raises
-:class:`~djongo_services.schema.constraints.refusal.NotExpressible`.
+:class:`~djongo_services.schema.constraints.columns.NotExpressible`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
+from bson import Binary, Decimal128, ObjectId
 from django.db.models import Value
 from django.db.models.expressions import (
     Case,
@@ -20,14 +25,27 @@ from django.db.models.expressions import (
 )
 from django.db.models.lookups import Lookup
 from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
+from django.utils.functional import Promise
 
 from djongo_services.schema.constraints import mql
-from djongo_services.schema.constraints.columns import INTEGERS, field_of, internal_type, kind, path
+from djongo_services.schema.constraints.columns import (
+    INTEGERS,
+    NotExpressible,
+    field_of,
+    internal_type,
+    kind,
+    path,
+)
 from djongo_services.schema.constraints.functions import FUNCTIONS
 from djongo_services.schema.constraints.lookups import lookup_expression
-from djongo_services.schema.constraints.mql import DATE, MQL, NUMBER, Compile, constant, strict
-from djongo_services.schema.constraints.refusal import NotExpressible
-from djongo_services.schema.constraints.values import bson_value
+from djongo_services.schema.constraints.mql import (
+    DATE,
+    MQL,
+    NUMBER,
+    Compile,
+    constant,
+    strict,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +80,7 @@ def _expression(node: Any, compile_: Compile) -> MQL:
         return build(node, compile_)
     if not hasattr(node, "resolve_expression"):
         return constant(compile_.value(node))
-    raise NotExpressible(f"{type(node).__name__} has no form in a validator")
+    raise NotExpressible(f"{type(node).__name__} cannot be expressed in a validator")
 
 
 def _condition(node: Any, compile_: Compile) -> MQL:
@@ -119,7 +137,7 @@ def _combined(node: CombinedExpression, compile_: Compile) -> MQL:
         case Combinable.MUL | Combinable.POW:
             operator = _ARITHMETIC[node.connector]
             return strict(arguments, [NUMBER, NUMBER], lambda a, b: {operator: [a, b]})
-    raise NotExpressible(f"the operator {node.connector} has no form in a validator")
+    raise NotExpressible(f"the operator {node.connector} cannot be expressed in a validator")
 
 
 def _sum(operator: str, arguments: list[MQL], kinds: list[str], compile_: Compile) -> MQL:
@@ -161,3 +179,70 @@ def _is_integer(node: Any) -> bool:
     if field is None and isinstance(node, Value):
         return isinstance(node.value, int)
     return internal_type(field) in INTEGERS
+
+
+# Python values of lookups as the BSON values that stand in documents.
+#
+# django-mongodb-backend 5.2 and 6.x write a time as a BSON date on 0001-01-01, a duration in
+# milliseconds and a UUID as 32 hexadecimal digits; `to_document` of mapping writes ISO 8601,
+# microseconds and a binary of subtype 4.
+_LONG = range(-(2**63), 2**63)
+_MILLISECOND = dt.timedelta(milliseconds=1)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def bson_value(value: Any, *, backend: bool) -> Any:
+    """``value`` as it is stored; raises NotExpressible for a type that BSON does not have.
+
+    Instances of subclasses (choices, ``SafeString``) become their plain types, dates lose what is
+    smaller than a millisecond, as they do in the server.
+    """
+    match value:
+        case None | bool() | float() | ObjectId() | Decimal128() | Binary():
+            return value
+        case Promise() | str():
+            return "".join(str(value))
+        case int():
+            if value not in _LONG:
+                raise NotExpressible(f"{value} is beyond the 64 bits of a long")
+            return int(value)
+        case Decimal():
+            return _decimal(value)
+        case dt.date() | dt.time() | dt.timedelta():
+            return _temporal(value, backend=backend)
+        case UUID():
+            return value.hex if backend else Binary.from_uuid(value)
+        case bytes() | bytearray() | memoryview():
+            return bytes(value)
+        case list() | tuple():
+            return [bson_value(item, backend=backend) for item in value]
+        case Mapping():
+            return {str(key): bson_value(item, backend=backend) for key, item in value.items()}
+    raise NotExpressible(f"a {type(value).__name__} has no BSON type")
+
+
+def _decimal(value: Decimal) -> Decimal128:
+    try:
+        return Decimal128(value)
+    except InvalidOperation:
+        raise NotExpressible(f"{value} has more digits than Decimal128 keeps") from None
+
+
+def _temporal(value: dt.date | dt.time | dt.timedelta, *, backend: bool) -> Any:
+    match value:
+        case dt.datetime():
+            if value.tzinfo is not None:
+                value = value.astimezone(dt.UTC).replace(tzinfo=None)
+            return value.replace(microsecond=value.microsecond // 1000 * 1000)
+        case dt.date():
+            return dt.datetime(value.year, value.month, value.day)
+        case dt.time():
+            clock = value.replace(tzinfo=None)
+            if not backend:
+                return clock.isoformat()
+            return _temporal(dt.datetime.combine(dt.date.min, clock), backend=True)
+        case _ if backend:
+            milliseconds = value / _MILLISECOND
+            return int(milliseconds) if milliseconds.is_integer() else milliseconds
+        case _:
+            return value // _MICROSECOND

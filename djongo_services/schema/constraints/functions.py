@@ -8,10 +8,22 @@ from typing import Any, TypeAlias
 from django.db.models import Value
 from django.db.models import functions as f
 
-from djongo_services.schema.constraints.columns import INTEGERS, field_of, internal_type, kind
+from djongo_services.schema.constraints.columns import (
+    INTEGERS,
+    NotExpressible,
+    field_of,
+    internal_type,
+    kind,
+)
 from djongo_services.schema.constraints.dates import DATE_FUNCTIONS
-from djongo_services.schema.constraints.mql import ANY, MQL, NUMBER, STRING, Compile, strict
-from djongo_services.schema.constraints.refusal import NotExpressible
+from djongo_services.schema.constraints.mql import (
+    ANY,
+    MQL,
+    NUMBER,
+    STRING,
+    Compile,
+    strict,
+)
 
 Build: TypeAlias = Callable[[Any, Compile], MQL]
 
@@ -151,7 +163,7 @@ def _cast(node: Any, compile_: Compile) -> MQL:
             return text
         return strict([text], [STRING], lambda value: {"$substrCP": [value, 0, length]})
     if name not in _CASTS or kind(field_of(source)) not in (NUMBER, STRING):
-        raise NotExpressible(f"Cast to {name} has no form in a validator")
+        raise NotExpressible(f"Cast to {name} cannot be expressed in a validator")
     convert = {"input": compile_(source), "to": _CASTS[name], "onError": None, "onNull": None}
     return {"$convert": convert}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models.expressions import ExpressionList, Value
@@ -9,11 +12,22 @@ from django.db.models.fields.json import HasKeyLookup, KeyTransform
 from django.db.models.lookups import Lookup
 
 from djongo_services.schema.constraints import mql
-from djongo_services.schema.constraints.columns import ANY, BOOL, field_of, kind, path
+from djongo_services.schema.constraints.columns import (
+    ANY,
+    BOOL,
+    NotExpressible,
+    field_of,
+    kind,
+    path,
+)
 from djongo_services.schema.constraints.functions import as_text
-from djongo_services.schema.constraints.mql import MQL, STRING, Compile, constant, strict
-from djongo_services.schema.constraints.patterns import literal, pcre
-from djongo_services.schema.constraints.refusal import NotExpressible
+from djongo_services.schema.constraints.mql import (
+    MQL,
+    STRING,
+    Compile,
+    constant,
+    strict,
+)
 
 COMPARISONS = {"exact": "$eq", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
 TEXT_LOOKUPS = frozenset(
@@ -43,7 +57,7 @@ def lookup_expression(lookup: Lookup[Any], compile_: Compile) -> MQL:
             return _is_null(lookup, compile_)
         case "has_key" | "has_keys" | "has_any_keys":
             return _has_keys(lookup, name, compile_)
-    raise NotExpressible(f"the lookup {name!r} has no form in a validator")
+    raise NotExpressible(f"the lookup {name!r} cannot be expressed in a validator")
 
 
 def lookup_name(lookup: Lookup[Any]) -> str:
@@ -92,7 +106,7 @@ def several(rhs: Any) -> list[Any]:
     if isinstance(rhs, ExpressionList):
         return list(rhs.get_source_expressions())
     if hasattr(rhs, "resolve_expression") or not hasattr(rhs, "__iter__"):
-        raise NotExpressible("a query has no form in a validator")
+        raise NotExpressible("a query cannot be expressed in a validator")
     return list(rhs)
 
 
@@ -148,7 +162,7 @@ def _text(lookup: Any, name: str, compile_: Compile) -> MQL:
             lambda a: {"$regexMatch": {"input": a, "regex": regex, "options": options}},
         )
     if name in ("regex", "iregex"):
-        raise NotExpressible("a pattern that stands in a column has no form in a validator")
+        raise NotExpressible("a pattern from a column cannot be expressed in a validator")
     return strict(
         [text, as_text(lookup.rhs, compile_)],
         [STRING, STRING],
@@ -176,10 +190,91 @@ def _compared_texts(name: str, text: MQL, part: MQL) -> MQL:
 def _has_keys(lookup: Any, name: str, compile_: Compile) -> MQL:
     above = path(lookup.lhs, backend=compile_.backend)
     if not isinstance(lookup, HasKeyLookup) or above is None:
-        raise NotExpressible(f"the lookup {name!r} has no form in a validator")
+        raise NotExpressible(f"the lookup {name!r} cannot be expressed in a validator")
     keys = [lookup.rhs] if name == "has_key" else list(lookup.rhs)
     if any(not isinstance(key, str) or "." in key or key.startswith("$") for key in keys):
-        raise NotExpressible("a key with a dot or a leading dollar cannot stand in a query")
+        raise NotExpressible("a key with a dot or a leading dollar cannot be used in a query")
     there = [{"$ne": [{"$type": f"${above}.{key}"}, "missing"]} for key in keys]
     connective = "$or" if name == "has_any_keys" else "$and"
     return strict([compile_(lookup.lhs)], [ANY], lambda _: {connective: there})
+
+
+# Regular expressions of Python's `re` as MongoDB's PCRE reads them.
+_PIECES = re.compile(
+    r"""
+    \\u[0-9a-fA-F]{4} | \\U[0-9a-fA-F]{8} | \\.  # one character
+    | \(\?[aiLmsux]+(?:-[imsx]+)?[:)]            # flags
+    | \{,\d*\}                                   # a repetition from zero
+    | \[:                                        # a class of POSIX in a set
+    | \[\^?\]?                                   # a set begins
+    | .
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_UNICODE_CLASSES = {r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", r"\b", r"\B"}
+
+
+def pcre(pattern: str, *, ignore_case: bool = False) -> str:
+    """``pattern`` so that PCRE finds what ``re.search`` finds.
+
+    ``\\w``, ``\\d``, ``\\s`` and ``\\b`` know Unicode in Python, and in PCRE only after ``(*UCP)``;
+    ``\\Z`` is the very end in Python, which PCRE writes ``\\z``. Raises NotExpressible for what
+    is no regular expression of Python, for flags that PCRE lacks and for a NUL, which BSON's
+    patterns cannot hold.
+    """
+    if "\0" in pattern:
+        raise NotExpressible("a pattern with a NUL character cannot be stored")
+    try:
+        with warnings.catch_warnings():
+            # What Python may read otherwise one day is refused or meant as today.
+            warnings.simplefilter("ignore", FutureWarning)
+            re.compile(pattern)
+    except re.error as error:
+        raise NotExpressible(f"{pattern!r} is not a regular expression: {error}") from None
+    pieces = _PIECES.findall(pattern)
+    translated = "".join(_translated(pieces))
+    unicode_matters = ignore_case or not _UNICODE_CLASSES.isdisjoint(pieces)
+    return f"(*UCP){translated}" if unicode_matters else translated
+
+
+def literal(text: str) -> str:
+    """A pattern that finds ``text`` itself."""
+    if "\0" in text:
+        raise NotExpressible("a pattern with a NUL character cannot be stored")
+    return re.escape(text)
+
+
+def _translated(pieces: list[str]) -> Iterator[str]:
+    in_set = False
+    for piece in pieces:
+        if piece.startswith("\\") or piece == "[:":
+            yield _translate(piece)
+        elif in_set:
+            in_set = piece[-1] != "]"
+            yield piece
+        else:
+            in_set = piece.startswith("[")
+            yield _translate(piece)
+
+
+def _translate(piece: str) -> str:
+    if piece.startswith("{,"):
+        # For PCRE these are the characters themselves.
+        return f"{{0{piece[1:]}"
+    if piece[:2] in (r"\u", r"\U"):
+        return rf"\x{{{piece[2:]}}}"
+    if piece == "[:":
+        raise NotExpressible("MongoDB reads [: in a regular expression as a class of characters")
+    if piece == r"\Z":
+        return r"\z"
+    if piece.startswith("(?") and len(piece) > 2:
+        flags = piece[2:-1].partition("-")[0]
+        if set(flags) & set("aL"):
+            raise NotExpressible(f"MongoDB has no flags {piece[2:-1]!r} in a regular expression")
+        return piece.replace("u", "", 1) if "u" in flags and len(flags) > 1 else _plain(piece)
+    return piece
+
+
+def _plain(piece: str) -> str:
+    # Unicode is what PCRE does here anyway.
+    return {"(?u)": "", "(?u:": "(?:"}.get(piece, piece)

@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from djongo_services.schema.constraints.columns import ANY, BOOL, DATE, NUMBER, STRING
+from djongo_services.schema.constraints.columns import (
+    ANY,
+    BOOL,
+    DATE,
+    NUMBER,
+    STRING,
+)
 
 MQL = Any
 """A document, list or scalar of the aggregation language."""

@@ -22,6 +22,7 @@ from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 
 from djongo_services.schema.constraints.columns import (
     STRING,
+    NotExpressible,
     field_of,
     internal_type,
     is_scalar,
@@ -40,7 +41,6 @@ from djongo_services.schema.constraints.lookups import (
     several,
 )
 from djongo_services.schema.constraints.mql import Compile
-from djongo_services.schema.constraints.refusal import NotExpressible
 
 Query = dict[str, Any]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from djongo_services.introspection.catalog import Collection
+from djongo_services.introspection.catalog import Collection, Validator
 from djongo_services.schema.diff.filters import freeze
 from djongo_services.schema.diff.normal import same_collation
-from djongo_services.schema.operations import DropCollection, Operation, SetCollectionTTL
+from djongo_services.schema.diff.validators import same_validator
+from djongo_services.schema.operations import SetCollectionTTL
 from djongo_services.schema.plan import Change
-from djongo_services.schema.spec import CollectionSpec
+from djongo_services.schema.remaking import FinishRemaking, RemakeCollection
+from djongo_services.schema.spec import CollectionSpec, IndexSpec
 
 _FIXED = ("capped", "size", "max", "timeseries", "clusteredIndex", "viewOn", "storageEngine")
 _CAPPED_SIZE_STEP = 256
@@ -37,13 +39,63 @@ def fixed(found: Collection, spec: CollectionSpec) -> list[str]:
     return differences
 
 
+def as_asked(found: Collection, options: Mapping[str, Any]) -> bool:
+    """Whether it is what ``create`` makes with these options."""
+    spec = CollectionSpec(name=found.name, models=(), options=options)
+    if found.type == "view" or fixed(found, spec) or _diff_ttl(found, spec):
+        return False
+    query = options.get("validator")
+    if not query:
+        return found.validator is None or not found.validator.query
+    level, action = options.get("validationLevel"), options.get("validationAction")
+    wanted = Validator(query=query, level=level or "strict", action=action or "error")
+    return same_validator(found.validator, wanted)
+
+
+def is_made_by_insert(found: Collection) -> bool:
+    """Whether the server may have made it by itself, for a document."""
+    is_plain = found.type == "collection" and not found.options and found.validator is None
+    return is_plain and all(index.is_id for index in found.indexes)
+
+
 def make_anew(
-    found: Collection, differences: Sequence[str], created: Iterable[Operation]
+    name: str,
+    found: Collection | None,
+    differences: Sequence[str],
+    options: Mapping[str, Any],
+    indexes: tuple[IndexSpec, ...],
 ) -> Change:
-    """Of a collection without documents: nothing needs to be copied."""
-    words = f"made anew, for it has no documents: {'; '.join(differences)}"
-    dropped = DropCollection(collection=found.name)
-    return Change(collection=found.name, sign="~", words=words, operations=(dropped, *created))
+    """The recreation of a collection without documents: nothing needs to be copied."""
+    words = "recreated, which an interrupted run began"
+    if differences:
+        words = f"recreated, because it has no documents: {'; '.join(differences)}"
+    anew = RemakeCollection(
+        collection=name,
+        options=options,
+        indexes=indexes,
+        found={} if found is None else found.options,
+    )
+    steps = (anew, FinishRemaking(collection=name))
+    return Change(collection=name, sign="~", words=words, operations=steps)
+
+
+def finish_remaking(name: str) -> Change:
+    """After an interruption: the new one is there, and the old one may be, too."""
+    step = FinishRemaking(collection=name)
+    words = f"recreated by an interrupted run; {step.words()}"
+    return Change(collection=name, sign="~", words=words, operations=(step,))
+
+
+def view(spec: CollectionSpec, found: Collection | None) -> Change:
+    """What is there for models that read a view: a note, or what is wrong."""
+    if found is None:
+        words = "the view does not exist; it is not created, because the models do not define it"
+        return Change(collection=spec.name, sign="+", words=words)
+    if found.type == "view":
+        words = f"a view of {found.view_on}: nothing in it is synchronised"
+        return Change(collection=spec.name, sign="~", words=words)
+    words = "a collection exists where the models expect a view; remove view=True from the models"
+    return Change(collection=spec.name, sign="!", words=words)
 
 
 def _diff_ttl(found: Collection, spec: CollectionSpec) -> list[Change]:
@@ -71,6 +123,8 @@ def _impossible(found: Collection, what: str) -> Change:
         f"{what}; MongoDB cannot change that on an existing collection: "
         f"copy the documents into a new one"
     )
+    if found.type == "timeseries":
+        words += ", or drop it while it has none; a time-series collection cannot be renamed"
     return Change(collection=found.name, sign="!", words=words)
 
 

@@ -10,13 +10,14 @@ one type in MongoDB's order (the backend writes ``{"$gte": ""}`` from 6.0.4 on w
 from __future__ import annotations
 
 import datetime
-import sys
+import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from bson import ObjectId
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
+
+from djongo_services.bson_ranges import whole_range
 
 Frozen: TypeAlias = Any
 """Nested tuples and scalars: hashable, equal when the documents mean the same."""
@@ -96,7 +97,7 @@ def _operators(operators: Mapping[str, Any]) -> list[Frozen]:
     """Each operator a condition; a range that is a type's whole range is that type."""
     rest = dict(operators)
     found: list[Frozen] = []
-    if (whole := _whole_range(rest)) is not None:
+    if (whole := whole_range(rest)) is not None:
         found.append(("$type", (whole,)))
         for name in ("$gte", "$lte", "$in"):
             rest.pop(name, None)
@@ -116,33 +117,10 @@ def _type_names(value: Any) -> set[str]:
     return {item if isinstance(item, str) else _TYPE_NUMBERS[int(item)] for item in types}
 
 
-def _whole_range(operators: Mapping[str, Any]) -> str | None:
-    """The type all of whose values, and no others, the bounds let through.
-
-    The forms of django-mongodb-backend's ``_get_partial_unique_filter``.
-    """
-    if "$in" in operators:
-        values = operators["$in"]
-        return "bool" if sorted(values, key=repr) == [False, True] else None
-    bounds = (operators.get("$gte"), operators.get("$lte"))
-    match bounds:
-        case "", None:
-            return "string"
-        case datetime.datetime(year=1), datetime.datetime(year=9999):
-            return "date"
-        case Decimal128() as low, Decimal128() as high if low == _DECIMAL_MIN:
-            return "decimal" if high == _DECIMAL_MAX else None
-        case ObjectId() as low, ObjectId() as high if str(low) == "0" * 24:
-            return "objectId" if str(high) == "f" * 24 else None
-        case ((int() | float()), (int() | float())):
-            return _NUMBER_RANGES.get((float(bounds[0]), float(bounds[1])))
-    return None
-
-
-_DECIMAL_MIN = Decimal128("-9999999999999999999999999999999999E6111")
-_DECIMAL_MAX = Decimal128("9999999999999999999999999999999999E6111")
-_NUMBER_RANGES = {
-    (-float(2**31), float(2**31 - 1)): "int",
-    (-float(2**63), float(2**63 - 1)): "long",
-    (-sys.float_info.max, sys.float_info.max): "double",
-}
+def is_presence(condition: Any) -> bool:
+    """Whether the operators let all values through but null, as far as one kind goes."""
+    if not isinstance(condition, Mapping):
+        return False
+    stated = dict(condition)
+    numbers = stated == {"$gte": -math.inf}
+    return set(stated) == {"$type"} or numbers or whole_range(stated) is not None

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 from djongo_services.abilities import Abilities
+from djongo_services.formatting import duration
+from djongo_services.index_kinds import LONGEST_TTL
 from djongo_services.introspection.catalog import Collection, Index
-from djongo_services.introspection.redundancy import redundant
+from djongo_services.introspection.redundancy import covers, redundant
 from djongo_services.schema.diff.matching import match, same
-from djongo_services.schema.diff.normal import (
-    NormalIndex,
-    normal_index,
-    normal_spec,
-    same_collation,
+from djongo_services.schema.diff.normal import normal_index, normal_spec, same_collation
+from djongo_services.schema.diff.rebuild import (
+    Shadows,
+    around,
+    as_spec,
+    guards,
+    is_shadow,
+    rebuild,
+    stands_in,
 )
-from djongo_services.schema.diff.rebuild import as_spec, rebuild
 from djongo_services.schema.operations import (
-    SHADOW_PREFIX,
     BuildIndexes,
     DropIndex,
     MakeUnique,
@@ -87,22 +91,22 @@ class _IndexDiff:
         self.policy = policy
         self.inherited: Mapping[str, Any] | None = collection.options.get("collation")
         own = [index for index in collection.indexes if not (index.is_id or index.clustered)]
-        self.shadows = {i.name: i for i in own if i.name.startswith(SHADOW_PREFIX)}
-        existing = [index for index in own if index.name not in self.shadows]
+        self.shadows = Shadows(own, wanted, self.inherited)
+        existing = [index for index in own if not is_shadow(index.name)]
         self.pairs, self.left = match(wanted, existing, server, self.inherited)
-        self.instead = {index.name: other.name for index, other in redundant(existing)}
+        self.alike = {
+            spec.name: index
+            for spec, index in self.pairs
+            if index and same(spec, index, self.inherited)
+        }
+        """By the wanted name, those that differ in name, visibility and TTL at most."""
         self.names = {spec.name for spec in wanted}
-        self.wanted, self.existing = wanted, existing
-
-    @cached_property
-    def serving(self) -> set[NormalIndex]:
-        """What is there or will be; only rebuilds need to know."""
-        wanted = {normal_spec(spec) for spec in self.wanted}
-        return wanted | {normal_index(index) for index in self.existing}
+        self.wanted = wanted
 
     def result(self) -> IndexChanges:
         changes = [change for spec, index in self.pairs for change in self._change(spec, index)]
-        changes = _wait_for_names(list(self._in_the_way()) + changes) + list(self._tidy())
+        changes = self._wait_for_names(list(self._in_the_way()) + changes)
+        changes += self._tidy()
         pruned = list(self._prune())
         return IndexChanges(
             changes=(*changes, *(change for change in pruned if change.operations)),
@@ -115,15 +119,15 @@ class _IndexDiff:
     def _change(self, spec: IndexSpec, index: Index | None) -> Iterator[Change]:
         if index is None:
             yield self._create(spec)
-        elif index.build is not None and same(spec, index, self.inherited):
-            wait = BuildIndexes(collection=self.collection.name, indexes=(as_spec(index),))
+        elif index.build is not None and spec.name in self.alike:
+            wait = BuildIndexes(collection=self.collection.name, indexes=(self._as_spec(index),))
             yield self._made("~", f"index {index.name}: is being built; waits for it", (wait,))
-        elif not same(spec, index, self.inherited) and not self._only_unique_missing(spec, index):
+        elif spec.name not in self.alike and not self._only_unique_missing(spec, index):
             yield self._rebuild(spec, index, self._differences(spec, index))
         elif index.expire_after_seconds is not None and self._ttl(spec) is None:
-            yield self._rebuild(spec, index, "no TTL, was one")
+            yield self._rebuild(spec, index, "no longer a TTL index")
         elif self._needs_build_for_ttl(spec, index):
-            yield self._rebuild(spec, index, "TTL, was none")
+            yield self._rebuild(spec, index, "now a TTL index (was not)")
         elif spec.name != index.name and (spec.named or index.name in self.names):
             yield self._rebuild(spec, index, f"renamed from {index.name}")
         else:
@@ -139,15 +143,7 @@ class _IndexDiff:
         )
 
     def _rebuild(self, spec: IndexSpec, index: Index, difference: str) -> Change:
-        steps, how = rebuild(
-            self.collection.name,
-            spec,
-            index,
-            self.server,
-            self.shadows,
-            self.serving,
-            self.inherited,
-        )
+        steps, how = rebuild(self.collection.name, spec, index, self.shadows)
         steps = tuple(
             replace(step, expires=True)
             if isinstance(step, BuildIndexes)
@@ -169,26 +165,26 @@ class _IndexDiff:
         ttl, found = self._ttl(spec), index.expire_after_seconds
         if ttl is not None and ttl != (None if found is None else int(found)):
             steps.append(SetTTL(collection=where, index=name, before=found, after=ttl))
-            said.append(
-                f"expires after {ttl:,} s, was {'never' if found is None else f'{int(found):,} s'}"
-            )
+            was = "never" if found is None else duration(found)
+            said.append(f"now expires after {duration(ttl)} (was {was})")
         hidden = bool(spec.options.get("hidden"))
         if hidden != index.hidden:
             steps.append(SetHidden(collection=where, index=name, hidden=hidden))
-            said.append("hidden, was visible" if hidden else "visible, was hidden")
+            said.append("now hidden (was visible)" if hidden else "now visible (was hidden)")
         unique = bool(spec.options.get("unique"))
         if unique and not index.unique:
             if not index.prepare_unique:
                 steps.append(PrepareUnique(collection=where, index=name))
             steps.append(MakeUnique(collection=where, index=name))
-            said.append("unique, was not")
-        elif index.prepare_unique and not unique:
+            said.append("now unique (was not)")
+        elif index.prepare_unique and not guards(spec):
             steps.append(PrepareUnique(collection=where, index=name, prepare=False))
-            said.append("accepts duplicates again, a conversion to unique was left half-done")
-        if steps:
-            yield self._made(
-                "~", f"index {name} {key_words(spec.keys)}: {', '.join(said)}", tuple(steps)
+            said.append(
+                "accepts duplicates again, because a conversion to unique was not completed"
             )
+        if steps:
+            words = f"index {name} {key_words(spec.keys)}: {', '.join(said)}"
+            yield self._made("~", words, tuple(steps), found=index.definition)
 
     def _only_unique_missing(self, spec: IndexSpec, index: Index) -> bool:
         """Whether collMod can make it what is wanted by converting it to unique."""
@@ -204,7 +200,7 @@ class _IndexDiff:
     def _ttl(self, spec: IndexSpec) -> int | None:
         value = spec.options.get("expireAfterSeconds")
         # The server keeps 32-bit whole seconds: it cuts fractions and clamps what is larger.
-        return None if value is None else min(int(value), 2**31 - 1)
+        return None if value is None else min(int(value), LONGEST_TTL)
 
     def _expires(self, spec: IndexSpec) -> bool:
         statistics = self.collection.statistics
@@ -219,36 +215,76 @@ class _IndexDiff:
         for option in ("unique", "sparse"):
             if bool(spec.options.get(option)) != bool(index.definition.get(option)):
                 said.append(
-                    f"{option}, was not" if spec.options.get(option) else f"not {option}, was"
+                    f"now {option} (was not)" if spec.options.get(option) else f"no longer {option}"
                 )
         if wanted.partial_filter != found.partial_filter:
-            said.append("another partial filter" if found.partial_filter else "partial, was not")
+            said.append(
+                "another partial filter" if found.partial_filter else "now partial (was not)"
+            )
         if wanted.weights != found.weights and wanted.keys == found.keys:
             said.append("other weights")
         if not same_collation(spec.options.get("collation"), index.collation, self.inherited):
             said.append("another collation")
         return ", ".join(said) or "other options"
 
+    def _wait_for_names(self, changes: list[Change]) -> list[Change]:
+        """A build whose name is still taken by an index that goes waits until it is gone.
+
+        If it is unique, a shadow covers the wait: what goes may be what has kept it unique so far.
+        """
+        steps = [step for change in changes for step in change.operations]
+        released = {
+            step.index.name: step.index
+            for step in steps
+            if isinstance(step, DropIndex) and step.drop_phase is Phase.RELEASE
+        }
+        covered = any(guards(index) for index in released.values())
+
+        def waiting(step: Operation) -> tuple[Operation, ...]:
+            if not isinstance(step, BuildIndexes) or step.phase is not Phase.BUILD:
+                return (step,)
+            (spec,) = step.indexes
+            if spec.name not in released:
+                return (step,)
+            waits = replace(step, build_phase=Phase.REBUILD)
+            cover = covered and guards(spec) and around(step.collection, spec, self.shadows)
+            before, after = cover or ((), ())
+            return (*before, waits, *after)
+
+        return [
+            replace(change, operations=tuple(chain.from_iterable(map(waiting, change.operations))))
+            for change in changes
+        ]
+
     def _in_the_way(self) -> Iterator[Change]:
         """Indexes that no model declares, under a name that a model wants for another."""
         for index in [index for index in self.left if index.name in self.names]:
             self.left.remove(index)
             step = DropIndex(
-                collection=self.collection.name, index=as_spec(index), drop_phase=Phase.RELEASE
+                collection=self.collection.name,
+                index=self._as_spec(index),
+                drop_phase=Phase.RELEASE,
             )
             what = f"index {index.name} {key_words(index.keys)}"
-            yield self._made("-", f"{what}: no model declares it, and its name is wanted", (step,))
+            yield self._made("-", f"{what}: no model declares it, and its name is needed", (step,))
 
     def _tidy(self) -> Iterator[Change]:
         """Shadows that an interrupted run left, and that this one does not need."""
-        for shadow in self.shadows.values():
+        for shadow in self.shadows.left.values():
+            spec = self._as_spec(shadow)
+            replaced = not guards(spec) or any(
+                stands_in(shadow, one, self.inherited) for one in self.wanted
+            )
             step = DropIndex(
                 collection=self.collection.name,
-                index=as_spec(shadow),
+                index=spec,
                 drop_phase=Phase.TIDY,
-                replaced=True,
+                replaced=replaced,
             )
-            yield self._made("-", f"index {shadow.name}: left by an interrupted run", (step,))
+            words = f"index {shadow.name} {key_words(shadow.keys)}: left by an interrupted run"
+            if not replaced:
+                words += ", and no model declares its keys unique"
+            yield self._made("-", words, (step,))
 
     def _prune(self) -> Iterator[Change]:
         """Indexes that no model declares."""
@@ -258,7 +294,7 @@ class _IndexDiff:
     def _superfluous(self) -> Iterator[Change]:
         """Indexes that models declare beside another that serves the same queries."""
         declared = [index for _, index in self.pairs if index is not None]
-        for index, other in redundant(declared):
+        for index, other in redundant(declared, {index.name for index in declared}):
             what = f"index {index.name} {key_words(index.keys)}"
             yield self._made(
                 "~", f"{what}: {other.name} serves the same queries; leave it out of the model"
@@ -267,44 +303,38 @@ class _IndexDiff:
     def _pruned(self, index: Index) -> Change:
         where = self.collection.name
         what = f"index {index.name} {key_words(index.keys)}: no model declares it"
-        serving = self.instead.get(index.name)
+        serving = next((other for other in self.alike.values() if covers(other, index)), None)
         if serving is not None:
-            what += f", and {serving} serves the same queries"
+            what += f", and {serving.name} serves the same queries"
         named = f"{where}.{index.name}" in self.policy.named
         if named or (self.policy.prune == "drop" and not _in_use(index)):
-            return self._made("-", what, (DropIndex(collection=where, index=as_spec(index)),))
+            return self._made("-", what, (DropIndex(collection=where, index=self._as_spec(index)),))
         match self.policy.prune:
             case "hide" if not index.hidden:
                 step = SetHidden(collection=where, index=index.name, hidden=True, pruning=True)
-                return self._made("~", f"{what}; hidden", (step,))
+                return self._made("~", f"{what}; hidden", (step,), found=index.definition)
             case "drop":
                 return self._made("-", f"{what}, but it is in use; name it to drop it")
         return self._made("-", what)
 
-    def _made(self, sign: Any, words: str, operations: tuple[Operation, ...] = ()) -> Change:
+    def _as_spec(self, index: Index) -> IndexSpec:
+        return as_spec(index, self.inherited)
+
+    def _made(
+        self,
+        sign: Any,
+        words: str,
+        operations: tuple[Operation, ...] = (),
+        *,
+        found: Mapping[str, Any] | None = None,
+    ) -> Change:
         return Change(
-            collection=self.collection.name, sign=sign, words=words, operations=operations
+            collection=self.collection.name,
+            sign=sign,
+            words=words,
+            operations=operations,
+            found=found,
         )
-
-
-def _wait_for_names(changes: list[Change]) -> list[Change]:
-    """A build whose name is still taken by an index that goes waits until it is gone."""
-    steps = [step for change in changes for step in change.operations]
-    released = {
-        step.index.name
-        for step in steps
-        if isinstance(step, DropIndex) and step.drop_phase is Phase.RELEASE
-    }
-
-    def waiting(step: Operation) -> Operation:
-        if isinstance(step, BuildIndexes) and released & {index.name for index in step.indexes}:
-            return replace(step, build_phase=Phase.REBUILD)
-        return step
-
-    return [
-        replace(change, operations=tuple(waiting(step) for step in change.operations))
-        for change in changes
-    ]
 
 
 def _in_use(index: Index) -> bool:
@@ -317,7 +347,7 @@ def _option_words(options: Mapping[str, Any]) -> str:
     if "partialFilterExpression" in options:
         said.append("partial")
     if "expireAfterSeconds" in options:
-        said.append(f"expires after {options['expireAfterSeconds']:,} s")
+        said.append(f"expires after {duration(options['expireAfterSeconds'])}")
     if "collation" in options:
         said.append(f"collation {options['collation'].get('locale')}")
     return f" {', '.join(said)}" if said else ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from djongo_services.abilities import Abilities
+from djongo_services.index_kinds import kind_of
 from djongo_services.introspection.catalog import Index
+from djongo_services.schema.diff.filters import is_presence
 from djongo_services.schema.diff.normal import normal_index, normal_spec, same_collation
 from djongo_services.schema.spec import IndexSpec
 
@@ -46,10 +49,46 @@ def match(
     return [(spec, found.get(spec.name)) for spec in wanted], left
 
 
+def fitting(
+    wanted: tuple[IndexSpec, ...],
+    existing: Sequence[Index],
+    inherited: Mapping[str, Any] | None,
+    *,
+    never_null: Container[str],
+) -> tuple[IndexSpec, ...]:
+    """The wanted indexes, as unique ones stand there without the filter that leaves nulls out.
+
+    On columns that are never null such an index covers all that the filtered one would.
+    """
+
+    def fit(spec: IndexSpec) -> IndexSpec:
+        partial = spec.options.get("partialFilterExpression") or {}
+        paths = {path for path, _ in spec.keys}
+        skips_nulls = spec.options.get("unique") and {*partial} == paths
+        if not skips_nulls or not all(path in never_null for path in paths):
+            return spec
+        if not all(map(is_presence, partial.values())):
+            return spec
+        rest = {key: spec.options[key] for key in spec.options if key != "partialFilterExpression"}
+        whole = replace(spec, options=rest)
+        if any(same(spec, index, inherited) for index in existing):
+            return spec
+        return whole if any(same(whole, index, inherited) for index in existing) else spec
+
+    return tuple(map(fit, wanted))
+
+
 def same(spec: IndexSpec, index: Index, inherited: Mapping[str, Any] | None) -> bool:
     """Whether they are one index but for name, visibility and TTL."""
     return normal_spec(spec) == normal_index(index) and same_collation(
         spec.options.get("collation"), index.collation, inherited
+    )
+
+
+def same_definition(one: IndexSpec, other: IndexSpec, inherited: Mapping[str, Any] | None) -> bool:
+    """As :func:`same`, for one that the server has told, as ``other``, in its own words."""
+    return normal_spec(one) == normal_spec(other) and same_collation(
+        one.options.get("collation"), other.options.get("collation"), inherited
     )
 
 
@@ -63,8 +102,8 @@ def coexist(
     of options). A collection has one text index at most.
     """
     wanted, found = normal_spec(spec), normal_index(index)
-    is_text = any(direction == "text" for _, direction in spec.keys)
-    if is_text and index.type == "text":
+    kind = kind_of(spec.keys)
+    if kind.is_only_one and index.kind == kind:
         return False
     if wanted.keys != found.keys:
         return True

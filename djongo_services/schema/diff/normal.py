@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from djongo_services.index_kinds import DESCRIPTION, OPTION_DEFAULTS, PATH_OPTIONS, VERSIONS
 from djongo_services.introspection.catalog import Direction, Index
 from djongo_services.introspection.collations import COLLATION_DEFAULTS
 from djongo_services.schema.diff.filters import Frozen, freeze, normal_filter
@@ -30,34 +31,11 @@ LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
 """What an index of 6.0.27 gets, beside COLLATION_DEFAULTS, where its collation names only the
 locale."""
 
-OPTION_DEFAULTS: dict[str, Any] = {
-    "unique": False,
-    "sparse": False,
-    "default_language": "english",
-    "language_override": "language",
-    "bits": 26,
-    "min": -180,
-    "max": 180,
-}
-
 _OWN_COMPARISON = {
-    "key",
-    "name",
-    "v",
-    "ns",
-    "background",
-    "hidden",
-    "expireAfterSeconds",
-    "prepareUnique",
-    "clustered",
-    "buildUUID",
-    "collation",
-    "weights",
-    "partialFilterExpression",
-    "wildcardProjection",
-    "textIndexVersion",
-    "2dsphereIndexVersion",
-    "hashVersion",
+    *DESCRIPTION,
+    *VERSIONS,
+    *PATH_OPTIONS,
+    *("hidden", "expireAfterSeconds", "prepareUnique", "collation"),
 }
 """Compared otherwise, or a version that the server chooses."""
 

@@ -1,23 +1,33 @@
-"""Replacing an index without leaving queries alone.
+"""Replacing an index while queries go on and what is unique stays unique.
 
-Where the server lets both definitions exist under two names, the new one is built and then the old
-one dropped. Where it does not (the name must stay, or only the name changes), a shadow index on the
-same keys and ``_id`` serves the queries in between. What neither can do (text and wildcard indexes,
-keys that hold ``_id``) is dropped first, and the plan says so.
+The old definition and the new one cannot exist under two names where the name must stay, or where
+only the name changes. A shadow then stands in for the new one: the same index under a name of its
+own, with its directions multiplied, ``{email: 2}`` for ``{email: 1}``. The server takes every
+positive number for ascending and every negative one for descending, but tells key patterns apart by
+the number. So the shadow may exist beside both, serves the same queries, and refuses exactly what
+the new one will refuse. It is built first, the old index is dropped, the new one is built, and the
+shadow is dropped. Where documents forbid the new index, the shadow cannot be built either, and
+nothing has been dropped by then.
 
-Source: measured on 4.4, 5.0 and 6.0; createIndexes answers 85 for the same keys under another name
-and 86 for the same name with other keys or options.
+An index without a direction (``2dsphere``, ``2d``, ``hashed``) is shadowed by the same keys and
+``_id``, which serves its queries but keeps nothing unique; a text index has no shadow, for a
+collection has one text index at most.
+
+Source: measured on 4.4, 5.0 and 6.0 for unique, sparse, partial, collated, compound and wildcard
+indexes, with 32 keys and with ``_id`` among them; createIndexes answers 85 for the same keys under
+another name and 86 for the same name with other keys or options.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any, TypeAlias
 
-from djongo_services.abilities import Abilities
-from djongo_services.introspection.catalog import Index
-from djongo_services.schema.diff.matching import coexist
-from djongo_services.schema.diff.normal import NormalIndex, normal_index, normal_spec
+from djongo_services.index_kinds import DESCRIPTION, kind_of
+from djongo_services.introspection.catalog import Direction, Index
+from djongo_services.schema.diff.matching import same
 from djongo_services.schema.operations import (
     SHADOW_PREFIX,
     BuildIndexes,
@@ -27,77 +37,147 @@ from djongo_services.schema.operations import (
 )
 from djongo_services.schema.spec import IndexSpec
 
-NO_GAP = "the new one is built before the old is dropped"
-SHADOWED = "a shadow index serves queries meanwhile"
-GAP = "queries go without it meanwhile"
+SHADOWED = "a temporary index serves queries during the rebuild"
+UNIQUE_SHADOWED = "a temporary unique index takes its place during the rebuild"
+GAP = "queries cannot use it during the rebuild"
+UNIQUE_GAP = (
+    "duplicates can get in during the rebuild, because the server allows only one index of its kind"
+)
+NO_LONGER_UNIQUE = "duplicates can get in from then on"
 
-_SHADOW_OPTIONS = ("sparse", "partialFilterExpression", "collation", "bits", "min", "max")
-_UNSHADOWED_TYPES = ("text", "wildcard")
+_NOT_SHADOWED = ("expireAfterSeconds", "hidden")
+"""Options that a shadow does not take over: it deletes nothing, and it serves queries."""
 _MAXIMUM_KEYS = 32
-_NOT_OPTIONS = ("key", "name", "v", "ns", "background", "clustered", "prepareUnique", "buildUUID")
+
+Keys: TypeAlias = tuple[tuple[str, Direction], ...]
+
+
+class Shadows:
+    """The shadows of one collection: those that an interrupted run left, and new ones."""
+
+    def __init__(
+        self,
+        indexes: Iterable[Index],
+        wanted: Iterable[IndexSpec],
+        inherited: Mapping[str, Any] | None,
+    ) -> None:
+        indexes = tuple(indexes)
+        self.left = {index.name: index for index in indexes if is_shadow(index.name)}
+        """Those that nothing needs, as far as is known."""
+        self.inherited = inherited
+        self._names = {index.name for index in indexes}
+        self._keys = {index.keys for index in indexes} | {spec.keys for spec in wanted}
+
+    def take(self, spec: IndexSpec) -> tuple[IndexSpec, bool] | None:
+        """What stands in for ``spec``, and whether it is there already; None where nothing can."""
+        for index in self.left.values():
+            if stands_in(index, spec, self.inherited):
+                left = as_spec(self.left.pop(index.name), self.inherited)
+                return left, index.build is None
+        keys = self._free_keys(spec)
+        if keys is None:
+            return None
+        shadow = IndexSpec(name=self._free_name(spec), keys=keys, options=_shadowed(spec))
+        self._names.add(shadow.name)
+        self._keys.add(shadow.keys)
+        return shadow, False
+
+    def _free_name(self, spec: IndexSpec) -> str:
+        plain = f"{SHADOW_PREFIX}{spec.name}"
+        names = (plain if number == 1 else f"{plain}_{number}" for number in count(1))
+        return next(name for name in names if name not in self._names)
+
+    def _free_keys(self, spec: IndexSpec) -> Keys | None:
+        if kind_of(spec.keys).is_only_one:
+            return None
+        if _has_no_direction(spec):
+            return _with_id(spec)
+        multiplied = (_multiplied(spec.keys, factor) for factor in count(2))
+        return next(keys for keys in multiplied if keys not in self._keys)
 
 
 def rebuild(
-    collection: str,
-    spec: IndexSpec,
-    index: Index,
-    server: Abilities,
-    shadows: dict[str, Index],
-    serving: set[NormalIndex],
-    inherited: Mapping[str, Any] | None,
+    collection: str, spec: IndexSpec, index: Index, shadows: Shadows
 ) -> tuple[tuple[Operation, ...], str]:
-    """The operations that put ``spec`` in the place of ``index``, and in words how.
-
-    A shadow that an interrupted run left is taken out of ``shadows`` when it is used again.
-    ``serving`` are the indexes that are there, or will be, and could be a shadow's twin; a new
-    shadow is added to them.
-    """
-    release = DropIndex(
-        collection=collection, index=as_spec(index), drop_phase=Phase.RELEASE, replaced=True
-    )
-    if spec.name != index.name and coexist(spec, index, server, inherited):
-        return (BuildIndexes(collection=collection, indexes=(spec,)), release), NO_GAP
+    """The operations that put ``spec`` in the place of ``index``, and in words how."""
+    old = as_spec(index, shadows.inherited)
+    was_unique, is_unique = guards(old), guards(spec)
+    cover = around(collection, spec, shadows)
+    kept = not was_unique or (is_unique and cover is not None)
+    release = DropIndex(collection=collection, index=old, drop_phase=Phase.RELEASE, replaced=kept)
     built = BuildIndexes(collection=collection, indexes=(spec,), build_phase=Phase.REBUILD)
-    shadow = shadow_of(spec, index)
-    if shadow is None:
-        return (release, built), GAP
-    tidy = DropIndex(collection=collection, index=shadow, drop_phase=Phase.TIDY, replaced=True)
-    left = shadows.pop(shadow.name, None)
-    if left is not None and normal_index(left) == normal_spec(shadow):
-        return (release, built, tidy), SHADOWED
-    stale = () if left is None else (_drop_stale(collection, left),)
-    if normal_spec(shadow) in serving:
-        return (*stale, release, built), SHADOWED
-    serving.add(normal_spec(shadow))
+    if was_unique and not is_unique:
+        how = NO_LONGER_UNIQUE
+    elif cover is None:
+        how = UNIQUE_GAP if was_unique else GAP
+    else:
+        how = UNIQUE_SHADOWED if was_unique else SHADOWED
+    before, after = cover or ((), ())
+    return (*before, release, built, *after), how
+
+
+def around(
+    collection: str, spec: IndexSpec, shadows: Shadows
+) -> tuple[tuple[Operation, ...], tuple[Operation, ...]] | None:
+    """What is to be done before ``spec`` can be missing, and after it is there; None where nothing
+    can stand in for it."""
+    taken = shadows.take(spec)
+    if taken is None:
+        return None
+    shadow, is_there = taken
     build = BuildIndexes(collection=collection, indexes=(shadow,))
-    return (*stale, build, release, built, tidy), SHADOWED
+    tidy = DropIndex(collection=collection, index=shadow, drop_phase=Phase.TIDY, replaced=True)
+    return () if is_there else (build,), (tidy,)
 
 
-def shadow_of(spec: IndexSpec, index: Index) -> IndexSpec | None:
-    """The same keys and ``_id``; None where the server has no such index."""
-    names = [name for name, _ in spec.keys]
-    special = any(direction == "text" or "$**" in name for name, direction in spec.keys)
-    if special or index.type in _UNSHADOWED_TYPES or "_id" in names:
-        return None
-    if len(names) >= _MAXIMUM_KEYS:
-        return None
-    return IndexSpec(
-        name=f"{SHADOW_PREFIX}{spec.name}",
-        keys=(*spec.keys, ("_id", 1)),
-        options={name: spec.options[name] for name in _SHADOW_OPTIONS if name in spec.options},
-    )
+def is_shadow(name: str) -> bool:
+    return name.startswith(SHADOW_PREFIX)
 
 
-def as_spec(index: Index) -> IndexSpec:
-    """An index of the catalog in the terms of createIndexes, to be built again."""
+def stands_in(shadow: Index, spec: IndexSpec, inherited: Mapping[str, Any] | None) -> bool:
+    """Whether the shadow refuses the same duplicates and serves the same queries."""
+    keys = _with_id(spec) if _has_no_direction(spec) else spec.keys
+    if keys is None:
+        return False
+    return same(replace(spec, keys=keys, options=_shadowed(spec)), shadow, inherited)
+
+
+def guards(index: IndexSpec) -> bool:
+    """Whether the server refuses duplicates of it."""
+    return bool(index.options.get("unique") or index.options.get("prepareUnique"))
+
+
+def as_spec(index: Index, inherited: Mapping[str, Any] | None) -> IndexSpec:
+    """An index of the catalog in the terms of createIndexes, to be built again.
+
+    ``inherited`` is the collation of its collection.
+    """
     options: dict[str, Any] = {
-        name: value for name, value in index.definition.items() if name not in _NOT_OPTIONS
+        name: value for name, value in index.definition.items() if name not in DESCRIPTION
     }
+    if inherited is not None and index.collation is None:
+        options["collation"] = {"locale": "simple"}
     return IndexSpec(name=index.name, keys=index.keys, options=options)
 
 
-def _drop_stale(collection: str, shadow: Index) -> DropIndex:
-    # Before anything else, because its name is needed.
-    return DropIndex(
-        collection=collection, index=as_spec(shadow), drop_phase=Phase.CREATE, replaced=True
+def _shadowed(spec: IndexSpec) -> dict[str, Any]:
+    return {name: value for name, value in spec.options.items() if name not in _NOT_SHADOWED}
+
+
+def _multiplied(keys: Keys, factor: int) -> Keys:
+    """The server compares numbers by value, as Python does: 2 equals 2.0."""
+    return tuple(
+        (name, direction if isinstance(direction, str) else factor if direction > 0 else -factor)
+        for name, direction in keys
     )
+
+
+def _has_no_direction(spec: IndexSpec) -> bool:
+    return all(isinstance(direction, str) for _, direction in spec.keys)
+
+
+def _with_id(spec: IndexSpec) -> Keys | None:
+    """For keys without a direction of their own."""
+    if guards(spec) or len(spec.keys) >= _MAXIMUM_KEYS or "_id" in dict(spec.keys):
+        return None
+    return (*spec.keys, ("_id", 1))

@@ -15,7 +15,13 @@ from djongo_services.schema.mapping import rows as rows  # Fills the table.
 from djongo_services.schema.mapping.documents import from_document, to_document
 from djongo_services.schema.mapping.layout import document_path
 from djongo_services.schema.mapping.rules import stored_form
-from djongo_services.schema.mapping.schemas import ModelSchema, field_schema, model_schema
+from djongo_services.schema.mapping.schemas import (
+    ModelSchema,
+    field_schema,
+    is_required,
+    model_schema,
+    object_schema,
+)
 from djongo_services.schema.mapping.table import (
     FieldMapping,
     Stored,
@@ -33,8 +39,10 @@ __all__ = [
     "document_path",
     "field_schema",
     "from_document",
+    "is_required",
     "mapping_of",
     "model_schema",
+    "object_schema",
     "register_field",
     "stored_form",
     "to_document",

@@ -95,7 +95,7 @@ def between(low: int, high: int) -> Characters:
 
 
 def category(name: str, *, ascii_only: bool) -> Characters:
-    """Of ``digit``, ``word`` or ``space``."""
+    """The characters of ``digit``, ``word`` or ``space``."""
     if name == "space" and not ascii_only:
         return Characters(ascii=_UNICODE_SPACE, beyond=_FOREIGN_SPACE)
     found = {"digit": _DIGITS, "word": _WORD, "space": _SPACE}[name]

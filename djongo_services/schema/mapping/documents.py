@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import connection, models
 from django.db.models.expressions import DatabaseDefault, Value
 
@@ -21,7 +22,7 @@ from djongo_services.schema.mapping.layout import (
     key_of,
     linked_keys,
 )
-from djongo_services.schema.mapping.table import AnyField, keyed_by
+from djongo_services.schema.mapping.table import AnyField, is_implicit_key, keyed_by
 
 Model = TypeVar("Model", bound=models.Model)
 
@@ -93,9 +94,18 @@ def _encoded(field: AnyField, value: Any) -> Any:
     try:
         if isinstance(value, DatabaseDefault):
             value = _literal(value)
-        return codecs.encode(field.get_prep_value(value), field)
+        return codecs.encode(_prepared(field, value), field)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{_label(field)} has no BSON form: {error}.") from error
+
+
+def _prepared(field: AnyField, value: Any) -> Any:
+    try:
+        return field.get_prep_value(value)
+    except (ValueError, TypeError, ValidationError):
+        if is_implicit_key(field):
+            return value
+        raise
 
 
 def _decoded(field: AnyField, value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import models
 
-from djongo_services.schema.mapping.table import AnyField
+from djongo_services.schema.mapping.table import AnyField, is_numbered_key
 
 ID = "_id"
 
@@ -53,7 +53,7 @@ def document_path(field: AnyField, *, backend: bool, model: AnyModel | None = No
     ``model`` is the model whose documents are meant, where that is not the field's own but a child.
     """
     if backend:
-        return column_of(field)
+        return column_on_backend(field)
     owner = model or field.model
     key = key_of(owner)
     if field in {parent for _, parent in linked_keys(owner)}:
@@ -67,6 +67,11 @@ def column_of(field: AnyField) -> str:
     """The name of the field's value; all fields that are stored have one."""
     assert field.column is not None, f"{field} is not stored"
     return field.column
+
+
+def column_on_backend(field: AnyField) -> str:
+    """The same where django-mongodb-backend writes the documents."""
+    return ID if is_numbered_key(field) else column_of(field)
 
 
 def _links(meta: Any) -> list[Any]:

@@ -53,7 +53,7 @@ def translate(source: str, flags: int = 0, *, wide: bool = True, end: str = r"\z
     Raises :class:`Untranslatable`.
     """
     parsed = _parser.parse(source, flags)
-    writer = _Writer()
+    writer = _PatternWriter()
     text = writer.sequence(parsed, _Mode(flags=parsed.state.flags, wide=wide, end=end))
     if len(text) > LONGEST_PATTERN:
         raise Untranslatable("it is too long for the server")
@@ -77,7 +77,7 @@ class _Mode:
         return replace(self, wide=not self.wide)
 
 
-class _Writer:
+class _PatternWriter:
     def __init__(self) -> None:
         self.repeats_groups = False
 

@@ -1,8 +1,8 @@
-"""What a field's validators, choices and options mean as keywords of ``$jsonSchema``.
+"""What a field's options, choices and validators mean as keywords of ``$jsonSchema``.
 
-Keywords speak of one kind of value each (``maxLength`` of strings, ``minimum`` of numbers), so they
-say nothing of a null. Decimal places are left out, because ``F()`` arithmetic stores more of them;
-so are the bounds of 64-bit integers, beyond which it stores doubles. A field with bounds takes no
+The rules ``"database"`` are those of the field's column, ``"model"`` adds what ``full_clean()``
+checks: choices, validators and ``blank``. Keywords speak of one kind of value each (``maxLength``
+of strings, ``minimum`` of numbers), so they say nothing of a null. A field with bounds takes no
 NaN, which no form lets in.
 """
 
@@ -11,27 +11,34 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from bson import Decimal128, Int64
 from django.core import validators
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import models
 
 from djongo_services.bson_types import NUMBERS
-from djongo_services.modelfields import Decimal128Field
 from djongo_services.schema.mapping.codecs import encode
+from djongo_services.schema.mapping.columns import Keywords, column_keywords
 from djongo_services.schema.mapping.formats import file_keywords, text_keywords
 from djongo_services.schema.mapping.patterns import Untranslatable
+from djongo_services.schema.mapping.sampling import (
+    CHECKS,
+    CONVERSIONS,
+    changing,
+    choice_values,
+    replaces,
+    stores_choices,
+)
 from djongo_services.schema.mapping.table import (
     AnyField,
     FieldMapping,
     required_backend_connection,
 )
-
-Keywords = Mapping[str, Any]
+from djongo_services.setting_values import RuleSet
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _EXACT = 2**53
@@ -43,10 +50,11 @@ _LENGTHS = {
 }
 
 
+_MaxLength = validators.MaxLengthValidator
 _UPPER = {longest for _, longest in _LENGTHS.values()}
 
 
-class Inexpressible(ValueError):
+class NoKeyword(ValueError):
     """MongoDB has no keyword for it; the message is a clause that says why."""
 
 
@@ -57,6 +65,7 @@ class Rules:
     field: AnyField
     row: FieldMapping
     backend: bool
+    rules: RuleSet
     reasons: list[str] = dataclasses.field(default_factory=list)
 
     @property
@@ -65,9 +74,20 @@ class Rules:
 
     def keywords(self) -> Keywords:
         """Without ``bsonType`` and null; choices replace everything else."""
-        if self.field.choices is not None:
-            return self._choices()
-        parts = [*self._own(), *self._validators()]
+        column = combined(self._column())
+        if self.rules == "database":
+            return column
+        if replaces(self.field, (*CONVERSIONS, *CHECKS)):
+            return self._of_custom_field(column)
+        # Django checks neither choices nor blank of fields that nobody edits.
+        if self.field.choices is not None and self.field.editable:
+            if not changing(self.field.choices):
+                return self._choices()
+            self.reasons.append(
+                "choices are computed each time they are read, so a validator cannot hold them; "
+                "Django alone enforces them."
+            )
+        parts = [column, *self._size(), *self._validators()]
         empties = self._empties()
         if not empties:
             return combined(parts)
@@ -78,17 +98,38 @@ class Rules:
             return found if harmless else {"anyOf": [{"enum": empties}, found]}
         return combined([*parts, _never(empties)])
 
-    def _own(self) -> Iterator[Keywords]:
-        """What the field's options say, besides validators."""
-        stored, found = self.row.stored(backend=self.backend), self.field
-        if stored.pattern is not None:
-            yield {"pattern": stored.pattern}
-        if isinstance(found, models.FileField | models.FilePathField) and found.max_length:
-            yield {"maxLength": found.max_length}
-        if isinstance(found, models.DecimalField) and not isinstance(found, Decimal128Field):
-            yield from _digits(found)
-        exactly = getattr(found, "size", None)
-        if exactly and hasattr(found, "max_size"):
+    def _of_custom_field(self, column: Keywords) -> Keywords:
+        """Of a class that converts or checks its values itself: its choices where it stores one of
+        them, otherwise what its column says."""
+        choices = self.field.choices
+        try:
+            if choices is not None and not changing(choices) and stores_choices(self.field):
+                return self._choices()
+            more = any(not _is(one, _MaxLength) for one in self.field.validators)
+        except ImproperlyConfigured:
+            raise
+        except Exception:  # noqa: BLE001  (the code of others)
+            more = True
+        names = ["choices"] * (choices is not None) + ["validators"] * more
+        names += ["blank"] * (not self.field.blank)
+        if names:
+            be = "is" if names == ["blank"] else "are"
+            self.reasons.append(
+                f"{' and '.join(names)} {be} not enforced, because {type(self.field).__name__} "
+                f"converts or validates its values itself."
+            )
+        return column
+
+    def _column(self) -> Iterator[Keywords]:
+        pattern = self.row.stored(backend=self.backend).pattern
+        if pattern is not None:
+            yield {"pattern": pattern}
+        yield from column_keywords(self.field)
+
+    def _size(self) -> Iterator[Keywords]:
+        """The size of the backend's arrays; PostgreSQL's do not enforce it."""
+        exactly = getattr(self.field, "size", None)
+        if exactly and hasattr(self.field, "max_size"):
             yield {"minItems": exactly, "maxItems": exactly}
 
     def _validators(self) -> Iterator[Keywords]:
@@ -97,14 +138,14 @@ class Rules:
                 continue
             try:
                 yield self._validator(validator)
-            except (Inexpressible, Untranslatable) as error:
+            except (NoKeyword, Untranslatable) as error:
                 self.reasons.append(
-                    f"{_named(validator)} cannot be told to MongoDB, because {error}; "
+                    f"{_named(validator)} cannot be expressed in MongoDB, because {error}; "
                     f"Django alone enforces it."
                 )
 
     def _validator(self, validator: Any) -> Keywords:
-        if _is(validator, validators.MaxLengthValidator):
+        if _is(validator, _MaxLength):
             return _length(self, _limit(validator), longest=True)
         if _is(validator, validators.MinLengthValidator):
             return _length(self, _limit(validator), longest=False)
@@ -120,11 +161,11 @@ class Rules:
         if found is None and isinstance(self.field, models.FileField):
             found = file_keywords(validator)
         if found is None:
-            raise Inexpressible("it is code")
+            raise NoKeyword("it is code")
         return found
 
     def _choices(self) -> Keywords:
-        found = [value for value, _ in self.field.flatchoices if self._is_valid(value)]
+        found = [value for value in choice_values(self.field) if self._is_valid(value)]
         stored = [stored_form(self.field, value, backend=self.backend) for value in found]
         empties = self._empties() if may_be_empty(self.field) else []
         kept: list[Any] = []
@@ -133,7 +174,7 @@ class Rules:
             if value not in kept:
                 kept.append(value)
         if not kept:
-            self.reasons.append("choices is empty, which MongoDB cannot be told.")
+            self.reasons.append("choices is empty, which a validator cannot express.")
         return {"enum": kept} if kept else {}
 
     def _is_valid(self, value: Any) -> bool:
@@ -166,7 +207,7 @@ def stored_form(field: AnyField, value: Any, *, backend: bool) -> Any:
 
 def may_be_empty(field: AnyField) -> bool:
     """Whether the model itself writes empty strings, arrays or objects: blank, or the default."""
-    if field.blank:
+    if field.blank or not field.editable:
         return True
     default = field.default
     if default in (list, dict, tuple, str):
@@ -181,11 +222,10 @@ def combined(parts: Iterable[Keywords]) -> dict[str, Any]:
     rest: list[Keywords] = []
     for part in parts:
         clash = found.keys() & part.keys()
-        if not clash:
-            found |= part
-        elif clash == part.keys() and all(_comparable(found, part, key) for key in clash):
-            found |= {key: _TIGHTER[key](found[key], part[key]) for key in clash}
-        elif any(found[key] != part[key] for key in part):
+        if all(_comparable(found, part, key) for key in clash):
+            tighter = {key: _TIGHTER[key](found[key], part[key]) for key in clash}
+            found |= {**part, **tighter}
+        elif any(found.get(key) != part[key] for key in part):
             rest.append(part)
     return {**found, "allOf": [dict(part) for part in rest]} if rest else found
 
@@ -226,22 +266,22 @@ def _named(validator: Any) -> str:
 
 def _limit(validator: Any) -> Any:
     if callable(validator.limit_value):
-        raise Inexpressible("its limit is computed anew each time")
+        raise NoKeyword("its limit is computed anew each time")
     return validator.limit_value
 
 
 def _length(rules: Rules, limit: Any, *, longest: bool) -> Keywords:
     if isinstance(rules.field, models.FileField):
-        raise Inexpressible("it is about the content of the file")
+        raise NoKeyword("it is about the content of the file")
     keywords = [_LENGTHS[name][longest] for name in rules.types if name in _LENGTHS]
     if not keywords:
-        raise Inexpressible(f"no keyword knows the length of {', '.join(rules.types)} values")
+        raise NoKeyword(f"no keyword knows the length of {', '.join(rules.types)} values")
     return dict.fromkeys(keywords, limit)
 
 
 def _bound(rules: Rules, limit: Any, keyword: str) -> Keywords:
     if not NUMBERS.intersection(rules.types):
-        raise Inexpressible(
+        raise NoKeyword(
             f"only numbers have a {keyword} there; a CheckConstraint can say it of other values"
         )
     number = _bson_number(limit, backend=rules.backend)
@@ -262,7 +302,7 @@ def _bson_number(limit: Any, *, backend: bool) -> int | float | Decimal:
             return int(limit)
         case float() | Decimal() if not math.isnan(limit):
             return limit
-    raise Inexpressible(f"its limit is {type(limit).__name__}, not a number")
+    raise NoKeyword(f"its limit is {type(limit).__name__}, not a number")
 
 
 def _exact(number: int | Decimal) -> Any:
@@ -273,24 +313,12 @@ def _exact(number: int | Decimal) -> Any:
     return Decimal128(Decimal(number))
 
 
-def _digits(field: models.DecimalField[Any, Any]) -> Iterator[Keywords]:
-    """Fewer than so many digits before the point: a power of ten on either side."""
-    power = Decimal128(Decimal(1).scaleb(max(field.max_digits - field.decimal_places, 0)))
-    below = Decimal128(-power.to_decimal())
-    yield {
-        "minimum": below,
-        "exclusiveMinimum": True,
-        "maximum": power,
-        "exclusiveMaximum": True,
-    }
-
-
 def _step(field: AnyField, validator: Any) -> Keywords:
     limit, offset = _limit(validator), validator.offset or 0
     if not isinstance(field, models.IntegerField) or not isinstance(limit, int):
-        raise Inexpressible("steps of fractions depend on how they are rounded")
+        raise NoKeyword("steps of fractions depend on how they are rounded")
     if offset % limit:
-        raise Inexpressible("MongoDB counts steps from 0 only")
+        raise NoKeyword("MongoDB counts steps from 0 only")
     large = [{"maximum": Int64(-_EXACT)}, {"minimum": Int64(_EXACT)}]
     return {"anyOf": [{"multipleOf": abs(limit)}, *large]}
 

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from django.db import models
 
+from djongo_services.schema.mapping.columns import column_keywords
 from djongo_services.schema.mapping.layout import (
     ID,
     AnyModel,
     column_of,
+    column_on_backend,
     embedded_fields_of,
     fields_of,
     key_of,
 )
-from djongo_services.schema.mapping.properties import object_schema
 from djongo_services.schema.mapping.rules import Rules, combined
-from djongo_services.schema.mapping.table import ANYTHING, AnyField, keyed_by, mapping_of
+from djongo_services.schema.mapping.sampling import (
+    CONVERSIONS,
+    converted_types,
+    one_kind,
+    replaces,
+    sampled_types,
+)
+from djongo_services.schema.mapping.table import (
+    ANYTHING,
+    AnyField,
+    FieldMapping,
+    Stored,
+    is_implicit_key,
+    is_numbered_key,
+    keyed_by,
+    mapping_of,
+    object_id_mapping,
+    writes,
+)
 from djongo_services.schema.spec import Problem
+from djongo_services.setting_values import RuleSet
 
 LABEL = "_label"
 """Under which a polymorphic embedded document has its model."""
+Title: TypeAlias = Callable[[AnyField], str]
+"""Says what a field was declared as, for the ``title`` of its property."""
 SAFE_CONTENT = "__safeContent__"
 """What the server adds to documents with encrypted fields that can be queried."""
 
@@ -35,31 +58,58 @@ class ModelSchema:
     """What the model says and the schema does not."""
 
 
-def model_schema(model: AnyModel, *, backend: bool, closed: bool = False) -> ModelSchema:
+def model_schema(
+    model: AnyModel,
+    *,
+    backend: bool,
+    closed: bool = False,
+    rules: RuleSet = "database",
+    title: Title | None = None,
+) -> ModelSchema:
     """The documents of the model's collection, ``backend`` as django-mongodb-backend writes them
     and otherwise as :func:`~djongo_services.schema.mapping.to_document` does.
 
-    A document may lack what may be null. ``closed`` refuses names that the model does not know, in
-    embedded documents too. A proxy has the schema of its model; raises ValueError for an abstract
-    model and, where choices are to be stored by a backend that is not configured,
-    ImproperlyConfigured.
+    A document may lack what may be null. ``rules`` is ``"database"`` for what a SQL database would
+    refuse, ``"model"`` for what ``full_clean()`` would as well. ``closed`` refuses names that the
+    model does not know, in embedded documents too. ``title`` gives each property a title, by which
+    the server does not judge. A proxy has the schema of its model; raises
+    ValueError for an abstract model and, where choices are to be stored by a backend that is not
+    configured, ImproperlyConfigured.
     """
     if model._meta.abstract:
         raise ValueError(f"{model._meta.label} is abstract and has no collection.")
-    writer = _Writer(backend=backend, closed=closed)
+    writer = _SchemaWriter(backend=backend, closed=closed, rules=rules, title=title)
     schema = writer.model(model)
     return ModelSchema(schema=schema, problems=tuple(dict.fromkeys(writer.problems)))
 
 
-def field_schema(field: AnyField, *, backend: bool) -> dict[str, Any]:
+def field_schema(
+    field: AnyField,
+    *,
+    backend: bool,
+    closed: bool = False,
+    rules: RuleSet = "database",
+    title: Title | None = None,
+) -> dict[str, Any]:
     """One field's values, null among them where it may be null; ``{}`` for anything."""
-    return _Writer(backend=backend, closed=False).field(field, str(field.name))
+    writer = _SchemaWriter(backend=backend, closed=closed, rules=rules, title=title)
+    return writer.property(field, str(field.name))
+
+
+def is_required(field: AnyField, *, backend: bool) -> bool:
+    """Whether a document has to have the field. SQL fills in a ``db_default``; so does
+    ``from_document``."""
+    left_out = getattr(field, "generated", False) or field.has_db_default()
+    column = column_on_backend(field) if backend else field.column
+    return not field.null and not left_out and column != ID
 
 
 @dataclass(kw_only=True, slots=True)
-class _Writer:
+class _SchemaWriter:
     backend: bool
     closed: bool
+    rules: RuleSet
+    title: Title | None = None
     problems: list[Problem] = field(default_factory=list)
     inside: tuple[AnyModel, ...] = ()
     """Embedded models that are being written, from the outermost on."""
@@ -67,8 +117,9 @@ class _Writer:
     def model(self, model: AnyModel) -> dict[str, Any]:
         label = model._meta.label
         fields = fields_of(model, backend=self.backend)
-        properties = {column_of(one): self.field(one, f"{label}.{one.name}") for one in fields}
-        required = [column_of(one) for one in fields if _is_required(one)]
+        column = column_on_backend if self.backend else column_of
+        properties = {column(one): self.property(one, f"{label}.{one.name}") for one in fields}
+        required = [column(one) for one in fields if is_required(one, backend=self.backend)]
         if not self.backend:
             _move_key(key_of(model), properties, required, closed=self.closed)
         extra = [SAFE_CONTENT] if any(map(_is_encrypted, fields)) else []
@@ -87,35 +138,61 @@ class _Writer:
         self.problems += [Problem(subject=subject, reason=reason) for reason in reasons]
         return {"bsonType": "object", **found}
 
-    def field(self, field: AnyField, subject: str) -> dict[str, Any]:
+    def property(self, field: AnyField, subject: str) -> dict[str, Any]:
+        found = self.field(field, subject)
+        return found if self.title is None else {**found, "title": self.title(field)}
+
+    def field(self, field: AnyField, subject: str, *, item: bool = False) -> dict[str, Any]:
         if _is_encrypted(field):
             return {}
         source = keyed_by(field)
-        row = mapping_of(source)
-        if row is None:
-            self._report(
-                subject,
-                f"how a {type(source).__name__} is stored is not known, so any value passes; "
-                f"tell it with register_field.",
-            )
-            row = ANYTHING
-        rules = Rules(field=source, row=row, backend=self.backend)
+        if not self.backend and field.primary_key and is_implicit_key(source):
+            return {}
+        row = self._row(source, subject)
+        rules = Rules(field=source, row=row, backend=self.backend, rules=self.rules)
         stored = row.stored(backend=self.backend)
         found = (
             {**_key_keywords(source, stored.pattern)}
             if source is not field
             else {**rules.keywords()}
         )
-        if source is not field:
+        if source is not field and self.rules == "model":
             self._report_limits(field, subject)
         self.problems += [Problem(subject=subject, reason=reason) for reason in rules.reasons]
-        parts = [_types(stored.types, null=_may_be_null(field)), self._structure(source, subject)]
+        # PostgreSQL's arrays take nulls whatever their items are.
+        null = _may_be_null(field) or (item and self.rules == "database")
+        parts = [_types(stored.types, null=null), self._structure(source, subject)]
         return combined([*parts, found])
+
+    def _row(self, field: AnyField, subject: str) -> FieldMapping:
+        """The field's row of the table, or what its own code tells about it."""
+        row = self._known_row(field)
+        if row is None:
+            types = sampled_types(field, backend=self.backend)
+            known = one_kind(types)
+            said = (
+                f"it writes {_any_of(types)}, so only that passes" if known else "any value passes"
+            )
+            self._report(
+                subject,
+                f"the type of {type(field).__name__} is not known; {said}. "
+                f"Use register_field to state its type.",
+            )
+            return _stored_as(ANYTHING, writes(*types)) if known else ANYTHING
+        stored = row.stored(backend=self.backend)
+        if not stored.types or not replaces(field, CONVERSIONS):
+            return row
+        own = converted_types(field, backend=self.backend)
+        return _stored_as(row, Stored(writes=stored.writes, accepts=stored.accepts | own))
+
+    def _known_row(self, field: AnyField) -> FieldMapping | None:
+        numbered = self.backend and is_numbered_key(field)
+        return object_id_mapping() if numbered else mapping_of(field)
 
     def _structure(self, field: Any, subject: str) -> dict[str, Any]:
         """What is inside of arrays and embedded documents."""
         if (base := getattr(field, "base_field", None)) is not None:
-            return {"items": self.field(base, f"{subject}[]")}
+            return {"items": self.field(base, f"{subject}[]", item=True)}
         if (model := getattr(field, "embedded_model", None)) is not None:
             return self._embedded(model, subject)
         if (kinds := getattr(field, "embedded_models", None)) is not None:
@@ -132,8 +209,12 @@ class _Writer:
             return {"bsonType": "object"}
         outside, self.inside = self.inside, (*self.inside, model)
         fields = embedded_fields_of(model)
-        properties = {column_of(one): self.field(one, f"{subject}.{one.name}") for one in fields}
-        required = [column_of(one) for one in fields if _is_required(one) and not one.primary_key]
+        properties = {column_of(one): self.property(one, f"{subject}.{one.name}") for one in fields}
+        required = [
+            column_of(one)
+            for one in fields
+            if is_required(one, backend=self.backend) and not one.primary_key
+        ]
         if labelled:
             properties[LABEL] = {"enum": [model._meta.label]}
             required.append(LABEL)
@@ -154,6 +235,14 @@ class _Writer:
             )
 
 
+def _stored_as(row: FieldMapping, stored: Stored) -> FieldMapping:
+    return replace(row, backend=stored, plain=stored)
+
+
+def _any_of(types: Iterable[str]) -> str:
+    return " and ".join(sorted(types))
+
+
 def _types(names: tuple[str, ...], *, null: bool) -> dict[str, Any]:
     if not names:
         return {} if null else {"not": {"bsonType": "null"}}
@@ -164,10 +253,8 @@ def _types(names: tuple[str, ...], *, null: bool) -> dict[str, Any]:
 
 def _key_keywords(target: AnyField, pattern: str | None) -> dict[str, Any]:
     """Of a relation: the form of its target's key; what is in it the target has checked."""
-    found: dict[str, Any] = {} if pattern is None else {"pattern": pattern}
-    if isinstance(target, models.CharField) and target.max_length:
-        found["maxLength"] = target.max_length
-    return found
+    own = [] if pattern is None else [{"pattern": pattern}]
+    return combined([*own, *column_keywords(target)])
 
 
 def _move_key(
@@ -195,10 +282,42 @@ def _may_be_null(field: AnyField) -> bool:
     return field.null or getattr(field, "generated", False)
 
 
-def _is_required(field: AnyField) -> bool:
-    return not field.null and not getattr(field, "generated", False) and field.column != ID
-
-
 def _is_encrypted(field: AnyField) -> bool:
     """Fields of the backend's queryable encryption, whose values the server cannot read."""
     return bool(getattr(field, "encrypted", False))
+
+
+# Names of fields in a schema, where a dot means a path and not a character.
+def object_schema(
+    properties: dict[str, Any], required: list[str], *, closed: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """``properties``, ``required`` and ``additionalProperties``, and why some name is missing.
+
+    A name with a dot or a leading dollar becomes a pattern that is this name alone. Nothing can
+    require it.
+    """
+    literal = [name for name in properties if "." in name or name.startswith("$")]
+    found: dict[str, Any] = {}
+    names = [name for name in dict.fromkeys(required) if name not in literal]
+    if names:
+        found["required"] = names
+    found["properties"] = {
+        name: schema for name, schema in properties.items() if name not in literal
+    }
+    if literal:
+        found["patternProperties"] = {literal_pattern(name): properties[name] for name in literal}
+    if closed:
+        found["additionalProperties"] = False
+    reasons = [
+        f"a schema cannot require {name!r}, because it takes such a name for a path; "
+        f"Django alone enforces it."
+        for name in required
+        if name in literal
+    ]
+    return found, reasons
+
+
+def literal_pattern(name: str) -> str:
+    """The pattern that is this name alone."""
+    escaped = "".join(one if one.isalnum() else re.escape(one) for one in name)
+    return rf"\A{escaped}\z"

@@ -7,7 +7,7 @@ class, so that a custom field is what its base class is until it is registered i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from django.core.exceptions import ImproperlyConfigured
@@ -33,7 +33,7 @@ class Stored:
     accepts: frozenset[str] = frozenset()
     """Types that may be found besides, because expressions write them."""
     pattern: str | None = None
-    """Of the server, true of every string that is written."""
+    """A pattern of the server, true of every string that is written."""
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -88,6 +88,34 @@ def mapping_of(field: AnyField) -> FieldMapping | None:
     Relations are what they point at, generated fields what they compute.
     """
     field = keyed_by(field)
+    row = _row(field)
+    return _of_implicit_key(row) if row is not None and is_implicit_key(field) else row
+
+
+def is_implicit_key(field: AnyField) -> bool:
+    """Whether its values are those of a primary key that Django adds to a model without one.
+
+    On SQL they are numbers. In MongoDB they are whatever whoever inserts a document gives it.
+    """
+    field = keyed_by(field)
+    return bool(field.primary_key and field.auto_created)
+
+
+def _of_implicit_key(row: FieldMapping) -> FieldMapping:
+    def lenient(codec: Codec) -> Codec:
+        def convert(value: Any, field: AnyField) -> Any:
+            try:
+                return codec(value, field)
+            except (TypeError, ValueError):
+                return value
+
+        return convert
+
+    plain = replace(row.plain, accepts=row.plain.accepts | {"objectId"})
+    return replace(row, plain=plain, encode=lenient(row.encode), decode=lenient(row.decode))
+
+
+def _row(field: AnyField) -> FieldMapping | None:
     for cls in type(field).__mro__:
         if (row := _rows.get(cls)) is not None:
             return row
@@ -129,6 +157,22 @@ def django_fields(bson_types: Iterable[str], *, backend: bool = True) -> tuple[s
     return tuple(name for _, name in ordered)
 
 
+_NUMBERED = frozenset({"AutoField", "BigAutoField", "SmallAutoField"})
+
+
+def is_numbered_key(field: AnyField) -> bool:
+    """Whether it is a key of Django's that counts, as in migrations that were made for SQL.
+
+    No model of the backend can have one: where they say so, it has an ObjectId at ``_id``.
+    """
+    return field.get_internal_type() in _NUMBERED
+
+
+def object_id_mapping() -> FieldMapping:
+    """The row of the backend's own keys."""
+    return _rows["ObjectIdAutoField"]
+
+
 def backend_connection() -> BaseDatabaseWrapper | None:
     """A database of django-mongodb-backend, to be asked how it stores a value; never opened."""
     return next((one for one in connections.all() if one.vendor == "mongodb"), None)
@@ -140,7 +184,7 @@ def required_backend_connection() -> BaseDatabaseWrapper:
     if connection is None:
         raise ImproperlyConfigured(
             "None of the DATABASES is on MongoDB, so how django-mongodb-backend stores a choice "
-            "cannot be told; describe the model with backend=False."
+            "cannot be determined; describe the model with backend=False."
         )
     return connection
 
@@ -155,7 +199,12 @@ def _internal_type(field: AnyField, cls: type) -> str | None:
 def _of_column_type(field: AnyField) -> FieldMapping | None:
     """A field that names its own column type: on the backend that is a BSON type."""
     connection = backend_connection()
-    name = field.db_type(connection) if connection is not None else None
+    if connection is None:
+        return None
+    try:
+        name = field.db_type(connection)
+    except Exception:  # noqa: BLE001  (a custom field may not know the backend)
+        return None
     if name not in ALIASES:
         return None
     assert name is not None

@@ -11,13 +11,13 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from djongo_services.bson_decoding import LENIENT
 from djongo_services.introspection.path import Path, query_path
-from djongo_services.introspection.profiling.decoding import LENIENT
 from djongo_services.introspection.profiling.extraction import Stage, extraction, levels
 from djongo_services.introspection.profiling.interruption import aggregate
-from djongo_services.introspection.profiling.references.joining import join
+from djongo_services.introspection.profiling.references.verifying import join
 from djongo_services.introspection.profiling.source import reason
-from djongo_services.introspection.progress import Progress, ProgressHook, Stop
+from djongo_services.progress import Progress, ProgressHook, Stop
 
 Document = dict[str, Any]
 _SIMPLE = {"locale": "simple"}
@@ -54,7 +54,7 @@ class DanglingReferences:
     values: int = 0
     """Those values, each counted once."""
     examples: tuple[DanglingExample, ...] = ()
-    """Of different values, in their BSON order."""
+    """Examples of different values, in their BSON order."""
     unavailable: str | None = None
     """One sentence; set where the server refused, and all else is empty then."""
 
@@ -146,7 +146,7 @@ def _pipeline(
 def _count_documents(
     collection: Collection[Document], reference: ForeignReference, stop: Stop
 ) -> int:
-    """Of references in arrays: a document with two dangling elements counts once."""
+    """The number of references in arrays: a document with two dangling elements counts once."""
     lookup = {
         "from": reference.target,
         "localField": "v",

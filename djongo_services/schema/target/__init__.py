@@ -8,7 +8,7 @@ those that its own ``migrate`` would create, so that the two never differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,26 +16,37 @@ from django.db import connections as databases
 from django.db.models import CheckConstraint, Model, UniqueConstraint
 
 from djongo_services.connections import Connection
-from djongo_services.schema.constraints import check_queries
+from djongo_services.schema.constraints import check_queries, named_clause
 from djongo_services.schema.mapping import model_schema
-from djongo_services.schema.options import create_arguments, options_of
+from djongo_services.schema.mapping.layout import column_of, fields_of
+from djongo_services.schema.options import create_arguments, options_of, rules_of
 from djongo_services.schema.spec import CollectionSpec, IndexSpec, Problem
 from djongo_services.schema.target.declared import Declared, is_named
 from djongo_services.schema.target.merging import SpecConflict, merge, named_twins, without_twins
-from djongo_services.schema.target.models import UnknownModel, models_of, select_specs
+from djongo_services.schema.target.models import (
+    UnknownModel,
+    check_labels,
+    models_of,
+    nothing_chosen,
+    select_specs,
+)
 from djongo_services.schema.target.recorded import record_indexes
 
 __all__ = [
     "SpecConflict",
     "UnknownModel",
+    "check_labels",
     "collection_spec",
+    "column_title",
+    "model_validator",
     "models_of",
+    "nothing_chosen",
     "select_specs",
     "specs_for",
 ]
 
 MOST_INDEXES = 64
-"""Of one collection, ``_id_`` included (MongoDB manual, "Limits and Thresholds")."""
+"""The indexes of one collection, ``_id_`` included (MongoDB manual, "Limits and Thresholds")."""
 
 
 def specs_for(connection: Connection) -> tuple[CollectionSpec, ...]:
@@ -43,6 +54,7 @@ def specs_for(connection: Connection) -> tuple[CollectionSpec, ...]:
 
     Raises SpecConflict where models contradict each other, and ImproperlyConfigured.
     """
+    check_labels()
     shared = connection.settings.database
     wrapper = None if shared is None else databases[shared]
     by_table: dict[str, list[type[Model]]] = {}
@@ -91,14 +103,22 @@ def _model_spec(model: type[Model], backend: Any) -> CollectionSpec:
         # All that it wants is in its model.
         return CollectionSpec(name=model._meta.db_table, models=(label,))
     options = options_of(model)
-    validator, checks, problems = _validator(model, backend is not None)
+    if options.view:
+        return CollectionSpec(name=model._meta.db_table, models=(label,), view=True)
+    validator, checks, problems = model_validator(model, backend)
     indexes, unsaid = _indexes(model, backend)
     return CollectionSpec(
         name=model._meta.db_table,
         models=(label,),
         options=create_arguments(model),
         validator=validator,
+        rules=None if options.time_series is not None else rules_of(model),
         checks=checks,
+        never_null=frozenset(
+            column_of(field)
+            for field in fields_of(model, backend=backend is not None)
+            if not (field.null or field.primary_key)
+        ),
         level=options.validation_level,
         action=options.validation_action,
         indexes=without_twins(indexes),
@@ -106,18 +126,37 @@ def _model_spec(model: type[Model], backend: Any) -> CollectionSpec:
     )
 
 
-def _validator(
-    model: type[Model], backend: bool
+def model_validator(
+    model: type[Model], backend: Any
 ) -> tuple[Mapping[str, Any] | None, Mapping[str, Mapping[str, Any]], list[Problem]]:
-    """``{"$jsonSchema": ...}``, beside the checks in an ``$and`` where there are any."""
-    options = options_of(model)
-    if options.time_series is not None:
+    """``{"$jsonSchema": ...}``, beside the checks in an ``$and`` where there are any.
+
+    Also the checks by name, and what the validator cannot say. ``backend`` is as that of
+    :func:`collection_spec`. On the engine each column has a title, and each check its name.
+    """
+    options, rules = options_of(model), rules_of(model)
+    if options.time_series is not None or rules == "off":
         return None, {}, []
-    described = model_schema(model, backend=backend, closed=options.closed)
-    checks, problems = check_queries(model, backend=backend)
+    title = column_title(backend)
+    written = backend is not None
+    described = model_schema(
+        model, backend=written, closed=options.closed, rules=rules, title=title
+    )
+    checks, problems = check_queries(model, backend=written)
+    if title is not None:
+        checks = {name: named_clause(name, query) for name, query in checks.items()}
     schema = {"$jsonSchema": described.schema}
     validator = {"$and": [schema, *checks.values()]} if checks else schema
     return validator, checks, [*described.problems, *problems, *_embedded_checks(model)]
+
+
+def column_title(backend: Any) -> Callable[[Any], str] | None:
+    """How the engine's schema editor calls a field in a validator; None on the backend as it is,
+    whose editor writes no validators."""
+    found: Callable[[Any], str] | None = None
+    if backend is not None:
+        found = getattr(backend.SchemaEditorClass, "column_title", None)
+    return found
 
 
 def _embedded_checks(model: type[Model]) -> list[Problem]:

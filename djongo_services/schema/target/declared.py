@@ -9,12 +9,11 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.backends.utils import names_digest
 from django.db.models import Index, Model, UniqueConstraint
 
-from djongo_services.indexes import MongoIndex
 from djongo_services.schema.conditions import Filter, merged, partial_filter, presence
 from djongo_services.schema.constraints import NotExpressible
 from djongo_services.schema.fieldpaths import field_path
 from djongo_services.schema.mapping.layout import fields_of
-from djongo_services.schema.spec import IndexSpec, Problem
+from djongo_services.schema.spec import DefinesItself, IndexSpec, Problem
 
 
 class Declared:
@@ -101,7 +100,7 @@ class Declared:
         )
 
     def _definition(self, index: Index) -> tuple[Sequence[tuple[str, Any]], Mapping[str, Any]]:
-        if isinstance(index, MongoIndex):
+        if isinstance(index, DefinesItself):
             return index.definition(self.model, backend=self.backend)
         if (own := getattr(index, "get_pymongo_index_model", None)) and _is_foreign(index):
             # Somebody's class for the backend; what it says of the model holds here as well.

@@ -36,13 +36,17 @@ class _Merge:
 
     def result(self) -> CollectionSpec:
         one, other = self.one, self.other
+        if one.view != other.view:
+            raise self._conflict("whether it is a view")
         problems = [p for p in other.problems if p not in one.problems]
         return replace(
             one,
             models=(*one.models, *other.models),
             options=self._united("options", one.options, other.options),
+            rules=self._same("rules", one.rules, other.rules),
             validator=self._validator(),
             checks={**one.checks, **other.checks},
+            never_null=one.never_null & other.never_null,
             level=self._same("validation level", one.level, other.level),
             action=self._same("validation action", one.action, other.action),
             indexes=self._indexes(),

@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from django.apps import apps
+from django.apps.registry import Apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections as databases
 from django.db import models, router
 
 from djongo_services.conf import SETTING, settings
 from djongo_services.connections import Connection
+from djongo_services.embedded_models import is_embedded
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.schema.spec import CollectionSpec
+from djongo_services.setting_values import REST
 
 AnyModel: TypeAlias = "type[models.Model]"
 
@@ -30,7 +33,7 @@ def models_of(connection: Connection) -> list[AnyModel]:
     that ``SCHEMA["MODELS"]`` names for it. Raises ImproperlyConfigured where that names what does
     not exist.
     """
-    found = dict.fromkeys(_migrated(connection.settings.database))
+    found = dict.fromkeys(migrated_models(connection.settings.database))
     for label in settings.schema.models.get(connection.alias, ()):
         found |= dict.fromkeys(_named(label))
     every = apps.get_models(include_auto_created=True)
@@ -38,6 +41,27 @@ def models_of(connection: Connection) -> list[AnyModel]:
         model for model in every if model._meta.proxy and model._meta.concrete_model in found
     ]
     return [*found, *(proxy for proxy in proxies if proxy not in found)]
+
+
+def nothing_chosen(connection: Connection) -> str:
+    """Why no model has its documents behind the connection, and how to choose some."""
+    alias, shared = connection.alias, connection.settings.database
+    routed = f" and the routers send none to the DATABASES alias {shared!r}" if shared else ""
+    return (
+        f"No models are chosen for the connection {alias!r}{routed}; list them in "
+        f'{SETTING}["SCHEMA"]["MODELS"], such as {{"{alias}": ["app", "app.Model"]}}.'
+    )
+
+
+def check_labels() -> None:
+    """Raise ImproperlyConfigured where ``MODELS`` or ``RULES`` names what does not exist."""
+    configured = settings.schema
+    for labels in configured.models.values():
+        for label in labels:
+            _resolved("MODELS", label)
+    for label in configured.rules:
+        if label != REST:
+            _resolved("RULES", label)
 
 
 def select_specs(
@@ -53,13 +77,17 @@ def select_specs(
     return tuple(spec for spec in specs if any(spec in some for some in chosen))
 
 
-def _migrated(alias: str | None) -> Iterator[AnyModel]:
+def migrated_models(alias: str | None, registry: Apps = apps) -> Iterator[AnyModel]:
+    """The models whose collections ``migrate`` makes on the DATABASES alias, without proxies.
+
+    ``registry`` is that of the project, or the models as they are at a point of the migrations.
+    """
     if alias is None:
         return
     wrapper = databases[alias]
-    for model in apps.get_models(include_auto_created=True):
+    for model in registry.get_models(include_auto_created=True):
         if (
-            not _is_embedded(model)
+            not is_embedded(model)
             and model._meta.can_migrate(wrapper)
             and router.allow_migrate_model(alias, model)
         ):
@@ -67,13 +95,10 @@ def _migrated(alias: str | None) -> Iterator[AnyModel]:
 
 
 def _named(label: str) -> Iterator[AnyModel]:
-    try:
-        app, model = _found(label)
-    except UnknownModel as error:
-        raise ImproperlyConfigured(f'{SETTING}["SCHEMA"]["MODELS"]: {error}') from None
+    app, model = _resolved("MODELS", label)
     if model is None:
         every = apps.get_app_config(app).get_models(include_auto_created=True)
-        yield from (one for one in every if not (one._meta.proxy or _is_embedded(one)))
+        yield from (one for one in every if not (one._meta.proxy or is_embedded(one)))
         return
     concrete: Any = model._meta.concrete_model
     yield concrete
@@ -98,6 +123,13 @@ def _selected(specs: Sequence[CollectionSpec], label: str) -> list[CollectionSpe
     )
 
 
+def _resolved(key: str, label: str) -> tuple[str, AnyModel | None]:
+    try:
+        return _found(label)
+    except UnknownModel as error:
+        raise ImproperlyConfigured(f'{SETTING}["SCHEMA"]["{key}"]: {error}') from None
+
+
 def _found(label: str) -> tuple[str, AnyModel | None]:
     """The app, and the model where the label names one."""
     app, _, name = label.partition(".")
@@ -119,11 +151,3 @@ def _close(name: str, known: Sequence[str]) -> str:
     by_lower = {one.lower(): one for one in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=3)
     return f"; did you mean {' or '.join(by_lower[one] for one in close)}?" if close else "."
-
-
-def _is_embedded(model: AnyModel) -> bool:
-    """An EmbeddedModel of the backend: its instances live in the documents of others."""
-    return any(
-        base.__name__ == "EmbeddedModel" and base.__module__.startswith("django_mongodb_backend.")
-        for base in model.__mro__
-    )

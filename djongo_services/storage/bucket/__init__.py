@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from djongo_services.storage.bucket.async_bucket import AsyncBucket
-from djongo_services.storage.bucket.bucket import Bucket
+from djongo_services.storage.bucket.asynchronous.bucket import AsyncBucket
+from djongo_services.storage.bucket.asynchronous.uploading import AsyncUploadStream
 from djongo_services.storage.bucket.file import DEFAULT_CHUNK_SIZE, StoredFile
-from djongo_services.storage.bucket.uploading import UploadStream
-from djongo_services.storage.bucket.uploading_async import AsyncUploadStream
+from djongo_services.storage.bucket.synchronous.bucket import Bucket
+from djongo_services.storage.bucket.synchronous.uploading import UploadStream
 
 __all__ = [
     "DEFAULT_CHUNK_SIZE",

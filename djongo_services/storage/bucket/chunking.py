@@ -56,13 +56,13 @@ class Chunker:
             self._pending.clear()
         return self._take()
 
-    def files_document(self, filename: str | None, metadata: Document) -> Document:
-        """What makes the file exist; call it after :meth:`rest`."""
+    def files_document(self, filename: str | None, metadata: Document, at: datetime) -> Document:
+        """What makes the file exist, from ``at`` on; call it after :meth:`rest`."""
         return {
             "_id": self.files_id,
             "length": Int64(self.length),
             "chunkSize": self.chunk_size,
-            "uploadDate": now(),
+            "uploadDate": at,
             "filename": filename,
             "metadata": {**metadata, "sha256": self._hash.hexdigest()},
         }

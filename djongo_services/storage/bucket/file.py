@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from bson import ObjectId
+from bson.datetime_ms import DatetimeMS
+
 from djongo_services.storage.errors import CorruptFile
 
 DEFAULT_CHUNK_SIZE = 255 * 1024
 """Bytes; the specification's default: with the other fields a chunk stays below 256 KiB."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LARGEST_CHUNK_SIZE = 16 * 1024 * 1024 - 1024
 """Bytes; a chunk is a document, of at most 16 MiB."""
@@ -29,7 +34,7 @@ class StoredFile:
     chunk_size: int
     """Bytes of every chunk but the last."""
     upload_date: datetime
-    """Aware, in UTC, in whole milliseconds."""
+    """Aware, in UTC, in whole milliseconds; where it has none, the date of its id, or 1970."""
     metadata: Mapping[str, Any]
     """Empty when the document has none."""
     raw: Mapping[str, Any] = field(repr=False, compare=False)
@@ -57,6 +62,8 @@ class StoredFile:
         length = _whole(document, "length", at_least=0)
         chunk_size = _whole(document, "chunkSize", at_least=1)
         upload_date = document.get("uploadDate")
+        if upload_date is None or isinstance(upload_date, DatetimeMS):  # beyond Python's calendar
+            upload_date = _made(document["_id"])
         if not isinstance(upload_date, datetime):
             raise _wrong(document, "uploadDate", upload_date)
         metadata = document.get("metadata")
@@ -79,6 +86,10 @@ def checked_chunk_size(chunk_size: int) -> int:
             f"chunk_size is a number of bytes from 1 to {LARGEST_CHUNK_SIZE:,}, not {chunk_size!r}."
         )
     return chunk_size
+
+
+def _made(files_id: Any) -> datetime:
+    return files_id.generation_time if isinstance(files_id, ObjectId) else _EPOCH
 
 
 def _whole(document: Mapping[str, Any], key: str, *, at_least: int) -> int:

@@ -1,4 +1,4 @@
-"""The indexes of a bucket, created once per process, whoever else does so at the same time."""
+"""Which indexes a bucket has, and what this process knows of them already."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
+from djongo_services.server_errors import (
+    DUPLICATE_KEY,
+    DUPLICATE_KEY_OF_UPDATE,
+    INDEX_KEY_SPECS_CONFLICT,
+    INDEX_OPTIONS_CONFLICT,
+    LOCK_TIMEOUT,
+    UNAUTHORIZED,
+)
 from djongo_services.storage.bucket.layout import Layout
-from djongo_services.transaction.joining import Joined, joined
+from djongo_services.transaction.current import Joined, open_transaction
 
 logger = logging.getLogger("djongo_services.storage")
 
@@ -29,15 +37,13 @@ _PATIENCE_MS = 500
 caller's own, waiting for it would be waiting for ever."""
 
 _WITHOUT = {
-    13: "the user may neither look for it nor create it",
-    85: "there is another index in its place",
-    86: "there is another index in its place",
-    11000: "there are documents that it would not allow",
-    11001: "there are documents that it would not allow",
+    UNAUTHORIZED: "the user may neither look for it nor create it",
+    INDEX_OPTIONS_CONFLICT: "there is another index in its place",
+    INDEX_KEY_SPECS_CONFLICT: "there is another index in its place",
+    DUPLICATE_KEY: "there are documents that it would not allow",
+    DUPLICATE_KEY_OF_UPDATE: "there are documents that it would not allow",
 }
 """Errors that the next attempt would meet again."""
-_LATER = frozenset({24, 50})
-"""LockTimeout and MaxTimeMSExpired."""
 
 SHARED_KEYS: Keys = (("metadata.sha256", 1),)
 
@@ -51,7 +57,7 @@ _lock = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Wanted:
+class WantedIndex:
     collection: Any
     keys: Keys
     options: Mapping[str, Any]
@@ -77,7 +83,7 @@ class _Wanted:
 
     def failed(self, within: Joined | None, error: OperationFailure) -> bool:
         """Whether it is no use to try again; raises what is no matter of indexes."""
-        if within is not None and error.code in _LATER:
+        if within is not None and error.code in LOCK_TIMEOUT:
             return False
         why = _WITHOUT.get(error.code or 0)
         if why is None:
@@ -90,68 +96,6 @@ class _Wanted:
             error,
         )
         return True
-
-
-def ensure_indexes(layout: Layout[Any]) -> None:
-    """Outside of any transaction. Nothing is sent once this process has seen them.
-
-    Where an index cannot be had, files are written without it and a warning says why; PyMongo's
-    errors are raised otherwise. What an open transaction keeps from being created, or could not
-    be continued after, is created when that has ended.
-    """
-    if is_done(layout):
-        return
-    within = _begun_transaction(layout)
-    if _is_put_off(layout, within):
-        return
-    complete = True
-    with layout.client.start_session(causal_consistency=False) as outside:
-        for wanted in _wanted(layout):
-            collection = wanted.collection
-            try:
-                if wanted.is_among(collection.list_indexes(session=outside)):
-                    continue
-                if wanted.may_be_created(within):
-                    collection.create_index(wanted.keys, session=outside, **wanted.how(within))
-                else:
-                    complete = False
-            except OperationFailure as error:
-                complete = wanted.failed(within, error) and complete
-    if complete:
-        mark_done(layout)
-    elif within is not None:
-        _put_off_until_end(layout, within, lambda: ensure_indexes(layout))
-
-
-async def aensure_indexes(layout: Layout[Any]) -> None:
-    if is_done(layout):
-        return
-    within = _begun_transaction(layout)
-    if _is_put_off(layout, within):
-        return
-    complete = True
-    async with layout.client.start_session(causal_consistency=False) as outside:
-        for wanted in _wanted(layout):
-            collection = wanted.collection
-            try:
-                indexes = await collection.list_indexes(session=outside)
-                if wanted.is_among(await indexes.to_list()):
-                    continue
-                if wanted.may_be_created(within):
-                    how = wanted.how(within)
-                    await collection.create_index(wanted.keys, session=outside, **how)
-                else:
-                    complete = False
-            except OperationFailure as error:
-                complete = wanted.failed(within, error) and complete
-
-    async def again() -> None:
-        await aensure_indexes(layout)
-
-    if complete:
-        mark_done(layout)
-    elif within is not None:
-        _put_off_until_end(layout, within, again)
 
 
 def is_done(layout: Layout[Any]) -> bool:
@@ -173,31 +117,32 @@ def _mark(layout: Layout[Any]) -> Mark:
     return (layout.database.name, layout.name, layout.exclusive, layout.shared)
 
 
-def _wanted(layout: Layout[Any]) -> Iterator[_Wanted]:
+def wanted_indexes(layout: Layout[Any]) -> Iterator[WantedIndex]:
     chunks, files = layout.chunks, layout.files
-    yield _Wanted(collection=chunks, keys=CHUNKS_KEYS, options={"unique": True}, outside=True)
-    yield _Wanted(collection=files, keys=FILES_KEYS, options={}, outside=False)
+    yield WantedIndex(collection=chunks, keys=CHUNKS_KEYS, options={"unique": True}, outside=True)
+    yield WantedIndex(collection=files, keys=FILES_KEYS, options={}, outside=False)
     if layout.exclusive:
         for keys in EXCLUSIVE_KEYS:
             # A file without aliases would otherwise stand in their index as one without a name.
             only = {"metadata.exclusive": True, keys[0][0]: {"$exists": True}}
             options = {"unique": True, "partialFilterExpression": only}
-            yield _Wanted(collection=files, keys=keys, options=options, outside=False)
+            yield WantedIndex(collection=files, keys=keys, options=options, outside=False)
     if layout.shared:
         options = {"partialFilterExpression": {"metadata.shareable": True}}
-        yield _Wanted(collection=files, keys=SHARED_KEYS, options=options, outside=False)
+        yield WantedIndex(collection=files, keys=SHARED_KEYS, options=options, outside=False)
 
 
-def _begun_transaction(layout: Layout[Any]) -> Joined | None:
-    within = joined(layout.client)
+def begun_transaction(layout: Layout[Any]) -> Joined | None:
+    # Also where the caller stays apart from it: its locks are in the way all the same.
+    within = open_transaction(layout.client)
     return within if within is not None and within.has_snapshot else None
 
 
-def _is_put_off(layout: Layout[Any], within: Joined | None) -> bool:
+def is_put_off(layout: Layout[Any], within: Joined | None) -> bool:
     return within is not None and _mark(layout) in _put_off.get(within.session, ())
 
 
-def _put_off_until_end(layout: Layout[Any], within: Joined, ensure: Callable[[], Any]) -> None:
+def put_off_until_end(layout: Layout[Any], within: Joined, ensure: Callable[[], Any]) -> None:
     with _lock:
         _put_off.setdefault(within.session, set()).add(_mark(layout))
     within.on_commit(ensure)

@@ -1,13 +1,20 @@
-"""The collections of a bucket, with the options that its operations are to honour."""
+"""The collections of a bucket, and the options that its operations are to honour."""
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
+from bson import ObjectId
 from bson.codec_options import DatetimeConversion
 from pymongo.errors import ConfigurationError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
+
+from djongo_services.storage.bucket.chunking import Chunker, Document, now
+from djongo_services.storage.bucket.file import DEFAULT_CHUNK_SIZE, checked_chunk_size
+from djongo_services.transaction.current import joined
 
 DEFAULT_NAME = "fs"
 
@@ -98,3 +105,112 @@ def _early_concern(database: Any, options: dict[str, Any]) -> WriteConcern:
     wanted: WriteConcern = options["write_concern"] or database.write_concern
     journaled = wanted.document.get("j")
     return _ONE_MEMBER if journaled is None else WriteConcern(w=1, j=journaled)
+
+
+# What time it is, for a server that a client's clock may be far behind of.
+def server_now(client: Any) -> datetime:
+    """By this process's clock, and never before the newest time that the servers told it.
+
+    The collector's grace period ends by the server's clock. Were it to begin by the clock of a
+    client that is days behind, a file would be old as soon as it is stored. The time of the cluster
+    comes with every answer of a replica set, so that it costs no round trip; a server without one
+    has none.
+    """
+    told = client._topology.max_cluster_time()
+    moment = now()
+    if not told:
+        return moment
+    return max(moment, datetime.fromtimestamp(told["clusterTime"].time, UTC))
+
+
+# What both flavours of a bucket are made with.
+Change: TypeAlias = Callable[[Document], None]
+"""Of a files document that is not stored yet, such as giving it another filename."""
+
+NewFile: TypeAlias = tuple[ObjectId, str | None, bytes, Document]
+"""A new id, filename, content, metadata."""
+
+
+class Rows(Protocol):
+    """A transaction of another database, which decides what becomes of a file."""
+
+    def saved(
+        self,
+        files_id: Any,
+        undo: Callable[[], object] | None = None,
+        settled: Callable[[], object] | None = None,
+    ) -> None:
+        """The file is there. Call ``undo`` after a rollback, or else delete the file, and
+        ``settled`` after a commit."""
+
+
+class BucketOptions(Generic[C]):
+    """The name, the chunk size and the collections of a bucket."""
+
+    def __init__(
+        self,
+        database: Any,
+        name: str = DEFAULT_NAME,
+        *,
+        chunk_size: int = DEFAULT_CHUNK_SIZE,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+        read_preference: Any = None,
+        exclusive: bool = False,
+        shared: bool = False,
+    ) -> None:
+        """``chunk_size`` in bytes; concerns and read preference default to the database's.
+
+        ``exclusive`` keeps the names apart of those files whose metadata say ``exclusive: true``;
+        ``shared`` finds files of equal content.
+
+        Raises ValueError for a chunk size that fits no document, and ConfigurationError for an
+        unacknowledged write concern.
+        """
+        self.name = name
+        self.chunk_size = checked_chunk_size(chunk_size)
+        self.layout: Layout[C] = Layout(
+            database,
+            name,
+            write_concern=write_concern,
+            read_concern=read_concern,
+            read_preference=read_preference,
+            exclusive=exclusive,
+            shared=shared,
+        )
+
+    @property
+    def files(self) -> C:
+        return self.layout.files
+
+    @property
+    def chunks(self) -> C:
+        return self.layout.chunks
+
+    @property
+    def trash(self) -> C:
+        return self.layout.trash
+
+    @property
+    def uploads(self) -> C:
+        return self.layout.uploads
+
+    def _chunker(self, id: Any, chunk_size: int | None) -> Chunker:
+        size = self.chunk_size if chunk_size is None else checked_chunk_size(chunk_size)
+        return Chunker(ObjectId() if id is None else id, size)
+
+    def session(self) -> Any:
+        """That of the open transaction, or None; the backend's own is not found by itself."""
+        within = joined(self.layout.client)
+        return within and within.session
+
+
+def checked_name(filename: object) -> Any:
+    """Raises TypeError for what is neither a string nor None, and would be a query elsewhere."""
+    if filename is not None and not isinstance(filename, str):
+        raise TypeError(f"A file's name is a string or None, not {type(filename).__name__}.")
+    return filename
+
+
+def kept_metadata(metadata: Mapping[str, Any] | None, content_type: str) -> Document:
+    return {**(metadata or {}), **({"contentType": content_type} if content_type else {})}

@@ -23,7 +23,7 @@ BATCH_CHUNKS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class ChunkQuery:
     """One query of chunks, by ``n``."""
 
     first: int
@@ -59,7 +59,7 @@ class RangeReader:
         """The number of the next chunk."""
         return self._next
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[ChunkQuery]:
         """To be read in their order; after an interruption, what is left."""
         if self._start == self._stop and self._file.length:
             return
@@ -100,10 +100,12 @@ class RangeReader:
         if self._next < self._after:
             raise self._corrupt(f"chunk {self._next} is missing")
 
-    def _part(self, last: int | None, count: int) -> Part:
+    def _part(self, last: int | None, count: int) -> ChunkQuery:
         # A batch larger than the limit spares the server a cursor that would have to be closed.
         per_batch = min(BATCH_CHUNKS, max(1, BATCH_BYTES // self._file.chunk_size))
-        return Part(first=self._next, last=last, limit=count, batch_size=min(count + 1, per_batch))
+        return ChunkQuery(
+            first=self._next, last=last, limit=count, batch_size=min(count + 1, per_batch)
+        )
 
     def _accept_extra(self, n: object, data: bytes) -> bytes:
         # Empty ones are allowed: some drivers left them behind.

@@ -15,6 +15,7 @@ class Readable(Protocol):
 
 
 Source: TypeAlias = "bytes | bytearray | memoryview | Readable | Iterable[bytes]"
+AsyncSource: TypeAlias = "Source | AsyncIterable[bytes]"
 
 
 def pieces(source: Source | str) -> Iterator[bytes | bytearray | memoryview]:
@@ -33,9 +34,8 @@ def pieces(source: Source | str) -> Iterator[bytes | bytearray | memoryview]:
         raise _no_source(source)
 
 
-async def apieces(
-    source: Source | AsyncIterable[bytes],
-) -> AsyncIterator[bytes | bytearray | memoryview]:
+async def apieces(source: AsyncSource | str) -> AsyncIterator[bytes | bytearray | memoryview]:
+    """The same; a plain file is read in the event loop's thread."""
     if isinstance(source, AsyncIterable):
         async for each in source:
             yield checked(each)

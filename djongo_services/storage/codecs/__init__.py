@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from djongo_services.storage.codecs.chain import Chain, chain_for, plain_size, register_codec
 from djongo_services.storage.codecs.encryption import UnknownKey
-from djongo_services.storage.codecs.stage import Codec, Stage, Window
+from djongo_services.storage.codecs.stage import ByteWindow, Codec, Stage
 
 __all__ = [
+    "ByteWindow",
     "Chain",
     "Codec",
     "Stage",
     "UnknownKey",
-    "Window",
     "chain_for",
     "plain_size",
     "register_codec",

@@ -19,7 +19,7 @@ from djongo_services.conf import settings
 from djongo_services.storage.bucket import StoredFile
 from djongo_services.storage.codecs.compression import Gzip, Zstandard
 from djongo_services.storage.codecs.encryption import AesGcm
-from djongo_services.storage.codecs.stage import Codec, Stage, Window
+from djongo_services.storage.codecs.stage import FILE, ByteWindow, Codec, Stage
 from djongo_services.storage.errors import CorruptFile, StorageError
 
 _Codecs: TypeAlias = "list[tuple[Codec, Mapping[str, Any]]]"
@@ -51,10 +51,13 @@ def codec(name: object) -> Codec:
 class Chain:
     """Encodes one new file; ``metadata`` is complete once :meth:`encode` has run."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], files_id: Any) -> None:
         codecs = [codec(name) for name in names]
         records = [{"name": each.name, **each.new_record()} for each in codecs]
-        self._stages = [each.encoder(record) for each, record in zip(codecs, records, strict=True)]
+        self._stages = [
+            each.encoder({**record, FILE: files_id})
+            for each, record in zip(codecs, records, strict=True)
+        ]
         self._records = records
         self._size = 0
 
@@ -72,7 +75,7 @@ class Chain:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Reading:
+class _ChainReading:
     start: int
     stop: int
     """The bytes to read from the bucket."""
@@ -95,13 +98,24 @@ def plain_size(file: StoredFile) -> int:
     return int(size)
 
 
+def is_encrypted(file: StoredFile, by: str) -> bool:
+    """Whether its bytes went through the codec ``by``, or our own encryption."""
+    records = file.metadata.get("codecs")
+    names = (
+        {each.get("name") for each in records if isinstance(each, Mapping)}
+        if (isinstance(records, list))
+        else set()
+    )
+    return bool(names & {by, AesGcm.name})
+
+
 def has_random_access(file: StoredFile) -> bool:
     """Whether a range can be read without all that comes before it."""
     codecs = _codecs(file)
     return not codecs or (len(codecs) == 1 and codecs[0][0].random_access)
 
 
-def chain_for(file: StoredFile, start: int, stop: int) -> _Reading | None:
+def chain_for(file: StoredFile, start: int, stop: int) -> _ChainReading | None:
     """How to read the plain bytes [start, stop) of a file; None where it is stored as it is.
 
     Raises ValueError for what is no range of the file, and CorruptFile where the files document
@@ -116,14 +130,16 @@ def chain_for(file: StoredFile, start: int, stop: int) -> _Reading | None:
             f"A range of {file.filename!r} lies within 0 and {size}, not {start} to {stop}."
         )
     if start == stop and size:
-        return _Reading(start=0, stop=0, stages=[], skip=0, take=0, to_the_end=False)
+        return _ChainReading(start=0, stop=0, stages=[], skip=0, take=0, to_the_end=False)
     try:
         return _reading(codecs, size, file.length, start, stop)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise _damaged(file, f"its codecs are {file.metadata.get('codecs')!r}") from error
 
 
-def decode(reading: _Reading, pieces: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+def decode(
+    reading: _ChainReading, pieces: Generator[bytes, None, None]
+) -> Generator[bytes, None, None]:
     cut = _Cut(reading)
     with closing(pieces):
         for piece in pieces:
@@ -139,7 +155,7 @@ def decode(reading: _Reading, pieces: Generator[bytes, None, None]) -> Generator
 
 
 async def adecode(
-    reading: _Reading, pieces: AsyncGenerator[bytes, None]
+    reading: _ChainReading, pieces: AsyncGenerator[bytes, None]
 ) -> AsyncGenerator[bytes, None]:
     cut = _Cut(reading)
     async with aclosing(pieces):
@@ -161,18 +177,18 @@ def _codecs(file: StoredFile) -> _Codecs:
         return []
     if not isinstance(records, list) or not all(isinstance(each, Mapping) for each in records):
         raise _damaged(file, f"its codecs are {records!r}")
-    return [(codec(record.get("name")), record) for record in records]
+    return [(codec(record.get("name")), {**record, FILE: file.id}) for record in records]
 
 
-def _reading(codecs: _Codecs, size: int, length: int, start: int, stop: int) -> _Reading:
+def _reading(codecs: _Codecs, size: int, length: int, start: int, stop: int) -> _ChainReading:
     if len(codecs) == 1:
         only, record = codecs[0]
         window = only.window(record, size, length, start, stop)
         stages = [window.stage]
     else:
         stages = [each.decoder(record) for each, record in reversed(codecs)]
-        window = Window(start=0, stop=length, skip=start, stage=stages[0])
-    return _Reading(
+        window = ByteWindow(start=0, stop=length, skip=start, stage=stages[0])
+    return _ChainReading(
         start=window.start,
         stop=window.stop,
         stages=stages,
@@ -189,7 +205,7 @@ def _damaged(file: StoredFile, what: str) -> CorruptFile:
 class _Cut:
     """Lets only the wanted bytes through."""
 
-    def __init__(self, reading: _Reading) -> None:
+    def __init__(self, reading: _ChainReading) -> None:
         self._skip = reading.skip
         self._take = reading.take
         self._to_the_end = reading.to_the_end

@@ -1,8 +1,9 @@
 """Encrypted files: AES-256-GCM in blocks, so that a range needs only the blocks it touches.
 
 Each file has a key of its own, derived (HKDF, RFC 5869) from one of the configured keys and a
-random salt; a block's nonce is its number, and the last block is marked, so that blocks can neither
-be swapped, nor taken from another file, nor cut off at the end.
+random salt and the file's ``_id``; a block's nonce is its number, and the last block is marked, so
+that blocks can neither be swapped, nor taken from another file, nor cut off at the end, and no file
+can be passed off as another one. Files of before the ``_id`` was part of it are still read.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+import bson
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from django.core.exceptions import ImproperlyConfigured
 
-from djongo_services.storage.codecs.stage import Codec, Stage, Window
+from djongo_services.storage.codecs.stage import FILE, ByteWindow, Codec, Stage
 from djongo_services.storage.errors import CorruptFile, StorageError
 
 BLOCK = 64 * 1024
@@ -24,6 +28,10 @@ BLOCK = 64 * 1024
 LARGEST_BLOCK = 16 * 1024 * 1024
 TAG = 16
 KEY_BYTES = 32
+
+
+_INFO = b"djongo_services file"
+_IDS: CodecOptions[Any] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
 
 
 class UnknownKey(StorageError):
@@ -48,7 +56,12 @@ class AesGcm(Codec):
         self._keys = {name: _decoded(name, key) for name, key in keys.items()}
 
     def new_record(self) -> dict[str, Any]:
-        return {"key": next(iter(self._keys)), "salt": secrets.token_bytes(16), "block": BLOCK}
+        return {
+            "key": next(iter(self._keys)),
+            "salt": secrets.token_bytes(16),
+            "block": BLOCK,
+            "bound": True,
+        }
 
     def encoder(self, record: Mapping[str, Any]) -> Stage:
         return _Encrypt(self._cipher(record), _block(record))
@@ -58,13 +71,13 @@ class AesGcm(Codec):
 
     def window(
         self, record: Mapping[str, Any], size: int, length: int, start: int, stop: int
-    ) -> Window:
+    ) -> ByteWindow:
         block = _block(record)
         first, after = start // block, max(1, -(-stop // block))
         last = max(1, -(-size // block))
         to_the_end = after >= last
         stage = _Decrypt(self._cipher(record), block, first=first, to_the_end=to_the_end)
-        return Window(
+        return ByteWindow(
             start=first * (block + TAG),
             # What follows the last block should not be there, and fails.
             stop=length if to_the_end else min(length, after * (block + TAG)),
@@ -84,9 +97,16 @@ class AesGcm(Codec):
             algorithm=hashes.SHA256(),
             length=KEY_BYTES,
             salt=record["salt"],
-            info=b"djongo_services file",
+            info=_INFO + _identity(record),
         ).derive(self._keys[name])
         return ciphers.AESGCM(derived)
+
+
+def _identity(record: Mapping[str, Any]) -> bytes:
+    """Of the file, where its key depends on it. Who takes the mark away gets another key, too."""
+    if not record.get("bound"):
+        return b""
+    return bson.encode({"_id": record[FILE]}, codec_options=_IDS)
 
 
 def _block(record: Mapping[str, Any]) -> int:

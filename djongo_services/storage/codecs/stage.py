@@ -21,7 +21,7 @@ class Stage(ABC):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
+class ByteWindow:
     """How to get at a range of the plain bytes without all that come before it."""
 
     start: int
@@ -30,6 +30,10 @@ class Window:
     skip: int
     """Plain bytes to leave out at the beginning of what comes out of ``stage``."""
     stage: Stage
+
+
+FILE = "_file"
+"""In a record, while it is used: the ``_id`` of the file, which is not kept there."""
 
 
 class Codec(ABC):
@@ -54,9 +58,9 @@ class Codec(ABC):
 
     def window(
         self, record: Mapping[str, Any], size: int, length: int, start: int, stop: int
-    ) -> Window:
+    ) -> ByteWindow:
         """For plain bytes [start, stop) of ``size``, in ``length`` encoded ones.
 
         Read from the beginning unless the codec knows better.
         """
-        return Window(start=0, stop=length, skip=start, stage=self.decoder(record))
+        return ByteWindow(start=0, stop=length, skip=start, stage=self.decoder(record))

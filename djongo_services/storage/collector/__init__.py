@@ -12,38 +12,44 @@ from __future__ import annotations
 from djongo_services.storage.collector.collecting import BATCH_SIZE, collect
 from djongo_services.storage.collector.errors import (
     BucketUnusable,
-    Interrupted,
+    CollectorInterrupted,
     NotInTrash,
     NotRestored,
     ReferencesUnreadable,
-    UnknownModel,
+    UnknownReferenceModel,
 )
-from djongo_services.storage.collector.history import Run, list_runs
 from djongo_services.storage.collector.kinds import Kind
-from djongo_services.storage.collector.project import buckets_for, references_for
 from djongo_services.storage.collector.purging import PurgeReport, purge
 from djongo_services.storage.collector.references import References, find_references
-from djongo_services.storage.collector.report import Example, Found, Report, TrashSummary
+from djongo_services.storage.collector.references.finding import buckets_for, references_for
 from djongo_services.storage.collector.restoring import find_in_trash, restore
+from djongo_services.storage.collector.runs import (
+    CollectorReport,
+    CollectorRun,
+    Example,
+    KindTotal,
+    TrashSummary,
+    list_runs,
+)
 from djongo_services.storage.collector.trash import TrashEntry, count_trash, list_trash
 
 __all__ = [
     "BATCH_SIZE",
     "BucketUnusable",
+    "CollectorInterrupted",
+    "CollectorReport",
+    "CollectorRun",
     "Example",
-    "Found",
-    "Interrupted",
     "Kind",
+    "KindTotal",
     "NotInTrash",
     "NotRestored",
     "PurgeReport",
     "References",
     "ReferencesUnreadable",
-    "Report",
-    "Run",
     "TrashEntry",
     "TrashSummary",
-    "UnknownModel",
+    "UnknownReferenceModel",
     "buckets_for",
     "collect",
     "count_trash",

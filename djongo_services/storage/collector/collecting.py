@@ -14,23 +14,25 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from djongo_services.exceptions import DjongoServicesError
-from djongo_services.introspection.progress import ProgressHook, Stop
 from djongo_services.lease import SECONDS, Lease
-from djongo_services.storage.collector.errors import Interrupted
-from djongo_services.storage.collector.hands import CountingHand, FoundHook, Hand, RemovingHand
-from djongo_services.storage.collector.history import Journal, Run
+from djongo_services.progress import ProgressHook, Stop
+from djongo_services.storage.collector.collections import BucketCollections
+from djongo_services.storage.collector.errors import CollectorInterrupted
 from djongo_services.storage.collector.kinds import Kind
-from djongo_services.storage.collector.places import Places
 from djongo_services.storage.collector.references import References
-from djongo_services.storage.collector.removing import Remover
-from djongo_services.storage.collector.report import Report
-from djongo_services.storage.collector.rescuing import delete_rest, rescue_recent
-from djongo_services.storage.collector.scope import Scope, scope_of
+from djongo_services.storage.collector.removing import (
+    CountingSink,
+    FoundHook,
+    Remover,
+    RemovingSink,
+    Sink,
+)
+from djongo_services.storage.collector.runs import CollectorReport, CollectorRun, Journal, KindTally
+from djongo_services.storage.collector.scan import Scope, scope_of
 from djongo_services.storage.collector.survey import Survey
-from djongo_services.storage.collector.tally import Tally
-from djongo_services.storage.collector.trash import summary
+from djongo_services.storage.collector.trash import delete_rest, rescue_all, summary
 from djongo_services.transaction import TransactionManagementError
-from djongo_services.transaction.joining import joined
+from djongo_services.transaction.current import joined
 
 BATCH_SIZE = 5_000
 """Files that are judged together, and names that are looked up at once."""
@@ -61,40 +63,41 @@ def collect(
     stop: Stop | None = None,
     lease_seconds: float = SECONDS,
     found: FoundHook | None = None,
-) -> Report:
-    """Look for garbage in a bucket and, unless ``dry_run``, move it to the trash.
+) -> CollectorReport:
+    """Find garbage in a bucket and, unless ``dry_run``, move it to the trash.
 
-    Nothing younger than ``older_than`` is touched, by the newest trace of it. ``only``: these kinds
-    and no other. ``verify`` reads every byte and compares checksums. ``keep_in_trash=False``
-    deletes for good. ``resume`` goes on with the latest run if that did not end, with its options,
+    Nothing whose most recent activity is younger than ``older_than`` is touched. ``only``: these
+    kinds and no other. ``verify`` reads every byte and compares checksums. ``keep_in_trash=False``
+    deletes for good. ``resume`` continues the latest run if that did not end, with its options,
     and begins a new one otherwise. ``found`` is told of all that a dry run finds, of which the
     report has only examples.
 
     Call it outside of transactions, those of the database that references are in included: inside
     one that reads a snapshot, new references cannot be seen. Raises TransactionManagementError in
-    one of MongoDB; BucketUnusable; ReferencesUnreadable; Locked when another run is at work on the
-    bucket; Interrupted after ``stop``, and PyMongo's errors. What was done stays done.
+    one of MongoDB; BucketUnusable; ReferencesUnreadable; Locked when another run is in
+    progress on the bucket; CollectorInterrupted after ``stop``, and PyMongo's errors. Completed
+    work is kept.
     """
     refuse_transaction(database)
-    places = Places.of(database, bucket)
-    places.check()
+    collections = BucketCollections.of(database, bucket)
+    collections.check()
     options = _Options(
         older_than=older_than, only=frozenset(only), verify=verify, keep=keep_in_trash
     )
-    work = _Work(places, references, batch_size=batch_size, progress=progress, stop=stop)
+    work = _Work(collections, references, batch_size=batch_size, progress=progress, stop=stop)
     if dry_run:
         return work.count(options, found)
-    with lease_of(places, lease_seconds) as lease:
-        before = Journal(places).unfinished() if resume else None
+    with lease_of(collections, lease_seconds) as lease:
+        before = Journal(collections).unfinished() if resume else None
         return work.remove(options, lease, before)
 
 
-def lease_of(places: Places, seconds: float = SECONDS) -> Lease:
+def lease_of(collections: BucketCollections, seconds: float = SECONDS) -> Lease:
     """One run at a time that changes a bucket."""
     return Lease(
-        places.database,
-        f"gridfs_gc {places.name}",
-        doing=f"collecting garbage in the bucket {places.name!r}",
+        collections.database,
+        f"gridfs_gc {collections.name}",
+        doing=f"collecting garbage in the bucket {collections.name!r}",
         seconds=seconds,
     )
 
@@ -113,28 +116,30 @@ class _Work:
 
     def __init__(
         self,
-        places: Places,
+        collections: BucketCollections,
         references: References,
         *,
         batch_size: int,
         progress: ProgressHook | None,
         stop: Stop | None,
     ) -> None:
-        self._places = places
+        self._collections = collections
         self._references = references
         self._batch_size = batch_size
         self._progress = progress
         self._stop = stop
         self._clock = time.monotonic()
 
-    def count(self, options: _Options, found: FoundHook | None = None) -> Report:
+    def count(self, options: _Options, found: FoundHook | None = None) -> CollectorReport:
         scope = self._scope(options)
-        started = self._places.now()
-        tally, survey = Tally(scope.kinds), self._survey(scope, options, started)
-        survey.run(CountingHand(tally, found), after=None)
+        started = self._collections.now()
+        tally, survey = KindTally(scope.kinds), self._survey(scope, options, started)
+        survey.run(CountingSink(tally, found), after=None)
         return self._report(options, scope, survey, tally, started=started, run=None)
 
-    def remove(self, options: _Options, lease: Lease, before: Run | None) -> Report:
+    def remove(
+        self, options: _Options, lease: Lease, before: CollectorRun | None
+    ) -> CollectorReport:
         """``before`` is the run to go on with, which has options of its own."""
         if before is not None:
             options = _Options(
@@ -144,14 +149,16 @@ class _Work:
                 keep=not before.deleted,
             )
         scope = self._scope(options)
-        self._places.prepare_trash()
-        journal = Journal(self._places)
-        started = self._places.now() if before is None else before.started
+        self._collections.prepare_trash()
+        journal = Journal(self._collections)
+        started = self._collections.now() if before is None else before.started
         run = _begun(journal, before, options, scope, started)
-        tally = Tally(scope.kinds, before.counts if before else {}, before.bytes if before else {})
+        tally = KindTally(
+            scope.kinds, before.counts if before else {}, before.bytes if before else {}
+        )
         survey = self._survey(scope, options, started, before)
         remover = Remover(
-            self._places,
+            self._collections,
             self._references,
             run=run,
             cutoff=started - options.older_than,
@@ -159,17 +166,15 @@ class _Work:
             check=lease.check,
         )
         try:
-            hand: Hand = RemovingHand(tally, remover, journal, run)
-            survey.run(hand, after=before.position if before else None)
+            sink: Sink = RemovingSink(tally, remover, journal, run)
+            survey.run(sink, after=before.position if before else None)
             lease.check()
             if not options.keep:
-                delete_rest(self._places, run)
-            restored = rescue_recent(
-                self._places, self._references, min(started, started - options.older_than)
-            )
+                delete_rest(self._collections, run)
+            restored = rescue_all(self._collections, self._references, stop=self._stop)
         except BaseException as error:
             failed = isinstance(error, DjongoServicesError | PyMongoError)
-            interrupted = isinstance(error, Interrupted) or not failed
+            interrupted = isinstance(error, CollectorInterrupted) or not failed
             with contextlib.suppress(PyMongoError):  # What went wrong first is what counts.
                 journal.end(run, "interrupted" if interrupted else "failed", str(error) or None)
             raise
@@ -179,13 +184,15 @@ class _Work:
         )
 
     def _scope(self, options: _Options) -> Scope:
-        return scope_of(self._places, self._references, only=options.only, verify=options.verify)
+        return scope_of(
+            self._collections, self._references, only=options.only, verify=options.verify
+        )
 
     def _survey(
-        self, scope: Scope, options: _Options, started: datetime, before: Run | None = None
+        self, scope: Scope, options: _Options, started: datetime, before: CollectorRun | None = None
     ) -> Survey:
         return Survey(
-            self._places,
+            self._collections,
             self._references,
             scope,
             cutoff=started - options.older_than,
@@ -202,15 +209,15 @@ class _Work:
         options: _Options,
         scope: Scope,
         survey: Survey,
-        tally: Tally,
+        tally: KindTally,
         *,
         started: datetime,
         run: ObjectId | None,
         restored: int = 0,
-    ) -> Report:
-        return Report(
-            bucket=self._places.name,
-            database=self._places.database.name,
+    ) -> CollectorReport:
+        return CollectorReport(
+            bucket=self._collections.name,
+            database=self._collections.database.name,
             dry_run=run is None,
             run=run,
             started=started,
@@ -226,13 +233,17 @@ class _Work:
             young=survey.young,
             restored=restored,
             deleted=not options.keep,
-            trash=summary(self._places),
+            trash=summary(self._collections),
             notes=(*scope.notes, *survey.notes()),
         )
 
 
 def _begun(
-    journal: Journal, before: Run | None, options: _Options, scope: Scope, started: datetime
+    journal: Journal,
+    before: CollectorRun | None,
+    options: _Options,
+    scope: Scope,
+    started: datetime,
 ) -> ObjectId:
     if before is not None:
         journal.take_up(before.id)

@@ -11,10 +11,10 @@ class BucketUnusable(StorageError):
 
 
 class ReferencesUnreadable(StorageError):
-    """It cannot be told which files are in use."""
+    """It cannot be determined which files are in use."""
 
 
-class UnknownModel(StorageError):
+class UnknownReferenceModel(StorageError):
     """There is no such model."""
 
 
@@ -26,5 +26,5 @@ class NotRestored(StorageError):
     """It cannot come back from the trash."""
 
 
-class Interrupted(DjongoServicesError):
+class CollectorInterrupted(DjongoServicesError):
     """Stopped by the user; what was done stays done."""

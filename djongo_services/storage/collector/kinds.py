@@ -1,10 +1,23 @@
-"""What the collector looks for."""
+"""What the collector looks for, and one find with all that its removal checks again."""
 
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from djongo_services.introspection.rendering.numbers import counted
+import bson
+import bson.errors
+from bson import Regex
+
+from djongo_services.formatting import counted
+from djongo_services.storage.collector.bson_order import Key, sort_key
+
+
+def gettext_noop(text: str) -> str:
+    """Marks a text for makemessages; the pages that show it translate it."""
+    return text
 
 
 class Kind(enum.StrEnum):
@@ -14,29 +27,136 @@ class Kind(enum.StrEnum):
     """Chunks that belong to no file, no upload and no entry of the trash; those of one files_id
     count as one."""
     BROKEN = "broken"
-    """Files whose chunks are not what their files document says."""
+    """Files whose chunks do not match their files document."""
     UNREFERENCED = "unreferenced"
     """Files that no row and no provider names."""
     SUPERSEDED = "superseded"
-    """Files of which there is a newer one of the same name."""
+    """Files with a newer revision of the same name."""
     STALE_UPLOADS = "stale-uploads"
-    """Uploads that the upload handler began and nobody went on with."""
+    """Uploads that the upload handler began and that were abandoned."""
 
     @property
     def words(self) -> str:
-        return _WORDS[self][1]
+        return _KINDS[self].words[1]
 
     def counted(self, number: int) -> str:
         """``1 broken file``, ``1,234 broken files``."""
-        return counted(number, *_WORDS[self])
+        return counted(number, *_KINDS[self].words)
 
+    @property
+    def heading(self) -> str:
+        """What a page calls all of them, to be translated."""
+        return _KINDS[self].heading or self.words
+
+    @property
+    def meaning(self) -> str:
+        """A sentence that explains it, to be translated."""
+        return _KINDS[self].meaning
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it has a files document, which a row or a text may refer to."""
+        return _KINDS[self].is_file
+
+    @property
+    def needs_names(self) -> bool:
+        """Whether the names of all files are needed to find it."""
+        return _KINDS[self].needs_names
+
+    @property
+    def needs_chunks(self) -> bool:
+        """Whether all chunks are gone over to find it."""
+        return _KINDS[self].needs_chunks
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _About:
+    words: tuple[str, str]
+    """The words of one, and of several."""
+    meaning: str
+    heading: str = ""
+    """The heading on the pages, where it is not the words of several."""
+    is_file: bool = False
+    needs_names: bool = False
+    needs_chunks: bool = False
+
+
+_KINDS = {
+    Kind.ORPHAN_CHUNKS: _About(
+        words=("run of orphan chunks", "runs of orphan chunks"),
+        meaning=gettext_noop("Chunks without a file or an upload."),
+        heading=gettext_noop("orphan chunks"),
+        needs_chunks=True,
+    ),
+    Kind.BROKEN: _About(
+        words=("broken file", gettext_noop("broken files")),
+        meaning=gettext_noop("Files whose chunks do not match their files document."),
+        is_file=True,
+        needs_chunks=True,
+    ),
+    Kind.UNREFERENCED: _About(
+        words=("unreferenced file", gettext_noop("unreferenced files")),
+        meaning=gettext_noop("Files that nothing in the project refers to."),
+        is_file=True,
+        needs_names=True,
+    ),
+    Kind.SUPERSEDED: _About(
+        words=("superseded revision", gettext_noop("superseded revisions")),
+        meaning=gettext_noop("Files with a newer revision of the same name."),
+        is_file=True,
+        needs_names=True,
+    ),
+    Kind.STALE_UPLOADS: _About(
+        words=("stale upload", gettext_noop("stale uploads")),
+        meaning=gettext_noop("Abandoned uploads."),
+    ),
+}
 
 ALL = frozenset(Kind)
+FILE_KINDS = tuple(kind for kind in Kind if kind.is_file)
 
-_WORDS = {
-    Kind.ORPHAN_CHUNKS: ("run of orphan chunks", "runs of orphan chunks"),
-    Kind.BROKEN: ("broken file", "broken files"),
-    Kind.UNREFERENCED: ("unreferenced file", "unreferenced files"),
-    Kind.SUPERSEDED: ("superseded revision", "superseded revisions"),
-    Kind.STALE_UPLOADS: ("stale upload", "stale uploads"),
-}
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    kind: Kind
+    id: Any
+    names: tuple[str, ...] = ()
+    bytes: int
+    chunks: int = 0
+    """The chunks of orphan chunks."""
+    since: datetime | None
+    reason: str = ""
+
+    @property
+    def key(self) -> Key:
+        return sort_key(self.id)
+
+    @property
+    def filename(self) -> str | None:
+        return self.names[0] if self.names else None
+
+
+def can_be_named(id: Any) -> bool:
+    """Whether a query for the id finds it and nothing else.
+
+    A regular expression would be taken for a pattern, a document with a dollar for an operator, an
+    array for its elements; text that is not UTF-8 cannot be sent at all.
+    """
+    if isinstance(id, Regex | list):
+        return False
+    if isinstance(id, dict) and any(name.startswith("$") for name in id):
+        return False
+    try:
+        bson.encode({"": id})
+    except (bson.errors.BSONError, UnicodeEncodeError, OverflowError):
+        return False
+    return True
+
+
+def is_sendable(name: str) -> bool:
+    """Whether a filename is text that a database can be asked for."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,37 +1,175 @@
-"""Taking candidates out of the bucket, each looked at once more before and after.
+"""What becomes of candidates: counted, or taken out of the bucket, each looked at once more.
 
 For files the order is: note it in the trash, remove the files document if it is still the same,
 look again whether anything refers to it, and put it back if so. A process that dies in between
-leaves a file that is in the trash, or in both places; the file in the bucket counts then.
+leaves a file that is in the trash, or in both collections; the file in the bucket counts then.
 """
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne
 from pymongo.errors import BulkWriteError
 
-from djongo_services.storage.collector.candidates import Candidate
-from djongo_services.storage.collector.file_rows import names_of
-from djongo_services.storage.collector.judging import without_owner
-from djongo_services.storage.collector.kinds import Kind
-from djongo_services.storage.collector.order import Key, sort_key
-from djongo_services.storage.collector.places import Document, Documents, Places
+from djongo_services.progress import Stop
+from djongo_services.server_errors import DUPLICATE_KEY
+from djongo_services.storage.collector.bson_order import Key, sort_key
+from djongo_services.storage.collector.collections import BucketCollections, Document, Documents
+from djongo_services.storage.collector.decoding import names_of
+from djongo_services.storage.collector.detectors.age import last_chunks
+from djongo_services.storage.collector.detectors.superseded import newest_of
+from djongo_services.storage.collector.detectors.unfinished import without_owner
+from djongo_services.storage.collector.kinds import Candidate, Kind
 from djongo_services.storage.collector.references import References
-from djongo_services.storage.collector.revisions import newest_of
-from djongo_services.storage.collector.traces import last_chunks
-from djongo_services.storage.collector.trash import DUPLICATE_KEY, delete_for_good, rescue
+from djongo_services.storage.collector.references.sources import SEARCH_AT_ONCE, Sought
+from djongo_services.storage.collector.runs import Journal, KindTally
+from djongo_services.storage.collector.trash import delete_for_good, rescue
+
+REMOVE_AT_ONCE = 1_000
+SEARCH_AFTER_SECONDS = 600.0
+"""Candidates are looked for in all texts when the first of them has waited so long, or when there
+are :data:`SEARCH_AT_ONCE`."""
+WAIT_SECONDS = 20.0
+"""Candidates are removed when there are so many, or when the first of them has waited so long: what
+was judged long ago has to be looked at anew, and an interrupted run goes on behind the last."""
+
+
+FoundHook: TypeAlias = Callable[[Sequence[Candidate], Sequence[Candidate]], None]
+"""Called with what would be collected, and with broken files that would stay, as they are found."""
+
+
+class Sink(Protocol):
+    def take(self, candidates: Sequence[Candidate], kept: Sequence[Candidate] = ()) -> None:
+        """``kept`` are broken files that stay."""
+
+    def passed(self, position: Any, files: int, chunks: int) -> None:
+        """All up to the id ``position`` was judged; so many files and chunks in all."""
+
+    def finish(self, files: int, chunks: int) -> None:
+        """All was judged."""
+
+
+class CountingSink:
+    """Changes nothing."""
+
+    def __init__(self, tally: KindTally, found: FoundHook | None = None) -> None:
+        self._tally = tally
+        self._found = found
+
+    def take(self, candidates: Sequence[Candidate], kept: Sequence[Candidate] = ()) -> None:
+        self._tally.add(candidates)
+        if self._found is not None and (candidates or kept):
+            self._found(candidates, kept)
+
+    def passed(self, position: Any, files: int, chunks: int) -> None:
+        pass
+
+    def finish(self, files: int, chunks: int) -> None:
+        pass
+
+
+class RemovingSink:
+    def __init__(self, tally: KindTally, remover: Remover, journal: Journal, run: ObjectId) -> None:
+        self._tally = tally
+        self._remover = remover
+        self._journal = journal
+        self._run = run
+        self._waiting: list[Candidate] = []
+        self._noted = time.monotonic()
+
+    def take(self, candidates: Sequence[Candidate], kept: Sequence[Candidate] = ()) -> None:
+        self._waiting += candidates
+        while len(self._waiting) >= REMOVE_AT_ONCE:
+            self._remove(REMOVE_AT_ONCE)
+
+    def passed(self, position: Any, files: int, chunks: int) -> None:
+        if time.monotonic() - self._noted >= WAIT_SECONDS:
+            self._remove(len(self._waiting))
+            self._journal.note(self._run, files, chunks, (position,))
+            self._noted = time.monotonic()
+
+    def finish(self, files: int, chunks: int) -> None:
+        self._remove(len(self._waiting))
+        self._journal.note(self._run, files, chunks, None)
+
+    def _remove(self, count: int) -> None:
+        some, self._waiting = self._waiting[:count], self._waiting[count:]
+        if some:
+            self._tally.add(self._remover.remove(some))
+            self._journal.note_found(self._run, self._tally.counts, self._tally.bytes)
+
+
+class SearchingSink:
+    """Hands on what no text mentions; what some text does stays, and is counted by where."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        references: References,
+        *,
+        stop: Stop | None = None,
+        searching: Callable[[], None] | None = None,
+    ) -> None:
+        """``searching`` is called before each search."""
+        self.mentioned: Counter[str] = Counter()
+        self._sink = sink
+        self._references = references
+        self._stop = stop
+        self._searching = searching
+        self._waiting: list[Candidate] = []
+        self._since = time.monotonic()
+
+    def take(self, candidates: Sequence[Candidate], kept: Sequence[Candidate] = ()) -> None:
+        if self._references.search is None:
+            self._sink.take(candidates, kept)
+            return
+        wait = [each for each in candidates if each.kind.is_file]
+        self._sink.take([each for each in candidates if not each.kind.is_file], kept)
+        if wait and not self._waiting:
+            self._since = time.monotonic()
+        self._waiting += wait
+        waited = time.monotonic() - self._since
+        if len(self._waiting) >= SEARCH_AT_ONCE or (waited > SEARCH_AFTER_SECONDS and wait):
+            self._search()
+
+    def passed(self, position: Any, files: int, chunks: int) -> None:
+        if not self._waiting:  # Else an interrupted run would go on behind those.
+            self._sink.passed(position, files, chunks)
+
+    def finish(self, files: int, chunks: int) -> None:
+        self._search()
+        self._sink.finish(files, chunks)
+
+    def _search(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        if self._searching is not None:
+            self._searching()
+        mentioned = self._references.mentioned([_sought(each) for each in waiting], stop=self._stop)
+        self.mentioned.update(mentioned.values())
+        left = [each for each in waiting if each.key not in mentioned]
+        for at in range(0, len(left), REMOVE_AT_ONCE):
+            self._sink.take(left[at : at + REMOVE_AT_ONCE])
+
+
+def _sought(candidate: Candidate) -> Sought:
+    """The name of an older revision means the newer one; only its id means it."""
+    names = () if candidate.kind is Kind.SUPERSEDED else candidate.names
+    return Sought(key=candidate.key, id=candidate.id, names=names)
 
 
 class Remover:
     def __init__(
         self,
-        places: Places,
+        collections: BucketCollections,
         references: References,
         *,
         run: ObjectId,
@@ -40,7 +178,7 @@ class Remover:
         check: Callable[[], None],
     ) -> None:
         """``keep``: in the trash. ``check`` raises when this run may not go on."""
-        self._places = places
+        self._collections = collections
         self._references = references
         self._run = run
         self._cutoff = cutoff
@@ -57,20 +195,20 @@ class Remover:
         removed += self._remove_orphans(by_kind.pop(Kind.ORPHAN_CHUNKS, []))
         removed += self._remove_files([each for some in by_kind.values() for each in some])
         if removed and not self._keep:
-            delete_for_good(self._places, [each.id for each in removed])
+            delete_for_good(self._collections, [each.id for each in removed])
         return removed
 
     def _remove_files(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        needed = needed_files(self._places, self._references, candidates)
+        needed = needed_files(self._collections, self._references, candidates)
         candidates = [each for each in candidates if each.key not in needed]
         documents = self._unchanged(candidates)
         candidates = [each for each in candidates if each.key in documents]
         if not candidates:
             return []
         self._note({each.key: {"file": documents[each.key]} for each in candidates}, candidates)
-        left = self._delete(self._places.files, list(documents.values()))
+        left = self._delete(self._collections.files, list(documents.values()))
         back = rescue(
-            self._places,
+            self._collections,
             self._references,
             [(each.id, each.names) for each in candidates if each.key not in left],
         )
@@ -78,7 +216,7 @@ class Remover:
 
     def _unchanged(self, candidates: Sequence[Candidate]) -> dict[Key, RawBSONDocument]:
         """The files documents of those that have the names still under which they were judged."""
-        found = self._documents(self._places.files, [each.id for each in candidates])
+        found = self._documents(self._collections.files, [each.id for each in candidates])
         return {
             each.key: found[each.key]
             for each in candidates
@@ -86,7 +224,7 @@ class Remover:
         }
 
     def _documents(self, collection: Documents, ids: Sequence[Any]) -> dict[Key, RawBSONDocument]:
-        found = self._places.raw(collection).find({"_id": {"$in": list(ids)}})
+        found = self._collections.raw(collection).find({"_id": {"$in": list(ids)}})
         return {sort_key(document["_id"]): document for document in found}
 
     def _delete(self, collection: Documents, documents: Sequence[RawBSONDocument]) -> set[Key]:
@@ -94,7 +232,7 @@ class Remover:
         if not documents:
             return set()
         requests = [DeleteOne({"_id": each["_id"], "$expr": _is_still(each)}) for each in documents]
-        done = self._places.raw(collection).bulk_write(requests, ordered=False)
+        done = self._collections.raw(collection).bulk_write(requests, ordered=False)
         if done.deleted_count == len(documents):
             return set()
         return self._forget_those_in(collection, [document["_id"] for document in documents])
@@ -108,8 +246,8 @@ class Remover:
         ids = [each.id for each in candidates]
         if not ids:
             return []
-        since = last_chunks(self._places, ids)
-        alone = {sort_key(id) for id in without_owner(self._places, ids)}
+        since = last_chunks(self._collections, ids)
+        alone = {sort_key(id) for id in without_owner(self._collections, ids)}
         candidates = [
             each
             for each in candidates
@@ -117,17 +255,17 @@ class Remover:
         ]
         self._note({}, candidates)
         # An upload that was finished just now has its files document.
-        owned = self._forget_those_in(self._places.files, [each.id for each in candidates])
+        owned = self._forget_those_in(self._collections.files, [each.id for each in candidates])
         return [each for each in candidates if each.key not in owned]
 
     def _remove_uploads(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Their entries go only if nobody touched them meanwhile; a handler notices that."""
-        entries = self._documents(self._places.uploads, [each.id for each in candidates])
+        entries = self._documents(self._collections.uploads, [each.id for each in candidates])
         candidates = [each for each in candidates if each.key in entries]
         self._note({each.key: {"upload": entries[each.key]} for each in candidates}, candidates)
-        left = self._delete(self._places.uploads, list(entries.values()))
+        left = self._delete(self._collections.uploads, list(entries.values()))
         # The file of one that was finished is a file like others.
-        self._forget_those_in(self._places.files, [each.id for each in candidates])
+        self._forget_those_in(self._collections.files, [each.id for each in candidates])
         return [each for each in candidates if each.key not in left]
 
     def _note(self, contents: Mapping[Key, Document], candidates: Sequence[Candidate]) -> None:
@@ -135,7 +273,7 @@ class Remover:
         if not candidates:
             return
         self._forget([each.id for each in candidates])
-        now = self._places.now()
+        now = self._collections.now()
         self._insert(
             [
                 {
@@ -153,7 +291,7 @@ class Remover:
 
     def _insert(self, entries: Sequence[Document]) -> None:
         try:
-            self._places.trash.insert_many(entries, ordered=False)
+            self._collections.trash.insert_many(entries, ordered=False)
         except BulkWriteError as error:
             # Somebody else moved the file to the trash just now; one entry is as good as the other.
             if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
@@ -161,16 +299,16 @@ class Remover:
 
     def _forget(self, ids: Sequence[Any]) -> None:
         if ids:
-            self._places.trash.delete_many({"_id": {"$in": list(ids)}})
+            self._collections.trash.delete_many({"_id": {"$in": list(ids)}})
 
 
 def needed_files(
-    places: Places, references: References, candidates: Sequence[Candidate]
+    collections: BucketCollections, references: References, candidates: Sequence[Candidate]
 ) -> set[Key]:
     """Those of the candidates that are of use now."""
     used = references.referenced({name for each in candidates for name in each.names})
     revised = [each for each in candidates if each.kind is not Kind.UNREFERENCED]
-    newest = newest_of(places, {name for each in revised for name in each.names[:1]})
+    newest = newest_of(collections, {name for each in revised for name in each.names[:1]})
     return {each.key for each in candidates if _is_needed(each, used, newest)}
 
 

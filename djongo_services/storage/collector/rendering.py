@@ -14,19 +14,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from djongo_services.introspection.rendering.numbers import count, counted, size
-from djongo_services.introspection.rendering.printable import printable
-from djongo_services.introspection.rendering.values import extended_json, shortened, value_text
-from djongo_services.storage.collector.ages import age_text
+from djongo_services.formatting import (
+    age_text,
+    count,
+    counted,
+    extended_json,
+    printable,
+    shortened,
+    size,
+    value_text,
+)
 from djongo_services.storage.collector.kinds import Kind
 from djongo_services.storage.collector.purging import PurgeReport
-from djongo_services.storage.collector.report import Example, Found, Report, TrashSummary
+from djongo_services.storage.collector.runs import CollectorReport, Example, KindTotal, TrashSummary
 from djongo_services.storage.collector.trash import TrashEntry
 
 FORMAT_VERSION: Final = 1
 """Raised when a key changes its meaning or goes; new keys may come without."""
 
-_KEPT: Final = "Broken, and kept because they are in use or nobody knows whether they are:"
+_KEPT: Final = "Broken, but kept because they are or may be in use:"
 _SHOWN: Final = 3
 """Examples in the text; the JSON has all."""
 _LONGEST: Final = 60
@@ -35,7 +41,7 @@ _LONGEST: Final = 60
 Json = dict[str, Any]
 
 
-def render_text(report: Report, *, color: bool = False, width: int = 100) -> str:
+def render_text(report: CollectorReport, *, color: bool = False, width: int = 100) -> str:
     """Ends with one line that says what was done, or would be."""
     lines: list[Text | Table] = [Text(_heading(report), style="bold")]
     lines.append(_table(report) if report.count else Text())
@@ -57,7 +63,10 @@ def render_purge(report: PurgeReport, *, color: bool = False, width: int = 100) 
     if (more := report.entries - len(report.examples)) > 0:
         lines.append(Text(f"  and {more:,} more"))
     if report.restored:
-        lines.append(Text(_came_back(report.restored)))
+        text = _would_come_back if report.dry_run else _came_back
+        lines.append(Text(text(report.restored)))
+    if report.kept:
+        lines.append(Text(_kept(report.kept)))
     lines.append(Text(f"{done} {what} ({size(report.bytes)}) for good."))
     lines += [Text(line) for line in _trash_lines(report.trash)]
     return _on_console(lines, color=color, width=width)
@@ -68,7 +77,7 @@ def render_restored(restored: Iterable[tuple[str, TrashEntry]]) -> str:
     return _on_console(lines, color=False, width=10_000)
 
 
-def reports_json(reports: Iterable[Report]) -> str:
+def reports_json(reports: Iterable[CollectorReport]) -> str:
     return _json({"buckets": [_report(report) for report in reports]})
 
 
@@ -80,16 +89,16 @@ def restored_json(restored: Iterable[tuple[str, TrashEntry]]) -> str:
     return _json({"restored": [{"bucket": name, **_trash_entry(each)} for name, each in restored]})
 
 
-def _heading(report: Report) -> str:
+def _heading(report: CollectorReport) -> str:
     looked = f"{counted(report.files, 'file')}, {counted(report.chunks, 'chunk')}"
     return f"Bucket {_place(report)}: {looked}"
 
 
-def _place(report: Report | PurgeReport) -> str:
+def _place(report: CollectorReport | PurgeReport) -> str:
     return printable(f"{report.bucket} of {report.database}")
 
 
-def _table(report: Report) -> Table:
+def _table(report: CollectorReport) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("KIND", no_wrap=True)
     table.add_column("COUNT", justify="right", no_wrap=True)
@@ -103,7 +112,7 @@ def _table(report: Report) -> Table:
     return table
 
 
-def _more(found: Found) -> list[str]:
+def _more(found: KindTotal) -> list[str]:
     more = found.count - min(len(found.examples), _SHOWN)
     return [f"and {more:,} more"] if more > 0 else []
 
@@ -123,7 +132,7 @@ def _entry(entry: TrashEntry) -> str:
     return f"{name}: {printable(str(entry.kind))}, removed {removed} UTC"
 
 
-def _summary(report: Report) -> list[str]:
+def _summary(report: CollectorReport) -> list[str]:
     lines = []
     if report.young:
         lines.append(_young(report))
@@ -146,11 +155,11 @@ def _summary(report: Report) -> list[str]:
     return lines
 
 
-def _young(report: Report) -> str:
+def _young(report: CollectorReport) -> str:
     age = age_text(report.older_than)
     if report.young == 1:
-        return f"1 more stays: it is younger than {age}."
-    return f"{report.young:,} more stay: they are younger than {age}."
+        return f"1 more is kept: it is younger than {age}."
+    return f"{report.young:,} more are kept: they are younger than {age}."
 
 
 def _trash_lines(trash: TrashSummary) -> list[str]:
@@ -169,10 +178,30 @@ def _listing(parts: Sequence[str]) -> str:
 
 
 def _came_back(restored: int) -> str:
-    return f"{counted(restored, 'file')} came back from the trash: something refers to them again."
+    if restored == 1:
+        return "1 file was restored from the trash because something refers to it again."
+    files = f"{count(restored)} files"
+    return f"{files} were restored from the trash because something refers to them again."
 
 
-def _report(report: Report) -> Json:
+def _would_come_back(restored: int) -> str:
+    which = "it" if restored == 1 else "them"
+    files = counted(restored, "file")
+    return f"{files} would be restored from the trash because something refers to {which} again."
+
+
+def _kept(kept: int) -> str:
+    if kept == 1:
+        return (
+            "1 entry stays in the trash because something refers to it; restore it with --restore."
+        )
+    return (
+        f"{count(kept)} entries stay in the trash because something refers to them; restore "
+        f"them with --restore."
+    )
+
+
+def _report(report: CollectorReport) -> Json:
     return {
         "bucket": report.bucket,
         "database": report.database,
@@ -198,7 +227,7 @@ def _report(report: Report) -> Json:
     }
 
 
-def _found(found: Found) -> Json:
+def _found(found: KindTotal) -> Json:
     return {
         "kind": found.kind.value,
         "count": found.count,
@@ -226,6 +255,7 @@ def _purge(report: PurgeReport) -> Json:
         "bytes": report.bytes,
         "examples": [_trash_entry(entry) for entry in report.examples],
         "restored": report.restored,
+        "kept": report.kept,
         "trash": _trash(report.trash),
     }
 

@@ -7,10 +7,10 @@ files_id: an entry accounts for them, and a file in the bucket with its id makes
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
@@ -18,16 +18,15 @@ from pymongo import DESCENDING
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from djongo_services.storage.collector.candidates import is_sendable
-from djongo_services.storage.collector.file_rows import NAMES, bytes_of, names_of
-from djongo_services.storage.collector.kinds import Kind
-from djongo_services.storage.collector.order import Key, sort_key
-from djongo_services.storage.collector.places import Document, Places
+from djongo_services.progress import Stop
+from djongo_services.server_errors import DUPLICATE_KEY
+from djongo_services.storage.collector.bson_order import Key, sort_key
+from djongo_services.storage.collector.collections import BucketCollections, Document
+from djongo_services.storage.collector.decoding import NAMES, bytes_of, names_of
+from djongo_services.storage.collector.kinds import FILE_KINDS, Kind, is_sendable
 from djongo_services.storage.collector.references import References
-from djongo_services.storage.collector.report import TrashSummary
-
-DUPLICATE_KEY = 11000
-FILE_KINDS = (Kind.UNREFERENCED, Kind.SUPERSEDED, Kind.BROKEN)
+from djongo_services.storage.collector.references.sources import SEARCH_AT_ONCE, Sought
+from djongo_services.storage.collector.runs import TrashSummary
 
 _FILE_BYTES: Document = {
     "$convert": {"input": "$file.length", "to": "long", "onError": 0, "onNull": 0}
@@ -72,24 +71,24 @@ def list_trash(
     database: Database[Any], bucket: str, *, skip: int = 0, limit: int = 100
 ) -> list[TrashEntry]:
     """A page of the trash, what was removed last first."""
-    trash = Places.of(database, bucket).trash
+    trash = BucketCollections.of(database, bucket).trash
     order = [("trashedAt", DESCENDING), ("_id", DESCENDING)]
     with trash.find(sort=order, skip=skip, limit=limit, allow_disk_use=True) as cursor:
         return [TrashEntry.of(document) for document in cursor]
 
 
 def count_trash(database: Database[Any], bucket: str) -> TrashSummary:
-    return summary(Places.of(database, bucket))
+    return summary(BucketCollections.of(database, bucket))
 
 
-def summary(places: Places) -> TrashSummary:
+def summary(collections: BucketCollections) -> TrashSummary:
     group: Document = {
         "_id": None,
         "entries": {"$sum": 1},
         "bytes": {"$sum": BYTES},
         "oldest": {"$min": "$trashedAt"},
     }
-    for found in places.trash.aggregate([{"$group": group}]):
+    for found in collections.trash.aggregate([{"$group": group}]):
         return TrashSummary(
             entries=found["entries"], bytes=int(found["bytes"]), oldest=found["oldest"]
         )
@@ -101,68 +100,155 @@ def may_come_back(entry: Mapping[str, Any]) -> bool:
     return "file" in entry and entry.get("kind") in FILE_KINDS
 
 
-def put_back(places: Places, ids: Sequence[Any]) -> set[Key]:
-    """Make files of entries again, byte by byte as they were; those that are in the bucket now.
+def put_back(collections: BucketCollections, ids: Sequence[Any]) -> set[Key]:
+    """Restore entries as they were, byte by byte; those that are in the bucket now.
 
     Not there is a file whose name, which only one file may have, is another's now.
     """
     query = {"_id": {"$in": list(ids)}, "file": {"$exists": True}}
-    documents = [entry["file"] for entry in places.raw(places.trash).find(query)]
+    documents = [entry["file"] for entry in collections.raw(collections.trash).find(query)]
     if not documents:
         return set()
-    refused = {sort_key(document["_id"]) for document in _insert(places, documents)}
+    refused = {sort_key(document["_id"]) for document in _insert(collections, documents)}
     there = [document for document in documents if sort_key(document["_id"]) not in refused]
-    places.trash.delete_many({"_id": {"$in": [document["_id"] for document in there]}})
+    collections.trash.delete_many({"_id": {"$in": [document["_id"] for document in there]}})
     return {sort_key(document["_id"]) for document in there}
 
 
-def rescue(
-    places: Places, references: References, entries: Sequence[tuple[Any, tuple[str, ...]]]
-) -> set[Key]:
-    """Put back those, of ids and names, that something refers to by a name that no file has.
+Named: TypeAlias = tuple[Any, tuple[str, ...]]
+"""The id of an entry, and the names of its file."""
 
-    It began to refer to them while they were removed, or afterwards.
-    """
+
+def rescue(
+    collections: BucketCollections, references: References, entries: Sequence[Named]
+) -> set[Key]:
+    """Put back those that something refers to; it began to while they were removed, or later."""
+    missed = missed_of(collections, references, entries)
+    return put_back(collections, [id for id, _ in entries if sort_key(id) in missed])
+
+
+def missed_of(
+    collections: BucketCollections, references: References, entries: Sequence[Named]
+) -> set[Key]:
+    """Those that something refers to by a name that no file has."""
     names = {name for _, some in entries for name in some if is_sendable(name)}
     used = references.referenced(names)
-    lost = used - names_taken(places, used) if used else set()
-    return put_back(places, [id for id, names in entries if lost.intersection(names)])
+    lost = used - names_taken(collections, used) if used else set()
+    return {sort_key(id) for id, names in entries if lost.intersection(names)}
 
 
-def names_taken(places: Places, names: Collection[str]) -> set[str]:
+def mentioned_of(
+    collections: BucketCollections,
+    references: References,
+    entries: Sequence[Named],
+    *,
+    stop: Stop | None = None,
+) -> set[Key]:
+    """Those that some text mentions, by a name that no file has or by the id."""
+    if references.search is None or not entries:
+        return set()
+    names = {name for _, some in entries for name in some if is_sendable(name)}
+    taken = names_taken(collections, names)
+    sought = [
+        Sought(key=sort_key(id), id=id, names=tuple(name for name in some if name not in taken))
+        for id, some in entries
+    ]
+    return set(references.mentioned(sought, stop=stop))
+
+
+def names_taken(collections: BucketCollections, names: Collection[str]) -> set[str]:
     """Those of the names that a file in the bucket has, as its filename or as an alias."""
     asked = list(names)
-    by_name = places.files.find({"filename": {"$in": asked}}, NAMES)
+    by_name = collections.files.find({"filename": {"$in": asked}}, NAMES)
     taken = {name for document in by_name for name in names_of(document)}
     if left := [name for name in asked if name not in taken]:
-        by_alias = places.files.find({"metadata.aliases.name": {"$in": left}}, NAMES)
+        by_alias = collections.files.find({"metadata.aliases.name": {"$in": left}}, NAMES)
         taken |= {name for document in by_alias for name in names_of(document)}
     return taken.intersection(asked)
 
 
-def delete_for_good(places: Places, ids: Sequence[Any]) -> None:
+def delete_for_good(collections: BucketCollections, ids: Sequence[Any]) -> None:
     """Chunks first, so that a process that dies in between leaves an entry to go on from.
 
     Of a file that is in the bucket, only the entry.
     """
-    living = places.files.find({"_id": {"$in": list(ids)}}, {"_id": 1})
+    living = collections.files.find({"_id": {"$in": list(ids)}}, {"_id": 1})
     keys = {sort_key(document["_id"]) for document in living}
     dead = [id for id in ids if sort_key(id) not in keys]
-    places.chunks.delete_many({"files_id": {"$in": dead}})
-    places.trash.delete_many({"_id": {"$in": list(ids)}})
+    collections.chunks.delete_many({"files_id": {"$in": dead}})
+    collections.trash.delete_many({"_id": {"$in": list(ids)}})
 
 
-def _insert(places: Places, documents: Sequence[RawBSONDocument]) -> list[RawBSONDocument]:
+def _insert(
+    collections: BucketCollections, documents: Sequence[RawBSONDocument]
+) -> list[RawBSONDocument]:
     """Those that could not be inserted because of a unique index on names."""
     try:
-        places.raw(places.files).insert_many(documents, ordered=False)
+        collections.raw(collections.files).insert_many(documents, ordered=False)
     except BulkWriteError as error:
         failed = error.details["writeErrors"]
         if any(each["code"] != DUPLICATE_KEY for each in failed):
             raise
         refused = [documents[each["index"]] for each in failed]
         ids = [document["_id"] for document in refused]
-        found = places.files.find({"_id": {"$in": ids}}, {"_id": 1})
+        found = collections.files.find({"_id": {"$in": ids}}, {"_id": 1})
         there = {sort_key(document["_id"]) for document in found}
         return [document for document in refused if sort_key(document["_id"]) not in there]
     return []
+
+
+# Looking through the trash for what is referred to again.
+AT_ONCE = 1_000
+
+
+def rescue_all(
+    collections: BucketCollections, references: References, *, stop: Stop | None = None
+) -> int:
+    """Put back what the collector removed, however long ago, and is referred to; how many files.
+
+    What a transaction did while a file was removed is seen only after its commit, perhaps in a
+    later run: a look right after the removal is not enough.
+    """
+    query = {"kind": {"$in": list(FILE_KINDS)}}
+    size = AT_ONCE if references.search is None else SEARCH_AT_ONCE
+    back = 0
+    for batch in batches(collections, query, size):
+        entries = [(each["_id"], names_of(each["file"])) for each in batch if may_come_back(each)]
+        there = rescue(collections, references, entries)
+        rest = [each for each in entries if sort_key(each[0]) not in there]
+        mentioned = mentioned_of(collections, references, rest, stop=stop)
+        there |= put_back(collections, [id for id, _ in rest if sort_key(id) in mentioned])
+        back += len(there)
+    return back
+
+
+def delete_rest(collections: BucketCollections, run: ObjectId) -> None:
+    """Delete for good what a run that keeps nothing had moved to the trash when it was
+    interrupted."""
+    for batch in batches(collections, {"run": run}):
+        delete_for_good(collections, [entry["_id"] for entry in batch])
+
+
+def batches(
+    collections: BucketCollections, query: Document, size: int = AT_ONCE
+) -> Iterator[list[Document]]:
+    """Entries of the trash, without what is not needed to judge them."""
+    fields: Any = {
+        "kind": 1,
+        "bytes": 1,
+        "chunks": 1,
+        "trashedAt": 1,
+        "file._id": 1,
+        "file.filename": 1,
+        "file.length": 1,
+        "file.metadata.aliases": 1,
+    }
+    batch: list[Document] = []
+    with collections.trash.find(query, fields, batch_size=size) as cursor:
+        for entry in cursor:
+            batch.append(entry)
+            if len(batch) >= size:
+                yield batch
+                batch = []
+    if batch:
+        yield batch

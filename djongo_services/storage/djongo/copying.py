@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Self
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Self
 
-from djongo_services.introspection.progress import Stop
-from djongo_services.storage.bucket import StoredFile, UploadStream, many
+from pymongo.collation import Collation
+
+from djongo_services.progress import Stop
+from djongo_services.storage.bucket import Bucket, StoredFile, UploadStream
 from djongo_services.storage.bucket.chunking import Chunker, Document
 from djongo_services.storage.bucket.ranges import RangeReader
+from djongo_services.storage.bucket.synchronous import many
 from djongo_services.storage.codecs import Chain, plain_size
-from djongo_services.storage.content_types import HEAD, content_type_of
-from djongo_services.storage.djongo.standing import Key, Wanted, key_of
-from djongo_services.storage.encoding import encoded, with_head
+from djongo_services.storage.content import HEAD, content_type_of, encoded, with_head
 from djongo_services.storage.errors import CorruptFile, NameTaken
 from djongo_services.storage.gridfs import GridFSStorage
 
@@ -29,15 +32,15 @@ _OURS = frozenset({"contentType", "codecs", "size", "sha256", "exclusive", "shar
 
 
 class Stopped(Exception):
-    """In the middle of a file, of which nothing is left."""
+    """Interrupted in the middle of a file; its partial copy was removed."""
 
 
-def copy(old: GridFSStorage, wanted: Wanted, new: GridFSStorage, stop: Stop | None) -> None:
+def copy(old: GridFSStorage, wanted: FileToMove, new: GridFSStorage, stop: Stop | None) -> None:
     """Raises StorageError when it cannot be read as a whole, or somebody took its name."""
     original, filename = wanted.stored, new.full_name(wanted.name)
     with closing(_pieces(old, original, stop)) as source:
         head, pieces = with_head(source)
-        chain = Chain(new.options.codecs)
+        chain = Chain(new.options.codecs, original.id)
         # Nothing has its id: that was looked up for a whole page of files.
         chunker = Chunker(original.id, new.options.chunk_size)
         stream = UploadStream(new.bucket.layout, chunker, filename, _metadata(wanted, new, head))
@@ -57,33 +60,33 @@ def copy(old: GridFSStorage, wanted: Wanted, new: GridFSStorage, stop: Stop | No
         raise NameTaken("Somebody else stored a file of this name at the same time.") from None
 
 
-def is_small(wanted: Wanted, new: GridFSStorage) -> bool:
+def is_small(wanted: FileToMove, new: GridFSStorage) -> bool:
     """Whether :func:`copy_small` takes it."""
     original = wanted.stored
     plain = not (original.metadata.get("codecs") or new.options.deduplicate)
     return plain and wanted.newest and original.length <= SMALL
 
 
-def copy_small(old: GridFSStorage, some: Sequence[Wanted], new: GridFSStorage) -> None:
+def copy_small(old: GridFSStorage, some: Sequence[FileToMove], new: GridFSStorage) -> None:
     """At most :data:`BATCH` files with three commands; raises as :func:`copy`, and does nothing."""
     files, chunks = [], []
     for wanted, data in _contents(old, some):
-        chain = Chain(new.options.codecs)
+        chain = Chain(new.options.codecs, wanted.stored.id)
         chunker = Chunker(wanted.stored.id, new.options.chunk_size)
         for piece in encoded(chain, [data]):
             for batch in chunker.feed(piece):
                 chunks += batch
         chunks += chunker.rest()
         metadata = {**_metadata(wanted, new, data[:HEAD]), **chain.metadata}
-        document = chunker.files_document(new.full_name(wanted.name), metadata)
-        document["uploadDate"] = wanted.stored.upload_date
+        name = new.full_name(wanted.name)
+        document = chunker.files_document(name, metadata, wanted.stored.upload_date)
         if not new.options.allow_overwrite:
             document["metadata"]["exclusive"] = True
         files.append(document)
     many.store(new.bucket.layout, files, chunks, None)
 
 
-def _contents(old: GridFSStorage, some: Sequence[Wanted]) -> list[tuple[Wanted, bytes]]:
+def _contents(old: GridFSStorage, some: Sequence[FileToMove]) -> list[tuple[FileToMove, bytes]]:
     readers = {key_of(each.stored.id): RangeReader(each.stored) for each in some}
     found: dict[Key, list[bytes]] = {key: [] for key in readers}
     ids = [each.stored.id for each in some]
@@ -102,7 +105,7 @@ def _contents(old: GridFSStorage, some: Sequence[Wanted]) -> list[tuple[Wanted, 
     return contents
 
 
-def _metadata(wanted: Wanted, new: GridFSStorage, head: bytes) -> Document:
+def _metadata(wanted: FileToMove, new: GridFSStorage, head: bytes) -> Document:
     """What was known of the file, and what the new storage would say of it."""
     original = wanted.stored
     kept = content_type_of(new.options.content_type, wanted.name, original, head)
@@ -140,3 +143,153 @@ class _Checksum:
     def check(self) -> None:
         if self._md5.hexdigest() != self._written:
             raise CorruptFile("Its bytes do not have the checksum that they were stored with.")
+
+
+# What a bucket of djongo's holds, name by name.
+PAGE = 500
+"""Files documents that are read at once, by a query of their own: copying the files of one may take
+longer than a server keeps a cursor."""
+
+_BYTE_BY_BYTE = Collation("simple")
+"""Not by the collection's own, under which different names may be one, or be passed over."""
+_IN_ORDER = {"filename": 1, "uploadDate": 1, "_id": 1}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Original:
+    """One name, and the files documents of its revisions, the current one last."""
+
+    filename: str
+    revisions: tuple[Document, ...]
+
+
+def pages(bucket: Bucket) -> Iterator[list[Original]]:
+    """In the order of their names. Files without a name are left out."""
+    after: dict[str, Any] = {"$type": "string"}
+    while found := _find(bucket, {"filename": after}, limit=PAGE):
+        page = [
+            Original(filename=filename, revisions=tuple(revisions))
+            for filename, revisions in groupby(found, key=lambda each: each["filename"])
+        ]
+        if len(found) == PAGE:
+            # The last name may go on after the page.
+            last = page.pop().filename
+            if not page:
+                revisions = tuple(_find(bucket, {"filename": last}))
+                page.append(Original(filename=last, revisions=revisions))
+        yield page
+        after = {"$gt": page[-1].filename}
+
+
+def nameless(bucket: Bucket) -> Iterator[Document]:
+    yield from bucket.files.find({"filename": {"$not": {"$type": "string"}}}, batch_size=PAGE)
+
+
+def _find(bucket: Bucket, query: dict[str, Any], *, limit: int = 0) -> list[Document]:
+    found = bucket.files.find(
+        query, sort=_IN_ORDER, limit=limit, allow_disk_use=True, collation=_BYTE_BY_BYTE
+    )
+    return list(found)
+
+
+# How far a page of files is in the new storage already.
+Key = Any
+"""An id as a key of dicts, which not all BSON values can be."""
+
+
+def key_of(id: Any) -> Key:
+    return id if type(id).__hash__ is not None else repr(id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileToMove:
+    """One file that is to be in the new storage."""
+
+    name: str
+    """In the new storage."""
+    stored: StoredFile
+    """The original."""
+    newest: bool
+    """Whether it is the current revision of its name."""
+
+
+class Standing:
+    """How far a page of files is in the new storage already.
+
+    Looked up for a page at once; each file is compared only where its name is taken."""
+
+    def __init__(self, new: GridFSStorage, wanted: Sequence[FileToMove]) -> None:
+        self._new = new
+        self._own: dict[str, set[Key]] = {}
+        for each in wanted:
+            self._own.setdefault(each.name, set()).add(key_of(each.stored.id))
+        ids = [each.stored.id for each in wanted]
+        names = [new.full_name(each.name) for each in wanted]
+        files, trash = new.bucket.files, new.bucket.trash
+        self._copies = {key_of(each["_id"]): each for each in files.find({"_id": {"$in": ids}})}
+        self._trashed = {
+            key_of(each["_id"]) for each in trash.find({"_id": {"$in": ids}}, {"_id": 1})
+        }
+        self._named: dict[str, list[dict[str, Any]]] = {}
+        for document in files.find(_named(new, names), sort={"uploadDate": 1, "_id": 1}):
+            for name in _names_of(document):
+                self._named.setdefault(name, []).append(document)
+
+    def is_copied(self, wanted: FileToMove) -> bool:
+        """Whether an earlier run copied it."""
+        copy = self._copies.get(key_of(wanted.stored.id))
+        if copy is None or self._new.full_name(wanted.name) not in _names_of(copy):
+            return False
+        return plain_size(StoredFile.from_document(copy)) == plain_size(wanted.stored)
+
+    def other(self, wanted: FileToMove) -> StoredFile | None:
+        """The current one of the files that have its name and are no copies of its revisions."""
+        others = self._others(wanted)
+        return StoredFile.from_document(others[-1]) if others else None
+
+    def is_free(self, wanted: FileToMove) -> bool:
+        """Whether nothing has its id."""
+        key = key_of(wanted.stored.id)
+        return key not in self._copies and key not in self._trashed
+
+    def is_new(self, wanted: FileToMove) -> bool:
+        """Whether nothing has its id or its name."""
+        return self.is_free(wanted) and not self._others(wanted)
+
+    def obstacle(self, wanted: FileToMove) -> str | None:
+        """Why it cannot be copied, in a sentence; None when it can."""
+        key = key_of(wanted.stored.id)
+        if key in self._copies:
+            return "The new storage has another file with its id."
+        if key in self._trashed:
+            return "A file with its id is in the trash of the new bucket; restore or purge it."
+        if self._others(wanted):
+            return "The new storage has another file of its name."
+        return None
+
+    def _others(self, wanted: FileToMove) -> list[dict[str, Any]]:
+        named = self._named.get(self._new.full_name(wanted.name), ())
+        return [each for each in named if key_of(each["_id"]) not in self._own[wanted.name]]
+
+
+def same_content(old: GridFSStorage, a: StoredFile, new: GridFSStorage, b: StoredFile) -> bool:
+    return plain_size(a) == plain_size(b) and _digest(old, a) == _digest(new, b)
+
+
+def _digest(storage: GridFSStorage, stored: StoredFile) -> str:
+    found = hashlib.sha256()
+    for piece in storage.read_range(stored, 0, plain_size(stored)):
+        found.update(piece)
+    return found.hexdigest()
+
+
+def _named(new: GridFSStorage, names: Sequence[str]) -> dict[str, Any]:
+    by_filename: dict[str, Any] = {"filename": {"$in": list(names)}}
+    if not new.options.deduplicate:
+        return by_filename
+    return {"$or": [by_filename, {"metadata.aliases.name": {"$in": list(names)}}]}
+
+
+def _names_of(document: dict[str, Any]) -> set[str]:
+    aliases = (document.get("metadata") or {}).get("aliases") or ()
+    return {document["filename"], *(each["name"] for each in aliases)}

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
-from djongo_services.storage.names import Location
+from djongo_services.storage.base import Location, Name
 
 LONGEST_NAMESPACE = 255
 """Bytes of a database's name, a dot and a collection's; servers before 4.4 had less."""
@@ -21,7 +21,7 @@ _NAMES = Location("")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class FolderFile:
     """Where one file is."""
 
     bucket: str
@@ -45,17 +45,17 @@ class Folders:
             )
         self.root = ".".join(parts)
 
-    def name(self, name: str) -> str:
+    def name(self, name: Name) -> str:
         """In the one form that a name has. Raises SuspiciousFileOperation for what is none."""
         return _NAMES.filename(name)
 
-    def place(self, name: str) -> Place:
+    def place(self, name: Name) -> FolderFile:
         """Raises SuspiciousFileOperation for a name that no file can have."""
         folder, slash, filename = self.name(name).rpartition("/")
-        return Place(bucket=self.bucket(folder), folder=folder + slash, filename=filename)
+        return FolderFile(bucket=self.bucket(folder), folder=folder + slash, filename=filename)
 
-    def bucket(self, path: str) -> str:
-        """Of a folder; ``""`` and ``"."`` are the location itself."""
+    def bucket(self, path: Name) -> str:
+        """The bucket of a folder; ``""`` and ``"."`` are the location itself."""
         folder = _NAMES.folder(path).rstrip("/")
         if not folder:
             return self.root

@@ -13,15 +13,26 @@ from typing import Any
 from bson import ObjectId
 from django.core.exceptions import SuspiciousFileOperation
 
-from djongo_services.introspection.progress import Progress, ProgressHook, Stop
 from djongo_services.lease import Lease
-from djongo_services.storage.bucket import StoredFile, removing
+from djongo_services.progress import Progress, ProgressHook, Stop
+from djongo_services.storage.bucket import StoredFile
 from djongo_services.storage.bucket.chunking import Document
+from djongo_services.storage.bucket.synchronous import removing
 from djongo_services.storage.codecs import plain_size
-from djongo_services.storage.djongo.copying import BATCH, Stopped, copy, copy_small, is_small
-from djongo_services.storage.djongo.originals import Original, nameless, pages
-from djongo_services.storage.djongo.report import EXAMPLES, MovedBucket, MoveReport, Problem
-from djongo_services.storage.djongo.standing import Standing, Wanted, same_content
+from djongo_services.storage.djongo.copying import (
+    BATCH,
+    FileToMove,
+    Original,
+    Standing,
+    Stopped,
+    copy,
+    copy_small,
+    is_small,
+    nameless,
+    pages,
+    same_content,
+)
+from djongo_services.storage.djongo.report import EXAMPLES, MovedBucket, MoveReport, NotMoved
 from djongo_services.storage.djongo.storage import DjongoGridFSStorage
 from djongo_services.storage.errors import StorageError
 from djongo_services.storage.gridfs import GridFSStorage
@@ -50,7 +61,7 @@ def move_djongo_files(
     such as ``{"v1.2": "v1.2"}``; without, every dot is a slash.
 
     Raises StorageError in a transaction, where ``new`` keeps its files among djongo's, and for a
-    folder that there is not; Locked when another run is at work.
+    folder that there is not; Locked when another run is in progress.
     """
     if old.bucket.session() is not None or new.bucket.session() is not None:
         raise StorageError("Files are moved one by one, and so outside of any transaction.")
@@ -122,7 +133,7 @@ def _report(
 
 
 class _Mover:
-    """Of the files of one bucket."""
+    """A mover of the files of one bucket."""
 
     def __init__(self, order: _Order, old: GridFSStorage, folder: str, lease: Lease | None) -> None:
         self.found = 0
@@ -135,7 +146,7 @@ class _Mover:
         self._counts = dict.fromkeys(
             ("moved", "moved_bytes", "already", "older", "deleted", "stayed"), 0
         )
-        self._problems: list[Problem] = []
+        self._problems: list[NotMoved] = []
         self._total = old.bucket.files.estimated_document_count() if order.progress else None
 
     def move(self) -> None:
@@ -178,7 +189,7 @@ class _Mover:
                 self._lease.check()
             self._counts["deleted"] += self._old.bucket.delete_many(finished)
 
-    def _wanted(self, original: Original) -> Iterator[Wanted]:
+    def _wanted(self, original: Original) -> Iterator[FileToMove]:
         name = self._folder + original.filename
         if not self._is_djongos(name, original.filename):
             for document in original.revisions:
@@ -191,7 +202,7 @@ class _Mover:
                 self._stays(name, document["_id"], str(error))
             else:
                 newest = document is original.revisions[-1]
-                yield Wanted(name=name, stored=stored, newest=newest)
+                yield FileToMove(name=name, stored=stored, newest=newest)
 
     def _revisions(self, original: Original) -> Sequence[Document]:
         every = self._new.options.keep_revisions
@@ -204,13 +215,13 @@ class _Mover:
             return False
         return "/" not in filename and normal == name
 
-    def _remove_leftovers(self, standing: Standing, wanted: Sequence[Wanted]) -> None:
+    def _remove_leftovers(self, standing: Standing, wanted: Sequence[FileToMove]) -> None:
         """Chunks of a run that was killed in the middle of a file."""
         ids = [each.stored.id for each in wanted if standing.is_free(each)]
         if ids and not self._order.dry_run:
             removing.remove_chunks(self._new.bucket.layout, ids)
 
-    def _copy_small(self, standing: Standing, wanted: Sequence[Wanted]) -> set[int]:
+    def _copy_small(self, standing: Standing, wanted: Sequence[FileToMove]) -> set[int]:
         """Python's ids of those that were copied many at once; whatever is special is left."""
         if self._order.dry_run:
             return set()
@@ -229,7 +240,7 @@ class _Mover:
                 self._count_moved(each)
         return copied
 
-    def _arrives(self, standing: Standing, wanted: Wanted) -> bool:
+    def _arrives(self, standing: Standing, wanted: FileToMove) -> bool:
         """Copy it, unless it is there; False when it stays."""
         if self._order.is_stopped:
             return False
@@ -249,11 +260,11 @@ class _Mover:
         self._count_moved(wanted)
         return True
 
-    def _count_moved(self, wanted: Wanted) -> None:
+    def _count_moved(self, wanted: FileToMove) -> None:
         self._counts["moved"] += 1
         self._counts["moved_bytes"] += plain_size(wanted.stored)
 
-    def _is_there_anyway(self, standing: Standing, wanted: Wanted) -> bool:
+    def _is_there_anyway(self, standing: Standing, wanted: FileToMove) -> bool:
         """By somebody else's hand, or as one more name of equal content."""
         other = standing.other(wanted)
         return other is not None and same_content(self._old, wanted.stored, self._new, other)
@@ -262,7 +273,7 @@ class _Mover:
         self._counts["stayed"] += 1
         if len(self._problems) < EXAMPLES:
             shown = str(id) if isinstance(id, ObjectId) else repr(id)
-            self._problems.append(Problem(name=name, id=shown, reason=reason))
+            self._problems.append(NotMoved(name=name, id=shown, reason=reason))
 
     def _tell(self) -> None:
         if self._order.progress is not None:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from djongo_services.introspection.rendering.numbers import counted, size
-from djongo_services.introspection.rendering.printable import printable
+from djongo_services.formatting import counted, printable, size
 
 FORMAT_VERSION = 1
 EXAMPLES = 20
@@ -16,7 +15,7 @@ EXAMPLES = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
+class NotMoved:
     """A file that stayed where it was."""
 
     name: str
@@ -44,7 +43,7 @@ class MovedBucket:
     """Originals that were deleted, older revisions included."""
     stayed: int = 0
     """Files that could not be moved."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[NotMoved, ...] = ()
     """The first of them."""
 
 
@@ -90,7 +89,7 @@ def render_text(report: MoveReport) -> str:
     ]
     lines += ["", ", ".join(filter(None, [total, *rest])) + "."]
     if report.interrupted:
-        lines.append("Interrupted: run it again to go on.")
+        lines.append("Interrupted: run it again to continue.")
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,17 +17,17 @@ from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
 from djongo_services.connections import DEFAULT_ALIAS, connections
-from djongo_services.storage.async_gridfs import AsyncGridFSFile
+from djongo_services.storage.base import Name
 from djongo_services.storage.bucket import Bucket, StoredFile
-from djongo_services.storage.bucket.indexes import ensure_indexes
+from djongo_services.storage.bucket.synchronous.uploading import ensure_indexes
 from djongo_services.storage.codecs import plain_size
-from djongo_services.storage.djongo.folders import Folders, Place, check_length
-from djongo_services.storage.encoding import IterableFile
+from djongo_services.storage.content import IterableFile
+from djongo_services.storage.djongo.folders import FolderFile, Folders, check_length
 from djongo_services.storage.errors import NoFile
 from djongo_services.storage.files import GridFSFile
 from djongo_services.storage.gridfs import GridFSStorage
 from djongo_services.storage.options import parse_options
-from djongo_services.storage.reading import StoredFileReader
+from djongo_services.storage.reading import AsyncGridFSFile, StoredFileReader
 
 KEPT_FOLDERS = 256
 """Storages of folders that are kept for the next file."""
@@ -57,7 +58,7 @@ class DjongoGridFSStorage(Storage):
         self.collection = collection
         self.using = database
         self.bucket_name = self.folders.root
-        """Of the files that are in no folder."""
+        """The bucket of the files that are in no folder."""
         self.base_url = base_url if not base_url or base_url.endswith("/") else f"{base_url}/"
         self.options = parse_options(options)
         if self.options.deduplicate:
@@ -80,15 +81,16 @@ class DjongoGridFSStorage(Storage):
 
     # Django's API:
 
-    def _open(self, name: str, mode: str = "rb") -> GridFSFile:
+    def _open(self, name: Name, mode: str = "rb") -> GridFSFile:
         storage, place = self._at(name)
         with _naming(name):
             opened = storage._open(place.filename, mode)
-        opened.name = name
+        opened.name = os.fspath(name)
         return opened
 
-    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+    def save(self, name: Name | None, content: Any, max_length: int | None = None) -> str:
         """``content`` may also be an iterable of bytes, such as a generator."""
+        name = None if name is None else os.fspath(name)
         # Before a transaction looks at the bucket: afterwards it could not use a new index.
         storage, _ = self._at(content.name if name is None else name)
         ensure_indexes(storage.bucket.layout)
@@ -104,29 +106,32 @@ class DjongoGridFSStorage(Storage):
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         if self.options.allow_overwrite:
             return not (max_length and len(name) > max_length)
-        return super().is_name_available(name, max_length)
+        storage, place = self._at(name)
+        return not (max_length and len(name) > max_length) and storage.is_name_available(
+            place.filename
+        )
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: Name) -> None:
         """All revisions of it; a file that is not there is fine."""
         if not name:
             raise ValueError("The name must be given to delete().")
         storage, place = self._at(name)
         storage.delete(place.filename)
 
-    def exists(self, name: str) -> bool:
+    def exists(self, name: Name) -> bool:
         storage, place = self._at(name)
         return storage.exists(place.filename)
 
-    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+    def listdir(self, path: Name) -> tuple[list[str], list[str]]:
         """Folders are those that have a bucket, even an empty one, in them or below them."""
         storage = self._of_bucket(self.folders.bucket(path))
         below = self._buckets_below(storage.bucket)
         return sorted({each.partition(".")[0] for each in below}), storage.listdir("")[1]
 
-    def size(self, name: str) -> int:
+    def size(self, name: Name) -> int:
         return plain_size(self.stored(name))
 
-    def url(self, name: str | None) -> str:
+    def url(self, name: Name | None) -> str:
         """``base_url`` and the file's id; and its name where there is no such file.
 
         A private storage's is by name, signed, and expires.
@@ -136,13 +141,13 @@ class DjongoGridFSStorage(Storage):
         if name is not None and self.private:
             from djongo_services.storage.serving import signed_url
 
-            return signed_url(self, name)
+            return signed_url(self, os.fspath(name))
         try:
             return self.base_url + (quote(str(self.stored(name).id), safe="") if name else "")
         except NoFile:
             return self.base_url + filepath_to_uri(self.full_name(name or ""))
 
-    def get_modified_time(self, name: str) -> datetime:
+    def get_modified_time(self, name: Name) -> datetime:
         storage, place = self._at(name)
         return storage.get_modified_time(place.filename)
 
@@ -151,32 +156,32 @@ class DjongoGridFSStorage(Storage):
 
     # The same for coroutines:
 
-    async def aopen(self, name: str) -> AsyncGridFSFile:
+    async def aopen(self, name: Name) -> AsyncGridFSFile:
         storage, place = self._at(name)
         with _naming(name):
             opened = await storage.aopen(place.filename)
-        opened.name = name
+        opened.name = os.fspath(name)
         return opened
 
-    async def asave(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+    async def asave(self, name: Name | None, content: Any, max_length: int | None = None) -> str:
         saved: str = await sync_to_async(self.save)(name, content, max_length=max_length)
         return saved
 
-    async def adelete(self, name: str) -> None:
+    async def adelete(self, name: Name) -> None:
         await sync_to_async(self.delete)(name)
 
-    async def aexists(self, name: str) -> bool:
+    async def aexists(self, name: Name) -> bool:
         storage, place = self._at(name)
         return await storage.aexists(place.filename)
 
-    async def alistdir(self, path: str) -> tuple[list[str], list[str]]:
+    async def alistdir(self, path: Name) -> tuple[list[str], list[str]]:
         found: tuple[list[str], list[str]] = await sync_to_async(self.listdir)(path)
         return found
 
-    async def asize(self, name: str) -> int:
+    async def asize(self, name: Name) -> int:
         return plain_size(await self.astored(name))
 
-    async def aget_modified_time(self, name: str) -> datetime:
+    async def aget_modified_time(self, name: Name) -> datetime:
         storage, place = self._at(name)
         return await storage.aget_modified_time(place.filename)
 
@@ -187,7 +192,7 @@ class DjongoGridFSStorage(Storage):
 
     @property
     def bucket(self) -> Bucket:
-        """Of the files that are in no folder."""
+        """The bucket of the files that are in no folder."""
         return self._of_bucket(self.bucket_name).bucket
 
     def buckets(self) -> dict[str, GridFSStorage]:
@@ -198,27 +203,32 @@ class DjongoGridFSStorage(Storage):
             for each in found
         }
 
-    def full_name(self, name: str) -> str:
+    def full_name(self, name: Name) -> str:
         """The name in its one form. Raises SuspiciousFileOperation for what is none."""
         return self.folders.name(name)
 
-    def stored(self, name: str) -> StoredFile:
+    def stored(self, name: Name) -> StoredFile:
         """The newest file of that name; raises NoFile, a FileNotFoundError."""
         storage, place = self._at(name)
         with _naming(name):
-            return replace(storage.stored(place.filename), filename=place.folder + place.filename)
+            stored = storage.stored(place.filename)
+        return replace(stored, filename=place.folder + place.filename)
 
-    async def astored(self, name: str) -> StoredFile:
+    async def astored(self, name: Name) -> StoredFile:
         storage, place = self._at(name)
         with _naming(name):
             stored = await storage.astored(place.filename)
         return replace(stored, filename=place.folder + place.filename)
 
-    def revisions(self, name: str) -> list[StoredFile]:
+    def revisions(self, name: Name) -> list[StoredFile]:
         """All files of that name, the newest, which is the current one, first."""
         storage, place = self._at(name)
         found = storage.revisions(place.filename)
         return [replace(each, filename=place.folder + place.filename) for each in found]
+
+    def cache_control_of(self, name: str) -> str:
+        """The header of that name for a file, when it is served."""
+        return self.cache_control
 
     def size_of(self, stored: StoredFile) -> int:
         """Bytes as they were saved."""
@@ -237,7 +247,7 @@ class DjongoGridFSStorage(Storage):
 
     # How it is done:
 
-    def _at(self, name: str) -> tuple[GridFSStorage, Place]:
+    def _at(self, name: Name) -> tuple[GridFSStorage, FolderFile]:
         place = self.folders.place(name)
         return self._of_bucket(place.bucket), place
 
@@ -258,9 +268,9 @@ class DjongoGridFSStorage(Storage):
 
 
 @contextmanager
-def _naming(name: str) -> Iterator[None]:
+def _naming(name: Name) -> Iterator[None]:
     """The whole name, where a folder's storage knows the last part of it."""
     try:
         yield
     except NoFile:
-        raise NoFile(f"There is no file {name!r} in the storage.") from None
+        raise NoFile(f"There is no file {str(name)!r} in the storage.") from None

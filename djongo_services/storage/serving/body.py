@@ -8,18 +8,19 @@ which clients see.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing, closing
+from itertools import chain
 from typing import Any
 
+from django.http import StreamingHttpResponse
 from pymongo.errors import AutoReconnect, CursorNotFound
 
 from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.errors import CorruptFile
-from djongo_services.storage.serving.byteranges import ByteRange
-from djongo_services.storage.serving.content import Content
-from djongo_services.storage.serving.served import ServedStorage
-from djongo_services.storage.serving.validators import content_checksum_of
+from djongo_services.storage.serving.byteranges import ByteRange, Content
+from djongo_services.storage.serving.conditional import content_checksum_of
+from djongo_services.storage.serving.protocol import ServedStorage
 
 _INTERRUPTIONS = (AutoReconnect, CursorNotFound)
 """A member that went away, and a cursor that the server closed because the client is slow. What is
@@ -47,15 +48,15 @@ async def aread(
     held = _HeldBack(stored, content)
     for step in content.steps:
         if isinstance(step, bytes):
-            for ready in held.exchange(step):
-                yield ready
+            for before in held.exchange(step):
+                yield before
             continue
         async with aclosing(_arange(storage, stored, step)) as pieces:
             async for piece in pieces:
                 for ready in held.exchange(piece):
                     yield ready
-    for ready in held.release():
-        yield ready
+    for last in held.release():
+        yield last
 
 
 class _HeldBack:
@@ -150,3 +151,43 @@ async def _arange(
             raise
         progress.finish()
         return
+
+
+# A response that streams a content, and frees what it reads from however it ends.
+class FileStream(StreamingHttpResponse):
+    """Django would leave an async source to the garbage collector.
+
+    :param first: what was read of the source already.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        first: bytes,
+        source: Generator[bytes, None, None] | AsyncGenerator[bytes, None],
+    ) -> None:
+        started: Any = (
+            chain([first], source) if isinstance(source, Generator) else _achain(first, source)
+        )
+        super().__init__(started, status=content.status, headers=content.headers)
+        self._source = source
+
+    def close(self) -> None:
+        if isinstance(self._source, Generator):
+            self._source.close()
+        super().close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in super().__aiter__():
+                yield piece
+        finally:
+            if not isinstance(self._source, Generator):
+                await self._source.aclose()
+
+
+async def _achain(first: bytes, source: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in source:
+        yield piece

@@ -15,10 +15,10 @@ from django.core.exceptions import PermissionDenied
 from django.core.signing import BadSignature, SignatureExpired, TimestampSigner
 from django.utils.encoding import filepath_to_uri
 
-from djongo_services.storage.serving.served import ServedStorage
+from djongo_services.storage.serving.protocol import ServedStorage
 
 PARAMETER = "signature"
-"""Of the URL's query: ``seconds:time:signature``."""
+"""The parameter of the URL's query: ``seconds:time:signature``."""
 
 _FORM = re.compile(r"([0-9]{1,10}):[0-9A-Za-z]{1,12}:[0-9A-Za-z_-]{1,100}")
 
@@ -59,7 +59,7 @@ def check_signature(storage: ServedStorage, name: str, signature: str | None) ->
         _signer(storage).unsign(f"{seconds}:{name}:{rest}", max_age=int(seconds))
     except SignatureExpired:
         raise PermissionDenied("This link has expired.") from None
-    except BadSignature:
+    except (BadSignature, UnicodeEncodeError):  # A name may have halves of surrogate pairs.
         raise PermissionDenied("The signature of this link is not that of the file.") from None
 
 

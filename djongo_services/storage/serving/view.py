@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
+from collections.abc import Awaitable
 from typing import Any
 
-from asgiref.sync import markcoroutinefunction, sync_to_async
-from django.core.exceptions import SuspiciousFileOperation
+from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.core.exceptions import PermissionDenied, SuspiciousFileOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections as databases
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 
+from djongo_services.connections import connections
 from djongo_services.storage.bucket.file import StoredFile
+from djongo_services.storage.codecs.chain import has_random_access
 from djongo_services.storage.errors import FileChanged
-from djongo_services.storage.serving.body import aread, read
-from djongo_services.storage.serving.content import Content
-from djongo_services.storage.serving.ladder import Representation, answer
-from djongo_services.storage.serving.permission import acheck_permission, check_permission
+from djongo_services.storage.project_storages import is_of_private
+from djongo_services.storage.serving.body import FileStream, aread, read
+from djongo_services.storage.serving.byteranges import Content
+from djongo_services.storage.serving.conditional import (
+    Representation,
+    answer,
+    etag_of,
+    last_modified_of,
+)
 from djongo_services.storage.serving.policy import content_type_of
-from djongo_services.storage.serving.served import ServedStorage, served_storage
+from djongo_services.storage.serving.protocol import Permission, ServedStorage, served_storage
 from djongo_services.storage.serving.signing import PARAMETER, check_signature
-from djongo_services.storage.serving.streaming import FileStream
-from djongo_services.storage.serving.validators import etag_of, last_modified_of
-from djongo_services.transaction.requests.marks import Mark, put_on
+from djongo_services.transaction.requests.view_options import ViewOptions, attach_options
 
 SMALL = 256 * 1024
 """Bytes of a content that are read at once: about a chunk. Joining more would cost more."""
 
 _ATTEMPTS = 3
-"""Of a file that is replaced between looking it up and reading from it."""
+"""The lookups of a file that is replaced between looking it up and reading from it."""
 
 
 def serve_view(storage: str | ServedStorage = "default") -> FileView:
@@ -65,7 +73,7 @@ class FileView:
 
         self._faces = serve, markcoroutinefunction(aserve)
         # Its reads stay outside of any transaction, which would end before the stream does.
-        put_on(self, Mark(atomic=False, using=None))
+        attach_options(self, ViewOptions(atomic=False, using=None))
 
     def __call__(self, request: HttpRequest, name: str) -> Any:
         return self._face()(request, name)
@@ -153,6 +161,8 @@ def _admit(storage: ServedStorage, request: HttpRequest, name: str) -> None:
     parts = name.split("/")
     if "\0" in name or "\\" in name or any(part in ("", ".", "..") for part in parts):
         raise _not_found(name)
+    if is_of_private(storage, name):
+        raise PermissionDenied("This file is in the location of a storage that is not public.")
     if storage.private:
         check_signature(storage, name, request.GET.get(PARAMETER))
 
@@ -165,7 +175,8 @@ def _representation(storage: ServedStorage, name: str, stored: StoredFile) -> Re
         last_modified=last_modified_of(stored, time.time()),
         content_type=content_type_of(stored.content_type, name),
         inline_types=storage.inline_types,
-        cache_control=storage.cache_control,
+        cache_control=storage.cache_control_of(name),
+        random_access=has_random_access(stored),
         is_private=storage.private or storage.permission is not None,
     )
 
@@ -181,3 +192,54 @@ def _at_once(content: Content, body: bytes) -> HttpResponse:
 
 def _not_found(name: str) -> Http404:
     return Http404(f"There is no file {name!r}.")
+
+
+# Ask a storage's permission hook, sync or async, from either kind of view.
+def check_permission(
+    storage: ServedStorage, request: HttpRequest, name: str, stored: StoredFile
+) -> None:
+    """Raises PermissionDenied unless the hook says yes; it may raise that, or Http404, itself."""
+    hook = _hook(storage)
+    if hook is None:
+        return
+    allowed = hook(request, name, stored)
+    if inspect.isawaitable(allowed):
+        allowed = async_to_sync(_in_passing_loop)(allowed)
+    _refuse_unless(allowed)
+
+
+async def acheck_permission(
+    storage: ServedStorage, request: HttpRequest, name: str, stored: StoredFile
+) -> None:
+    hook = _hook(storage)
+    if hook is None:
+        return
+    # What is not known to be async may do what must not be done in the loop.
+    if iscoroutinefunction(hook) or iscoroutinefunction(type(hook).__call__):
+        allowed = hook(request, name, stored)
+    else:
+        allowed = await sync_to_async(hook)(request, name, stored)
+    if inspect.isawaitable(allowed):
+        allowed = await allowed
+    _refuse_unless(allowed)
+
+
+def _hook(storage: ServedStorage) -> Permission | None:
+    hook = storage.permission
+    if not isinstance(hook, str):
+        return hook
+    found: Permission = import_string(hook)
+    return found
+
+
+async def _in_passing_loop(asked: Awaitable[bool]) -> bool:
+    try:
+        return await asked
+    finally:
+        for connection in connections.all():
+            await connection.aclose()
+
+
+def _refuse_unless(allowed: object) -> None:
+    if not allowed:
+        raise PermissionDenied("You may not read this file.")

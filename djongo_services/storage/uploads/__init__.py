@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from djongo_services.storage.uploads.files import GridFSUploadedFile, RefusedFile
+from djongo_services.storage.uploads.files import GridFSUploadedFile, RefusedFile, TooLarge
 from djongo_services.storage.uploads.handler import GridFSUploadHandler
-from djongo_services.storage.uploads.limits import TooLarge
 from djongo_services.storage.uploads.progress import UploadProgress
 
 __all__ = [

@@ -1,4 +1,7 @@
-"""What forms and views get: uploaded files whose bytes are in a bucket, or were refused."""
+"""What forms and views get: uploaded files whose bytes are in a bucket, or were refused.
+
+One of them is a :class:`Receiving` while its bytes arrive, of which a request may bring a quota.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,154 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NoReturn
 
+from bson import ObjectId
+from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext
 
-from djongo_services.storage.base import BucketStorage
+from djongo_services.storage.base import BucketStorage, Held
 from djongo_services.storage.bucket import StoredFile
-from djongo_services.storage.bucket.indexes import ensure_indexes
+from djongo_services.storage.bucket.chunking import Chunker
+from djongo_services.storage.bucket.synchronous.uploading import ensure_indexes
+from djongo_services.storage.codecs import Chain
 from djongo_services.storage.codecs.chain import has_random_access
-from djongo_services.storage.content_types import sniffed
+from djongo_services.storage.content import HEAD, sniffed
+from djongo_services.storage.errors import StorageError
 from djongo_services.storage.gridfs import GridFSStorage
-from djongo_services.storage.held import Held
 from djongo_services.storage.reading import StoredFileReader
-from djongo_services.storage.uploads.held import HeldUpload
-from djongo_services.storage.uploads.limits import TooLarge
+from djongo_services.storage.uploads.pending import HeldUpload
+from djongo_services.storage.uploads.progress import Reporter
+
+
+class TooLarge(StorageError, ValidationError, RequestDataTooBig):
+    """An uploaded file is larger than allowed.
+
+    A form shows it beside the field, as a ValidationError; a view that lets it pass answers 400, as
+    Django does for RequestDataTooBig.
+    """
+
+    def __init__(self, message: str, *, limit: int) -> None:
+        """``limit`` in bytes; ``%(limit)s`` in the message is the same in words."""
+        params = {"limit": filesizeformat(limit)}
+        ValidationError.__init__(self, message, code="too_large", params=params)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return str(self.message) % self.params
+
+
+class Quota:
+    """Bytes of each file, and of all files of a request together; None: no limit."""
+
+    def __init__(self, *, max_size: int | None, max_total: int | None) -> None:
+        self._max_size = max_size
+        self._max_total = max_total
+        self._total = 0
+
+    def reset(self) -> None:
+        self._total = 0
+
+    def take(self, count: int, size: int) -> TooLarge | None:
+        """Count bytes of a file that has ``size`` of them by now; what is to be said of it."""
+        self._total += count
+        if self._max_size is not None and size > self._max_size:
+            message = gettext("This file is larger than %(limit)s, the most that a file may have.")
+            return TooLarge(message, limit=self._max_size)
+        if self._max_total is not None and self._total > self._max_total:
+            message = gettext(
+                "The files are larger than %(limit)s together, the most that may be sent at once."
+            )
+            return TooLarge(message, limit=self._max_total)
+        return None
+
+
+class Receiving:
+    """Bytes in, an UploadedFile out; what is too large is let pass, so that the client gets an
+    answer instead of a connection that breaks."""
+
+    def __init__(
+        self,
+        storage: GridFSStorage,
+        quota: Quota,
+        reporter: Reporter,
+        *,
+        field_name: str,
+        name: str,
+        **details: Any,
+    ) -> None:
+        """``details``: content_type, charset, content_type_extra, as the client declares them."""
+        chunker = Chunker(ObjectId(), storage.options.chunk_size)
+        declared = {"contentType": details["content_type"], "field": field_name}
+        self.upload = HeldUpload(storage.bucket.layout, chunker, name, declared)
+        self._storage = storage
+        self._quota = quota
+        self._reporter = reporter
+        self._field_name = field_name
+        self._name = name
+        self._details = details
+        self._chain = Chain(storage.options.codecs, chunker.files_id)
+        self._head = b""
+        self._size = 0
+        self._refusal: TooLarge | None = None
+        self._report(0)
+
+    def take(self, data: bytes) -> None:
+        """Whatever this raises, nothing of the file is left."""
+        try:
+            self._size += len(data)
+            self._report(len(data))
+            if self._refusal is None:
+                self._refusal = self._quota.take(len(data), self._size)
+                self._store(data)
+        except BaseException:
+            self.close()
+            raise
+
+    def complete(self) -> UploadedFile[Any]:
+        """The file as a form gets it; one that was too large says so when it is looked at."""
+        try:
+            self._report(0, finished=True)
+            if self._refusal is not None:
+                return RefusedFile(self._refusal, self._field_name, self._name, **self._details)
+            for piece in self._chain.finish():
+                self.upload.write(piece)
+            self.upload.seal(self._chain.metadata)
+        except BaseException:
+            self.close()
+            raise
+        return GridFSUploadedFile(
+            self.upload,
+            self._storage,
+            head=self._head,
+            field_name=self._field_name,
+            name=self._name,
+            size=self._size,
+            **self._details,
+        )
+
+    def close(self) -> None:
+        """The file did not arrive as a whole, or nobody wants it."""
+        self.upload.end()
+
+    def _store(self, data: bytes) -> None:
+        if self._refusal is not None:
+            self.close()
+            return
+        if len(self._head) < HEAD:
+            self._head += data[: HEAD - len(self._head)]
+        for piece in self._chain.encode(data):
+            self.upload.write(piece)
+
+    def _report(self, count: int, *, finished: bool = False) -> None:
+        self._reporter.report(
+            count,
+            received=self._size,
+            finished=finished,
+            id=self.upload.id,
+            field_name=self._field_name,
+            filename=self._name,
+        )
 
 
 class GridFSUploadedFile(UploadedFile):  # type: ignore[type-arg]  # generic in the stubs only

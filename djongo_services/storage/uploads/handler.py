@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import storages
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopFutureHandlers
+from django.core.signals import request_finished
 from django.http import HttpRequest
 
 from djongo_services.conf import UploadSettings, settings
 from djongo_services.storage.gridfs import GridFSStorage
-from djongo_services.storage.uploads.ending import end_with
-from djongo_services.storage.uploads.limits import Quota
+from djongo_services.storage.uploads.files import Quota, Receiving, RefusedFile, TooLarge
+from djongo_services.storage.uploads.pending import HeldUpload
 from djongo_services.storage.uploads.progress import Reporter
-from djongo_services.storage.uploads.receiving import Receiving
-from djongo_services.storage.uploads.target import storage_for
+
+
+def storage_for(which: str | GridFSStorage) -> GridFSStorage:
+    """The storage, or that of ``STORAGES[which]``; ImproperlyConfigured where it has no bucket."""
+    storage = storages[which] if isinstance(which, str) else which
+    if isinstance(storage, GridFSStorage):
+        return storage
+    where = f"STORAGES[{which!r}]" if isinstance(which, str) else "The storage of an upload handler"
+    raise ImproperlyConfigured(
+        f"{where} is of {type(storage).__name__}, which has no bucket for uploads; name a "
+        f'djongo_services.storage.GridFSStorage in DJONGO_SERVICES["STORAGE"]["UPLOADS"]'
+        f'["STORAGE"].'
+    )
 
 
 class GridFSUploadHandler(FileUploadHandler):
@@ -26,7 +43,8 @@ class GridFSUploadHandler(FileUploadHandler):
 
     For all uploads: ``FILE_UPLOAD_HANDLERS =
     ["djongo_services.storage.uploads.GridFSUploadHandler"]``. Behind Django's
-    MemoryFileUploadHandler it takes requests of more than FILE_UPLOAD_MAX_MEMORY_SIZE only.
+    MemoryFileUploadHandler it takes requests of more than FILE_UPLOAD_MAX_MEMORY_SIZE only; its
+    limits count for all files.
     """
 
     chunk_size = 256 * 1024
@@ -62,6 +80,8 @@ class GridFSUploadHandler(FileUploadHandler):
     ) -> None:
         """A request whose view runs again is parsed again."""
         self._quota.reset()
+        if self.request is not None:
+            limit_earlier(self.request.upload_handlers, self, self._quota)
         self._reporter.reset(content_length)
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
@@ -105,3 +125,121 @@ class GridFSUploadHandler(FileUploadHandler):
         if receiving is not None:
             del self.file
         return receiving
+
+
+# When a request ends, its uploads end, also those that no form ever saw.
+#
+# Django closes the files of a request with its response. It does not know of a file whose client
+# went away in the middle, and under ASGI it does not close the response of such a request at all.
+_PENDING = "_djongo_services_uploads"
+
+_abandoned: deque[HeldUpload] = deque()
+"""Of requests that vanished unclosed. A finaliser runs anywhere, so it must not talk to a server;
+the end of the next request does."""
+
+
+def end_with(request: HttpRequest | None, upload: HeldUpload) -> None:
+    """End the upload when the request is closed, or not long after it has vanished."""
+    if request is None:
+        return
+    pending: list[HeldUpload] | None = vars(request).get(_PENDING)
+    if pending is None:
+        pending = vars(request)[_PENDING] = []
+        _end_on_close(request, pending)
+        weakref.finalize(request, _abandoned.extend, pending).atexit = False
+    pending.append(upload)
+
+
+def _end_on_close(request: HttpRequest, pending: list[HeldUpload]) -> None:
+    """Shadow one method of this one request; what was restored to before that has it no more."""
+    original = request.close
+
+    def close() -> None:
+        try:
+            original()
+        finally:
+            while pending:
+                pending.pop().end()
+
+    vars(request)["close"] = close
+
+
+def _end_abandoned(**kwargs: Any) -> None:
+    while _abandoned:
+        _abandoned.popleft().end()
+
+
+request_finished.connect(_end_abandoned, dispatch_uid="djongo_services.storage.uploads")
+
+
+# The limits of an upload handler for what handlers before it take.
+#
+# Django gives a file to the first handler that wants it, such as its MemoryFileUploadHandler, and
+# the others do not hear of it. So the limits are taken to those handlers: methods of these
+# instances, which are of one request, are shadowed.
+_MARK = "_djongo_services_limit"
+
+
+def limit_earlier(handlers: Iterable[Any], last: Any, quota: Quota) -> None:
+    """Those of a request's handlers that come before ``last``; again for a request that is parsed
+    again."""
+    for handler in handlers:
+        if handler is last:
+            return
+        if _MARK not in vars(handler):
+            vars(handler)[_MARK] = _Limit(handler, quota)
+
+
+class _Limit:
+    """The size limit of the file that one handler is taking."""
+
+    def __init__(self, handler: Any, quota: Quota) -> None:
+        self._handler = handler
+        self._quota = quota
+        self._size = 0
+        self._refusal: TooLarge | None = None
+        for name in ("new_file", "receive_data_chunk", "file_complete"):
+            vars(handler)[name] = self._around(getattr(self, name), getattr(handler, name))
+
+    def new_file(self, original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+        self._size, self._refusal = 0, None
+        original(*args, **kwargs)
+
+    def receive_data_chunk(
+        self, original: Callable[[bytes, int], bytes | None], raw_data: bytes, start: int
+    ) -> bytes | None:
+        if self._refusal is not None:
+            return None
+        left = original(raw_data, start)
+        if left is None:
+            self._size += len(raw_data)
+            self._refusal = self._quota.take(len(raw_data), self._size)
+            if self._refusal is not None:
+                self._drop()
+        return left
+
+    def file_complete(
+        self, original: Callable[[int], UploadedFile[Any] | None], file_size: int
+    ) -> UploadedFile[Any] | None:
+        if self._refusal is None:
+            return original(file_size)
+        handler = self._handler
+        return RefusedFile(
+            self._refusal,
+            handler.field_name,
+            handler.file_name,
+            content_type=handler.content_type,
+            charset=handler.charset,
+            content_type_extra=handler.content_type_extra,
+        )
+
+    def _drop(self) -> None:
+        """What the handler has of it by now: the rest is let pass, so that the client gets an
+        answer."""
+        self._handler.upload_interrupted()
+        file = getattr(self._handler, "file", None)
+        if file is not None:
+            file.close()
+
+    def _around(self, method: Callable[..., Any], original: Callable[..., Any]) -> Any:
+        return lambda *args, **kwargs: method(original, *args, **kwargs)

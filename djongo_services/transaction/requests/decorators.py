@@ -14,16 +14,17 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from djongo_services.transaction.errors import TransactionManagementError
+from djongo_services.transaction.options import Options
 from djongo_services.transaction.requests import running
-from djongo_services.transaction.requests.marks import Mark, put_on
-from djongo_services.transaction.requests.served import served
+from djongo_services.transaction.requests.context import served
 from djongo_services.transaction.requests.settings import (
     RollbackOn,
     SafeMethods,
     middleware_settings,
 )
-from djongo_services.transaction.requests.treatment import Policy
-from djongo_services.transaction.state import Options, innermost
+from djongo_services.transaction.requests.view_options import ViewOptions, attach_options
+from djongo_services.transaction.requests.view_policy import ViewPolicy
+from djongo_services.transaction.state import innermost
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -57,10 +58,10 @@ def atomic_view(
     if callable(using):
         return atomic_view()(using)
     if retry is not None and retry < 1:
-        raise ValueError("retry is the number of attempts: at least 1.")
+        raise ValueError("retry must be a number of attempts, at least 1.")
     if safe_methods not in ("transaction", "snapshot", "session"):
-        raise ValueError('safe_methods is "transaction", "snapshot" or "session".')
-    mark = Mark(
+        raise ValueError('safe_methods must be "transaction", "snapshot" or "session".')
+    mark = ViewOptions(
         atomic=True,
         using=_aliases(using),
         options=Options(
@@ -82,7 +83,7 @@ def non_atomic(using: Any = None) -> Any:
     """
     if callable(using):
         return non_atomic()(using)
-    return partial(_decorate, mark=Mark(atomic=False, using=_aliases(using)))
+    return partial(_decorate, mark=ViewOptions(atomic=False, using=_aliases(using)))
 
 
 def _aliases(using: str | Iterable[str] | None) -> tuple[str, ...] | None:
@@ -94,7 +95,7 @@ def _aliases(using: str | Iterable[str] | None) -> tuple[str, ...] | None:
     return tuple(using)
 
 
-def _decorate(view: V, *, mark: Mark) -> V:
+def _decorate(view: V, *, mark: ViewOptions) -> V:
     if isinstance(view, type):
         decorated: V = _decorate_class(view, mark)
         return decorated
@@ -108,11 +109,11 @@ def _decorate(view: V, *, mark: Mark) -> V:
             f"{mark.decorator} decorates a view; {view.__qualname__} is a generator, which returns "
             f"no response. Put it on the view that streams it."
         )
-    put_on(wrapper := _wrapper(view, mark), mark, inherited=view)
+    attach_options(wrapper := _wrapper(view, mark), mark, inherited=view)
     return wrapper  # type: ignore[return-value]  # it takes what the view takes
 
 
-def _decorate_class(view_class: Any, mark: Mark) -> Any:
+def _decorate_class(view_class: Any, mark: ViewOptions) -> Any:
     dispatch = getattr(view_class, "dispatch", None)
     if dispatch is None:
         raise TypeError(
@@ -123,12 +124,12 @@ def _decorate_class(view_class: Any, mark: Mark) -> Any:
     def marked(self: Any, *args: Any, **kwargs: Any) -> Any:
         return dispatch(self, *args, **kwargs)
 
-    put_on(marked, mark, inherited=dispatch)
+    attach_options(marked, mark, inherited=dispatch)
     view_class.dispatch = marked
     return view_class
 
 
-def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
+def _wrapper(view: Callable[..., Any], mark: ViewOptions) -> Callable[..., Any]:
     """The view, which looks whether its mark was seen when it is called."""
     if iscoroutinefunction(view):
 
@@ -139,7 +140,7 @@ def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
                 return await call()
             _refuse_if_too_late(mark, view)
             request = _request(args, kwargs)
-            treatment = _policy().treatment_of_marks((mark,), request.method or "")
+            treatment = _policy().treatment_of_options((mark,), request.method or "")
             if not treatment.blocks:
                 return await call()
             return await running.arun(call, request, served(), treatment)
@@ -153,7 +154,7 @@ def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
             return call()
         _refuse_if_too_late(mark, view)
         request = _request(args, kwargs)
-        treatment = _policy().treatment_of_marks((mark,), request.method or "")
+        treatment = _policy().treatment_of_options((mark,), request.method or "")
         if not treatment.blocks:
             return call()
         return running.run(call, request, served(), treatment)
@@ -161,13 +162,13 @@ def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
     return called
 
 
-def _is_seen(mark: Mark) -> bool:
+def _is_seen(mark: ViewOptions) -> bool:
     request = served()
     treatment = None if request is None else request.treatment
     return treatment is not None and any(seen is mark for seen in treatment.marks)
 
 
-def _refuse_if_too_late(mark: Mark, view: Any) -> None:
+def _refuse_if_too_late(mark: ViewOptions, view: Any) -> None:
     """A decorator above hid ``@non_atomic``, so that the transaction is open already."""
     request = served()
     treatment = None if request is None else request.treatment
@@ -181,9 +182,9 @@ def _refuse_if_too_late(mark: Mark, view: Any) -> None:
             )
 
 
-def _policy() -> Policy:
+def _policy() -> ViewPolicy:
     request = served()
-    return request.policy if request is not None else Policy(middleware_settings())
+    return request.policy if request is not None else ViewPolicy(middleware_settings())
 
 
 def _request(args: tuple[Any, ...], kwargs: dict[str, Any]) -> HttpRequest:

@@ -12,11 +12,14 @@ from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 
 from djongo_services.connections import connections
-from djongo_services.transaction.requests.blocks import ViewBlocks
-from djongo_services.transaction.requests.rendering import LeftOpen, can_wait_for_rendering
-from djongo_services.transaction.requests.retrying import Attempt, ViewAttempts
-from djongo_services.transaction.requests.served import ServedRequest
-from djongo_services.transaction.requests.treatment import Treatment
+from djongo_services.transaction.requests.context import ServedRequest
+from djongo_services.transaction.requests.retrying import ViewAttempt, ViewAttempts
+from djongo_services.transaction.requests.view_blocks import (
+    DeferredRender,
+    ViewBlocks,
+    can_wait_for_rendering,
+)
+from djongo_services.transaction.requests.view_policy import Treatment
 
 View = Callable[..., Any]
 
@@ -67,6 +70,18 @@ def run(
     served: ServedRequest | None,
     treatment: Treatment,
 ) -> Any:
+    if treatment.first_runs.are_over:
+        return _run(call, request, served, treatment)
+    with treatment.first_runs.one_by_one():
+        return _run(call, request, served, treatment)
+
+
+def _run(
+    call: Callable[[], Any],
+    request: HttpRequest,
+    served: ServedRequest | None,
+    treatment: Treatment,
+) -> Any:
     attempts = ViewAttempts.of(request, treatment)
     if attempts is None:
         return _attempt(call, request, served, treatment)
@@ -85,6 +100,18 @@ def run(
 
 
 async def arun(
+    call: Callable[[], Awaitable[Any]],
+    request: HttpRequest,
+    served: ServedRequest | None,
+    treatment: Treatment,
+) -> Any:
+    if treatment.first_runs.are_over:
+        return await _arun(call, request, served, treatment)
+    async with treatment.first_runs.aone_by_one():
+        return await _arun(call, request, served, treatment)
+
+
+async def _arun(
     call: Callable[[], Awaitable[Any]],
     request: HttpRequest,
     served: ServedRequest | None,
@@ -111,21 +138,23 @@ def _attempt(
     request: HttpRequest,
     served: ServedRequest | None,
     treatment: Treatment,
-    attempt: Attempt | None = None,
+    attempt: ViewAttempt | None = None,
 ) -> Any:
     number = 1 if attempt is None else attempt.number
     blocks = ViewBlocks(treatment, number, home=None)
     try:
         response = call()
-        if _is_left_open(response, request, served, treatment, blocks):
+        if _is_deferred(response, request, served, treatment, blocks):
             return response
     except BaseException as error:
-        better = blocks.close(error)
-        if better is None or better is error:
+        final = blocks.close(error)
+        if final is None or final is error:
             raise
-        raise better from better.__cause__ or error
+        raise final from final.__cause__ or error
     if (failure := blocks.close(None)) is not None:
         raise failure
+    if blocks.wrote:
+        treatment.first_runs.end()
     return response
 
 
@@ -134,21 +163,23 @@ async def _aattempt(
     request: HttpRequest,
     served: ServedRequest | None,
     treatment: Treatment,
-    attempt: Attempt | None = None,
+    attempt: ViewAttempt | None = None,
 ) -> Any:
     number = 1 if attempt is None else attempt.number
     blocks = ViewBlocks(treatment, number, home=_home(served, treatment))
     try:
         response = await call()
-        if _is_left_open(response, request, served, treatment, blocks):
+        if _is_deferred(response, request, served, treatment, blocks):
             return response
     except BaseException as error:
-        better = await blocks.aclose(error)
-        if better is None or better is error:
+        final = await blocks.aclose(error)
+        if final is None or final is error:
             raise
-        raise better from better.__cause__ or error
+        raise final from final.__cause__ or error
     if (failure := await blocks.aclose(None)) is not None:
         raise failure
+    if blocks.wrote:
+        treatment.first_runs.end()
     return response
 
 
@@ -159,7 +190,7 @@ def _home(served: ServedRequest | None, treatment: Treatment) -> asyncio.Abstrac
     return asyncio.get_running_loop()
 
 
-def _is_left_open(
+def _is_deferred(
     response: Any,
     request: HttpRequest,
     served: ServedRequest | None,
@@ -172,6 +203,7 @@ def _is_left_open(
     if treatment.rollback_on(request, response):
         blocks.give_up()
     elif served is not None and can_wait_for_rendering(response, treatment, blocks):
-        LeftOpen(response, request, treatment, blocks).attach(served)
+        served.deferred_render = DeferredRender(response, request, treatment, blocks)
+        served.deferred_render.attach()
         return True
     return False

@@ -32,8 +32,9 @@ from pymongo.errors import ConfigurationError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from djongo_services.conf import SETTING, refuse_unknown, settings
-from djongo_services.transaction.state import Options
+from djongo_services.conf import SETTING, settings
+from djongo_services.setting_values import refuse_unknown
+from djongo_services.transaction.options import Options
 
 WHERE = f'{SETTING}["TRANSACTION"]["MIDDLEWARE"]'
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, TypeVar, overload
 
-from djongo_services.transaction.causality import CLOCKS, Clocks
+from djongo_services.transaction.causal_consistency import CLOCKS, Clocks
 
 T = TypeVar("T")
 

@@ -19,14 +19,14 @@ from django.core import signing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from djongo_services.transaction.causality import Clock, Times
+from djongo_services.transaction.causal_consistency import Clock, Times
 from djongo_services.transaction.requests.settings import MiddlewareSettings
 from djongo_services.transaction.state import Key
 
 logger = logging.getLogger("djongo_services.transaction")
 
 NAME = "djongo_services_causal"
-"""Of the cookie, and of the key in the session."""
+"""The name of the cookie, and of the key in the session."""
 _SALT = "djongo_services.transaction.requests"
 _LONGEST = 3000
 """Characters; what is longer is none of ours, and browsers keep cookies of up to 4,096."""
@@ -62,7 +62,8 @@ def keep_token(
     before: Tokens,
     settings: MiddlewareSettings,
 ) -> None:
-    """After a request that wrote: where the client's next one will find it."""
+    """After a request that wrote, or whose times were refused: where the client's next one will
+    find it."""
     own = {key: (clock.cluster_time, clock.operation_time) for key, clock in clocks.items()}
     token = _write({**before, **own})
     if len(token) > _LONGEST:

@@ -12,14 +12,33 @@ from typing import Any
 
 import pytest
 
+from djongo_services.embedded import MongoServer
 from tests.admin.browser.driver import Browser, browser, find_programs
-from tests.demo.conftest import ROOT, Demo
-from tests.demo.conftest import demo as demo
+from tests.demo.conftest import ROOT, Demo, new_demo
 
 HERE = Path(__file__).parent
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = HERE / "screenshots"
 USER = "root"
+# What the last steps of `manage.py demo` do, so that no page is empty.
+OPENED = """
+from pathlib import Path
+from demo_project.demo.deployment import Deployment
+from demo_project.demo.opening import STEPS
+from demo_project.environment import VAR, mongodb_name, mongodb_uri
+from djongo_services.admin.transaction_history import history
+deployment = Deployment(uri=mongodb_uri(), database=mongodb_name(), folder=VAR, size="small")
+result = [step.run(deployment) for step in STEPS]
+history.report()
+"""
+
+
+@pytest.fixture(scope="session")
+def demo(mongodb_server: MongoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo as it is when its site opens."""
+    with new_demo(mongodb_server, tmp_path_factory.mktemp("opened")) as made:
+        made.run(OPENED)
+        yield made
 
 
 @pytest.fixture(scope="session")

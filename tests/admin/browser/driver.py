@@ -65,6 +65,10 @@ class Browser:
         with self.leaving():
             self._driver.find_element(By.CSS_SELECTOR, css).click()
 
+    def touch(self, css: str) -> None:
+        """Click on the first element that matches, whatever that does."""
+        self._driver.find_element(By.CSS_SELECTOR, css).click()
+
     def click_link(self, text: str) -> None:
         with self.leaving():
             self._driver.find_element(By.LINK_TEXT, text).click()
@@ -90,6 +94,10 @@ class Browser:
         """Until the page shows it; raises AssertionError with what it shows instead."""
         self._wait(lambda: text in self.text, repr(text))
 
+    def wait_for_any_case(self, text: str) -> None:
+        """The same where the style of the page may have made capitals of it."""
+        self._wait(lambda: text.upper() in self.text.upper(), repr(text))
+
     def look(self, *, width: int, dark: bool = False, height: int = 900) -> None:
         """As wide as that; a narrow one is a phone."""
         self.command(
@@ -101,6 +109,13 @@ class Browser:
         )
         feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.command("Emulation.setEmulatedMedia", features=[feature])
+
+    def remember(self, name: str, value: str) -> None:
+        """A cookie of the site, which :meth:`forget` deletes."""
+        self._driver.add_cookie({"name": name, "value": value})
+
+    def forget(self, name: str) -> None:
+        self._driver.delete_cookie(name)
 
     def scripts(self, *, allowed: bool) -> None:
         self.command("Emulation.setScriptExecutionDisabled", value=not allowed)

@@ -5,26 +5,18 @@ from __future__ import annotations
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from bson import ObjectId
-from django.contrib.admin.utils import quote
 
 from djongo_services.storage.bucket import Bucket
-from tests.admin.browser.conftest import AXE, SCREENSHOTS
 from tests.admin.browser.driver import Browser
-from tests.admin.browser.test_pages import SERIOUS
+from tests.admin.browser.pages import BUCKET, TORN, of_file
+from tests.admin.browser.pages import FILES as ROOT
 from tests.demo.conftest import Demo
 
-ROOT = "/admin/djongo_services/file/"
-BUCKET = f"{ROOT}default_2Fmedia/"
 LIST = f"{BUCKET}files/"
 COLLECTOR = f"{BUCKET}collector/"
-
-
-def of(id: Any, page: str = "change") -> str:
-    return f"{ROOT}{quote(f'default/media/{id}')}/{page}/"
 
 
 @pytest.fixture
@@ -52,10 +44,62 @@ def restored(demo: Demo) -> Iterator[None]:
             demo.database[name].insert_many(documents)
 
 
+DROP = """
+const form = document.querySelector('form[data-upload]');
+const dropped = new DataTransfer();
+for (const name of arguments[0]) dropped.items.add(new File(['dropped'], name));
+const tell = (kind) => form.dispatchEvent(
+    new DragEvent(kind, {dataTransfer: dropped, bubbles: true, cancelable: true}));
+tell('dragover');
+const was = document.querySelector('[data-drop]').classList.contains('over');
+tell('drop');
+return was && !document.querySelector('[data-drop]').classList.contains('over');
+"""
+
+
+def test_drop_files(page: Browser, demo: Demo, restored: None) -> None:
+    page.open(f"{ROOT}add/?to=default/media")
+    assert "Or drop files anywhere in this form." in page.text
+    assert page.run(DROP, ["one.txt", "<b>two</b>.txt"])
+    assert "<b>two</b>.txt 7 B" in page.text
+    assert page.run("return document.querySelector('#files').files.length") == 2
+    assert page.run(DROP, ["three.txt"])
+    assert "one.txt" not in page.text
+    page.click("form[data-upload] input[type=submit]")
+    stored = demo.database["media.files"].find_one({"filename": "three.txt"})
+    assert stored is not None
+    assert stored["length"] == 7
+
+
+def test_drop_one_file_where_one_is_replaced(
+    page: Browser, plates: dict[str, ObjectId], restored: None
+) -> None:
+    page.open(of_file(plates["pdf"], "replace"))
+    page.run(DROP, ["one.pdf", "two.pdf"])
+    assert page.run("return document.querySelector('#files').files.length") == 1
+    assert "two.pdf" not in page.text
+
+
+def test_what_is_wrong_comes_first(page: Browser, demo: Demo) -> None:
+    page.open(of_file(TORN))
+    page.wait_for("The file is broken: chunk 1 of 2 is missing.")
+    top = "return document.querySelector(arguments[0]).getBoundingClientRect().top"
+    assert page.run(top, "[role=alert]") < page.run(top, ".mongo-tools")
+    assert "The next run of the collector moves it to the trash" in page.text
+
+
+def test_the_chart_has_axes(page: Browser) -> None:
+    page.open(ROOT)
+    shown = page.run("return document.querySelector('.mongo-chart').innerText")
+    assert "Jan" in shown
+    assert "2024" in shown
+    assert "kB" in shown
+
+
 def test_browse_and_filter(page: Browser) -> None:
     page.open("/admin/")
     page.click_link("Files")
-    page.wait_for("67 files")
+    page.wait_for("65 files")
     page.click_link("media")
     loaded = "const images = [...document.querySelectorAll('img.mongo-thumb')];"
     page.run(f"{loaded} images[0].scrollIntoView(); return images[0].decode()")
@@ -73,18 +117,18 @@ def test_browse_and_filter(page: Browser) -> None:
 
 
 def test_previews(page: Browser, plates: dict[str, ObjectId]) -> None:
-    page.open(of(plates["jpg"]))
+    page.open(of_file(plates["jpg"]))
     image = "document.querySelector('.mongo-preview img')"
     page.run(f"return {image}.decode()")
     assert page.run(f"return {image}.naturalWidth") == 360
-    page.open(of(plates["wav"]))
+    page.open(of_file(plates["wav"]))
     duration = page.run(
         "const sound = document.querySelector('audio');"
         "return sound.readyState ? sound.duration :"
         " new Promise(done => sound.onloadedmetadata = () => done(sound.duration))"
     )
     assert duration == pytest.approx(0.5)
-    page.open(of(plates["pdf"]))
+    page.open(of_file(plates["pdf"]))
     page.run(
         "const frame = document.querySelector('iframe');"
         "frame.scrollIntoView();"
@@ -95,13 +139,13 @@ def test_previews(page: Browser, plates: dict[str, ObjectId]) -> None:
 
 
 def test_verify(page: Browser, demo: Demo, plates: dict[str, ObjectId]) -> None:
-    page.open(of(plates["jpg"]))
+    page.open(of_file(plates["jpg"]))
     page.click("form[action$='/verify/'] button")
-    page.wait_for("their SHA-256 is that of the stored ones")
+    page.wait_for("the SHA-256 matches")
     torn = demo.database["media.files"].find_one({"filename": "plates/torn.tif"})
     assert torn is not None
-    page.open(of(torn["_id"]))
-    page.wait_for("1 of 2 are there")
+    page.open(of_file(torn["_id"]))
+    page.wait_for("1 of 2 present")
 
 
 def test_upload_rename_delete_and_restore(
@@ -128,16 +172,16 @@ def test_upload_rename_delete_and_restore(
     page.wait_for("calls/otter call.wav")
     assert "1 file was uploaded." in page.text
     stored = Bucket(demo.database, "media").get_by_name("calls/otter call.wav")
-    assert page.path == of(stored.id)
+    assert page.path == of_file(stored.id)
     assert stored.length == path.stat().st_size
     page.click_link("Rename")
     page.type("#filename", "calls/otter.wav")
     page.click(".submit-row input")
-    page.wait_for("It is calls/otter.wav now.")
+    page.wait_for("The file is now named calls/otter.wav.")
     page.click_link("Delete")
     page.wait_for("Nothing that the project knows refers to it.")
     page.click(".submit-row input")
-    page.wait_for("In the trash now: calls/otter.wav")
+    page.wait_for("Moved to the trash: calls/otter.wav")
     page.click_link("In the trash")
     page.click_link("calls/otter.wav")
     page.click("form[action$='/restore/'] button")
@@ -162,80 +206,25 @@ def test_an_upload_is_told_what_is_wrong(page: Browser, tmp_path: Path, demo: De
 def test_collect(page: Browser, demo: Demo, restored: None) -> None:
     page.open(COLLECTOR)
     page.click("form[action$='/dry/'] button")
-    page.wait_for("Found: 11 things")
+    page.wait_for("Found: 9 items")
     page.click("a[href$='state=unreferenced']")
     page.wait_for("plates/unlabelled-1.jpg")
     page.run("document.querySelector('[data-check-all]').click()")
     assert page.run("return document.querySelectorAll('input[name=ids]:checked').length") == 4
     page.click("button[value=delete]")
-    page.wait_for("They are 4 files.")
+    page.wait_for("4 files.")
     page.click(".submit-row input")
     page.wait_for("4 files are in the trash now.")
     page.click_link("Collector")
     page.click_link("Collect all")
     page.wait_for("moved to the trash")
     page.click(".submit-row input")
-    page.wait_for("Moved to the trash: 7 things")
+    page.wait_for("Moved to the trash: 5 items")
     assert demo.database["media.trash"].count_documents({}) == 11
     page.click("form[action$='/empty/'] button")
     page.type("#typed", "media")
     page.click(".submit-row input")
     page.wait_for("0 entries of the trash were deleted for good")
-
-
-def pages(plates: dict[str, ObjectId]) -> dict[str, str]:
-    return {
-        "buckets": ROOT,
-        "files": f"{LIST}?q=plates/plate-00001",
-        "totals": f"{BUCKET}totals/",
-        "collector": COLLECTOR,
-        "file": of(plates["jpg"]),
-        "file-document": of(plates["pdf"]),
-        "upload": f"{ROOT}add/",
-        "delete": of(plates["jpg"], "delete"),
-        "rename": of(plates["jpg"], "rename"),
-    }
-
-
-def test_without_scripts(page: Browser, plates: dict[str, ObjectId]) -> None:
-    page.scripts(allowed=False)
-    words = {
-        "buckets": "67 files",
-        "files": "plate-000010",
-        "totals": "application/pdf",
-        "collector": "Look for garbage",
-        "file": "Referred to by",
-        "upload": "Into the storage",
-    }
-    try:
-        for name, path in pages(plates).items():
-            page.open(path)
-            # What can be read is read by the driver, not by a script of the page.
-            shown = page.command("Runtime.evaluate", expression="document.body.innerText")
-            assert words.get(name, "MongoDB services") in shown["result"]["value"]
-    finally:
-        page.scripts(allowed=True)
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_accessibility(page: Browser, dark: bool, plates: dict[str, ObjectId]) -> None:
-    source = AXE.read_text("utf-8")
-    page.look(width=1280, dark=dark)
-    found: dict[str, Any] = {}
-    for name, path in pages(plates).items():
-        page.open(path)
-        page.run(source + "; window.axe = axe;")
-        result = page.run(
-            "return axe.run('#content', {resultTypes: ['violations'], iframes: false})"
-        )
-        faults = {
-            fault["id"]: [node["target"] for node in fault["nodes"]]
-            for fault in result["violations"]
-            if fault["impact"] in SERIOUS
-        }
-        if faults:
-            found[name] = faults
-    assert found == {}
 
 
 def test_hostile_files_are_inert(page: Browser, demo: Demo, restored: None) -> None:
@@ -246,13 +235,13 @@ def test_hostile_files_are_inert(page: Browser, demo: Demo, restored: None) -> N
         stored = bucket.upload(
             f"\u202e{evil}{number}", script, content_type=kind, metadata={evil: evil}
         )
-        page.open(of(stored.id))
+        page.open(of_file(stored.id))
         assert evil in page.text
         assert page.run("return typeof hacked") == "undefined"
         images = "return [...document.images].every(one => one.src.endsWith('/raw/'))"
         assert page.run(images)
         if kind in ("text/plain", "image/png"):
-            page.open(of(stored.id, "raw"))
+            page.open(of_file(stored.id, "raw"))
             assert page.run("return typeof hacked") == "undefined"
     page.open(LIST)
     assert evil in page.text
@@ -271,25 +260,6 @@ def test_the_widget(page: Browser, demo: Demo) -> None:
     assert page.run(f"return {image}.naturalWidth") == 360
     page.click_link(medium["file"])
     page.wait_for("Referred to by")
-
-
-def test_screenshots(page: Browser, plates: dict[str, ObjectId]) -> None:
-    """For people to look at; on no page a phone has to scroll sideways."""
-    for name, path in pages(plates).items():
-        page.open(path)
-        for width in (1280, 390):
-            for dark in (False, True):
-                page.look(width=width, dark=dark)
-                overflow = "return document.documentElement.scrollWidth"
-                assert page.run(overflow) <= width, name
-                height = page.run(
-                    "const main = document.querySelector('.main > .content');"
-                    "return Math.max(document.documentElement.scrollHeight,"
-                    " main ? main.scrollHeight + 140 : 0)"
-                )
-                page.look(width=width, dark=dark, height=min(height, 2_400))
-                theme = "dark" if dark else "light"
-                page.screenshot(SCREENSHOTS / f"files-{name}-{width}-{theme}.png")
 
 
 def choose(page: Browser, path: Path) -> None:

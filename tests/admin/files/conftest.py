@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from bson import Int64, ObjectId
 from django.conf import settings
 from django.contrib.admin.utils import quote
-from django.db import connections as databases
 from django.test import override_settings
 from PIL import Image
 
 from djongo_services.storage.bucket import Bucket, StoredFile
 from tests.admin.conftest import Page, Site, _page
+from tests.mongodb_orm import connections as databases
 
 # Whatever is in the admin's package registers with its site, which is there with the app alone.
 with override_settings(
@@ -97,7 +97,7 @@ class Files:
 
 
 @pytest.fixture
-def project(project: Any) -> Any:
+def project(project: Any) -> Iterator[Any]:
     only_mongodb = "tests.admin.files.gallery.router.OnMongoDB"
     project.DATABASE_ROUTERS = [only_mongodb, *project.DATABASE_ROUTERS]
     ours = "djongo_services.storage.GridFSStorage"
@@ -113,7 +113,11 @@ def project(project: Any) -> Any:
         },
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    return project
+    # The collector reads every database, and these tests may not read this one. It is back before
+    # Django's own fixture ends, which goes over all of them, too.
+    sql = databases.settings.pop("sql")
+    yield project
+    databases.settings["sql"] = sql
 
 
 @pytest.fixture

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from djongo_services.storage import GridFSStorage
+from djongo_services.storage.collector import restore
+from djongo_services.storage.collector.collecting import lease_of
+from djongo_services.storage.collector.collections import BucketCollections
 from tests.admin.conftest import Page, Site
 from tests.admin.files.conftest import LONG_AGO, Files
 
@@ -86,7 +91,7 @@ class TestUpload:
 
     def test_the_page_script_is_told_in_json(self, files: Files) -> None:
         url, target = files.site.url("file_add"), self.targets(files)["media: default"]
-        ask = {"headers": {"Accept": "application/json"}}
+        ask: dict[str, Any] = {"headers": {"Accept": "application/json"}}
         data = {"target": target, "files": file("a.txt")}
         answer = files.site.client.post(url, data, **ask)
         (stored,) = files.bucket.find({})
@@ -102,6 +107,64 @@ class TestUpload:
         assert "1 file was uploaded." in page.text
         assert files.names() == {"a.txt"}
 
+    def test_to_replace_a_file_takes_the_permission_to_change_it(
+        self, site: Site, project: Any
+    ) -> None:
+        options = {"bucket": "media", "using": "archive", "allow_overwrite": True}
+        project.STORAGES["default"]["OPTIONS"] = options
+        site.login("add_file")
+        files = Files(site)
+        self.upload(files, file("a.txt", b"first"))
+        page = self.upload(files, file("a.txt", b"second"), file("b.txt"))
+        assert page.status == 400
+        assert "a.txt: A file with this name exists; only users who may change files" in page.text
+        assert files.names() == {"a.txt", "b.txt"}
+        site.login("add_file", "change_file")
+        self.upload(files, file("a.txt", b"third"))
+        (stored,) = files.bucket.find({"filename": "a.txt"})
+        assert files.bucket.read_bytes(stored) == b"third"
+
+
+class TestStaticFiles:
+    """Browsers run them on every page of the site, so nobody puts them there through the admin."""
+
+    @pytest.fixture(params=["a bucket of their own", "a location of the bucket", "wrapped"])
+    def static(self, request: pytest.FixtureRequest, files: Files, project: Any) -> str:
+        """The name of a static file in the bucket ``media``, or in ``static``."""
+        options = {"using": "archive", "bucket": "media", "location": "s"}
+        if request.param == "a bucket of their own":
+            options = {"using": "archive"}
+        backend = "djongo_services.storage.staticfiles.GridFSStaticFilesStorage"
+        entry: dict[str, Any] = {"BACKEND": backend, "OPTIONS": options}
+        if request.param == "wrapped":
+            entry = {
+                "BACKEND": "tests.storage.collector.unsure.wrappers.Delegating",
+                "OPTIONS": {"inner": GridFSStorage(**options)},
+            }
+        project.STORAGES = {**project.STORAGES, "staticfiles": entry}
+        return "core.js" if options == {"using": "archive"} else "s/core.js"
+
+    def test_are_no_target(self, files: Files, static: str) -> None:
+        site, folder = files.site, static.rpartition("/")[0]
+        bucket = Files(site, "media" if folder else "static")
+        id = bucket.add(static, b"collected").id
+        targets = TestUpload().targets(files)
+        assert not [label for label in targets if "staticfiles" in label or label == "static"]
+        upload: dict[str, Any] = {"target": targets["media: default"], "folder": folder}
+        page = files.post(site.url("file_add"), files=[file("core.js", b"evil")], **upload)
+        if folder:
+            assert (page.status, "Static files cannot be changed here" in page.text) == (400, True)
+        replaced = bucket.post(bucket.file_url(id, "replace"), files=file("core.js", b"evil"))
+        assert "Static files cannot be changed here" in replaced.text
+        renamed = bucket.post(bucket.file_url(id, "rename"), filename="other.js")
+        assert "Static files cannot be changed here" in renamed.text
+        media = Files(site, bucket.name).add("a.js", b"evil")
+        if folder:
+            renamed = bucket.post(bucket.file_url(media.id, "rename"), filename="s/evil.js")
+            assert "Static files cannot be changed here" in renamed.text
+        (stored,) = bucket.bucket.find({"filename": static})
+        assert bucket.bucket.read_bytes(stored) == b"collected"
+
 
 class TestRename:
     def rename(self, files: Files, id: Any, name: str, follow: bool = True) -> Page:
@@ -112,10 +175,10 @@ class TestRename:
         new_picture("one", "a.txt")
         asked = files.file(stored.id, "rename")
         assert 'value="pictures/a.txt"' in asked.html
-        assert "does not find it any more" in asked.text
+        assert "will no longer find it" in asked.text
         assert "It is referred to by gallery.Picture.image" in asked.text
         page = self.rename(files, stored.id, "b/c.txt")
-        assert "It is b/c.txt now." in page.text
+        assert "The file is now named b/c.txt." in page.text
         assert files.names() == {"b/c.txt"}
         assert log(files) == [
             ("b/c.txt", CHANGED, "Renamed from pictures/a.txt to b/c.txt."),
@@ -126,7 +189,7 @@ class TestRename:
         for name in ("", "../a", "a//b", "/a", "a\\b", "a\0", ".", "x" * 1_001):
             page = self.rename(files, stored.id, name, follow=False)
             assert page.status == 400
-            assert "no name that a storage could have" in page.text
+            assert "Invalid file name: it must not contain empty parts" in page.text
         assert files.names() == {"a.txt"}
 
     def test_a_name_that_is_taken(self, files: Files) -> None:
@@ -134,7 +197,7 @@ class TestRename:
         files.add("b.txt")
         page = self.rename(files, stored.id, "b.txt", follow=False)
         assert page.status == 400
-        assert "There is a file 'b.txt' in the bucket already." in page.text
+        assert "The bucket already has a file 'b.txt'." in page.text
         assert 'value="b.txt"' in page.html
 
     def test_a_file_of_several_names(self, files: Files) -> None:
@@ -164,7 +227,7 @@ class TestReplace:
     def test_new_content_under_the_same_name(self, files: Files) -> None:
         stored = files.add("pictures/a.txt", b"old")
         asked = files.file(stored.id, "replace")
-        assert "The present content is deleted" in asked.text
+        assert "The current content is deleted" in asked.text
         assert "by the storage gallery.Picture.image (pictures/…)" in asked.text
         page = self.replace(files, stored.id, file("other name.txt", b"new" * 100_000))
         assert "was replaced" in page.text
@@ -176,7 +239,7 @@ class TestReplace:
     def test_a_storage_that_keeps_revisions(self, files: Files) -> None:
         kept = Files(files.site, "kept")
         stored = kept.add("a.txt", b"old")
-        assert "stays as an older revision" in kept.file(stored.id, "replace").text
+        assert "kept as an older revision" in kept.file(stored.id, "replace").text
         self.replace(kept, stored.id, file("a", b"new"))
         newest, older = kept.bucket.find({}, sort={"uploadDate": -1})
         assert (kept.bucket.read_bytes(newest), older.id) == (b"new", stored.id)
@@ -195,7 +258,7 @@ def test_making_an_older_revision_the_current_one(files: Files) -> None:
     old = files.add_old("a.txt", b"one")
     files.add("a.txt", b"two")
     page = files.post(files.file_url(old, "current"))
-    assert "It is the current revision now." in page.text
+    assert "This is now the current revision." in page.text
     assert files.bucket.get_by_name("a.txt").id == old
     assert log(files) == [("a.txt", CHANGED, "Made the current revision.")]
 
@@ -209,10 +272,10 @@ class TestDelete:
         new_picture("one", "a.txt")
         asked = files.file(stored.id, "delete")
         assert "It is referred to by gallery.Picture.image" in asked.text
-        assert "restored for 30 days" in asked.text
+        assert "keep it there for 30 days" in asked.text
         assert files.names() == {"pictures/a.txt"}
         page = self.delete(files, stored.id)
-        assert "In the trash now: pictures/a.txt" in page.text
+        assert "Moved to the trash: pictures/a.txt" in page.text
         assert files.names() == set()
         (entry,) = files.trash.find({})
         assert (entry["_id"], entry["kind"], entry["reason"][:3]) == (stored.id, "deleted", "by ")
@@ -238,11 +301,42 @@ class TestDelete:
         stored = files.add("a.txt")
         self.delete(files, stored.id)
         asked = files.file(stored.id, "purge")
-        assert "cannot be restored any more" in asked.text
+        assert "it cannot be restored" in asked.text
         assert files.trash.count_documents({}) == 1
         page = files.post(files.file_url(stored.id, "purge"))
         assert "Deleted for good: a.txt" in page.text
         assert files.trash.count_documents({}) == files.chunks.count_documents({}) == 0
+
+    def test_what_something_refers_to_stays_in_the_trash(
+        self, files: Files, new_picture: Callable[..., Any]
+    ) -> None:
+        stored = files.add("pictures/a.png")
+        picture = new_picture("a", "a.png")
+        asked = files.file(stored.id, "delete")
+        assert "It stays in the trash as long as something refers to it." in asked.text
+        self.delete(files, stored.id)
+        page = files.post(files.file_url(stored.id, "purge"))
+        assert "Not deleted, because something refers to it" in page.text
+        assert files.trash.count_documents({}) == files.chunks.count_documents({}) == 1
+        files.trash.update_many({}, {"$set": {"trashedAt": LONG_AGO}})
+        files.post(files.url("empty_trash"), days="9", name="media")
+        assert files.trash.count_documents({}) == files.chunks.count_documents({}) == 1
+        picture.delete()
+        page = files.post(files.file_url(stored.id, "purge"))
+        assert "Deleted for good: pictures/a.png" in page.text
+        assert files.trash.count_documents({}) == files.chunks.count_documents({}) == 0
+
+    def test_for_good_during_a_restore(self, files: Files) -> None:
+        """One of the two is refused: else chunks would go under a file that comes back."""
+        stored = files.add("a.txt", b"words")
+        self.delete(files, stored.id)
+        database = files.site.database
+        with lease_of(BucketCollections.of(database, "media")):  # As a restore holds it.
+            page = files.post(files.file_url(stored.id, "purge"))
+            assert "Another run is collecting garbage in the bucket 'media'" in page.text
+            assert files.chunks.count_documents({}) == 1
+        restore(database, "media", ids=[stored.id])
+        assert files.bucket.read_bytes(files.bucket.get(stored.id)) == b"words"
 
     def test_what_cannot_be_restored(self, files: Files) -> None:
         stored = files.add("a.txt")
@@ -256,9 +350,10 @@ class TestDelete:
         from bson import ObjectId
 
         from djongo_services.admin.files import trashing
+        from djongo_services.storage.collector.collections import BucketCollections
 
         stored = files.add("a.txt")
-        places = trashing.Places.of(files.site.database, "media")
+        places = BucketCollections.of(files.site.database, "media")
         (before,) = places.raw(places.files).find({})
         files.bucket.rename(stored.id, "b.txt")
         assert not trashing._delete(places, before)
@@ -283,7 +378,7 @@ class TestDelete:
         )
         for id in ids:
             assert files.file(id).status == 200
-            assert "In the trash now" in self.delete(files, id).text
+            assert "Moved to the trash" in self.delete(files, id).text
         assert files.documents.count_documents({}) == 0
         for id in ids:
             assert "Restored: " in files.post(files.file_url(id, "restore")).text

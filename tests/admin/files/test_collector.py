@@ -44,7 +44,7 @@ def dry_run(files: Files, **options: Any) -> Page:
 
 
 def act(files: Files, url: str, **options: Any) -> Page:
-    """The page on which the end of a chore is told."""
+    """The page on which the end of a job is told."""
     page = files.post(url, **options)
     if "data-progress" not in page.html:
         return page
@@ -62,7 +62,7 @@ def rows(page: Page) -> dict[str, str]:
 
 class TestDryRun:
     def test_the_report(self, garbage: Files) -> None:
-        assert "There was none yet." in garbage.get("collector").text
+        assert "No dry run yet." in garbage.get("collector").text
         page = dry_run(garbage)
         assert page.status == 200
         assert rows(page) == {
@@ -72,9 +72,9 @@ class TestDryRun:
             "Superseded revisions": "1",
             "Stale uploads": "0",
         }
-        assert "1 more are broken and stay" in page.text
-        assert "nothing younger than 48 hours" in page.text
-        assert "Dry run older than 48 hours done Found: 5 things" in page.text
+        assert "broken, but kept because they are or may be in use: 1" in page.text
+        assert "minimum age 48 hours" in page.text
+        assert "Dry run older than 48 hours done Found: 5 items" in page.text
         # Nothing was changed.
         assert garbage.trash.count_documents({}) == 0
         assert garbage.site.log() == []
@@ -91,11 +91,11 @@ class TestDryRun:
         broken = garbage.get(state="broken")
         assert names(broken) == ["pictures/torn.txt"]
         assert "all its chunks are missing" in broken.text
-        assert "stays, because it is or may be in use" in broken.text
+        assert "kept, because it is or may be in use" in broken.text
         assert names(garbage.get(state="superseded")) == ["pictures/used.txt"]
-        assert "As the dry run of 20" in broken.text
+        assert "Found by the dry run of 20" in broken.text
         garbage.documents.delete_many({"filename": "pictures/torn.txt"})
-        assert "not there any more" in garbage.get(state="broken").text
+        assert "no longer exists" in garbage.get(state="broken").text
 
     def test_long_lists_of_what_was_found(self, garbage: Files) -> None:
         for number in range(110):
@@ -110,8 +110,8 @@ class TestDryRun:
         page = dry_run(garbage, only=["orphan-chunks"], older="3650d", verify="1")
         assert rows(page) == {"Orphan chunks": "0"}
         assert "older than 3,650 days; orphan chunks; every byte read" in page.text
-        assert "1 more stay because of their age" in page.text
-        assert "'soon' is no age" in dry_run(garbage, older="soon").text
+        assert "Kept because of their age: 1." in page.text
+        assert "Invalid age 'soon'" in dry_run(garbage, older="soon").text
 
     def test_the_next_one_takes_the_place_of_the_last(self, garbage: Files) -> None:
         dry_run(garbage)
@@ -121,7 +121,7 @@ class TestDryRun:
         from djongo_services.admin.files.findings import COLLECTION
 
         assert garbage.site.database[COLLECTION].count_documents({}) == 0
-        assert "None was found." in garbage.get(state="unreferenced").text
+        assert "None found." in garbage.get(state="unreferenced").text
 
     def test_what_cannot_be_told_is_said(self, garbage: Files, connect: Any) -> None:
         from tests.transaction.conftest import entry
@@ -130,7 +130,10 @@ class TestDryRun:
         services = {"STORAGE": {"REFERENCES": [path]}}
         connect(services, archive=entry(garbage.site.database))
         page = dry_run(garbage)
-        assert "failed. It cannot be told which files of the bucket 'media' are in use" in page.text
+        assert (
+            "failed. It cannot be determined which files of the bucket 'media' are in use"
+            in page.text
+        )
         from djongo_services.admin.files.findings import COLLECTION
 
         assert garbage.site.database[COLLECTION].count_documents({}) == 0
@@ -142,10 +145,10 @@ class TestCollecting:
         url = page.link("Collect all")
         asked = garbage.site.get(url)
         assert "Older than 48 hours" in asked.text
-        assert "restored for 30 days" in asked.text
+        assert "restored from there for 30 days" in asked.text
         assert garbage.trash.count_documents({}) == 0
         done = act(garbage, url, older=asked.value("older"))
-        assert "Moved to the trash: 4 things" in done.text
+        assert "Moved to the trash: 4 items" in done.text
         assert "unreferenced files: 2" in done.text
         assert "4 in the trash" in done.text
         assert garbage.names() == {"pictures/new.txt", "pictures/used.txt", "pictures/torn.txt"}
@@ -161,9 +164,9 @@ class TestCollecting:
 
     def test_while_another_run_is_at_work(self, garbage: Files) -> None:
         from djongo_services.storage.collector.collecting import lease_of
-        from djongo_services.storage.collector.places import Places
+        from djongo_services.storage.collector.collections import BucketCollections
 
-        with lease_of(Places.of(garbage.site.database, "media")):
+        with lease_of(BucketCollections.of(garbage.site.database, "media")):
             page = act(garbage, garbage.url("collect"), older="48h")
         assert "failed." in page.text
         assert "collecting garbage in the bucket" in page.text
@@ -175,14 +178,14 @@ class TestTrash:
         act(garbage, garbage.url("collect"), older="48h")
         url = garbage.url("empty_trash")
         asked = garbage.site.get(url, days="0")
-        assert "for 0 days or longer is deleted for good" in asked.text
+        assert "Items in the trash for 0 days or longer are deleted for good" in asked.text
         wrong = garbage.post(url, days="0", name="other")
         assert "That is not the name of the bucket; nothing was done." in wrong.text
         assert garbage.trash.count_documents({}) == 4
         page = act(garbage, url, days="0", name="media")
         assert "4 entries of the trash were deleted for good" in page.text
         assert garbage.trash.count_documents({}) == 0
-        assert log(garbage)[-1][2] == "Emptied the trash: what was in it for 0 days or longer."
+        assert log(garbage)[-1][2] == "Emptied the trash: items in it for 0 days or longer."
 
     def test_what_is_not_old_enough_stays(self, garbage: Files) -> None:
         act(garbage, garbage.url("collect"), older="48h")
@@ -207,22 +210,22 @@ class TestBulk:
     def test_chosen_files(self, many: Files) -> None:
         ids = self.ids(many)
         asked = self.bulk(many, action="delete", ids=ids[:2], query="q=b%2F")
-        assert "They are 2 files." in asked.text
+        assert "2 files." in asked.text
         assert asked.html.count('name="ids"') == 2
         page = self.bulk(many, action="delete", ids=ids[:2], query="q=b%2F", confirmed="1")
         assert "2 files are in the trash now." in page.text
         assert many.trash.count_documents({}) == 2
-        assert log(many) == [("media", 2, "Moved to the trash: 2 chosen files.")]
+        assert log(many) == [("media", 2, "Moved to the trash: 2 selected files.")]
         back = {"ids": ids, "query": "state=trash", "action": "restore"}
-        assert "They are 3 files." in self.bulk(many, **back).text
+        assert "3 files." in self.bulk(many, **back).text
         page = self.bulk(many, **back, confirmed="1")
-        assert "2 files were restored. 1 was not" in page.text
+        assert "2 files were restored. 1 file was skipped" in page.text
         assert many.documents.count_documents({}) == 1_203
 
     def test_all_that_match(self, many: Files) -> None:
         everything = {"action": "delete", "all": "1", "query": "q=a%2F&type=-"}
         asked = self.bulk(many, **everything)
-        assert "They are 1,200 files." in asked.text
+        assert "1,200 files." in asked.text
         assert "the name begins with a/, without a type" in asked.text
         wrong = self.bulk(many, **everything, confirmed="1", name="no")
         assert "That is not the name of the bucket" in wrong.text
@@ -254,11 +257,11 @@ class TestBulk:
         for room in ("bulk", "bulk_pages"):
             monkeypatch.setattr(f"djongo_services.admin.files.{room}.COUNTED", 1_000)
         asked = self.bulk(many, action="delete", all="1", query="")
-        assert "They are more than 1,000 files." in asked.text
+        assert "More than 1,000 files." in asked.text
 
     def test_what_makes_no_sense(self, many: Files) -> None:
         ids = self.ids(many)
-        assert "Choose some files first." in self.bulk(many, action="delete").text
+        assert "Select at least one file." in self.bulk(many, action="delete").text
         for data in (
             {"action": "nonsense", "ids": ids},
             {"action": "purge", "ids": ids},
@@ -268,30 +271,31 @@ class TestBulk:
         ):
             assert self.bulk(many, **data).status == 404
         found = self.bulk(many, action="delete", all="1", query="state=broken", confirmed="1")
-        assert "Choose some files first." in found.text
+        assert "Select at least one file." in found.text
         assert many.documents.count_documents({}) == 1_203
         assert many.site.get(many.url("bulk")).status == 405
 
 
 def wait(files: Files) -> None:
-    """For a chore that goes on when the page has been answered."""
-    from djongo_services.admin.files import doing
+    """For a job that goes on when the page has been answered."""
+    from djongo_services.admin.jobs import background
 
-    for one in list(doing._under_way):
+    for one in list(background._under_way):
         assert one.ended.wait(60)
 
 
-class TestChores:
+class TestJobs:
     """Long ones go on behind the page, one for each bucket, and can be stopped."""
 
     @pytest.fixture
     def begun(self, garbage: Files, monkeypatch: pytest.MonkeyPatch) -> Any:
         """A dry run that goes on until it is told to."""
-        from djongo_services.admin.files import collecting, doing
+        from djongo_services.admin.files import collecting
+        from djongo_services.admin.jobs import background
+        from djongo_services.storage.collector.collecting import collect
 
-        monkeypatch.setattr(doing, "SECONDS", 0.01)
+        monkeypatch.setattr(background, "MOMENT", 0.01)
         goes_on, begun = threading.Event(), threading.Event()
-        collect = collecting.collect
 
         def slow(*args: Any, **options: Any) -> Any:
             begun.set()
@@ -310,35 +314,36 @@ class TestChores:
         page = garbage.get("collector")
         assert "Dry run: older than 48 hours" in page.text
         assert "data-progress" in page.html
-        progress = garbage.site.client.get(garbage.url("chore")).json()
+        progress = garbage.site.client.get(garbage.url("job")).json()
         assert progress["run"]["is_running"]
         refused = garbage.post(garbage.url("dry_run"))
-        assert "Something is being done to the bucket already." in refused.text
+        assert "A job is already running on this bucket." in refused.text
         begun.set()
         wait(garbage)
         assert rows(garbage.get("collector"))["Unreferenced files"] == "2"
-        progress = garbage.site.client.get(garbage.url("chore")).json()
+        progress = garbage.site.client.get(garbage.url("job")).json()
         assert progress["run"]["status"] == "done"
 
     def test_it_is_stopped(self, garbage: Files, begun: Any) -> None:
-        page = garbage.post(garbage.url("chore_stop"))
-        assert "It ends soon; what was done stays done." in page.text
+        page = garbage.post(garbage.url("job_stop"))
+        assert "The job will stop soon; completed work is kept." in page.text
         wait(garbage)
         page = garbage.get("collector")
         assert "Dry run" in page.text
-        assert "stopped. It was stopped; what was done stays done." in page.text
-        assert log(garbage) == [("media", 2, "Stopped the chore.")]
+        assert "stopped. It was stopped; completed steps are kept." in page.text
+        assert log(garbage) == [("media", 2, "Stopped the job.")]
 
     def test_a_bulk_action_is_stopped(self, files: Files) -> None:
         from djongo_services.admin.files.bulk import Chosen, bulk_work
-        from djongo_services.admin.files.doing import Stopped
         from djongo_services.admin.files.filters import Filters
+        from djongo_services.admin.jobs.bucket_jobs import JobStopped
 
         files.add("a")
-        work = bulk_work("delete", "media", Chosen(filters=Filters(), ids=None), "ann")
+        connection = connections["archive"]
+        work = bulk_work("delete", connection, "media", Chosen(filters=Filters(), ids=None), "ann")
         stop = threading.Event()
         stop.set()
-        with pytest.raises(Stopped, match="stopped after 0 files"):
+        with pytest.raises(JobStopped, match="stopped after 0 files"):
             work(files.site.database, stop, lambda progress: None)
         assert files.names() == {"a"}
 
@@ -358,25 +363,25 @@ class TestChores:
     def test_one_that_died_makes_room(self, garbage: Files, begun: Any) -> None:
         import datetime as dt
 
-        from djongo_services.admin.files.totals import COLLECTION
+        from djongo_services.admin.jobs.slot import COLLECTION
 
         begun.set()
         wait(garbage)
         kept = garbage.site.database[COLLECTION]
         died = {"run.status": "running", "run.beat": dt.datetime(2026, 1, 1)}
-        kept.update_one({"_id": {"chore": "media"}}, {"$set": died})
+        kept.update_one({"_id": {"job": "media"}}, {"$set": died})
         assert "its process has ended" in garbage.get("collector").text
         assert rows(dry_run(garbage))["Unreferenced files"] == "2"
 
     def test_the_last_are_remembered(self, files: Files) -> None:
-        from djongo_services.admin.files.chores import KEPT, Chores
+        from djongo_services.admin.jobs.bucket_jobs import KEPT, BucketJobs
 
-        chores = Chores(connections["archive"].database, "media")
+        jobs = BucketJobs(connections["archive"].database, "media")
         for number in range(KEPT + 5):
-            run = chores.begin("delete", words=f"$number {number}", by="$ann")
+            run = jobs.begin("delete", words=f"$number {number}", by="$ann")
             assert run is not None
-            chores.end(run, "done", "$said")
-        found = chores.read()
+            jobs.end(run, "done", "$said")
+        found = jobs.read()
         assert [each.words for each in found] == [f"$number {n}" for n in range(KEPT + 4, 3, -1)]
         assert {each.status for each in found} == {"done"}
 

@@ -96,7 +96,7 @@ def test_filters_stay_in_the_form_and_in_links(files: Files) -> None:
     assert 'name="since" value="2020-01-01"' in page.html
     assert len(walk(files, **query)) == 120
     assert page.link("All") == "?"
-    assert "No file is like that." in files.get(q="nothing").text
+    assert "No matching files." in files.get(q="nothing").text
 
 
 def test_a_checksum_is_searched_for(files: Files) -> None:
@@ -114,10 +114,10 @@ def test_a_search_says_how_far_it_looked(files: Files, monkeypatch: pytest.Monke
     files.bucket.upload_many((f"{n}", b"") for n in range(120))
     page = files.get(type="text/plain")
     assert names(page) == []
-    assert "50 files were looked at" in page.text
-    assert "None of the files looked at is like that." in page.text
+    assert "50 files were searched" in page.text
+    assert "None of the searched files match." in page.text
     assert walk(files, type="text/plain") == ["first.txt"]
-    patient = files.site.get(files.url() + page.link("or look through all"))
+    patient = files.site.get(files.url() + page.link("or search all files"))
     assert names(patient) == ["first.txt"]
 
 
@@ -158,7 +158,7 @@ def test_what_no_dry_run_has_told(files: Files) -> None:
     files.add("a")
     for state in ("unreferenced", "broken", "superseded"):
         page = files.get(state=state)
-        assert "Nobody has looked yet" in page.text
+        assert "No scan yet" in page.text
         assert page.link("Collector") == files.url("collector")
 
 

@@ -14,9 +14,9 @@ from djongo_services.admin.files.filters import Filters, after_prefix
 from djongo_services.admin.files.listing import (
     BY_NAME,
     LENIENT,
-    Indexes,
-    Listed,
-    Place,
+    ListedFiles,
+    ListIndexes,
+    ListPosition,
     list_files,
 )
 from djongo_services.admin.files.rows import projection
@@ -41,17 +41,17 @@ def add(files: Files, *documents: dict[str, Any]) -> None:
     )
 
 
-def pages(files: Files, filters: Filters, **options: Any) -> list[Listed]:
+def pages(files: Files, filters: Filters, **options: Any) -> list[ListedFiles]:
     """All of them, each from the place that the one before named in its link."""
-    found: list[Listed] = []
+    found: list[ListedFiles] = []
     place = None
     while not found or found[-1].next is not None:
-        indexes = Indexes.of(files)
+        indexes = ListIndexes.of(files)
         found.append(
             list_files(files, filters, projection(), indexes=indexes, place=place, **options)
         )
         following = found[-1].next
-        place = Place.of(following.token) if following else None
+        place = ListPosition.of(following.token) if following else None
         assert len(found) < 100
     return found
 
@@ -110,13 +110,13 @@ def test_ids_and_names_too_long_for_a_link(files: Files, order: Any) -> None:
 def test_a_page_is_read_from_where_it_begins(files: Files) -> None:
     add(files, *({"_id": n, "filename": f"{n:05}"} for n in range(3_000)))
     for order, at in (("newest", (200,)), ("oldest", (2_800,)), ("name", ("02800", DAY))):
-        place = Place(values=at, skip=1)
+        place = ListPosition(values=at, skip=1)
         files.database.command("profile", 2)
         list_files(
             files,
             Filters(order=order),  # type: ignore[arg-type]
             projection(),
-            indexes=Indexes(names=True, checksums=False),
+            indexes=ListIndexes(names=True, checksums=False),
             place=place,
         )
         files.database.command("profile", 0)
@@ -245,10 +245,11 @@ class TestFilters:
 
 
 @pytest.mark.parametrize(
-    "token", ["", "x", "é", "AAAA", "____", Place(values=({"a": 1},), skip=2).token[:-4], "A" * 999]
+    "token",
+    ["", "x", "é", "AAAA", "____", ListPosition(values=({"a": 1},), skip=2).token[:-4], "A" * 999],
 )
 def test_a_place_that_is_none(token: str) -> None:
-    assert Place.of(token) is None
+    assert ListPosition.of(token) is None
 
 
 def test_a_place_of_another_order_is_the_beginning(files: Files) -> None:
@@ -257,7 +258,7 @@ def test_a_place_of_another_order_is_the_beginning(files: Files) -> None:
         files,
         Filters(),
         projection(),
-        indexes=Indexes(names=True, checksums=False),
-        place=Place(values=("a", DAY)),
+        indexes=ListIndexes(names=True, checksums=False),
+        place=ListPosition(values=("a", DAY)),
     )
     assert [each["id"] for each in found.documents] == [2, 1]

@@ -30,14 +30,14 @@ def test_buckets_with_totals_by_type_and_month(files: Files) -> None:
     assert "Text 2.0 kB, 65 %, 1 file" in page.text
     assert "Images" in page.text
     assert "Other 1.0 kB, 32 %, 1 file" in page.text
-    assert "<title>2025-03: 1 file, 1.0 kB</title>" in page.html
+    assert "<title>March 2025: 1 file, 1.0 kB</title>" in page.html
     assert "gallery.Picture.image (pictures/…)" in page.text
     assert page.link("media") == files.url()
 
 
 def test_buckets_that_are_not_there_yet(files: Files) -> None:
     page = files.site.get(files.site.url("file_changelist"))
-    assert "nothing was stored in it yet" in page.text
+    assert "no files stored yet" in page.text
     assert page.link("kept")
     assert files.get().text.count("The bucket is empty.") == 1
     assert files.get("totals").status == 200
@@ -96,10 +96,10 @@ class TestLargeBuckets:
 
     def test_until_then_it_says_so(self, large: Files) -> None:
         page = large.get("totals")
-        assert "not counted yet" in page.text
+        assert "not been counted yet" in page.text
         assert "3 files" in page.text
         assert "mongo-share" not in page.html
-        assert "not counted yet" in large.site.get(large.site.url("file_changelist")).text
+        assert "not been counted yet" in large.site.get(large.site.url("file_changelist")).text
 
     def test_the_last_count_is_kept_with_its_date(self, large: Files) -> None:
         page = large.post(large.url("count"))
@@ -114,16 +114,17 @@ class TestLargeBuckets:
         assert "22 B" in again.text
 
     def test_one_count_at_a_time(self, large: Files) -> None:
-        from djongo_services.admin.files.totals import COLLECTION, begin_count
+        from djongo_services.admin.files.totals import begin_count
+        from djongo_services.admin.jobs.slot import COLLECTION
 
         assert begin_count(large.site.database, "media", by="ann")
         page = large.post(large.url("count"))
-        assert "Somebody counts it already." in page.text
+        assert "A count is already running." in page.text
         assert "Counting, since" in page.text
         # One that died does not keep others from it.
         kept = large.site.database[COLLECTION]
         kept.update_one({}, {"$set": {"run.started": dt.datetime(2020, 1, 1)}})
-        assert "ended with its process" in large.get("totals").text
+        assert "was interrupted: its process has ended" in large.get("totals").text
         assert "Counted 20" in large.post(large.url("count")).text
 
     def test_a_count_that_fails(self, large: Files) -> None:

@@ -51,7 +51,7 @@ PAGES: dict[str, tuple[Visit, tuple[str, ...]]] = {
     "found": (lambda f: f.get(state="broken"), V),
     "totals": (lambda f: f.get("totals"), V),
     "collector": (lambda f: f.get("collector"), V),
-    "progress": (lambda f: f.get("chore"), V),
+    "progress": (lambda f: f.get("job"), V),
     "log of a bucket": (lambda f: f.get("history"), V),
     "file": (lambda f: f.file("one"), V),
     "file in the trash": (lambda f: f.file("gone"), V),
@@ -80,7 +80,7 @@ PAGES: dict[str, tuple[Visit, tuple[str, ...]]] = {
 CHANGES: dict[str, tuple[Visit, tuple[str, ...]]] = {
     "count": (post("count"), C),
     "dry run": (post("dry_run"), C),
-    "stop": (post("chore_stop"), C),
+    "stop": (post("job_stop"), C),
     "upload": (
         lambda f: f.post(
             f.site.url("file_add"), follow=False, target="archive/media 0", files=new()

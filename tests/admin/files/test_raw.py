@@ -85,7 +85,7 @@ async def test_under_asgi(files: Files) -> None:
     stored = await sync_to_async(files.add)("a.mp4", content, "video/mp4")
     client = AsyncClient()
     client.cookies = files.site.client.cookies
-    answer = await client.get(files.file_url(stored.id, "raw"))
+    answer: Any = await client.get(files.file_url(stored.id, "raw"))
     assert answer.is_async
     assert b"".join([piece async for piece in answer.streaming_content]) == content
     await connections["archive"].aclose()

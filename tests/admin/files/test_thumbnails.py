@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from djongo_services.admin.files import raw
-from djongo_services.admin.files.thumbnails import MAX_PIXELS, NoThumbnail, thumbnail
+from djongo_services.admin.files import pictures, previews, raw
+from djongo_services.admin.files.pictures import MAX_PIXELS
+from djongo_services.admin.files.previews import NoThumbnail, thumbnail
 from djongo_services.storage import GridFSStorage
 from tests.admin.files.conftest import Files, png
 
@@ -50,7 +51,7 @@ def small(data: bytes) -> Image.Image:
 def test_every_format_that_browsers_show(format: str) -> None:
     found = small(encoded(teal(1000, 500), format))
     assert found.size == (144, 72)
-    pixel = found.convert("RGB").getpixel((70, 30))
+    pixel: Any = found.convert("RGB").getpixel((70, 30))
     assert all(abs(one - other) < 8 for one, other in zip(pixel, TEAL, strict=True))
 
 
@@ -67,7 +68,8 @@ def test_it_is_turned_as_the_camera_says() -> None:
 def test_what_is_transparent_stays_transparent() -> None:
     for format in ("PNG", "GIF", "WEBP"):
         clear = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
-        assert small(encoded(clear, format)).getpixel((9, 9))[3] == 0
+        pixel: Any = small(encoded(clear, format)).getpixel((9, 9))
+        assert pixel[3] == 0
 
 
 def test_photos_of_any_camera() -> None:
@@ -93,7 +95,34 @@ def claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
 
 
+def in_several_scans(width: int, height: int, *, before: bytes = b"") -> bytes:
+    """A sequential JPEG in which each component has a scan of its own: those of a grey one."""
+    grey = encoded(Image.new("L", (width, height), 100), "JPEG")
+    frame, scan = grey.index(b"\xff\xc0"), grey.index(b"\xff\xda")
+    size = grey[frame + 5 : frame + 9]
+    components = b"".join(bytes([number, 0x11, 0]) for number in (1, 2, 3))
+    color = b"\xff\xc0" + struct.pack(">HB", 17, 8) + size + b"\x03" + components
+    after = grey[frame + 2 + struct.unpack(">H", grey[frame + 2 : frame + 4])[0] : scan]
+    data = grey[scan + 10 : -2]
+    scans = b"".join(
+        b"\xff\xda" + struct.pack(">HBBB", 8, 1, number, 0) + b"\0\x3f\0" + data
+        for number in (1, 2, 3)
+    )
+    return grey[:frame] + before + color + after + scans + b"\xff\xd9"
+
+
+def avif(width: int, height: int, says: tuple[int, int] | None = None) -> bytes:
+    """``says`` is the size in its header; the frame in it has the other one."""
+    data = encoded(teal(width, height), "AVIF", speed=10)
+    if says is None:
+        return data
+    at = data.index(b"ispe") + 8
+    return data[:at] + struct.pack(">II", *says) + data[at + 8 :]
+
+
 SIDE = int(MAX_PIXELS**0.5)
+COMMENT = b"\xff\xfe" + struct.pack(">H", 6) + b"\xff\xc0\xff\xda"
+"""What looks like a frame and a scan, and is none."""
 REFUSED = {
     "nothing": b"",
     "text": b"<script>alert(1)</script>",
@@ -103,6 +132,12 @@ REFUSED = {
     "a program for printers": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
     "too many pixels": encoded(teal(SIDE + 1, SIDE), "PNG"),
     "too many pixels, progressive": encoded(teal(SIDE + 1, SIDE), "JPEG", progressive=True),
+    "too many pixels, several scans": in_several_scans(SIDE + 1, SIDE),
+    "too many pixels, several scans, hidden": in_several_scans(
+        SIDE + 1, SIDE, before=b"\xff\xff" + COMMENT[1:]
+    ),
+    "too many pixels, AVIF": avif(SIDE + 1, SIDE),
+    "AVIF that is cut off": avif(300, 200)[:200],
     "a bomb": claims(60_000, 60_000),
     "a lie": claims(10, 10),
 }
@@ -110,6 +145,39 @@ REFUSED = {
 
 @pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
 def test_what_is_none_has_none(data: bytes) -> None:
+    with pytest.raises(NoThumbnail):
+        thumbnail(io.BytesIO(data))
+
+
+def test_a_jpeg_in_several_scans() -> None:
+    data = in_several_scans(600, 300, before=COMMENT)
+    assert opened(data).mode == "RGB"
+    assert small(data).size == (144, 72)
+    assert pictures.has_several_scans(io.BytesIO(data))
+    assert pictures.has_several_scans(io.BytesIO(encoded(teal(9, 9), "JPEG", progressive=True)))
+    assert not pictures.has_several_scans(io.BytesIO(encoded(teal(9, 9), "JPEG")))
+    assert not pictures.has_several_scans(io.BytesIO(encoded(Image.new("L", (9, 9)), "JPEG")))
+
+
+def test_avif_is_not_decoded_here(monkeypatch: Any) -> None:
+    """Its decoder takes what the frame says, whatever the header that was looked at says."""
+    monkeypatch.setattr(pictures, "make_small", lambda file: pytest.fail("decoded"))
+    assert small(avif(1000, 500)).size == (144, 72)
+    assert small(avif(1000, 500, (100, 200))).size == (72, 144)
+
+
+@pytest.mark.parametrize("limit", ["MEMORY", "CPU_SECONDS", "SECONDS"])
+def test_avif_is_decoded_within_limits(limit: str, monkeypatch: Any) -> None:
+    """This process is not concerned by what the decoder takes."""
+    data = avif(300, 200)
+    assert small(data).size == (144, 96)
+    match limit:
+        case "MEMORY":
+            monkeypatch.setattr(pictures, "MEMORY", 1)
+        case "CPU_SECONDS":
+            monkeypatch.setattr(pictures, "CPU_SECONDS", 0)
+        case "SECONDS":
+            monkeypatch.setattr(previews, "SECONDS", 0.0)
     with pytest.raises(NoThumbnail):
         thumbnail(io.BytesIO(data))
 

@@ -65,7 +65,8 @@ def test_it_is_replaced_and_cleared(files: Files, new_picture: Callable[..., Any
     files.post(url, title="one", image=new)
     picture.refresh_from_db()
     assert picture.image.name == "b.png"
-    files.post(url, title="one", **{"image-clear": "on"})
+    cleared: dict[str, Any] = {"image-clear": "on"}
+    files.post(url, title="one", **cleared)
     picture.refresh_from_db()
     assert not picture.image
     # What is wrong elsewhere in the form does not break it.
@@ -76,7 +77,7 @@ def test_a_server_that_is_down(
     files: Files, new_picture: Callable[..., Any], connect: Callable[..., None]
 ) -> None:
     picture = new_picture("one", "a.png")
-    connect(archive={"HOST": "mongodb://127.0.0.1:9/", "NAME": "x"})
+    connect({"ADMIN": {"TIMEOUT": 6}}, archive={"HOST": "mongodb://127.0.0.1:9/", "NAME": "x"})
     page = form(files, picture)
     assert page.status == 200
     assert "cannot be reached" in page.text

@@ -35,9 +35,19 @@ class BlockingStream:
     def write(self, data: bytes) -> int:
         return int(self._run(self._stream.write(data)))
 
+    def seal(self, *args: Any) -> Any:
+        return self._run(self._stream.seal(*args))
+
+    def publish(self, *args: Any, **options: Any) -> StoredFile:
+        stored: StoredFile = self._run(self._stream.publish(*args, **options))
+        return stored
+
     def close(self) -> StoredFile:
         stored: StoredFile = self._run(self._stream.close())
         return stored
+
+    def withdrawn(self) -> None:
+        self._run(self._stream.withdrawn())
 
     def abort(self) -> None:
         self._run(self._stream.abort())

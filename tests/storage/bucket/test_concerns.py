@@ -16,7 +16,7 @@ from tests.storage.bucket.conftest import Commands
 from tests.storage.bucket.flavours import Flavour
 from tests.transaction.conftest import uri_of
 
-MAJORITY = {"w": "majority", "j": True, "wtimeout": 60_000}
+MAJORITY: dict[str, Any] = {"w": "majority", "j": True, "wtimeout": 60_000}
 
 
 def test_of_writes(flavour: Flavour, commands: Commands) -> None:
@@ -53,7 +53,7 @@ def test_of_writes_from_the_database(database: Database[Any], commands: Commands
 
 def test_of_chunks_in_a_transaction(database: Database[Any], commands: Commands) -> None:
     """They are outside of it, and an election may come before the commit."""
-    with MongoClient(uri_of(database), event_listeners=[commands]) as client:
+    with MongoClient[Any](uri_of(database), event_listeners=[commands]) as client:
         bucket = Bucket(client[database.name], write_concern=WriteConcern("majority"))
         with client.start_session() as session, session.bind(), session.start_transaction():
             bucket.upload("a", b"abc")
@@ -100,7 +100,7 @@ def test_of_reads(flavour: Flavour, commands: Commands) -> None:
 
 def test_of_reads_in_a_transaction(database: Database[Any]) -> None:
     """All of it goes to the primary, and a file of its own is found."""
-    with MongoClient(uri_of(database)) as client:
+    with MongoClient[Any](uri_of(database)) as client:
         bucket = Bucket(
             client[database.name],
             read_preference=ReadPreference.SECONDARY_PREFERRED,

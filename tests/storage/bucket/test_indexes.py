@@ -14,11 +14,13 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from djongo_services.storage.bucket import Bucket, indexes
-from djongo_services.transaction.joining import joined
+from djongo_services.transaction.current import joined
 from tests.storage.bucket.conftest import Commands
 from tests.storage.bucket.flavours import Flavour
 from tests.storage.conftest import nothing_left
 from tests.transaction.conftest import committed, failing, uri_of
+
+pytestmark = pytest.mark.versions
 
 
 def keys(collection: Any) -> list[dict[str, int]]:
@@ -152,7 +154,7 @@ def test_a_transaction_that_holds_the_collection(
     database: Database[Any], commands: Commands
 ) -> None:
     """Waiting for it would be waiting for ever; the index is created when it has ended."""
-    with MongoClient(uri_of(database), event_listeners=[commands]) as client:
+    with MongoClient[Any](uri_of(database), event_listeners=[commands]) as client:
         bucket = Bucket(client[database.name])
         with client.start_session() as session, session.bind(), session.start_transaction():
             assert list(bucket.find()) == []

@@ -18,6 +18,9 @@ from djongo_services.storage import CorruptFile, NoFile
 from tests.storage.bucket.flavours import Flavour
 from tests.storage.conftest import nothing_left
 
+pytestmark = pytest.mark.versions
+
+
 DEFAULT = 255 * 1024
 SIZES = [0, 1, 2, 6, 7, 8, 13, 14, 15, 1000]
 IDS = [
@@ -193,7 +196,7 @@ def test_an_old_files_document(database: Database[Any], either: Any) -> None:
 
 def test_the_content_type_of_the_metadata_comes_first(database: Database[Any], either: Any) -> None:
     stored = either.upload("a", b"a", content_type="text/css")
-    assert database.fs.files.find_one()["metadata"]["contentType"] == "text/css"  # type: ignore[index]
+    assert database.fs.files.find_one()["metadata"]["contentType"] == "text/css"
     database.fs.files.update_one({}, {"$set": {"contentType": "text/html"}})
     assert either.get(stored.id).content_type == "text/css"
     database.fs.files.update_one({}, {"$set": {"metadata.contentType": 5}})
@@ -251,6 +254,15 @@ def test_find(either: Any) -> None:
     ]
     found = list(either.find({"metadata.number": {"$gt": 3}}))
     assert [each.filename for each in found] == ["4"]
+
+
+def test_deleting_on_a_condition(database: Database[Any], either: Any) -> None:
+    stored = either.upload("a", b"content", metadata={"owner": "Ann"})
+    assert not either.delete_if(stored.id, {"metadata.owner": "Bob"})
+    assert not either.delete_if("unknown", {})
+    assert either.read_bytes(either.get(stored.id)) == b"content"
+    assert either.delete_if(stored.id, {"metadata.owner": "Ann"})
+    assert nothing_left(database)
 
 
 def test_deleting_many(database: Database[Any], either: Any) -> None:

@@ -119,7 +119,7 @@ def remove(database: Database[Any], n: int) -> None:
 
 
 def add(database: Database[Any], n: int, data: Any) -> None:
-    files_id = database.fs.files.find_one()["_id"]  # type: ignore[index]
+    files_id = database.fs.files.find_one()["_id"]
     database.fs.chunks.insert_one({"files_id": files_id, "n": n, "data": data})
 
 

@@ -26,7 +26,7 @@ from djongo_services.transaction import aatomic, atomic, run_in_transaction, set
 from tests.storage.conftest import connect
 from tests.transaction.conftest import committed, failing, uri_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.versions]
 
 
 class Boom(Exception):
@@ -466,6 +466,32 @@ async def test_async_deleted(aplace: AsyncPlace) -> None:
     assert await aplace.bucket.read_bytes(await aplace.bucket.get(stored.id)) == b"content"
     async with aplace.begin():
         await aplace.bucket.delete(stored.id)
+        assert aplace.counts() == (1, 1)
+    assert aplace.counts() == (0, 0)
+
+
+async def test_async_many_at_once(aplace: AsyncPlace) -> None:
+    items = [(f"{number:02}", b"x" * number) for number in range(20)]
+    async with aplace.rolled_back():
+        await aplace.bucket.upload_many(items)
+        assert aplace.counts() == (0, 19)
+    assert aplace.counts() == (0, 0)
+    async with aplace.begin():
+        stored = await aplace.bucket.upload_many(items)
+    assert aplace.counts() == (20, 19)
+    async with aplace.begin():
+        assert await aplace.bucket.delete_many([each.id for each in stored]) == 20
+        assert aplace.counts() == (20, 19)
+    assert aplace.counts() == (0, 0)
+
+
+async def test_async_deleted_on_a_condition(aplace: AsyncPlace) -> None:
+    stored = await aplace.bucket.upload("a", b"content")
+    async with aplace.rolled_back():
+        assert await aplace.bucket.delete_if(stored.id, {"filename": "a"})
+    assert aplace.counts() == (1, 1)
+    async with aplace.begin():
+        assert await aplace.bucket.delete_if(stored.id, {"filename": "a"})
         assert aplace.counts() == (1, 1)
     assert aplace.counts() == (0, 0)
 

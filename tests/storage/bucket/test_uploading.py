@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, WriteError
 
 from djongo_services.storage import FileExists, UploadInterrupted
 from djongo_services.storage.bucket import Bucket
 from djongo_services.storage.bucket.layout import Layout
+from djongo_services.storage.errors import NameTaken
 from tests.storage.bucket.conftest import Commands
 from tests.storage.bucket.flavours import Flavour
 from tests.storage.conftest import nothing_left
@@ -45,7 +47,7 @@ class Unseekable(io.RawIOBase):
 
 def test_sources(database: Database[Any]) -> None:
     bucket = Bucket(database)
-    for source in (
+    sources: tuple[Any, ...] = (
         b"abcdef",
         bytearray(b"abcdef"),
         memoryview(b"abcdef"),
@@ -54,7 +56,8 @@ def test_sources(database: Database[Any]) -> None:
         Unseekable(b"abcdef"),
         [b"ab", b"", bytearray(b"cd"), memoryview(b"ef")],
         (bytes([97 + number]) for number in range(6)),
-    ):
+    )
+    for source in sources:
         stored = bucket.upload("a", source, chunk_size=4)
         assert bucket.read_bytes(bucket.get(stored.id)) == b"abcdef"
         assert stored.sha256 == hashlib.sha256(b"abcdef").hexdigest()
@@ -229,7 +232,7 @@ def test_a_connection_that_breaks_once_is_no_matter(
 ) -> None:
     """The driver repeats the write, which the server recognises."""
     either.upload("first", b"a")
-    how = (
+    how: dict[str, Any] = (
         {"closeConnection": True}
         if closed == "before"
         else {"writeConcernError": {"code": 91, "errmsg": "shutting down", "errorLabels": []}}
@@ -301,9 +304,31 @@ def test_the_largest_chunks(either: Any) -> None:
     assert hashlib.sha256(either.read_bytes(stored)).hexdigest() == stored.sha256
 
 
+class Rows:
+    """A transaction of a SQL database, as far as an upload sees it."""
+
+    def __init__(self) -> None:
+        self.ids: list[Any] = []
+
+    def saved(self, files_id: Any, undo: Any = None, settled: Any = None) -> None:
+        self.ids.append(files_id)
+
+
+def test_a_file_that_waits_for_its_row(database: Database[Any], either: Any) -> None:
+    rows = Rows()
+    stream = either.open_upload("a", chunk_size=1)
+    stream.write(b"content")
+    assert either.read_bytes(stream.publish(stream.seal({"a": 1}), rows=rows)) == b"content"
+    assert either.get(stream.id).metadata["a"] == 1
+    assert rows.ids == [stream.id]
+    database.fs.files.delete_one({"_id": stream.id})
+    stream.withdrawn()
+    assert nothing_left(database)
+
+
 class TestMany:
-    def test_many(self, database: Database[Any]) -> None:
-        bucket = Bucket(database, chunk_size=3)
+    def test_many(self, flavour: Flavour) -> None:
+        bucket = flavour.make(chunk_size=3)
         items = [(f"{number}", b"x" * number) for number in range(10)]
         stored = bucket.upload_many(iter(items), metadata={"a": 1}, content_type="text/plain")
         assert [each.filename for each in stored] == [name for name, _ in items]
@@ -313,17 +338,14 @@ class TestMany:
             assert (file.metadata["a"], file.content_type) == (1, "text/plain")
         assert bucket.upload_many([]) == []
 
-    def test_few_commands(self, database: Database[Any], commands: Commands) -> None:
-        flavour = Flavour(database, "sync", event_listeners=[commands])
-        bucket = flavour.make()
-        bucket.upload("first", b"a")
+    def test_few_commands(self, either: Any, commands: Commands) -> None:
+        either.upload("first", b"a")
         commands.sent.clear()
-        assert len(bucket.upload_many((f"{number}", b"a") for number in range(2_500))) == 2_500
+        assert len(either.upload_many((f"{number}", b"a") for number in range(2_500))) == 2_500
         assert commands.names == ["insert"] * 6
-        flavour.close()
 
     def test_a_source_that_raises_keeps_the_batches_before_it(
-        self, database: Database[Any]
+        self, database: Database[Any], either: Any
     ) -> None:
         def items() -> Iterator[tuple[str, bytes]]:
             for number in range(1_500):
@@ -331,17 +353,30 @@ class TestMany:
             raise Boom
 
         with pytest.raises(Boom):
-            Bucket(database).upload_many(items())
+            either.upload_many(items())
         assert database.fs.files.count_documents({}) == 1_000
         assert database.fs.chunks.count_documents({}) == 1_000
 
-    def test_a_batch_that_is_refused_leaves_nothing(self, database: Database[Any]) -> None:
+    def test_a_batch_that_is_refused_leaves_nothing(
+        self, database: Database[Any], either: Any
+    ) -> None:
         database.create_collection("fs.files", validator={"filename": {"$ne": "5"}})
         with pytest.raises(OperationFailure):
-            Bucket(database).upload_many((f"{number}", b"a") for number in range(10))
+            either.upload_many((f"{number}", b"a") for number in range(10))
         assert nothing_left(database)
 
-    def test_text_is_refused(self, database: Database[Any]) -> None:
+    def test_text_is_refused(self, database: Database[Any], either: Any) -> None:
         with pytest.raises(TypeError, match="made of bytes, not of str"):
-            Bucket(database).upload_many([("a", b"a"), ("b", "text")])  # type: ignore[list-item]
+            either.upload_many([("a", b"a"), ("b", "text")])
         assert nothing_left(database)
+
+    def test_names_that_others_were_faster_to_take(self, flavour: Flavour) -> None:
+        bucket = flavour.make(exclusive=True)
+        marks = {"exclusive": True}
+        bucket.upload("a", b"first", metadata=marks)
+        with pytest.raises(NameTaken, match="Somebody else stored a file 'a' at the same time"):
+            bucket.upload_many([("b", b"b"), ("a", b"a")], metadata=marks)
+        new = [(ObjectId(), name, name.encode(), {**marks}) for name in ("b", "a")]
+        stored = bucket.upload_new(new, rename=lambda file: file.update(filename="other"))
+        assert [each.filename for each in stored] == ["b", "other"]
+        assert sorted(each.filename for each in bucket.find()) == ["a", "b", "other"]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 import zstandard
+from bson import Int64, ObjectId
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from hypothesis import HealthCheck, given
@@ -22,10 +23,10 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from djongo_services.connections import connections
-from djongo_services.storage import CorruptFile, GridFSStorage, StorageError
+from djongo_services.storage import CorruptFile, GridFSStorage, NotEncrypted, StorageError
 from djongo_services.storage.bucket import Bucket
-from djongo_services.storage.codecs import Codec, Stage, UnknownKey, register_codec
-from djongo_services.storage.codecs.encryption import BLOCK, TAG
+from djongo_services.storage.codecs import Chain, Codec, Stage, UnknownKey, register_codec
+from djongo_services.storage.codecs.encryption import BLOCK, TAG, AesGcm
 from tests.storage.conftest import connect
 
 KEYS = {"2026": base64.b64encode(bytes(range(32))).decode()}
@@ -97,8 +98,10 @@ class TestEverythingThatIsStored:
         assert content(GridFSStorage(), "a.txt") == text(1_000)
         with GridFSStorage().open("a.txt", "ab") as file:
             file.write(b"more")
-        assert content(encoding, "a.txt") == text(1_000) + b"more"
+        assert content(GridFSStorage(), "a.txt") == text(1_000) + b"more"
         assert "codecs" not in encoding.stored("a.txt").metadata
+        if not encoding.options.encryption:
+            assert content(encoding, "a.txt") == text(1_000) + b"more"
 
     def test_can_be_changed(self, encoding: GridFSStorage) -> None:
         encoding.save("a.txt", ContentFile(text(1_000)))
@@ -212,7 +215,7 @@ class TestCompression:
     def test_damage(self, connected: Database[Any], compression: str) -> None:
         storage = GridFSStorage(compression=compression)
         storage.save("a.txt", ContentFile(text(20_000)))
-        whole = connected.fs.chunks.find_one()["data"]  # type: ignore[index]
+        whole = connected.fs.chunks.find_one()["data"]
         for damaged in [
             whole[:-1] + bytes([whole[-1] ^ 1]),
             whole[: len(whole) // 2]
@@ -352,6 +355,78 @@ class TestEncryption:
         connected.fs.chunks.update_one({"files_id": a}, {"$set": {"data": theirs["data"]}})
         with pytest.raises(CorruptFile):
             content(encrypting, "a.txt")
+
+    def test_another_file_in_its_place(
+        self, encrypting: GridFSStorage, connected: Database[Any]
+    ) -> None:
+        """With the record that belongs to the bytes, and without the mark that binds them."""
+        for name in ("a.txt", "b.txt"):
+            encrypting.save(name, ContentFile(name.encode() * 20))
+        a, b = (encrypting.stored(name).id for name in ("a.txt", "b.txt"))
+        files, chunks = connected.fs.files, connected.fs.chunks
+        theirs = files.find_one({"_id": b}) or {}
+        data = (chunks.find_one({"files_id": b}) or {})["data"]
+        chunks.update_one({"files_id": a}, {"$set": {"data": data}})
+        files.update_one({"_id": a}, {"$set": {"metadata": theirs["metadata"]}})
+        assert content(encrypting, "b.txt") == b"b.txt" * 20
+        with pytest.raises(CorruptFile):
+            content(encrypting, "a.txt")
+        files.update_one({"_id": a}, {"$unset": {"metadata.codecs.0.bound": 1}})
+        with pytest.raises(CorruptFile):
+            content(encrypting, "a.txt")
+
+    @pytest.mark.parametrize("files_id", [ObjectId(), 5, Int64(2**40), "text", {"a": [1, None]}])
+    def test_an_id_of_any_type(
+        self, encrypting: GridFSStorage, connected: Database[Any], files_id: Any
+    ) -> None:
+        chain = Chain(["aes-gcm"], files_id)
+        data = b"".join([*chain.encode(b"content"), *chain.finish()])
+        encrypting.bucket.upload("a.txt", data, id=files_id, metadata=chain.metadata)
+        assert content(encrypting, "a.txt") == b"content"
+
+    def test_many_at_once(self, encrypting: GridFSStorage) -> None:
+        encrypting.save_many([("a.txt", b"a"), ("b.txt", b"b")])
+        assert [content(encrypting, name) for name in ("a.txt", "b.txt")] == [b"a", b"b"]
+        assert encrypting.stored("a.txt").metadata["codecs"][0]["bound"] is True
+
+    def test_a_file_of_before_it_was_bound(
+        self, encrypting: GridFSStorage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        new_record = AesGcm.new_record
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                AesGcm,
+                "new_record",
+                lambda self: {k: v for k, v in new_record(self).items() if k != "bound"},
+            )
+            encrypting.save("a.txt", ContentFile(b"old"))
+        assert "bound" not in encrypting.stored("a.txt").metadata["codecs"][0]
+        assert content(encrypting, "a.txt") == b"old"
+
+    @pytest.mark.parametrize("options", [{}, {"compression": "gzip"}], ids=str)
+    async def test_a_plain_file_in_its_place(
+        self, encrypting: GridFSStorage, options: dict[str, Any]
+    ) -> None:
+        plain = GridFSStorage(**options)
+        plain.save("a.txt", ContentFile(b"plain"))
+        assert encrypting.exists("a.txt")
+        assert encrypting.size("a.txt") == 5
+        with pytest.raises(NotEncrypted, match="is not encrypted, but its storage encrypts"):
+            content(encrypting, "a.txt")
+        with pytest.raises(NotEncrypted):
+            encrypting.open("a.txt", "ab")
+        async with await encrypting.aopen("a.txt") as file:
+            with pytest.raises(NotEncrypted):
+                await file.read()
+        await connections["default"].aclose()
+        older = GridFSStorage(encryption=True, allow_plain=True)
+        assert content(older, "a.txt") == b"plain"
+        with older.open("a.txt", "ab") as changed:
+            changed.write(b"!")
+        assert content(encrypting, "a.txt") == b"plain!"
+        encrypting.delete("a.txt")
+        with pytest.raises(ImproperlyConfigured, match="allow_plain needs encryption"):
+            GridFSStorage(allow_plain=True)
 
     def test_rotation(self, encrypting: GridFSStorage, settings: Any) -> None:
         encrypting.save("old.txt", ContentFile(b"old"))

@@ -12,8 +12,8 @@ import bson
 from bson import Int64, ObjectId
 from pymongo.database import Database
 
-from djongo_services.storage.collector import Kind, References, Report, collect
-from djongo_services.storage.collector.references.providers import ProviderSource
+from djongo_services.storage.collector import CollectorReport, Kind, References, collect
+from djongo_services.storage.collector.references.lookups import ProviderSource
 
 OLD = timedelta(days=10)
 GRACE = timedelta(hours=48)
@@ -95,11 +95,11 @@ def run(
     *,
     older_than: timedelta = GRACE,
     **options: Any,
-) -> Report:
+) -> CollectorReport:
     return collect(database, references=references or in_use(), older_than=older_than, **options)
 
 
-def counts(report: Report) -> dict[Kind, int]:
+def counts(report: CollectorReport) -> dict[Kind, int]:
     """Of the kinds of which there is something."""
     return {kind: found.count for kind, found in report.found.items() if found.count}
 
@@ -112,7 +112,7 @@ def contents(database: Database[Any], names: Iterable[str] | None = None) -> dic
         codec_options=bson.codec_options.CodecOptions(document_class=RawBSONDocument)
     )
     every = database.list_collection_names() if names is None else names
-    return {name: sorted(each.raw for each in raw[name].find()) for name in every}
+    return {name: sorted(bytes(each.raw) for each in raw[name].find()) for name in every}
 
 
 def filenames(database: Database[Any], bucket: str = "fs") -> list[str]:

@@ -16,12 +16,15 @@ from tests.storage.collector.by_hand import make_bucket
 
 
 @pytest.fixture
-def bucket_of_project(database: Database[Any], mongodb_server: Any, settings: Any) -> Database[Any]:
+def bucket_of_project(
+    database: Database[Any], mongodb_server: Any, settings: Any, django_db_blocker: Any
+) -> Iterator[Database[Any]]:
     settings.DJONGO_SERVICES = {
         "CONNECTIONS": {"default": {"HOST": mongodb_server.uri, "NAME": database.name}}
     }
     make_bucket(database)
-    return database
+    with django_db_blocker.unblock():
+        yield database
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import pytest
 from bson import ObjectId
 from django.core.management import CommandError, call_command
 
+from djongo_services.formatting import age_text, parse_age
 from djongo_services.storage.collector import list_runs
-from djongo_services.storage.collector.ages import age_text, parse_age
 from djongo_services.storage.collector.collecting import lease_of
-from djongo_services.storage.collector.places import Places
+from djongo_services.storage.collector.collections import BucketCollections
 from tests.commands.conftest import Result
 from tests.storage.collector.by_hand import (
     OLD,
@@ -103,12 +103,12 @@ class TestLooking:
             " runs of orphan chunks       1    10 B   888888888888888888888888",
             " unreferenced files          1     7 B   unreferenced.txt (666666666666666666666666)",
             "",
-            "Broken, and kept because they are in use or nobody knows whether they are:",
+            "Broken, but kept because they are or may be in use:",
             "  damaged (777777777777777777777777): chunk 1 is missing",
             "",
             "No storage says that the bucket 'fs' keeps no revisions, so superseded ones were not "
             "looked for; --only superseded does.",
-            "1 more stays: it is younger than 48 hours.",
+            "1 more is kept: it is younger than 48 hours.",
             "Would move 1 run of orphan chunks and 1 unreferenced file (17 B) to the trash.",
         ]
         assert result.stderr == (
@@ -151,6 +151,20 @@ class TestLooking:
     def test_only_one_kind(self, garbage):
         result = gridfs_gc("--dry-run", "--only", "orphan-chunks")
         assert "unreferenced" not in result.stdout
+
+    def test_excluded_names(self, garbage):
+        result = gridfs_gc("--dry-run", "--exclude", "*.pdf", "--exclude", "unref*")
+        assert "1 excluded file stayed." in result.stdout
+        assert result.stdout.splitlines()[-1] == (
+            "Would move 1 run of orphan chunks (10 B) to the trash."
+        )
+
+    def test_what_a_text_mentions(self, garbage):
+        garbage.pages.insert_one({"body": "<a href='/media/unreferenced.txt'>"})
+        result = gridfs_gc("--dry-run")
+        assert (
+            "1 file stayed that no field names, because a text mentions it: pages on 'default' (1)."
+        ) in result.stdout
 
     def test_several_buckets(self, garbage):
         make_bucket(garbage, "other")
@@ -203,7 +217,7 @@ class TestRemoving:
         result = gridfs_gc()
         assert result.code == 2
         assert result.stderr.endswith(
-            "Nobody is there to ask; add --noinput to remove, or --dry-run to look.\n"
+            "Not running in a terminal; pass --noinput to confirm, or --dry-run to report only.\n"
         )
         assert contents(garbage) == before
 
@@ -214,7 +228,7 @@ class TestRemoving:
         result = gridfs_gc()
         assert result.code == 2
         assert "Would move 1 run of orphan chunks" in result.stderr
-        assert result.stderr.endswith("Go on? [y/N] Nothing was done.\n")
+        assert result.stderr.endswith("Continue? [y/N] Nothing was done.\n")
         assert contents(garbage) == before
 
     def test_asks_and_hears_yes(self, garbage, monkeypatch):
@@ -231,19 +245,19 @@ class TestRemoving:
         assert list_runs(fs, "fs") == []
 
     def test_another_run_is_at_work(self, garbage):
-        with lease_of(Places.of(garbage, "fs")):
+        with lease_of(BucketCollections.of(garbage, "fs")):
             result = gridfs_gc("--noinput")
         assert result.code == 3
         assert "collecting garbage in the bucket 'fs': process" in result.stderr
 
     def test_resume(self, garbage):
         gridfs_gc("--noinput")
-        assert "no run was interrupted" in gridfs_gc("--noinput", "--resume").stderr
+        assert "no interrupted run" in gridfs_gc("--noinput", "--resume").stderr
         garbage["fs.gc"].update_one({}, {"$set": {"status": "interrupted"}})
         latest = list_runs(garbage, "fs")[0]
         garbage["fs.gc"].update_one({"_id": latest.id}, {"$set": {"status": "interrupted"}})
         result = gridfs_gc("--noinput", "--resume")
-        assert f"fs: going on with run {latest.id} of" in result.stderr
+        assert f"fs: resuming run {latest.id} of" in result.stderr
         assert list_runs(garbage, "fs")[0].status == "done"
 
 
@@ -337,19 +351,22 @@ class TestTrouble:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (("--older-than", "yesterday"), "'yesterday' is no age; write a number and s, m, h"),
+            (("--older-than", "yesterday"), "invalid age 'yesterday'; write a number and s, m, h"),
             (("--older-than", "-1h"), "expected one argument"),
-            (("--older-than", "99999999w"), "is longer than any file is old"),
+            (("--older-than", "99999999w"), "is too large; the maximum is 36,525 days"),
             (("--only", "everything"), "invalid Kind value: 'everything'"),
-            (("--batch-size", "0"), "--batch-size is a number above 0, not 0"),
+            (("--batch-size", "0"), "--batch-size must be positive, not 0"),
             (("--dry-run", "--check"), "not allowed with"),
             (("--dry-run", "--noinput"), "not allowed with"),
             (("--purge", "--restore", "a"), "not allowed with"),
-            (("--resume", "--dry-run"), "--resume goes on with removing"),
-            (("--restore", "a", "--check"), "--restore does not go with --dry-run or --check"),
-            (("--purge", "--only", "broken"), "--only does not go with --purge"),
-            (("--resume", "--verify"), "--verify does not go with --resume"),
-            (("--restore", "a", "--no-trash"), "--no-trash does not go with --restore"),
+            (("--resume", "--dry-run"), "--resume cannot be combined with --dry-run"),
+            (
+                ("--restore", "a", "--check"),
+                "--restore cannot be combined with --dry-run or --check",
+            ),
+            (("--purge", "--only", "broken"), "--only cannot be combined with --purge"),
+            (("--resume", "--verify"), "--verify cannot be combined with --resume"),
+            (("--restore", "a", "--no-trash"), "--no-trash cannot be combined with --restore"),
             (("elsewhere",), "There is no bucket 'elsewhere' in the database"),
             (("--ignore-model", "a.B", "--dry-run"), "There is no model 'a.B'"),
             (("--only", "superseded", "--dry-run", "--database", "x"), "'x' is not in DJONGO"),
@@ -367,7 +384,9 @@ class TestTrouble:
         report = gridfs_gc(dry_run=True, older_than="7d", only=["unreferenced"], format="json")
         assert json.loads(report.stdout)["buckets"][0]["older_than_seconds"] == 604_800
         result = gridfs_gc(dry_run=True, older_than="a while")
-        assert (result.code, "older_than: 'a while' is no age" in result.stderr) == (2, True)
+        assert (result.code, "older_than: invalid age 'a while'" in result.stderr) == (2, True)
+        result = gridfs_gc(dry_run=True, only=["broken", "lost"])
+        assert (result.code, "only: no kind 'lost'; choose from" in result.stderr) == (2, True)
 
     def test_a_provider_that_fails(self, garbage, settings):
         settings.DJONGO_SERVICES["STORAGE"]["REFERENCES"] = [

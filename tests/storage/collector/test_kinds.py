@@ -26,6 +26,9 @@ from tests.storage.collector.by_hand import (
     run,
 )
 
+pytestmark = pytest.mark.versions
+
+
 YOUNG = timedelta(hours=47)
 IDS = [
     None,
@@ -196,7 +199,7 @@ class TestBroken:
         report = run(fs)
         assert counts(report) == {Kind.BROKEN: 1}
         assert report.found[Kind.BROKEN].examples[0].reason == (
-            "its length or its chunkSize is no number of bytes"
+            "its length or chunkSize is not a number of bytes"
         )
 
     @pytest.mark.parametrize("size", [0, 1, 4, 5, 8])
@@ -241,7 +244,7 @@ class TestBroken:
         assert fs["fs.trash"].find_one()["_id"] == old
 
     def test_large_buckets_are_looked_at_by_their_index_alone(self, fs, monkeypatch):
-        monkeypatch.setattr("djongo_services.storage.collector.scope.SIZES_UP_TO_BYTES", 100)
+        monkeypatch.setattr("djongo_services.storage.collector.scan.SIZES_UP_TO_BYTES", 100)
         put(fs, "missing")
         fs["fs.chunks"].delete_one({"n": 1})
         short = put(fs, "short")

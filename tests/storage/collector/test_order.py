@@ -24,8 +24,8 @@ from bson import (
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
-from djongo_services.storage.collector.order import sort_key
-from djongo_services.storage.collector.streams import EXACT
+from djongo_services.storage.collector.bson_order import sort_key
+from djongo_services.storage.collector.collections import EXACT
 
 RAW = CodecOptions(document_class=RawBSONDocument)
 

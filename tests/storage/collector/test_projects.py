@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,14 @@ import pytest
 
 from djongo_services.lease import COLLECTION
 from djongo_services.storage.collector import list_runs
+from tests.processes import python_path
 from tests.storage.collector.by_hand import filenames, make_bucket, object_id, put, put_chunks
+from tests.storage.collector.postgresql import postgresql
 
 ROOT = Path(__file__).parents[3]
-SQL, BACKEND = (f"tests.storage.collector.project_{kind}" for kind in ("sql", "backend"))
+SQL, BACKEND, POSTGRESQL = (
+    f"tests.storage.collector.project_{kind}" for kind in ("sql", "backend", "postgresql")
+)
 WAITING = "tests.storage.collector.providers.waiting"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -33,7 +40,7 @@ def environment(database, mongodb_server, tmp_path):
         "DJONGO_SERVICES_TEST_URI": mongodb_server.uri,
         "COLLECTOR_DATABASE": database.name,
         "COLLECTOR_SQLITE": str(tmp_path / "db.sqlite3"),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": python_path(),
     }
 
 
@@ -129,6 +136,71 @@ def test_documents_on_mongodb(database, django):
     assert filenames(database) == ["cover"]
 
 
+def test_a_transaction_that_is_open_during_the_run(database, django, environment):
+    """What it refers to in the end is brought back by the next run, however long ago it went."""
+    assert django(SQL, "migrate", "--run-syncdb").returncode == 0
+    put(database, "treaties/a.txt")
+    with contextlib.closing(sqlite3.connect(environment["COLLECTOR_SQLITE"])) as rows:
+        rows.execute("BEGIN IMMEDIATE")
+        rows.execute("INSERT INTO chronicle_treaty (scan) VALUES ('a.txt')")
+        collected = django(SQL, "gridfs_gc", "--noinput")
+        assert collected.returncode == 0, collected.stderr
+        assert filenames(database) == []
+        database["fs.trash"].update_many({}, {"$set": {"trashedAt": datetime(2020, 1, 1)}})
+        rows.commit()
+    purged = django(SQL, "gridfs_gc", "--purge", "--dry-run", "--older-than", "1d")
+    assert "1 file would be restored from the trash" in purged.stdout
+    collected = django(SQL, "gridfs_gc", "--noinput")
+    assert (
+        "1 file was restored from the trash because something refers to it again."
+        in collected.stdout
+    )
+    assert filenames(database) == ["treaties/a.txt"]
+
+
+@pytest.fixture(scope="module")
+def postgresql_server():
+    yield from postgresql()
+
+
+TENANTS = """
+from django.db import connection
+from tests.storage.collector.unsure.models import Note
+
+with connection.cursor() as cursor:
+    for tenant in ("one", "two"):
+        cursor.execute(f"CREATE SCHEMA {tenant}")
+        cursor.execute(f"CREATE TABLE {tenant}.unsure_note (LIKE unsure_note INCLUDING ALL)")
+        cursor.execute(
+            f"INSERT INTO {tenant}.unsure_note (id, title, body, data, files_id, scan) "
+            f"VALUES (1, '', '', '{{}}', '', '{tenant}.txt')"
+        )
+    cursor.execute("CREATE TABLE gone (id bigint, names text[], data json, odd int4range)")
+    cursor.execute(
+        "INSERT INTO gone VALUES (1, ARRAY['array.txt', 'b'], %s, '[1,2)')",
+        ['{"a": [{"b": "d\\u00e9j\\u00e0.txt"}]}'],
+    )
+Note.objects.create(data={"file": "binary-é.txt"})
+Note.objects.create(scan="plain.txt")
+"""
+
+
+def test_schemas_and_types_of_postgresql(database, environment, django, postgresql_server):
+    """Tenants may have a schema each, which this connection does not look into by itself."""
+    environment["COLLECTOR_POSTGRESQL"] = json.dumps(postgresql_server)
+    assert django(POSTGRESQL, "migrate", "--run-syncdb").returncode == 0
+    saved = django(POSTGRESQL, code=TENANTS)
+    assert saved.returncode == 0, saved.stderr
+    names = ["array", "binary-é", "déjà", "one", "plain", "two"]
+    for name in [*names, "three"]:
+        put(database, f"notes/{name}.txt")
+    result = django(POSTGRESQL, "gridfs_gc", "--noinput")
+    assert result.returncode == 0, result.stderr
+    assert filenames(database) == [f"notes/{name}.txt" for name in names]
+    for place in ("gone.data", "gone.names", "one.unsure_note.scan", "two.unsure_note.scan"):
+        assert f"{place} on 'default' (1)" in result.stdout
+
+
 @pytest.fixture
 def waiting(environment, tmp_path):
     """A run in a process of its own that waits until the test lets it go on."""
@@ -168,7 +240,7 @@ class TestEnds:
         stdout, stderr = process.communicate(timeout=60)
         assert (process.returncode, stdout) == (130, "")
         assert stderr.endswith(
-            "Interrupted: what was done stays done; gridfs_gc --resume goes on.\n"
+            "Interrupted: completed work is kept; run gridfs_gc --resume to continue.\n"
         )
         assert list_runs(database, "fs")[0].status == "interrupted"
         assert (filenames(database), database[COLLECTION].count_documents({})) == (["a"], 0)

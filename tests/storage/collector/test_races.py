@@ -10,7 +10,7 @@ import pytest
 from pymongo.monitoring import CommandListener
 
 from djongo_services.storage.collector import Kind, References
-from djongo_services.storage.collector.references.providers import ProviderSource
+from djongo_services.storage.collector.references.lookups import ProviderSource
 from tests.storage.collector.by_hand import (
     OLD,
     contents,

@@ -17,9 +17,8 @@ import pytest
 from bson import Int64, ObjectId
 
 from djongo_services.storage.collector import References, collect
-from djongo_services.storage.collector.references.documents import DocumentSource
-from djongo_services.storage.collector.references.naming import Naming
-from djongo_services.storage.collector.references.sources import Territory
+from djongo_services.storage.collector.references.lookups import DocumentSource
+from djongo_services.storage.collector.references.sources import Naming, Territory
 from tests.storage.collector.by_hand import make_bucket, moment, object_id
 
 FILES = 10_000
@@ -42,7 +41,7 @@ class Writer(threading.Thread):
         self.random = random.Random(number)
 
     def run(self) -> None:
-        with pymongo.MongoClient(self.uri) as client:
+        with pymongo.MongoClient[Any](self.uri) as client:
             database = client[self.name_of_database]
             while self.saved < FILES or not self.enough.is_set():
                 self.save_and_refer(database)

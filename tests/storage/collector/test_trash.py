@@ -11,6 +11,7 @@ import pytest
 from bson import Int64, ObjectId
 from bson.raw_bson import RawBSONDocument
 
+from djongo_services.lease import Locked
 from djongo_services.storage.collector import (
     Kind,
     NotInTrash,
@@ -20,6 +21,7 @@ from djongo_services.storage.collector import (
     list_trash,
     purge,
     restore,
+    trash,
 )
 from tests.storage.collector.by_hand import (
     OLD,
@@ -252,18 +254,26 @@ class TestPurge:
         put(bucket, "a")
         put(bucket, "b")
         run(bucket)
+        looked = empty(bucket, "a", dry_run=True)
+        assert (looked.entries, looked.restored) == (1, 1)
         report = empty(bucket, "a")
         assert (report.entries, report.restored) == (1, 1)
         assert filenames(bucket) == ["a"]
         assert bucket["fs.chunks"].count_documents({}) == 3
 
     def test_unless_somebody_deleted_it(self, fs):
-        """The admin has a trash for what people delete, which is this one."""
+        """The admin has a trash for what people delete, which is this one: what they deleted does
+        not come back, and is not destroyed while something refers to it."""
         put(fs, "a")
         run(fs)
         fs["fs.trash"].update_one({}, {"$set": {"kind": "deleted"}})
         assert run(fs, in_use("a")).restored == 0
-        assert (empty(fs, "a").restored, filenames(fs)) == (0, [])
+        before = contents(fs, ["fs.files", "fs.chunks", "fs.trash"])
+        for dry_run in (True, False):
+            report = empty(fs, "a", dry_run=dry_run)
+            assert (report.entries, report.restored, report.kept) == (0, 0, 1)
+        assert contents(fs, ["fs.files", "fs.chunks", "fs.trash"]) == before
+        assert empty(fs).entries == 1
 
     def test_unless_another_file_has_the_name_now(self, fs):
         put(fs, "a")
@@ -308,6 +318,40 @@ class TestWithoutTrash:
         assert bucket["fs.trash"].count_documents({}) == 0
         assert bucket["fs.chunks"].count_documents({}) == 3
         assert filenames(bucket) == ["kept"]
+
+
+class TestDuringARestore:
+    """Another process that deletes for good has to wait, or is told; no file is left corrupt."""
+
+    def test_it_is_locked(self, fs, monkeypatch):
+        id = put(fs, "a")
+        run(fs)
+        refused = []
+
+        def put_back(places, ids):
+            with pytest.raises(Locked, match="Another run is collecting garbage") as caught:
+                empty(fs)
+            refused.append(caught)
+            return trash.put_back(places, ids)
+
+        monkeypatch.setattr("djongo_services.storage.collector.restoring.put_back", put_back)
+        restore(fs, ids=[id])
+        assert refused
+        assert (filenames(fs), fs["fs.chunks"].count_documents({})) == (["a"], 3)
+
+    def test_that_was_stopped_for_so_long_that_its_lease_ran_out(self, fs, monkeypatch):
+        id = put(fs, "a")
+        run(fs)
+
+        def put_back(places, ids):
+            found = trash.put_back(places, ids)
+            fs["fs.chunks"].delete_many({})  # What the other process did.
+            return found
+
+        monkeypatch.setattr("djongo_services.storage.collector.restoring.put_back", put_back)
+        with pytest.raises(NotRestored, match="its chunks were deleted"):
+            restore(fs, ids=[id])
+        assert filenames(fs) == []
 
 
 def test_a_run_brings_back_what_is_in_use_again(fs):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from djongo_services.lease import Lease
 from djongo_services.storage import GridFSStorage
 from djongo_services.storage.djongo.moving import LEASE
 from tests.storage.djongo.conftest import Put
+
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,16 @@ def test_below_a_location(new: GridFSStorage, put: Put) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("nowhere",), "Could not find config for 'nowhere' in settings.STORAGES."),
+        (
+            ("nowhere",),
+            "STORAGES has no alias 'nowhere'; its aliases are 'default', 'staticfiles', 'media', "
+            "'disk'.",
+        ),
+        (
+            ("fs",),
+            "STORAGES has no alias 'fs'. The storage with the bucket 'fs' is 'media'; run "
+            "move_djongo_files media.",
+        ),
         (
             ("disk",),
             "STORAGES['disk'] is of FileSystemStorage; files can be moved to a "
@@ -163,6 +175,23 @@ def test_below_a_location(new: GridFSStorage, put: Put) -> None:
 )
 def test_wrong_arguments(new: GridFSStorage, arguments: tuple[str, ...], sentence: str) -> None:
     assert run(*arguments) == Result(2, "", sentence)
+
+
+def test_the_example_of_the_docs(connected: Database[Any], settings: Any, put: Put) -> None:
+    """With the STORAGES that the same page begins with."""
+    page = (ROOT / "docs" / "files.md").read_text()
+    configured: dict[str, Any] = {}
+    block = page.split("```python\n")[1].split("```")[0]
+    exec(block.split("MEDIA_URL")[0], configured)
+    settings.STORAGES = configured["STORAGES"]
+    put("a.txt", b"x" * 1200)
+    put("photos/a.txt", b"1")
+    put("photos/a.txt", b"22")
+    command, _, output = page.split("$ python manage.py move_djongo_files ")[1].partition("\n")
+    result = run(*command.split())
+    assert (result.code, result.stdout) == (0, output.split("```")[0])
+    assert run(command.split()[0]).code == 0
+    assert connected["media.files"].count_documents({}) == 2
 
 
 def test_another_run_is_at_work(new: GridFSStorage, put: Put) -> None:
@@ -203,7 +232,7 @@ execute_from_command_line(["manage.py", "move_djongo_files", "default"])
     assert done.returncode == 128 + signal.SIGINT
     assert "1 file (600.0 kB) moved." in done.stdout
     assert done.stderr.splitlines()[-1] == (
-        "CommandError: Interrupted: what was copied stays; run the command again to go on."
+        "CommandError: Interrupted: copied files are kept; run the command again to continue."
     )
     assert new.bucket.files.count_documents({}) == 1
     assert run("media").stdout.endswith("2 files (1.2 MB) moved, 1 moved before.\n")

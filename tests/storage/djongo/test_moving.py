@@ -16,17 +16,12 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from djongo_services.connections import connections
-from djongo_services.introspection.progress import Progress
 from djongo_services.lease import Lease, Locked
+from djongo_services.progress import Progress
 from djongo_services.storage import GridFSStorage, StorageError
-from djongo_services.storage.djongo import (
-    DjongoGridFSStorage,
-    move_djongo_files,
-    moving,
-    originals,
-)
+from djongo_services.storage.djongo import DjongoGridFSStorage, copying, move_djongo_files, moving
+from djongo_services.storage.djongo.copying import Standing
 from djongo_services.storage.djongo.moving import LEASE
-from djongo_services.storage.djongo.standing import Standing
 from djongo_services.transaction import atomic
 from tests.storage.djongo.conftest import Put
 from tests.transaction.conftest import failing
@@ -184,7 +179,8 @@ def test_all_revisions_move_to_a_storage_that_keeps_them(
 ) -> None:
     for content in (b"1", b"22", b"333"):
         put("photos/a.txt", content)
-    for options in ({"allow_overwrite": True}, {}):
+    every: list[dict[str, Any]] = [{"allow_overwrite": True}, {}]
+    for options in every:
         new = GridFSStorage(f"b{len(options)}", keep_revisions=True, **options)
         assert move_djongo_files(old, new).moved == 3
         assert [each.length for each in new.revisions("photos/a.txt")] == [3, 2, 1]
@@ -194,7 +190,7 @@ def test_all_revisions_move_to_a_storage_that_keeps_them(
 def test_pages_end_anywhere(
     old: DjongoGridFSStorage, new: GridFSStorage, put: Put, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(originals, "PAGE", 3)
+    monkeypatch.setattr(copying, "PAGE", 3)
     for number in range(8):
         for revision in range(1 + number % 5):
             put(f"photos/{number}.txt", b"%d %d" % (number, revision))
@@ -453,3 +449,20 @@ def test_on_every_server_version(matrix_database: Any, matrix_connected: Any) ->
     new = GridFSStorage()
     assert move_djongo_files(DjongoGridFSStorage(), new, delete_originals=True).deleted == 1
     assert contents(new) == {"photos/a.txt": b"abc"}
+
+
+def test_a_bucket_whose_collation_holds_names_for_equal(
+    connected: Database[Any], old: DjongoGridFSStorage, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are different files, and none is passed over, at the border of a page either."""
+    monkeypatch.setattr("djongo_services.storage.djongo.copying.PAGE", 2)
+    connected.create_collection("storage.files", collation={"locale": "en", "strength": 1})
+    names = ["a.txt", "A.txt", "\u00e1.txt", "a.TXT", "b.txt"]
+    for round in range(2):
+        for name in names:
+            put(name, f"{name} {round}".encode())
+    new = GridFSStorage("new")
+    assert move_djongo_files(old, new).moved == len(names)
+    assert {name: new.open(name).read().decode() for name in names} == {
+        name: f"{name} 1" for name in names
+    }

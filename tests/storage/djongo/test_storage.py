@@ -239,7 +239,9 @@ async def test_it_can_be_served(settings: Any, connected: Any, put: Put, stack: 
     headers = {"Range": "bytes=5-14"}
     try:
         if stack is Client:
-            response = await sync_to_async(Client().get)("/media/photos/a.txt", headers=headers)
+            response: Any = await sync_to_async(Client().get)(
+                "/media/photos/a.txt", headers=headers
+            )
         else:
             response = await AsyncClient().get("/media/photos/a.txt", headers=headers)
         assert (response.status_code, response.content) == (206, b"5678901234")

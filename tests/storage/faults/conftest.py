@@ -17,7 +17,8 @@ from pymongo.read_concern import ReadConcern
 from djongo_services.connections import connections
 from djongo_services.embedded import MongoServer
 from djongo_services.storage.bucket import Bucket
-from tests.transaction.faults.conftest import primary_of
+from tests.databases import drop
+from tests.members import primary_of
 
 Mongo = Database[dict[str, Any]]
 
@@ -36,7 +37,7 @@ def outside(replica_set: MongoServer) -> Iterator[Mongo]:
         name = f"test_{uuid.uuid4().hex}"
         yield client.get_database(name, read_concern=ReadConcern("majority"))
         replica_set.wait_until_ready()
-        client.drop_database(name)
+        drop(client[name])
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def step_down(server: MongoServer) -> None:
 
 
 @contextmanager
-def fail_point(address: str, name: str) -> Iterator[Callable[[], None]]:
+def fail_point(address: str, name: str) -> Iterator[Callable[[], Any]]:
     """On one member; what this gives waits until it is met."""
     with MongoClient[Any](address, directConnection=True) as client:
         point = {"configureFailPoint": name}

@@ -6,7 +6,7 @@ Either it succeeds or it raises, and afterwards every file that there is can be 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -19,8 +19,9 @@ from djongo_services.embedded import MongoServer
 from djongo_services.storage import GridFSStorage, UploadInterrupted
 from djongo_services.storage.bucket import AsyncBucket, Bucket
 from djongo_services.transaction import atomic, run_in_transaction
+from tests.members import primary_of
 from tests.storage.faults.conftest import Mongo, apart, fail_point, orphans, sound, step_down
-from tests.transaction.faults.conftest import primary_of
+from tests.transaction.conftest import failing
 
 BATCH = 2 * 1024 * 1024
 
@@ -144,6 +145,23 @@ def test_a_transaction(replica_set: MongoServer, mongo: Mongo, outside: Mongo, f
     assert orphans(outside) == 0
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in a transaction", "outside of one"])
+def test_the_connection_is_lost_when_chunks_are_deleted(
+    replica_set: MongoServer, mongo: Mongo, outside: Mongo, together: bool
+) -> None:
+    """The file is gone by then, and its chunks do not wait for the collector."""
+    storage = GridFSStorage()
+    storage.save("a", ContentFile(b"content"))
+    chunks = f"{outside.name}.fs.chunks"
+    lost = failing(outside.client, "delete", times=1, closeConnection=True, namespace=chunks)
+    with lost as wait_until_met:
+        with atomic() if together else nullcontext():
+            storage.delete("a")
+        wait_until_met()
+    assert sound(outside) == {}
+    assert orphans(outside) == 0
+
+
 def test_a_transaction_that_is_repeated(
     replica_set: MongoServer, mongo: Mongo, outside: Mongo
 ) -> None:
@@ -192,7 +210,7 @@ async def test_a_download_with_asyncio(
 
     bucket = AsyncBucket(connections["default"].async_database)
     stored = await bucket.upload("a", source(6, lambda: None, 0))
-    found = []
+    found: list[bytes] = []
     async for piece in bucket.read(stored):
         if not found:
             await asyncio.to_thread(step_down, replica_set)

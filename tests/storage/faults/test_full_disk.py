@@ -24,7 +24,7 @@ from tests.transaction.conftest import failing
 
 MB = 1024 * 1024
 OUT_OF_DISK_SPACE = 14031
-NAME = "files"
+NAME = "test_files"
 
 
 class Disk:

@@ -13,8 +13,8 @@ from pymongo.write_concern import WriteConcern
 from djongo_services.embedded import MongoServer
 from djongo_services.storage import CorruptFile, FileChanged
 from djongo_services.storage.bucket import AsyncBucket, Bucket
+from tests.members import primary_of
 from tests.storage.faults.conftest import Mongo, fail_point
-from tests.transaction.faults.conftest import primary_of
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from djongo_services.connections import connections
 from djongo_services.embedded import MongoServer
+from tests.members import primary_of
 from tests.storage.serving.site import Site, Stack
 
 MB = 1024 * 1024
@@ -33,10 +34,7 @@ def test_the_download_goes_on(server: MongoServer, settings: Any, stack: Stack) 
     site.save("a", content)
 
     def kill() -> None:
-        connections["default"].client.admin.command("ping")
-        primary = connections["default"].client.primary
-        assert primary is not None
-        next(member for member in server.members if member.port == primary[1]).kill()
+        primary_of(server).kill()
 
     try:
         answer = site.get("/media/a", after_first=kill)

@@ -11,8 +11,8 @@ import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from djongo_services.storage.serving.content import Content
-from djongo_services.storage.serving.ladder import Representation, answer
+from djongo_services.storage.serving.byteranges import Content
+from djongo_services.storage.serving.conditional import Representation, answer
 
 ETAG = '"' + "ab" * 32 + '"'
 OTHER = '"' + "cd" * 32 + '"'
@@ -33,7 +33,7 @@ def ask(found: Representation = FILE, method: str = "GET", **headers: str) -> An
     return answer(RequestFactory().generic(method, "/", headers=named), found)
 
 
-def status(method: str = "GET", **headers: str) -> int:
+def status(method: str = "GET", **headers: Any) -> int:
     answered = ask(method=method, **headers)
     code: int = answered.status if isinstance(answered, Content) else answered.status_code
     return code

@@ -54,7 +54,7 @@ def test_what_a_client_has_is_not_read(each_site: Site, method: str) -> None:
     each_site.save("a.txt", b"content")
     etag = each_site.get("/media/a.txt").headers["ETag"]
     with each_site.commands() as sent:
-        headers = {"If_None_Match": etag} if method == "GET" else {}
+        headers: dict[str, Any] = {"If_None_Match": etag} if method == "GET" else {}
         answer = each_site.request(method, "/media/a.txt", **headers)
     assert answer.status == (304 if method == "GET" else 200)
     assert answer.body == b""
@@ -449,3 +449,36 @@ def test_ids_do_not_matter(each_site: Site) -> None:
     for id in (ObjectId(), 5, "text", b"bytes", {"a": 1}):
         each_site.bucket.upload(f"{type(id).__name__}", b"content", id=id)
         assert each_site.get(f"/media/{type(id).__name__}").body == b"content"
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_ranges_of_a_compressed_file(each_site: Site, compression: str) -> None:
+    """Each would be read from the beginning of the file; so several are all of it, read once."""
+    each_site.configure(compression=compression)
+    content = random.Random(2).randbytes(3 * MB)
+    each_site.save("a.bin", content)
+    many = ", ".join(f"{at}-{at}" for at in range(0, 3 * MB, 3 * MB // 63))
+    with each_site.commands() as sent:
+        answer = each_site.get("/media/a.bin", Range=f"bytes={many}")
+    assert (answer.status, answer.body == content) == (200, True)
+    whole = len(sent)
+    with each_site.commands() as sent:
+        each_site.get("/media/a.bin")
+    assert whole <= len(sent) + 1
+    one = each_site.get("/media/a.bin", Range="bytes=-2")
+    assert (one.status, one.body) == (206, content[-2:])
+    together = each_site.get("/media/a.bin", Range="bytes=0-9, 5-19")
+    assert (together.status, together.body) == (206, content[:20])
+    beyond = each_site.get("/media/a.bin", Range=f"bytes={3 * MB}-")
+    assert beyond.status == 416
+
+
+def test_ranges_of_an_encrypted_file(each_site: Site, settings: Any) -> None:
+    key = base64.b64encode(os.urandom(32)).decode()
+    settings.DJONGO_SERVICES = {
+        **settings.DJONGO_SERVICES,
+        "STORAGE": {"ENCRYPTION_KEYS": {"k": key}},
+    }
+    each_site.configure(encryption=True)
+    each_site.save("a.bin", b"x" * MB)
+    assert each_site.get("/media/a.bin", Range="bytes=0-0, 500000-500000").status == 206

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 from django.core import signing
+from django.core.exceptions import PermissionDenied
 
 from djongo_services.storage import GridFSStorage
 from djongo_services.storage.serving import signed_url
+from djongo_services.storage.serving.signing import check_signature
 from tests.storage.serving.site import Site
 
 
@@ -25,7 +28,7 @@ def private(each_site: Site) -> Site:
 @pytest.fixture
 def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Move the clock of Django's signer forward."""
-    now = signing.time.time()
+    now = time.time()
 
     def passed(seconds: float) -> None:
         clock = SimpleNamespace(time=lambda: now + seconds)
@@ -78,6 +81,13 @@ def test_what_is_no_signature(private: Site) -> None:
         f"{signature}&signature=x",
     ]
     assert {private.get(f"{plain}?signature={other}").status for other in others} == {403}
+
+
+def test_a_name_that_cannot_be_signed(site: Site) -> None:
+    """Django's views get none, whatever a server passes on."""
+    site.configure(private=True, base_url="/media/")
+    with pytest.raises(PermissionDenied):
+        check_signature(site.storage, "\ud800", "300:1abc:def")
 
 
 def test_a_signature_is_of_one_name(private: Site) -> None:

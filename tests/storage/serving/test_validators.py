@@ -9,7 +9,7 @@ import pytest
 from bson import ObjectId
 
 from djongo_services.storage.bucket import StoredFile
-from djongo_services.storage.serving.validators import etag_of, last_modified_of
+from djongo_services.storage.serving.conditional import etag_of, last_modified_of
 
 FILE = StoredFile(
     id=ObjectId(),

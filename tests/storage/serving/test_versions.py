@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 from pymongo.database import Database
 
 from djongo_services.connections import connections
 from tests.storage.serving.site import Site
 from tests.transaction.conftest import entry
+
+pytestmark = pytest.mark.versions
+
 
 MB = 1024 * 1024
 

@@ -9,7 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from djongo_services.transaction import in_atomic_block
-from djongo_services.transaction.causality import CLOCKS
+from djongo_services.transaction.causal_consistency import CLOCKS
 from tests.storage.serving.site import Site
 from tests.transaction.conftest import open_transactions
 

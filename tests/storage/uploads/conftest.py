@@ -58,17 +58,17 @@ class Site:
         self.settings.ROOT_URLCONF = module
         clear_url_caches()
 
-    def post(self, *files: tuple[str, bytes], **options: Any) -> HttpResponse:
+    def post(self, *files: tuple[str, bytes], **options: Any) -> Any:
         """Files of the field ``file``: (name, content) each."""
         sent = [SimpleUploadedFile(name, content, "image/png") for name, content in files]
         return self.post_form({"file": sent}, **options)
 
-    def post_form(self, data: dict[str, Any], **options: Any) -> HttpResponse:
+    def post_form(self, data: dict[str, Any], **options: Any) -> Any:
         if self.stack == "sync":
             return Client(raise_request_exception=False).post("/", data, **options)
         return asyncio.run(self._apost(data, **options))
 
-    async def _apost(self, data: dict[str, Any], **options: Any) -> HttpResponse:
+    async def _apost(self, data: dict[str, Any], **options: Any) -> Any:
         try:
             client = AsyncClient(raise_request_exception=False)
             return await client.post("/", data, **options)
@@ -88,7 +88,7 @@ class Site:
 NOTHING = {"files": 0, "chunks": 0, "uploads": 0}
 
 
-def calling(work: View) -> Any:
+def calling(work: Callable[[HttpRequest], Any]) -> Any:
     """A view that does ``work`` and answers what it gives."""
 
     def view(request: HttpRequest) -> HttpResponse:

@@ -28,8 +28,8 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from djongo_services.storage import UploadInterrupted
-from djongo_services.storage.uploads import GridFSUploadHandler, entries
-from djongo_services.storage.uploads.held import HeldUpload
+from djongo_services.storage.uploads import GridFSUploadHandler, pending
+from djongo_services.storage.uploads.pending import HeldUpload
 from tests.storage.uploads.conftest import HANDLER, NOTHING, Site, calling
 from tests.transaction.conftest import failing, uri_of
 
@@ -68,9 +68,13 @@ class Body(io.RawIOBase):
         return len(piece)
 
 
-def send(body: Body, client: Client | None = None) -> HttpResponse:
+def send(body: Body, client: Client | None = None) -> Any:
     client = client or Client(raise_request_exception=False)
-    environ = {"wsgi.input": body, "CONTENT_LENGTH": str(body.length), "CONTENT_TYPE": TYPE}
+    environ: dict[str, Any] = {
+        "wsgi.input": body,
+        "CONTENT_LENGTH": str(body.length),
+        "CONTENT_TYPE": TYPE,
+    }
     return client.generic("POST", "/", **environ)
 
 
@@ -157,7 +161,7 @@ def test_another_handler_takes_the_file(looked_at: Site, tmp_path: Any) -> None:
 
 def test_the_server_refuses_chunks_in_the_middle(looked_at: Site) -> None:
     chunks = f"{looked_at.database.name}.fs.chunks"
-    refusal = {"times": 1, "errorCode": 20, "namespace": chunks}
+    refusal: dict[str, Any] = {"times": 1, "errorCode": 20, "namespace": chunks}
     with ExitStack() as stack:
 
         def rest() -> Iterator[bytes]:
@@ -316,7 +320,7 @@ sys.stdin.read()
         "SERVED_DATABASE": site.database.name,
         "SERVED_MIDDLEWARE": "[]",
     }
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes) as process:
         assert process.stdout.readline() == "received\n"
@@ -330,14 +334,14 @@ sys.stdin.read()
 
 
 def test_an_upload_that_goes_on_stays_young(site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr(entries, "TOUCH_SECONDS", 0.0)
+    monkeypatch.setattr(pending, "TOUCH_SECONDS", 0.0)
     seen: list[dict[str, Any]] = []
 
     def note(self: HeldUpload, batch: Any) -> None:
-        send(self, batch)
+        original(self, batch)
         seen.append(site.database["fs.uploads"].find_one())
 
-    send = HeldUpload._send
+    original = HeldUpload._send
     monkeypatch.setattr(HeldUpload, "_send", note)
     site.serve(calling(looking))
     assert site.post(("a.png", b"x" * 5 * MB)).content == b"file"
@@ -368,7 +372,7 @@ def test_what_the_collector_took_is_not_saved(site: Site, size: int) -> None:
 def test_what_the_collector_takes_while_it_arrives_is_refused(
     looked_at: Site, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(entries, "TOUCH_SECONDS", 0.0)
+    monkeypatch.setattr(pending, "TOUCH_SECONDS", 0.0)
 
     def rest() -> Iterator[bytes]:
         looked_at.database["fs.uploads"].delete_one({})

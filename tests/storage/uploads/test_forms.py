@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from PIL import Image
 
 from djongo_services.storage.uploads import GridFSUploadedFile, RefusedFile, TooLarge
-from tests.storage.uploads.conftest import NOTHING, Site, calling
+from tests.storage.uploads.conftest import HANDLER, NOTHING, Site, calling
 
 KB = 1024
 
@@ -165,6 +165,53 @@ def test_a_file_that_is_too_large_is_an_error_of_its_field(each_site: Site) -> N
         ]
     }
     assert each_site.counts == {"files": 1, "chunks": 1, "uploads": 0}
+
+
+DJANGOS = "django.core.files.uploadhandler"
+
+
+@pytest.mark.parametrize("first", ["MemoryFileUploadHandler", "TemporaryFileUploadHandler"])
+def test_files_that_another_handler_takes(
+    each_site: Site, first: str, settings: Any, tmp_path: Any
+) -> None:
+    """The limits are of the request, whoever keeps its files."""
+    settings.FILE_UPLOAD_HANDLERS = [f"{DJANGOS}.{first}", HANDLER]
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path
+    each_site.limit(MAX_SIZE=100 * KB, MAX_TOTAL=150 * KB)
+    each_site.serve(filling(PhotoForm, each_site))
+    fits = {"title": "short", "file": _file("a.png", b"x" * 100 * KB)}
+    assert each_site.post_form(fits).content == b"a.png"
+    for size in (101 * KB, 1_000 * KB):
+        answer = each_site.post_form({"title": "short", "file": _file("b.png", b"x" * size)})
+        assert answer.status_code == 422
+        assert answer.json()["file"][0]["code"] == "too_large"
+    both = [_file("c.png", b"x" * 100 * KB), _file("d.png", b"x" * 100 * KB)]
+    answer = each_site.post_form({"title": "short", "file": both})
+    assert "together" in answer.json()["file"][0]["message"]
+    assert each_site.counts == {"files": 1, "chunks": 1, "uploads": 0}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_another_handler_takes_and_a_view_reads(site: Site, settings: Any) -> None:
+    settings.FILE_UPLOAD_HANDLERS = [f"{DJANGOS}.MemoryFileUploadHandler", HANDLER]
+    site.limit(MAX_SIZE=10)
+    seen: list[Any] = []
+
+    def work(request: Any) -> HttpResponse:
+        seen.extend(request.FILES.getlist("file"))
+        return HttpResponse(request.POST["title"])
+
+    site.serve(calling(work))
+    sent = [_file("a.png", b"x" * 11), _file("b.png", b"x" * 10), _file("c.png", b"x" * 11)]
+    assert site.post_form({"title": "still", "file": sent}).content == b"still"
+    assert [type(each).__name__ for each in seen] == [
+        "RefusedFile",
+        "InMemoryUploadedFile",
+        "RefusedFile",
+    ]
+    assert (seen[0].name, seen[0].content_type) == ("a.png", "image/png")
+    with pytest.raises(TooLarge):
+        seen[0].read()
 
 
 def test_files_that_are_too_large_together(site: Site) -> None:

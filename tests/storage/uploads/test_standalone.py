@@ -17,11 +17,11 @@ __all__ = ["standalone"]
 
 def test_a_rollback_takes_the_file_back(settings: Any, standalone: str) -> None:
     settings.DJONGO_SERVICES = {
-        "CONNECTIONS": {"default": {"HOST": standalone, "NAME": "uploads"}},
+        "CONNECTIONS": {"default": {"HOST": standalone, "NAME": "test_uploads"}},
         "TRANSACTION": {"STANDALONE": "single-document"},
     }
-    with MongoClient(standalone) as client:
-        site = site_on(settings, client["uploads"], "sync")
+    with MongoClient[Any](standalone) as client:
+        site = site_on(settings, client["test_uploads"], "sync")
 
         def work(request: Any) -> None:
             with suppress(RuntimeError), atomic():

@@ -14,6 +14,7 @@ from pymongo.read_concern import ReadConcern
 
 from djongo_services.connections import connections
 from djongo_services.embedded import Member, MongoServer
+from tests.databases import drop
 from tests.transaction.conftest import open_transactions
 from tests.transaction.faults.ledger import Ledger, Wrong
 
@@ -33,7 +34,7 @@ def outside(replica_set: MongoServer) -> Iterator[Mongo]:
     with replica_set.client() as client:
         name = f"test_{uuid.uuid4().hex}"
         yield client.get_database(name, read_concern=ReadConcern("majority"))
-        client.drop_database(name)
+        drop(client[name])
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def close_books(
 
     def close() -> None:
         for told in ("committed", "rolled back", "unknown"):
-            record_property(told, ledger.count(told))  # type: ignore[arg-type]  # an Outcome
+            record_property(told, ledger.count(told))
         for reason, number in ledger.reasons().items():
             record_property(reason, number)
         replica_set.wait_until_ready()
@@ -99,11 +100,3 @@ def left_open(server: MongoServer, seconds: float = 3) -> dict[str, int]:
 def open_on(member: Member) -> int:
     with MongoClient[Any](member.address, directConnection=True) as client:
         return open_transactions(client)
-
-
-def primary_of(server: MongoServer) -> Member:
-    with server.client() as client:
-        client.admin.command("ping")
-        assert client.address is not None
-        port = client.address[1]
-    return next(member for member in server.members if member.port == port)

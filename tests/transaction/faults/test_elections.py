@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
 from djongo_services.embedded import MongoServer
-from tests.transaction.faults.conftest import primary_of
+from tests.members import primary_of
 from tests.transaction.faults.ledger import Ledger
 from tests.transaction.faults.writers import while_writing
 

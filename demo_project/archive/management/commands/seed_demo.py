@@ -22,7 +22,7 @@ from demo_project.archive.seeding.garbage import GARBAGE
 from demo_project.archive.seeding.oddities import ODDITIES
 from demo_project.archive.seeding.sizes import SIZES
 from djongo_services.connections import connections
-from djongo_services.management.sentences import describe_error
+from djongo_services.error_messages import describe_error
 
 
 class Command(BaseCommand):

@@ -21,6 +21,7 @@ ODDITIES = (
     Oddity(
         collection=COLLECTION, says="a field that is code to somebody", field='x"); import os #'
     ),
+    Oddity(collection=COLLECTION, says="a field that holds secrets", field="api key"),
 )
 
 
@@ -40,4 +41,5 @@ def _label(number: int) -> dict[str, Any]:
         "class": "abc"[number % 3],
         "größe": number % 5 + 1,
         'x"); import os #': "<script>alert(1)</script>",
+        "api key": f"key-of-drawer-{number % 12}",
     }

@@ -8,12 +8,13 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from demo_project.archive.seeding.sizes import SIZES
 from demo_project.demo.data import PASSWORD, USER
 from demo_project.demo.deployment import Deployment, kept_deployment, passing_deployment
-from demo_project.demo.step import Outcome, run_steps
-from demo_project.demo.steps import BEFORE_SERVING, CHECK
+from demo_project.demo.step import Outcome, Step, run_steps
+from demo_project.demo.steps import BEFORE_SERVING, CHECK, possible
 from djongo_services.exceptions import EmbeddedServerError
 
 
@@ -50,7 +51,7 @@ class Command(BaseCommand):
     def _check(self, size: str) -> None:
         with passing_deployment(size) as deployment:
             self._announce(deployment)
-            outcomes = run_steps(CHECK, deployment, self._show)
+            outcomes = run_steps(_possible(CHECK), deployment, self._show)
         failed = [outcome.name for outcome in outcomes if not outcome.ok]
         if failed:
             raise CommandError(f"Failed: {', '.join(failed)}.")
@@ -58,27 +59,40 @@ class Command(BaseCommand):
 
     def _serve(self, size: str, port: int) -> None:
         port = _usable(port)
+        self.stdout.write(f"http://127.0.0.1:{port}/ is the demo, when these steps are done:")
+        self.stdout.flush()
         with kept_deployment(size) as deployment:
             self._announce(deployment)
-            outcomes = run_steps(BEFORE_SERVING, deployment, self._show)
-            if len(outcomes) < len(BEFORE_SERVING):
+            steps = _possible(BEFORE_SERVING)
+            outcomes = run_steps(steps, deployment, self._show)
+            if len(outcomes) < len(steps):
                 raise CommandError(f"The site is not served, because {outcomes[-1].name} failed.")
             self.stdout.write(
                 f"\nThe site:  http://127.0.0.1:{port}/\n"
                 f"The admin: http://127.0.0.1:{port}/admin/  ({USER} / {PASSWORD})\n"
-                f"Reports:   {deployment.reports}\nCtrl-C ends it.\n"
+                f"Reports:   {deployment.reports}\nPress Ctrl-C to stop.\n"
             )
             call_command("runserver", f"127.0.0.1:{port}", use_reloader=False)
 
     def _announce(self, deployment: Deployment) -> None:
         self.stdout.write(
-            f"MongoDB at {deployment.uri.rpartition('@')[2]}, database {deployment.database}"
+            f"MongoDB at {deployment.uri.rpartition('@')[2]}, database {deployment.database}, "
+            f"{_engine()}"
         )
 
     def _show(self, outcome: Outcome) -> None:
         mark = self.style.SUCCESS("ok    ") if outcome.ok else self.style.ERROR("failed")
         self.stdout.write(f"{mark} {outcome.seconds:5.1f} s  {outcome.name}: {outcome.text}")
         self.stdout.flush()
+
+
+def _engine() -> str:
+    engine: str = connection.settings_dict["ENGINE"]
+    return engine
+
+
+def _possible(steps: tuple[Step, ...]) -> list[Step]:
+    return possible(steps, engine=_engine() == "djongo_services.backend")
 
 
 def _usable(port: int) -> int:

@@ -1,34 +1,56 @@
-"""The keys that values may refer to, and looking values up under them."""
+"""The keys that values may refer to, and comparing values as an index does.
+
+PyMongo decodes some types into classes without a hash (Decimal128, Regex, documents, arrays), and
+into others that are equal where BSON tells them apart (1 and True, Code and its text); a
+:data:`Token` compares and hashes as MongoDB compares the value.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+from uuid import UUID
 
-from bson import ObjectId
+from bson import (
+    Binary,
+    Code,
+    DatetimeMS,
+    DBRef,
+    Decimal128,
+    MaxKey,
+    MinKey,
+    ObjectId,
+    Regex,
+    Timestamp,
+)
 from pymongo.database import Database
 
 from djongo_services.introspection import catalog
-from djongo_services.introspection.profiling.interruption import interruptible
-from djongo_services.introspection.progress import Stop
+from djongo_services.introspection.profiling.interruption import SIMPLE, interruptible
+from djongo_services.progress import Stop
 
 BATCH = 1000
 """Values in one query; each is one descent in the target's index."""
 
-Token: TypeAlias = tuple[str, Any]
-"""A value that compares as MongoDB's index does: numbers of all types alike, booleans apart."""
+_NOT_IN = frozenset({"regex", "object", "array"})
+
+_RANDOM = re.compile(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{10,}")
+"""As Parse, Meteor and the like make their ids: letters of both cases and digits, ten or more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Key:
+class TargetKey:
     """A field whose values are unique in a collection, and indexed."""
 
     collection: str
     field: str = "_id"
 
 
-def keys_of(collection: catalog.Collection) -> list[Key]:
+def keys_of(collection: catalog.Collection) -> list[TargetKey]:
     """``_id`` and every field with a unique index of its own that any value can be looked up in.
 
     None for views (whose ``_id`` nothing makes unique) and for time series. Partial, hidden,
@@ -37,69 +59,154 @@ def keys_of(collection: catalog.Collection) -> list[Key]:
     """
     if collection.type != "collection":
         return []
-    found = [Key(collection=collection.name)]
+    found = [TargetKey(collection=collection.name)]
     for index in collection.indexes:
         name, direction = index.keys[0] if index.keys else ("_id", 1)
         plain = len(index.keys) == 1 and not isinstance(direction, str) and name != "_id"
         usable = index.partial_filter is None and index.collation is None and not index.multikey
         ready = not index.hidden and index.build is None and index.type == "regular"
         if plain and index.unique and usable and ready:
-            found.append(Key(collection=collection.name, field=name))
+            found.append(TargetKey(collection=collection.name, field=name))
     return found
-
-
-def token(value: Any) -> Token:
-    match value:
-        case bool():
-            return ("bool", value)
-        case int() | float():
-            return ("number", value)
-        case _:
-            return (type(value).__name__, value)
 
 
 def existing(
-    database: Database[Any], key: Key, values: Iterable[Any], *, stop: Stop | None = None
+    database: Database[Any], key: TargetKey, values: Iterable[Any], *, stop: Stop | None = None
 ) -> set[Token]:
     """Those of ``values`` that are keys; one query for every BATCH of them.
 
-    Raises Interrupted and PyMongo's errors.
+    The collection's own collation finds them by its index on ``_id``, which no two documents share
+    even in the eyes of that collation; which of them are the same string is decided here.
+
+    Raises ProfilingInterrupted and PyMongo's errors.
     """
     target = database[key.collection]
+    asked = {token(value): value for value in values}
+    options = {} if key.field == "_id" else {"collation": SIMPLE}
     found: set[Token] = set()
-    for batch in _batches(list(values)):
+    for batch in _batches(list(asked.values())):
         with interruptible(target, stop) as session:
             documents = target.find(
-                {key.field: {"$in": batch}},
+                _any_of(key.field, batch),
                 {key.field: 1, "_id": key.field == "_id"},
                 session=session,
+                **options,
             )
-            found.update(token(_at(document, key.field)) for document in documents)
-    return found
+            found.update(token(value_at(document, key.field)) for document in documents)
+    return found & asked.keys()
 
 
 def is_unmistakable(value: Any) -> bool:
     """Whether a value that occurs in two places does so on purpose, not by accident.
 
-    Object ids and UUIDs are; small numbers and short words are everywhere.
+    Object ids, UUIDs and random words (``Ed1nuqPvcm``) are; small numbers and short words are
+    everywhere.
     """
     match value:
-        case ObjectId():
+        case ObjectId() | UUID():
             return True
+        case Code():
+            return False
         case bytes():
             return len(value) >= 12
         case str():
-            return len(value) >= 24 and " " not in value and any(char.isdigit() for char in value)
+            return _RANDOM.fullmatch(value) is not None or (
+                len(value) >= 24 and " " not in value and any(char.isdigit() for char in value)
+            )
         case _:
-            return type(value).__name__ == "UUID"
+            return False
 
 
-def _at(document: Any, field: str) -> Any:
+def value_at(document: Any, field: str) -> Any:
+    """What a dotted path of embedded documents leads to; None where there is nothing."""
     for name in field.split("."):
         document = document.get(name) if isinstance(document, dict) else None
     return document
 
 
+def _any_of(field: str, values: Sequence[Any]) -> dict[str, Any]:
+    """A query for documents whose field is one of the values, whatever they are.
+
+    ``$in`` takes a regular expression for a pattern, and refuses documents whose fields look like
+    operators; ``$eq`` takes everything as it is.
+    """
+    plain = [value for value in values if kind(value) not in _NOT_IN]
+    others = [value for value in values if kind(value) in _NOT_IN]
+    if not others:
+        return {field: {"$in": plain}}
+    return {"$or": [{field: {"$in": plain}}, *({field: {"$eq": value}} for value in others)]}
+
+
 def _batches(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(values), BATCH):
         yield values[start : start + BATCH]
+
+
+# BSON values as Python values that compare and hash as MongoDB compares them.
+Token: TypeAlias = tuple[str, Any]
+"""The type as ``$type`` names it, all numbers being ``number``, and what is compared."""
+
+
+def token(value: Any) -> Token:
+    """Equal for two values of any BSON types exactly when MongoDB's index takes them for one key.
+
+    Strings are compared as they are, by no collation.
+    """
+    for base in type(value).__mro__:
+        found = _TOKENS.get(base)
+        if found is not None:
+            name, payload = found
+            return (name, payload(value))
+    return (type(value).__name__, repr(value))
+
+
+def kind(value: Any) -> str:
+    """The first half of the token."""
+    return token(value)[0]
+
+
+def _number(value: int | float | Decimal128) -> int | Decimal | str:
+    """Exact, for an index compares exactly, unlike ``$eq`` in an aggregation, which rounds."""
+    if isinstance(value, int):
+        return int(value)
+    exact = value.to_decimal() if isinstance(value, Decimal128) else Decimal(value)
+    if not exact.is_finite():
+        return "nan" if exact.is_nan() else str(exact)
+    return exact
+
+
+def _code(value: Code) -> tuple[str, Token | None]:
+    return str(value), None if value.scope is None else token(value.scope)
+
+
+def _object(value: Mapping[str, Any]) -> tuple[tuple[str, Token], ...]:
+    return tuple((name, token(each)) for name, each in value.items())
+
+
+def _nothing(value: Any) -> None:
+    del value
+
+
+_TOKENS: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
+    type(None): ("null", _nothing),
+    bool: ("bool", bool),
+    int: ("number", _number),
+    float: ("number", _number),
+    Decimal128: ("number", _number),
+    Code: ("javascript", _code),
+    str: ("string", str),
+    ObjectId: ("objectId", lambda value: value.binary),
+    UUID: ("binData", lambda value: (4, value.bytes)),
+    Binary: ("binData", lambda value: (value.subtype, bytes(value))),
+    bytes: ("binData", lambda value: (0, value)),
+    datetime: ("date", lambda value: int(DatetimeMS(value))),
+    DatetimeMS: ("date", int),
+    Timestamp: ("timestamp", lambda value: (value.time, value.inc)),
+    Regex: ("regex", lambda value: (value.pattern, value.flags)),
+    DBRef: ("object", lambda value: _object(value.as_doc())),
+    dict: ("object", _object),
+    list: ("array", lambda value: tuple(map(token, value))),
+    MinKey: ("minKey", _nothing),
+    MaxKey: ("maxKey", _nothing),
+}
+"""By class, the more special ones found first along the classes that a value is of."""

@@ -1,58 +1,183 @@
-"""Looking every value of a reference up, by the server."""
+"""Looking every value of a reference up, not only those of a sample."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure
+from pymongo.errors import InvalidName, OperationFailure
 
+from djongo_services.introspection.path import Path
 from djongo_services.introspection.profiling.extraction import Named, Stage, extraction
-from djongo_services.introspection.profiling.interruption import aggregate
-from djongo_services.introspection.profiling.references.joining import join
-from djongo_services.introspection.profiling.references.samples import KEY_TYPES, dbrefs
-from djongo_services.introspection.progress import Stop
+from djongo_services.introspection.profiling.interruption import SIMPLE, aggregate, interruptible
+from djongo_services.introspection.profiling.references.addressed import (
+    ADDRESSED,
+    addresses,
+    form_of,
+)
+from djongo_services.introspection.profiling.references.keys import BATCH, TargetKey
+from djongo_services.introspection.profiling.references.lookups import Lookups
+from djongo_services.introspection.profiling.references.samples import KEY_TYPES
 from djongo_services.introspection.report import Reference
-
-_SIMPLE = {"locale": "simple"}
+from djongo_services.progress import Stop
 
 
 def verify(
     collection: Collection[Any],
     reference: Reference,
+    lookups: Lookups,
     *,
     beside: Named,
-    stop: Stop | None = None,
+    converted: bool,
 ) -> Reference:
     """The reference with the counts of all distinct values, ``complete`` set.
 
-    ``beside`` as in :func:`~.extraction.extraction`. One scan of the collection, and one of the
-    target's keys or a descent in its index for each distinct value: :mod:`.joining`. Where the
-    server does not join (a missing privilege) the reference comes back as it was.
+    ``beside`` as in :func:`~.extraction.extraction`; ``converted`` says that values were found in
+    another form than the keys have. One scan of the collection, and one of the target's keys or a
+    descent in its index for each distinct value: :func:`join`. No server converts all the forms
+    in which a key may be kept, so that converted values are fetched, and looked up by the thousand.
+    Where that is refused (a missing privilege, a name that PyMongo does not allow) the reference
+    comes back as it was.
     """
-    if reference.kind == "dbRef":
-        values = dbrefs([reference.path], collection.database.name, beside=beside)
-        values.append({"$match": {"to": {"$eq": reference.target}}})
-    else:
-        key_types = {"$match": {"v": {"$type": list(KEY_TYPES)}}}
-        values = [*extraction([reference.path], beside=beside), key_types]
+    values = every_value(collection, reference, beside=beside)
+    try:
+        if converted:
+            checked, found = _fetched(collection, reference, values, lookups)
+        else:
+            checked, found = _joined(collection, reference, values, lookups)
+    except (OperationFailure, InvalidName):
+        return reference
+    return replace(reference, checked=checked, found=found, complete=True) if checked else reference
+
+
+def every_value(
+    collection: Collection[Any], reference: Reference, *, beside: Named, with_id: bool = False
+) -> list[Stage]:
+    """Stages from documents to ``{v}``, the keys that the reference means."""
+    if reference.kind in ADDRESSED:
+        form = form_of(reference.kind, reference.path)
+        stages = addresses(form, [reference.path], collection, beside=beside, with_id=with_id)
+        return [*stages, {"$match": {"to": {"$eq": reference.target}}}]
+    return [
+        *extraction([reference.path], beside=beside, with_id=with_id),
+        {"$match": {"v": {"$type": sorted(KEY_TYPES)}}},
+    ]
+
+
+def _joined(
+    collection: Collection[Any], reference: Reference, values: list[Stage], lookups: Lookups
+) -> tuple[int, int]:
+    target_path = tuple(reference.target_path.split("."))
+    counts: Stage = {
+        "_id": None,
+        "checked": {"$sum": 1},
+        "found": {"$sum": {"$cond": ["$known", 1, 0]}},
+    }
     pipeline: list[Stage] = [
         *values,
-        *join(collection, reference.target, tuple(reference.target_path.split(".")), stop=stop),
+        *join(collection, reference.target, target_path, stop=lookups.stop),
+        {"$group": counts},
+    ]
+    rows = aggregate(collection, pipeline, stop=lookups.stop)
+    return (rows[0]["checked"], rows[0]["found"]) if rows else (0, 0)
+
+
+def _fetched(
+    collection: Collection[Any], reference: Reference, values: list[Stage], lookups: Lookups
+) -> tuple[int, int]:
+    key = TargetKey(collection=reference.target, field=reference.target_path)
+    pipeline = [*values, {"$group": {"_id": "$v"}}]
+    checked = found = 0
+    with interruptible(collection, lookups.stop) as session:
+        options: dict[str, Any] = {"allowDiskUse": True, "collation": SIMPLE, "session": session}
+        with collection.aggregate(pipeline, batchSize=BATCH, **options) as rows:
+            for batch in _batches(row["_id"] for row in rows):
+                checked += len(batch)
+                found += len(lookups.hits(key, batch).all)
+    return checked, found
+
+
+def _batches(values: Iterable[Any]) -> Iterator[Sequence[Any]]:
+    rest = iter(values)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+# Which values are keys of a collection, asked of the server for all of them at once.
+#
+# Two ways lead there. A `$lookup` descends once in the target's index for every distinct value (17
+# µs each); a `$unionWith` of both sides and one `$group` read every key of the target (1.4 µs
+# each). The first is better only where the target is much the larger, and it needs an index that a
+# query would use: partial ones, which django-mongodb-backend makes for unique fields, are none.
+# The second works for any field, on sharded targets and where collations differ, too.
+#
+# Measured with 300,000 documents on each side, MongoDB 6.0.27.
+LOOKUP_COSTS: Final = 12
+"""One ``$lookup``, in keys of the target read by ``$unionWith``."""
+
+
+def join(
+    source: Collection[Any], target: str, target_path: Path, *, stop: Stop | None = None
+) -> list[Stage]:
+    """Stages from ``{v}`` of ``source`` to ``{_id: value, n, document, known}``, one a value.
+
+    ``n`` counts how often the value occurs, ``document`` is the least ``_id`` of those that have
+    it (where :func:`~.extraction.extraction` kept them), ``known`` whether it is at ``target_path``
+    in the collection ``target``. Numbers of all types compare alike. May use the server's disk.
+    """
+    if target_path == ("_id",) and _is_far_larger(source, target, stop):
+        return _by_lookup(target)
+    return _by_union(target, target_path)
+
+
+def _by_lookup(target: str) -> list[Stage]:
+    return [
+        {"$group": {"_id": "$v", "n": {"$sum": 1}, "document": {"$min": "$_id"}}},
+        {"$lookup": {"from": target, "localField": "_id", "foreignField": "_id", "as": "hits"}},
+        {"$project": {"n": 1, "document": 1, "known": {"$ne": ["$hits", []]}}},
+    ]
+
+
+def _by_union(target: str, target_path: Path) -> list[Stage]:
+    keys = [
+        *extraction([target_path], beside={}),
+        {"$project": {"_id": 0, "v": 1, "n": {"$literal": 0}, "known": {"$literal": True}}},
+    ]
+    return [
+        {"$project": {"v": 1, "d": "$_id", "n": {"$literal": 1}, "known": {"$literal": False}}},
+        {"$unionWith": {"coll": target, "pipeline": keys}},
         {
             "$group": {
-                "_id": None,
-                "checked": {"$sum": 1},
-                "found": {"$sum": {"$cond": ["$known", 1, 0]}},
+                "_id": "$v",
+                "n": {"$sum": "$n"},
+                "document": {"$min": "$d"},
+                "known": {"$max": "$known"},
             }
         },
+        {"$match": {"n": {"$gt": 0}}},
     ]
+
+
+def _is_far_larger(source: Collection[Any], target: str, stop: Stop | None) -> bool:
+    """False where the server does not tell, as of a view.
+
+    And where the target has a collation: its index orders strings by that, and is of no use.
+    """
     try:
-        rows = aggregate(collection, pipeline, stop=stop, collation=_SIMPLE)
+        documents = _count(source, stop)
+        if _count(source.database[target], stop) <= LOOKUP_COSTS * documents:
+            return False
+        return "collation" not in source.database[target].options()
     except OperationFailure:
-        return reference
-    if not rows:
-        return reference
-    row = rows[0]
-    return replace(reference, checked=row["checked"], found=row["found"], complete=True)
+        return False
+
+
+def _count(collection: Collection[Any], stop: Stop | None) -> int:
+    """By the server's metadata."""
+    rows = aggregate(
+        collection, [{"$collStats": {"count": {}}}], stop=stop, allowDiskUse=False, collation=None
+    )
+    return sum(int(row["count"]) for row in rows)

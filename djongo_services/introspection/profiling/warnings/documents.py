@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from djongo_services.bson_types import NUMBERS
+from djongo_services.formatting import decimal, percent
 from djongo_services.introspection.path import Path, render_path
 from djongo_services.introspection.profiling.warnings.wording import (
-    average,
     estimated,
     listed,
     number,
     parents,
-    percent,
     quoted,
 )
-from djongo_services.introspection.report import Coverage, Field, Profile, Warning
+from djongo_services.introspection.report import Coverage, Field, Finding, Profile
 
 NEAR_MISSING = 0.02
 """A field that fewer have, or that fewer lack, is more often a mistake than a choice."""
@@ -42,12 +41,11 @@ _INTEGERS = frozenset({"int", "long"})
 _NOTHING = frozenset({"null", "undefined"})
 
 
-def about_documents(profile: Profile) -> list[Warning]:
+def about_documents(profile: Profile) -> list[Finding]:
     """Mixed types, near-missing fields, long arrays, deep nesting, numbers and dates as strings."""
     fields = list(profile.walk())
-    coverage = profile.coverage
     return [
-        *_each(_mixed_types(field, coverage) for field in fields),
+        *_each(_mixed_types(field) for field in fields),
         *_near_missing(profile),
         *_each(_unbounded_array(field) for field in fields),
         *_deep_nesting(fields),
@@ -55,7 +53,7 @@ def about_documents(profile: Profile) -> list[Warning]:
     ]
 
 
-def _mixed_types(field: Field, coverage: Coverage) -> Warning | None:
+def _mixed_types(field: Field) -> Finding | None:
     """Null apart; int and long together are one kind of number, chosen by size."""
     kinds = {name: found for name, found in field.types.items() if name not in _NOTHING}
     if len(kinds) < 2 or kinds.keys() <= _INTEGERS:
@@ -71,8 +69,10 @@ def _mixed_types(field: Field, coverage: Coverage) -> Warning | None:
     if not others:
         advice = "all are numbers and compare with each other, but a model has to choose one type"
     else:
-        advice = f"convert {_the_rest(rare, coverage)} or model alternatives"
-    return Warning(
+        advice = "normalise the less common type, or model both"
+        if len(others) + bool(numbers) > 2:
+            advice = "normalise the less common types, or model all of them"
+    return Finding(
         code="mixed-types",
         message=f"{quoted(field.name)} holds {shares}; {advice}.",
         path=field.name,
@@ -80,11 +80,7 @@ def _mixed_types(field: Field, coverage: Coverage) -> Warning | None:
     )
 
 
-def _the_rest(count: int, coverage: Coverage) -> str:
-    return f"the {estimated(count, coverage)} rarer values" if count != 1 else "the rarer value"
-
-
-def _near_missing(profile: Profile) -> Iterator[Warning]:
+def _near_missing(profile: Profile) -> Iterator[Finding]:
     for prefix, siblings in _families(profile):
         rare = [field for field in siblings if _is_rare(field)]
         if len(rare) > MANY_RARE:
@@ -115,23 +111,23 @@ def _is_nearly_always(field: Field) -> bool:
     return field.missing > 0 and 1 - NEAR_MISSING < field.probability < 1
 
 
-def _rare(field: Field, coverage: Coverage) -> Warning:
-    return Warning(
+def _rare(field: Field, coverage: Coverage) -> Finding:
+    return Finding(
         code="near-missing",
         message=(
             f"{quoted(field.name)} is in {estimated(field.present, coverage)} of "
             f"{parents(field, coverage)} ({percent(field.probability)}); "
-            f"is the name a slip, or the field a leftover?"
+            f"likely a typo or an obsolete field."
         ),
         path=field.name,
         count=field.present,
     )
 
 
-def _many_rare(prefix: Path, rare: Sequence[Field]) -> Warning:
+def _many_rare(prefix: Path, rare: Sequence[Field]) -> Finding:
     names = [field.name for field in rare]
     where = quoted(render_path(prefix)) if prefix else "the documents"
-    return Warning(
+    return Finding(
         code="near-missing",
         message=(
             f"{number(len(rare))} fields of {where} are each in less than "
@@ -139,11 +135,12 @@ def _many_rare(prefix: Path, rare: Sequence[Field]) -> Warning:
             f"if the names are data, an array of pairs can be indexed."
         ),
         path=render_path(prefix) if prefix else None,
+        paths=tuple(names),
     )
 
 
-def _nearly_always(field: Field, coverage: Coverage) -> Warning:
-    return Warning(
+def _nearly_always(field: Field, coverage: Coverage) -> Finding:
+    return Finding(
         code="near-missing",
         message=(
             f"{quoted(field.name)} is missing from {estimated(field.missing, coverage)} of "
@@ -155,7 +152,7 @@ def _nearly_always(field: Field, coverage: Coverage) -> Warning:
     )
 
 
-def _unbounded_array(field: Field) -> Warning | None:
+def _unbounded_array(field: Field) -> Finding | None:
     lengths = field.lengths
     if lengths is None:
         return None
@@ -163,22 +160,22 @@ def _unbounded_array(field: Field) -> Warning | None:
     growing = longest >= GROWING_ARRAY and longest >= lengths.mean * GROWING_FACTOR
     if longest < LONG_ARRAY and not growing:
         return None
-    return Warning(
+    return Finding(
         code="unbounded-array",
         message=(
             f"{quoted(field.name)} has up to {number(longest)} elements, "
-            f"{average(lengths.mean)} on average; if it grows, keep its elements in a collection "
+            f"{decimal(lengths.mean)} on average; if it grows, keep its elements in a collection "
             f"of their own."
         ),
         path=field.name,
     )
 
 
-def _deep_nesting(fields: Sequence[Field]) -> Iterator[Warning]:
+def _deep_nesting(fields: Sequence[Field]) -> Iterator[Finding]:
     """One warning, about the deepest path."""
     deepest = max(fields, key=lambda field: len(field.path), default=None)
     if deepest is not None and len(deepest.path) > DEEP:
-        yield Warning(
+        yield Finding(
             code="deep-nesting",
             message=(
                 f"{quoted(deepest.name)} is {len(deepest.path)} levels deep; "
@@ -188,7 +185,7 @@ def _deep_nesting(fields: Sequence[Field]) -> Iterator[Warning]:
         )
 
 
-def _as_string(field: Field) -> Warning | None:
+def _as_string(field: Field) -> Finding | None:
     strings = field.types.get("string")
     if strings is None or field.values is None:
         return None
@@ -200,7 +197,7 @@ def _as_string(field: Field) -> Warning | None:
         code, what, example = "date-as-string", "dates", "the server cannot calculate with them"
     else:
         return None
-    return Warning(
+    return Finding(
         code=code,
         message=f"{quoted(field.name)} keeps {what} as strings: {example}; convert them.",
         path=field.name,
@@ -208,5 +205,5 @@ def _as_string(field: Field) -> Warning | None:
     )
 
 
-def _each(warnings: Iterable[Warning | None]) -> Iterator[Warning]:
+def _each(warnings: Iterable[Finding | None]) -> Iterator[Finding]:
     return (warning for warning in warnings if warning is not None)

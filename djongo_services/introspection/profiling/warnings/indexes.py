@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
+from djongo_services.index_kinds import KINDS, kind_of, wildcard_base
 from djongo_services.introspection.catalog import Collection, Index
 from djongo_services.introspection.path import KEY, Path, Step, query_path, render_path
+from djongo_services.introspection.profiling.references.samples import is_parse_column
 from djongo_services.introspection.profiling.warnings.wording import listed, quoted
 from djongo_services.introspection.redundancy import redundant
-from djongo_services.introspection.report import Field, Profile, Reference, Warning
+from djongo_services.introspection.report import Field, Finding, Profile, Reference
 
 _SQL = re.compile(r'"| (?:ASC|DESC)$|WHERE ')
 """What djongo left in index keys: fragments of SQL that name no path (djongo 1.3)."""
 
 
 def about_indexes(
-    collection: Collection, profile: Profile, references: Sequence[Reference]
-) -> list[Warning]:
-    """Nothing for views, and where the indexes could not be read."""
+    collection: Collection,
+    profile: Profile,
+    references: Sequence[Reference],
+    declared: Container[str] = (),
+) -> list[Finding]:
+    """Nothing for views, and where the indexes could not be read.
+
+    ``declared`` are the names of those that models declare: dropping them would be undone.
+    """
     if collection.type == "view" or any(
         missing.what == "indexes" for missing in collection.unavailable
     ):
@@ -26,16 +34,16 @@ def about_indexes(
     return [
         *_without_index(collection, references),
         *_corrupt(collection.indexes),
-        *_without_data(collection.indexes, profile),
-        *_redundant(collection.indexes),
+        *_without_data(collection.indexes, profile, declared),
+        *_redundant(collection.indexes, declared),
     ]
 
 
-def _corrupt(indexes: Sequence[Index]) -> Iterator[Warning]:
+def _corrupt(indexes: Sequence[Index]) -> Iterator[Finding]:
     for index in indexes:
         names = [name for name, _ in index.keys if _is_corrupt(name)]
         if names:
-            yield Warning(
+            yield Finding(
                 code="corrupt-index",
                 message=(
                     f"The index {quoted(index.name)} is on {listed(names)}, which is a piece of "
@@ -45,7 +53,9 @@ def _corrupt(indexes: Sequence[Index]) -> Iterator[Warning]:
             )
 
 
-def _without_data(indexes: Sequence[Index], profile: Profile) -> Iterator[Warning]:
+def _without_data(
+    indexes: Sequence[Index], profile: Profile, declared: Container[str]
+) -> Iterator[Finding]:
     """Only where every document stands behind the profile: a sample misses rare fields."""
     coverage = profile.coverage
     if not coverage.documents or not (coverage.proven or coverage.examined >= coverage.documents):
@@ -57,21 +67,25 @@ def _without_data(indexes: Sequence[Index], profile: Profile) -> Iterator[Warnin
         names = [name for name, _ in index.keys if not _is_corrupt(name)]
         unknown = [name for name in names if not any(_reaches(name, one) for one in fields)]
         if unknown:
-            yield _no_data(index, unknown, is_whole=len(unknown) == len(names))
+            drop = _drop(index, declared) if len(unknown) == len(names) else None
+            yield _no_data(index, unknown, drop or "leave it out of the index")
         elif index.expire_after_seconds is not None and not _expires(names[0], fields):
-            yield Warning(
+            yield Finding(
                 code="ttl-without-dates",
                 message=(
                     f"The TTL index {quoted(index.name)} removes nothing, for no document has a "
-                    f"date at {quoted(names[0])}; store dates there or drop it."
+                    f"date at {quoted(names[0])}; store dates there or {_drop(index, declared)}."
                 ),
                 path=index.name,
             )
 
 
-def _no_data(index: Index, unknown: Sequence[str], *, is_whole: bool) -> Warning:
-    advice = "drop it" if is_whole else "leave it out of the index"
-    return Warning(
+def _drop(index: Index, declared: Container[str]) -> str:
+    return "leave it out of the model" if index.name in declared else "drop it"
+
+
+def _no_data(index: Index, unknown: Sequence[str], advice: str) -> Finding:
+    return Finding(
         code="index-without-data",
         message=(
             f"The index {quoted(index.name)} is on {listed(unknown)}, which no document has; "
@@ -81,41 +95,54 @@ def _no_data(index: Index, unknown: Sequence[str], *, is_whole: bool) -> Warning
     )
 
 
-def _redundant(indexes: Sequence[Index]) -> Iterator[Warning]:
-    for index, other in redundant(indexes):
-        yield _one_too_many(index, other, same=len(other.keys) == len(index.keys))
+def _redundant(indexes: Sequence[Index], declared: Container[str]) -> Iterator[Finding]:
+    for index, other in redundant(indexes, declared):
+        yield _one_too_many(index, other, _drop(index, declared))
 
 
-def _one_too_many(index: Index, other: Index, *, same: bool) -> Warning:
+def _one_too_many(index: Index, other: Index, advice: str) -> Finding:
+    same = len(other.keys) == len(index.keys)
     relation = "has the same keys as" if same else "is a prefix of"
-    return Warning(
+    return Finding(
         code="redundant-index",
         message=(
             f"The index {quoted(index.name)} {relation} {quoted(other.name)}, which serves the "
-            f"same queries; drop it."
+            f"same queries; {advice}."
         ),
         path=index.name,
     )
 
 
-def _without_index(collection: Collection, references: Sequence[Reference]) -> Iterator[Warning]:
+def _without_index(collection: Collection, references: Sequence[Reference]) -> Iterator[Finding]:
     # Views and system collections aside, only what can have an index is told to get one.
     for path in dict.fromkeys(reference.path for reference in references):
         alike = [reference for reference in references if reference.path == path]
         name = query_path(path)
         if name is None or name == "_id":
             continue
-        wanted = [name, f"{name}.$id"] if alike[0].kind == "dbRef" else [name]
+        wanted = _equality_on(name, alike[0])
         if not any(_serves(index, wanted) for index in collection.indexes):
             targets = sorted({reference.target for reference in alike})
-            yield Warning(
+            yield Finding(
                 code="reference-without-index",
                 message=(
                     f"{quoted(render_path(path))} refers to {listed(targets)} without an index, "
-                    f"so finding what refers to a document reads all; index {quoted(wanted[-1])}."
+                    f"so reverse lookups scan the whole collection; index "
+                    f"{quoted(wanted[-1])}."
                 ),
                 path=render_path(path),
             )
+
+
+def _equality_on(name: str, reference: Reference) -> list[str]:
+    """The paths that find what refers to a document, the best last."""
+    match reference.kind:
+        case "dbRef":
+            return [name, f"{name}.$id"]
+        case "pointer" if not is_parse_column(reference.path):
+            return [name, f"{name}.objectId"]
+        case _:
+            return [name]
 
 
 def _serves(index: Index, wanted: Sequence[str]) -> bool:
@@ -125,11 +152,11 @@ def _serves(index: Index, wanted: Sequence[str]) -> bool:
     name, direction = index.keys[0]
     if set(index.partial_filter or {}) - set(wanted):
         return False
-    if index.type == "wildcard":
+    if index.kind == KINDS["wildcard"]:
         # With a compound wildcard index (7.0+) too, only the wildcard itself is looked at here.
         prefix = name.removesuffix("$**")
         return not index.wildcard_projection and any(one.startswith(prefix) for one in wanted)
-    return name in wanted and direction not in ("text", "2d", "2dsphere")
+    return name in wanted and kind_of([(name, direction)]).finds_equal
 
 
 def _is_corrupt(name: str) -> bool:
@@ -138,10 +165,10 @@ def _is_corrupt(name: str) -> bool:
 
 def _reaches(name: str, field: Field) -> bool:
     """Whether the key ``name`` of an index finds the field, or something on the way to it."""
-    if name == "$**":
+    base = wildcard_base(name)
+    if base == "":
         return True
-    parts = name.removesuffix(".$**").split(".")
-    return _matches(parts, field.path)
+    return _matches((name if base is None else base).split("."), field.path)
 
 
 def _matches(parts: Sequence[str], path: Path) -> bool:

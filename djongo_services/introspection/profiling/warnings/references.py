@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import InvalidName
 
-from djongo_services.introspection.path import Path, query_path, render_path
+from djongo_services.introspection.path import Path, render_path
+from djongo_services.introspection.profiling.extraction import Stage, named_beside_keys
 from djongo_services.introspection.profiling.interruption import aggregate
-from djongo_services.introspection.profiling.warnings.wording import listed, number, quoted
-from djongo_services.introspection.progress import Stop
-from djongo_services.introspection.report import Reference, Warning
+from djongo_services.introspection.profiling.references.addressed import ADDRESSED
+from djongo_services.introspection.profiling.references.keys import (
+    BATCH,
+    TargetKey,
+    Token,
+    existing,
+    token,
+)
+from djongo_services.introspection.profiling.references.lookups import other_readings
+from djongo_services.introspection.profiling.references.verifying import every_value
+from djongo_services.introspection.profiling.warnings.wording import (
+    listed,
+    number,
+    objects,
+    quoted,
+)
+from djongo_services.introspection.report import Finding, Profile, Reference
+from djongo_services.progress import Stop
 
 EXAMPLES = 5
 _SCANNED = 10_000
 """Documents among which examples are looked for."""
 
 
-def about_references(references: Sequence[Reference]) -> list[Warning]:
+def about_references(references: Sequence[Reference]) -> list[Finding]:
     """Dangling references, one warning for each path."""
     warnings = []
     for path, alike in _by_path(references).items():
@@ -31,31 +49,32 @@ def about_references(references: Sequence[Reference]) -> list[Warning]:
 
 
 def with_examples(
-    collection: Collection[Any],
+    database: Database[Any],
+    profile: Profile,
     references: Sequence[Reference],
-    warnings: Sequence[Warning],
+    warnings: Sequence[Finding],
     *,
     stop: Stop | None = None,
-) -> list[Warning]:
+) -> list[Finding]:
     """The same warnings, with the ``_id`` of some documents that refer to nothing."""
     paths = {render_path(path): alike for path, alike in _by_path(references).items()}
     return [
-        replace(warning, examples=_examples(collection, paths[warning.path], stop))
+        replace(warning, examples=_examples(database, profile, paths[warning.path], stop))
         if warning.path in paths
         else warning
         for warning in warnings
     ]
 
 
-def _dangling(path: Path, alike: Sequence[Reference], checked: int, missing: int) -> Warning:
+def _dangling(path: Path, alike: Sequence[Reference], checked: int, missing: int) -> Finding:
     targets = sorted({one.target for one in alike})
     kind = "distinct" if all(one.complete for one in alike) else "sampled"
     verb = "has" if missing == 1 else "have"
-    return Warning(
+    return Finding(
         code="dangling-reference",
         message=(
             f"{quoted(render_path(path))} refers to documents of {listed(targets)}, but "
-            f"{number(missing)} of its {number(checked)} {kind} values {verb} none there; "
+            f"{number(missing)} of its {objects(checked, f'{kind} value')} {verb} none there; "
             f"clear them or restore what they refer to."
         ),
         path=render_path(path),
@@ -64,7 +83,7 @@ def _dangling(path: Path, alike: Sequence[Reference], checked: int, missing: int
 
 def _checked(alike: Sequence[Reference]) -> int:
     """Values looked up: a DBRef under its own target, any other under each."""
-    if alike[0].kind == "dbRef":
+    if alike[0].kind in ADDRESSED:
         return sum(one.checked for one in alike)
     return max(one.checked for one in alike)
 
@@ -77,27 +96,34 @@ def _by_path(references: Sequence[Reference]) -> dict[Path, list[Reference]]:
 
 
 def _examples(
-    collection: Collection[Any], alike: Sequence[Reference], stop: Stop | None
+    database: Database[Any], profile: Profile, alike: Sequence[Reference], stop: Stop | None
 ) -> tuple[Any, ...]:
-    """Where a plain path reaches the values, and one collection holds what they refer to."""
-    reference = alike[0]
-    name = query_path(reference.path)
-    if len(alike) > 1 or reference.kind == "dbRef" or name is None:
-        return ()
-    pipeline: list[dict[str, Any]] = [
-        {"$match": {name: {"$ne": None}}},
+    """Of values that none of the targets has; a DBRef names the target that has to have it."""
+    if alike[0].kind not in ADDRESSED:
+        return tuple(_dangling_documents(database, profile, alike, stop))[:EXAMPLES]
+    each = (_dangling_documents(database, profile, [one], stop) for one in alike)
+    return tuple(document for some in each for document in some)[:EXAMPLES]
+
+
+def _dangling_documents(
+    database: Database[Any], profile: Profile, targets: Sequence[Reference], stop: Stop | None
+) -> Iterator[Any]:
+    source = database[profile.collection]
+    beside = named_beside_keys(profile)
+    pipeline: list[Stage] = [
         {"$limit": _SCANNED},
-        {
-            "$lookup": {
-                "from": reference.target,
-                "localField": name,
-                "foreignField": reference.target_path,
-                "as": "hits",
-            }
-        },
-        # Elements of an empty array refer to nothing, and miss nothing.
-        {"$match": {"hits": {"$size": 0}, name: {"$nin": [None, []]}}},
-        {"$limit": EXAMPLES},
-        {"$project": {"_id": 1}},
+        *every_value(source, targets[0], beside=beside, with_id=True),
+        {"$group": {"_id": "$v", "document": {"$first": "$_id"}}},
+        {"$limit": BATCH},
     ]
-    return tuple(row["_id"] for row in aggregate(collection, pipeline, stop=stop))
+    rows = aggregate(source, pipeline, stop=stop, tolerant=True)
+    readings = {token(row["_id"]): [row["_id"], *other_readings(row["_id"])] for row in rows}
+    known: set[Token] = set()
+    for one in targets:
+        key = TargetKey(collection=one.target, field=one.target_path)
+        asked = [each for some in readings.values() for each in some]
+        with suppress(InvalidName):
+            known |= existing(database, key, asked, stop=stop)
+    for row in rows:
+        if known.isdisjoint(map(token, readings[token(row["_id"])])):
+            yield row["document"]

@@ -11,8 +11,8 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 from djongo_services.introspection import catalog
 from djongo_services.introspection.profiling.interruption import interruptible
 from djongo_services.introspection.profiling.warnings.wording import objects
-from djongo_services.introspection.progress import Stop
-from djongo_services.introspection.report import Coverage, Warning
+from djongo_services.introspection.report import Coverage, Finding
+from djongo_services.progress import Stop
 
 EXAMPLES = 5
 COUNTED = 1000
@@ -28,7 +28,7 @@ def about_validator(
     coverage: Coverage,
     *,
     stop: Stop | None = None,
-) -> list[Warning]:
+) -> list[Finding]:
     """Documents that the collection's validator would refuse, and a validator switched off."""
     validator = collection.validator
     if validator is None:
@@ -36,7 +36,7 @@ def about_validator(
     warnings = []
     if validator.level == "off":
         warnings.append(
-            Warning(
+            Finding(
                 code="validator-off",
                 message=(
                     "The collection has a validator that is not applied (validationLevel off); "
@@ -59,7 +59,7 @@ def about_validator(
 
 def _violations(
     validator: catalog.Validator, count: int | None, thorough: bool, examples: tuple[Any, ...]
-) -> Warning:
+) -> Finding:
     if count is None:
         found, count = f"At least {objects(len(examples))}", len(examples)
     elif not thorough and count >= COUNTED:
@@ -67,7 +67,7 @@ def _violations(
     else:
         found = objects(count)
     do_not = "does not" if count == 1 else "do not"
-    return Warning(
+    return Finding(
         code="validator-violations",
         message=f"{found} {do_not} satisfy the collection's validator; {_consequence(validator)}.",
         count=count,

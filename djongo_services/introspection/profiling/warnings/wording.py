@@ -19,25 +19,8 @@ def listed(names: Sequence[str], limit: int = 5) -> str:
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
 
 
-def percent(share: float) -> str:
-    """``12 %``, ``1.5 %``; never 0 or 100 for what is not."""
-    value = share * 100
-    if 0 < value < 0.1:
-        return "<0.1 %"
-    if 99.9 < value < 100:
-        return ">99.9 %"
-    if value < 10 or value > 90:
-        return f"{round(value, 1):g} %"
-    return f"{value:.0f} %"
-
-
 def number(count: int) -> str:
     return f"{count:,}"
-
-
-def average(value: float) -> str:
-    """``1,000``, ``2.5``."""
-    return f"{value:,.1f}".removesuffix(".0")
 
 
 def objects(count: int, one: str = "document") -> str:

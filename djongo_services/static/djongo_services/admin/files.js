@@ -69,7 +69,37 @@
     submit.disabled = true;
   }
 
+  function show(form, chooser) {
+    form.querySelector("[data-dropped]").replaceChildren(...[...chooser.files].map((file) => {
+      const line = document.createElement("li");
+      line.append(document.createElement("bdi"), ` ${size(file.size)}`);
+      line.firstChild.textContent = file.name;
+      return line;
+    }));
+  }
+
+  /* What is dropped is chosen, as if by the button. */
+  function takeDrops(form) {
+    const chooser = form.querySelector("input[type=file]");
+    const zone = form.querySelector("[data-drop]");
+    if (!chooser || !zone) return;
+    zone.hidden = false;
+    chooser.addEventListener("change", () => show(form, chooser));
+    ["dragover", "dragleave", "drop"].forEach((kind) => form.addEventListener(kind, (event) => {
+      if (!event.dataTransfer || ![...event.dataTransfer.types].includes("Files")) return;
+      event.preventDefault();
+      zone.classList.toggle("over", kind === "dragover");
+      if (kind !== "drop" || !event.dataTransfer.files.length) return;
+      const taken = new DataTransfer();
+      const files = [...event.dataTransfer.files];
+      (chooser.multiple ? files : files.slice(0, 1)).forEach((file) => taken.items.add(file));
+      chooser.files = taken.files;
+      show(form, chooser);
+    }));
+  }
+
   document.querySelectorAll("form[data-upload]").forEach((form) => {
+    takeDrops(form);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       send(form);

@@ -27,6 +27,12 @@
         } else {
           bar.removeAttribute("value");
         }
+        (run.steps || []).forEach(({number, status, state}) => {
+          const shown = document.querySelector(`[data-status="${number}"]`);
+          if (!shown || shown.textContent === status) return;
+          shown.textContent = status;
+          shown.className = `mongo-state ${state}`;
+        });
       } catch {
         /* The server is away; the next look tells. */
       }

@@ -6,6 +6,6 @@ from djongo_services.storage.collector.references.finding import (
     buckets_of_storages,
     find_references,
 )
-from djongo_services.storage.collector.references.sources import References, Source
+from djongo_services.storage.collector.references.sources import References, ReferenceSource
 
-__all__ = ["References", "Source", "buckets_of_storages", "find_references"]
+__all__ = ["ReferenceSource", "References", "buckets_of_storages", "find_references"]

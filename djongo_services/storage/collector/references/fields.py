@@ -1,4 +1,4 @@
-"""Fields of models that hold names of files, wherever in a model they are."""
+"""Fields of models that hold names of files, wherever they are, and where their rows are."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist
-from django.db import models
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db import Error, connections, models, router
+from pymongo.errors import PyMongoError
+
+from djongo_services.embedded_models import is_embedded
+from djongo_services.storage.collector.references.sources import SourceUnreadable, first_line
 
 AnyModel: TypeAlias = "type[models.Model]"
+
+_OF_PACKAGES = {"easy_thumbnails.Source": ("name",), "easy_thumbnails.Thumbnail": ("name",)}
+"""Plain columns in which packages keep names of files that they save."""
 
 _TRACKED = ("instance_type", "pgh_tracked_model")
 """How models of history name the model whose rows they keep: those of django-simple-history, which
@@ -27,6 +34,7 @@ class FileColumn:
     path: tuple[str, ...]
     """Columns: one, or more where names are inside of embedded models."""
     storage: Any
+    """The field's; None where a package keeps names of its own."""
     in_array: bool = False
     endless: bool = False
     """Inside of an embedded model that contains itself: there is no end of such paths."""
@@ -38,11 +46,14 @@ class FileColumn:
 
 
 def file_columns() -> Iterator[FileColumn]:
-    """Of all models, each column once: inherited fields in the table or collection they are in."""
+    """Columns of all models, each once: inherited fields in the table or collection they are in."""
     for model in stored_models():
         for field in model._meta.local_concrete_fields:
             yield from _columns_of(model, field)
         yield from _history_columns(model)
+        for name in _OF_PACKAGES.get(model._meta.label, ()):
+            plain: Any = model._meta.get_field(name)
+            yield FileColumn(model=model, field=name, path=(plain.column,), storage=None)
 
 
 def stored_models() -> list[AnyModel]:
@@ -50,7 +61,7 @@ def stored_models() -> list[AnyModel]:
     return [
         model
         for model in apps.get_models(include_auto_created=True)
-        if not model._meta.proxy and not _is_embedded(model)
+        if not model._meta.proxy and not is_embedded(model)
     ]
 
 
@@ -122,9 +133,60 @@ def _history_columns(model: AnyModel) -> Iterator[FileColumn]:
             )
 
 
-def _is_embedded(model: AnyModel) -> bool:
-    """An EmbeddedModel of django-mongodb-backend: its instances live in documents of others."""
-    return any(
-        base.__name__ == "EmbeddedModel" and base.__module__.startswith("django_mongodb_backend.")
-        for base in model.__mro__
-    )
+class Tables:
+    """On which DATABASES aliases a model may have rows; the tables of each are read once."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, frozenset[str]] = {}
+
+    def aliases_of(self, model: AnyModel, *, required: bool = True) -> Iterator[str]:
+        """Those that the routers read or write the model on, and others that have its table.
+
+        ``required``: the former have to have it. Raises SourceUnreadable when they do not, when an
+        alias cannot be asked, or when the routers name one that this process does not have."""
+        home = homes_of(model)
+        for alias in connections:
+            at_home = alias in home and required
+            if not at_home and not router.allow_migrate_model(alias, model):
+                continue
+            if self._has(alias, model._meta.db_table):
+                yield alias
+            elif at_home:
+                raise SourceUnreadable(
+                    f"the database {alias!r} has no table {model._meta.db_table}; run migrate"
+                )
+
+    def names(self, alias: str) -> frozenset[str]:
+        """Raises SourceUnreadable."""
+        if alias not in self._names:
+            self._names[alias] = self._read(alias)
+        return self._names[alias]
+
+    def _has(self, alias: str, table: str) -> bool:
+        # Some databases fold the case of names.
+        return table in self.names(alias) or table.lower() in self.names(alias)
+
+    def _read(self, alias: str) -> frozenset[str]:
+        connection: Any = connections[alias]
+        try:
+            if connection.vendor == "mongodb":
+                connection.ensure_connection()
+                return frozenset(connection.database.list_collection_names())
+            return frozenset(connection.introspection.table_names(include_views=True))
+        except (Error, ImproperlyConfigured, PyMongoError) as error:
+            raise SourceUnreadable(
+                f"the database {alias!r} cannot be read: {first_line(error)}"
+            ) from error
+
+
+def homes_of(model: AnyModel) -> set[str]:
+    """The aliases that the routers read and write a model on.
+
+    Raises SourceUnreadable when this process does not have one of them: its rows cannot be seen
+    here."""
+    home = {router.db_for_read(model), router.db_for_write(model)}
+    if missing := sorted(home.difference(connections)):
+        raise SourceUnreadable(
+            f"the routers name the database {missing[0]!r}, which is not in DATABASES here"
+        )
+    return home

@@ -1,0 +1,51 @@
+"""The groups in which the dashboard lists collections: whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Names
+from typing import Final, Literal
+
+from django.apps import apps
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils.translation import gettext as _
+
+from djongo_services.schema.declared import Specs
+
+Group = Literal["models", "files", "free", "django", "own"]
+GROUPS: Final[tuple[Group, ...]] = ("models", "files", "free", "django", "own")
+"""In their order on the page: what the project works with comes first."""
+OWN_PREFIX: Final = "djongo_services_"
+"""The prefix of the collections in which this app keeps history, leases and profiles."""
+_PARTS: Final = frozenset({"files", "chunks", "trash", "uploads", "gc"})
+"""What the names of a bucket's collections end with."""
+
+
+def group_of(name: str, specs: Specs, names: Names[str]) -> Group:
+    """``names``: of all collections, among which a bucket is known by having both of its own."""
+    if name.startswith(OWN_PREFIX):
+        return "own"
+    if name in specs:
+        return "django" if _are_djangos(specs[name].models) else "models"
+    if name == MigrationRecorder.Migration._meta.db_table:
+        return "django"
+    bucket, _dot, part = name.rpartition(".")
+    if part in _PARTS and f"{bucket}.files" in names and f"{bucket}.chunks" in names:
+        return "files"
+    return "free"
+
+
+def group_name(group: Group) -> str:
+    return {
+        "models": _("Collections of models"),
+        "files": _("Files"),
+        "free": _("Of no model"),
+        "django": _("Of Django itself"),
+        "own": _("Kept by this app"),
+    }[group]
+
+
+def _are_djangos(models: Names[str]) -> bool:
+    """Whether all of these labels are of models that come with Django."""
+    labels = {label.split(".")[0] for label in models}
+    found = [config.name for config in apps.get_app_configs() if config.label in labels]
+    return bool(found) and all(name.startswith("django.") for name in found)

@@ -1,0 +1,196 @@
+"""What a page asks of a server, for as long as a page may wait, and how it says what went wrong.
+
+Every question has a thread of its own: it sees neither the transaction nor the session of the
+request, and the page goes on without it when the time is over. A server that does not answer a
+ping is not asked further.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import pymongo
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+from django.utils import translation
+from django.utils.translation import gettext as _
+from pymongo import ReadPreference
+from pymongo.database import Database
+from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
+
+from djongo_services.conf import settings
+from djongo_services.connections import Connection
+from djongo_services.error_messages import describe_error, without_secrets
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.formatting import printable, shortened
+
+REACHING = 0.7
+"""The part of a page's time after which a server that does not answer a ping is given up. The
+driver looks twice a second whether there is one, and notices the end of the time when it looks."""
+DOWN_SECONDS = 0.45
+"""That much where no server answered the driver's last look: enough for one more."""
+LONG_SECONDS = 30.0
+"""The time limit of a page whose reader has said that it may take long."""
+MOST_AT_ONCE = 32
+"""Questions under way in this process; a server that hangs must not collect threads."""
+
+logger = logging.getLogger("djongo_services.admin")
+
+Mongo = Database[dict[str, Any]]
+T = TypeVar("T")
+_places = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+
+class PageQuestion(Generic[T]):
+    """One thing asked; :attr:`value` and :attr:`trouble` wait for it until the page's deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._page_deadline = deadline
+        self._done = threading.Event()
+        self._value: T | None = None
+        self._trouble: str | None = None
+
+    @property
+    def value(self) -> T | None:
+        """The answer; None when there is a trouble."""
+        self._wait()
+        return self._value
+
+    @property
+    def trouble(self) -> str | None:
+        """One sentence when there is no answer."""
+        self._wait()
+        return self._trouble
+
+    def is_there_within(self, seconds: float) -> bool:
+        """Whether it has an answer or a trouble by then; it may still get one later."""
+        return self._done.wait(min(seconds, self._page_deadline.left()))
+
+    def _wait(self) -> None:
+        if self._done.is_set() or self._trouble is not None:
+            return
+        if not self._done.wait(self._page_deadline.left()):
+            self._trouble = self._page_deadline.too_late
+
+    def _run(self, work: Callable[[], T], *, is_cut_off: bool) -> None:
+        left = max(self._page_deadline.left(), 0.001) if is_cut_off else None
+        try:
+            with pymongo.timeout(left):
+                self._value = work()
+        except (PyMongoError, DatabaseError, ImproperlyConfigured, DjongoServicesError) as error:
+            self._trouble = self._page_deadline.words(error)
+        except Exception:
+            # Without a trouble, the page would take the answer for one that says there is nothing.
+            logger.exception("A part of a page of %r failed.", self._page_deadline.connection.alias)
+            self._trouble = _("An error occurred; the site's log tells which.")
+        finally:
+            self._done.set()
+
+
+class Deadline:
+    """The questions of one page to one connection, and how long they may take together."""
+
+    def __init__(self, connection: Connection, seconds: float | None = None) -> None:
+        """``seconds``: by default what the settings say of pages."""
+        seconds = settings.admin.timeout if seconds is None else seconds
+        self.connection = connection
+        self._deadline = time.monotonic() + seconds
+        self._seconds = seconds
+        self._language = translation.get_language()
+        self._reached: PageQuestion[None] | None = None
+
+    def ask(self, work: Callable[[Mongo], T], *, is_cut_off: bool = True) -> PageQuestion[T]:
+        """Have ``work`` done with the connection's database, from now on.
+
+        It reads from the primary, or from a secondary while there is none. When the page's time
+        is over, the server ends its operation, unless ``is_cut_off`` is False: then it is only
+        waited for no longer.
+        """
+        if self._reached is None:
+            self._reached = self._start(self._reach)
+        reached = self._reached
+
+        def asked() -> T:
+            if reached.trouble is not None:
+                raise DjongoServicesError(reached.trouble)
+            return work(readable(self.connection.database))
+
+        return self._start(asked, is_cut_off=is_cut_off)
+
+    def left(self) -> float:
+        return max(self._deadline - time.monotonic(), 0.0)
+
+    @property
+    def too_late(self) -> str:
+        return _("The server did not answer within %(seconds)s seconds.") % {
+            "seconds": f"{self._seconds:g}"
+        }
+
+    def words(self, error: Exception) -> str:
+        if isinstance(error, ServerSelectionTimeoutError):
+            # Where a server refused the user, the driver waits for it as if it were gone.
+            told = _errors(self.connection.database)
+            error = next((one for one in told if isinstance(one, OperationFailure)), error)
+        elif isinstance(error, PyMongoError) and error.timeout:
+            return self.too_late
+        return error_text(error, self.connection)
+
+    def _reach(self) -> None:
+        database = readable(self.connection.database)
+        is_down = all(error is not None for error in _errors(database))
+        # Before the page's time is over, so that the driver's own words are told.
+        with pymongo.timeout(DOWN_SECONDS if is_down else self.left() * REACHING):
+            database.command("ping", read_preference=ReadPreference.PRIMARY_PREFERRED)
+
+    def _start(self, work: Callable[[], T], *, is_cut_off: bool = True) -> PageQuestion[T]:
+        question: PageQuestion[T] = PageQuestion(self)
+        if not _places.acquire(blocking=False):
+            question._trouble = _(
+                "This process is already waiting for too many responses; try again in a moment."
+            )
+            return question
+
+        def run() -> None:
+            try:
+                with translation.override(self._language):
+                    question._run(work, is_cut_off=is_cut_off)
+            finally:
+                _places.release()
+
+        outside = contextvars.Context()
+        threading.Thread(
+            target=outside.run, args=(run,), name="djongo_services-admin", daemon=True
+        ).start()
+        return question
+
+
+def _errors(database: Mongo) -> list[Exception | None]:
+    """What each server said, or why it said nothing, when the driver last looked."""
+    servers = database.client.topology_description.server_descriptions()
+    return [server.error for server in servers.values()]
+
+
+def readable(database: Mongo) -> Mongo:
+    """The database as pages read it: they are there while there is no primary, too."""
+    if database.read_preference != ReadPreference.PRIMARY:
+        return database
+    return database.with_options(read_preference=ReadPreference.PRIMARY_PREFERRED)
+
+
+# What went wrong, as a page says it.
+_LONGEST_ERROR = 1_000
+
+
+def error_text(error: BaseException, connection: Connection) -> str:
+    """One sentence without passwords, for the errors of PyMongo, of the ORM, of the settings and of
+    our own services."""
+    if isinstance(error, PyMongoError | DatabaseError | ImproperlyConfigured):
+        text = describe_error(error, connection)
+    else:
+        text = without_secrets(printable(str(error)), connection)
+    return shortened(text, _LONGEST_ERROR)

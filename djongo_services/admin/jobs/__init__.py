@@ -1,0 +1,1 @@
+"""Work that goes on when its page has been answered."""

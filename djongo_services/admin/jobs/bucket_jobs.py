@@ -1,0 +1,188 @@
+"""What is done to many files at once: one job of a bucket at a time, whatever process it is in.
+
+``{"_id": {"job": "media"}, "run": {"what", "words", "said", ...}, "past": [...]}``, a
+:class:`~djongo_services.admin.jobs.slot.Slot` of the collection in which totals are kept too. The
+work itself is done in a thread of this process, which goes on when the page has been answered, or
+by a worker of the project's queue.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Literal, Self
+
+from bson import ObjectId
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+from django.utils import translation
+from django.utils.translation import gettext as _
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from djongo_services.admin.deadline import error_text
+from djongo_services.admin.jobs.background import Background, Room, a_moment
+from djongo_services.admin.jobs.slot import COLLECTION, Slot, Status
+from djongo_services.connections import Connection
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.progress import Progress, ProgressHook, Stop
+from djongo_services.storage.collector import CollectorInterrupted
+
+KEPT = 20
+"""Jobs of a bucket that are remembered."""
+
+Document = dict[str, Any]
+Mongo = Database[Document]
+What = Literal["dry-run", "collect", "purge", "delete", "restore"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    id: ObjectId
+    what: What
+    words: str
+    """What it is about, for people."""
+    by: str
+    status: Status
+    """``lost``: its process died."""
+    started: datetime
+    finished: datetime | None
+    phase: str
+    done: int
+    total: int | None
+    is_stopping: bool
+    said: str
+    """How it ended, in a sentence."""
+
+    @classmethod
+    def of(cls, run: Mapping[str, Any], *, is_past: bool = False) -> Self:
+        # Nobody takes the place of one that is alive.
+        is_lost = is_past and run["status"] == "running"
+        return cls(
+            id=run["id"],
+            what=run["what"],
+            words=run["words"],
+            by=run["by"],
+            status="lost" if is_lost else run["status"],
+            started=_aware(run["started"]),
+            finished=_aware(run["finished"]) if run.get("finished") else None,
+            phase=run["phase"],
+            done=run["done"],
+            total=run["total"],
+            is_stopping=bool(run["stop"]),
+            said=run.get("said") or "",
+        )
+
+
+class BucketJobs:
+    """The jobs of one bucket. Everything raises PyMongo's errors."""
+
+    def __init__(self, database: Mongo, bucket: str) -> None:
+        self.slot = Slot(database[COLLECTION], {"job": bucket})
+
+    def begin(
+        self,
+        what: What,
+        *,
+        words: str,
+        by: str,
+        arguments: Mapping[str, Any] | None = None,
+        waits: bool = False,
+    ) -> ObjectId | None:
+        """The id of a new job; None while another is at work.
+
+        ``arguments`` are for the worker that takes one that ``waits``.
+        """
+        about = {"what": what, "words": words, "said": "", "arguments": dict(arguments or {})}
+        return self.slot.begin(about, by=by, remember=KEPT, waits=waits)
+
+    def end(self, run: ObjectId, status: Status, said: str) -> None:
+        self.slot.end(run, status, {"said": said})
+
+    def read(self) -> list[Job]:
+        """The latest first."""
+        found = self.slot.read("run.arguments", "past.arguments") or {}
+        latest = [Job.of(found["run"])] if found.get("run") else []
+        return [*latest, *(Job.of(each, is_past=True) for each in found.get("past") or [])]
+
+
+def _aware(when: datetime) -> datetime:
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+# Doing a job in a thread of this process, which goes on when the page has been answered.
+MOST_AT_ONCE = 4
+"""In this process."""
+
+Work = Callable[[Mongo, Stop, ProgressHook], str]
+"""Says at the end, in a sentence, what it did. Raises CollectorInterrupted when it was stopped."""
+
+logger = logging.getLogger("djongo_services.admin")
+room = Room(MOST_AT_ONCE)
+
+
+class JobStopped(CollectorInterrupted):
+    """With a sentence of its own that tells how far it came."""
+
+
+@dataclass(kw_only=True, eq=False)
+class RunningJob(Background):
+    """A job under way in this process."""
+
+    connection: Connection
+    bucket: str
+    run: ObjectId
+    work: Work
+    progress: Progress | None = None
+    status: Status = "running"
+    said: str = ""
+    """How it ended."""
+    language: str | None = field(default_factory=translation.get_language)
+
+    def tell(self, progress: Progress) -> None:
+        self.progress = progress
+
+
+def do(job: RunningJob) -> bool:
+    """Begin, and wait a moment; whether it has ended. The place has been reserved."""
+    return job.begin(partial(_run, job), name="job", seconds=a_moment())
+
+
+def _run(job: RunningJob) -> None:
+    try:
+        carry_out(job)
+    finally:
+        room.release()
+
+
+def carry_out(job: RunningJob) -> None:
+    """To its end, which is recorded: in such a thread, or where a worker of a queue takes it."""
+    try:
+        with translation.override(job.language):
+            jobs = BucketJobs(job.connection.database, job.bucket)
+            job.status, job.said = _done(job, jobs.slot)
+            jobs.end(job.run, job.status, job.said)
+    except PyMongoError:
+        # Its end cannot be recorded. Without further signs of life it counts as lost.
+        logger.warning("The end of a job could not be noted.", exc_info=True)
+
+
+def _done(job: RunningJob, slot: Slot) -> tuple[Status, str]:
+    try:
+        with slot.beating(job.run, job.stop, lambda: job.progress):
+            return "done", job.work(job.connection.database, job.stop, job.tell)
+    except JobStopped as error:
+        return "stopped", str(error)
+    except CollectorInterrupted:
+        return "stopped", _("It was stopped; completed steps are kept.")
+    except (PyMongoError, DatabaseError, ImproperlyConfigured, DjongoServicesError) as error:
+        text = error_text(error, job.connection)
+        logger.warning("A job of %r failed: %s", job.bucket, text)
+        return "failed", text
+    except Exception as error:
+        # The page shows the kind of error only; the details are in the log.
+        logger.exception("A job of %r failed.", job.bucket)
+        return "failed", type(error).__name__

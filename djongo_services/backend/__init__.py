@@ -1,0 +1,10 @@
+"""A database engine for Django on MongoDB: ``ENGINE = "djongo_services.backend"``.
+
+A subclass of django-mongodb-backend's in which Django's own ``transaction.atomic``, savepoints,
+``ATOMIC_REQUESTS`` and TestCase are real. Only Django imports this package, by its name in
+``DATABASES``.
+"""
+
+from djongo_services.backend import keys
+
+keys.install()

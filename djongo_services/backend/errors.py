@@ -1,0 +1,63 @@
+"""Django's database errors for those of PyMongo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db.utils import DatabaseError, IntegrityError, OperationalError
+from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
+
+from djongo_services.backend.refusals import explain_refusal
+from djongo_services.formatting import printable
+from djongo_services.server_errors import (
+    DOCUMENT_REFUSED,
+    DUPLICATE_KEY,
+    DUPLICATE_KEY_OF_UPDATE,
+    TRANSACTION_TOO_LARGE,
+)
+from djongo_services.transaction.errors import is_transient, is_unknown_commit
+
+_INTEGRITY = frozenset({DUPLICATE_KEY, DUPLICATE_KEY_OF_UPDATE})
+
+
+@contextmanager
+def named_errors(collection: str | None = None) -> Iterator[None]:
+    """Raise Django's errors in the place of PyMongo's, and in that of the backend's, which say
+    nothing. ``collection`` is what was written, as far as that is known."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise django_error(error, collection) from error
+    except DatabaseError as error:
+        cause = error.__cause__
+        # From its version 6 on the backend's say what PyMongo's do.
+        if not isinstance(cause, PyMongoError) or error.args not in ((), (str(cause),)):
+            raise
+        raise django_error(cause, collection) from cause
+
+
+def django_error(error: PyMongoError, collection: str | None = None) -> DatabaseError:
+    code, message = _first(error)
+    if code == DOCUMENT_REFUSED and isinstance(error, OperationFailure):
+        return IntegrityError(explain_refusal(error.details, collection).message)
+    if code in _INTEGRITY:
+        return IntegrityError(message)
+    if code == TRANSACTION_TOO_LARGE:
+        return OperationalError(
+            f"{printable(collection or 'The transaction')}: more was written in one transaction "
+            f"than the server's cache holds; write in several atomic blocks, or give the server "
+            f"more memory."
+        )
+    if isinstance(error, ConnectionFailure) or is_transient(error) or is_unknown_commit(error):
+        return OperationalError(message)
+    return DatabaseError(message)
+
+
+def _first(error: PyMongoError) -> tuple[int | None, str]:
+    """Code and message of what failed first; a bulk write has a list of failures."""
+    if isinstance(error, BulkWriteError):
+        failures = (error.details or {}).get("writeErrors") or [{}]
+        return failures[0].get("code"), failures[0].get("errmsg", str(error))
+    message = str(error).partition(", full error: ")[0]
+    return (error.code if isinstance(error, OperationFailure) else None), message

@@ -1,0 +1,78 @@
+"""Whether the server reads at one moment, and whether a transaction can begin at a named one.
+
+The members of a replica set let it. A mongos may not: routers choose the moment of a transaction on
+several shards themselves. It is asked once, with a transaction that reads nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from bson.timestamp import Timestamp
+from pymongo.errors import OperationFailure
+from pymongo.read_concern import ReadConcern
+
+from djongo_services.server_errors import INVALID_OPTIONS
+from djongo_services.transaction import current
+
+_CAN = "_djongo_services_can_choose_moments"
+_READS = "_djongo_services_reads_at_one_moment"
+_SINCE = 13
+"""The wire version from which the server reads at one moment outside of transactions."""
+
+_lock = threading.Lock()
+
+
+class AtClusterTime(ReadConcern):
+    """Snapshot reads at a given time, which PyMongo has no public way to ask for."""
+
+    def __init__(self, time: Timestamp) -> None:
+        super().__init__("snapshot")
+        self._time = time
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {"level": "snapshot", "atClusterTime": self._time}
+
+
+def can_read_at_one(client: Any) -> bool:
+    """Whether what is read outside of transactions can all be read at the same moment.
+
+    Asked for each transaction, so what is known of a topology is kept until there is another.
+    """
+    topology = client.topology_description
+    known: tuple[Any, bool] | None = vars(client).get(_READS)
+    if known is None or known[0] is not topology:
+        servers = topology.server_descriptions().values()
+        reads = any(each.is_writable and each.max_wire_version >= _SINCE for each in servers)
+        known = vars(client)[_READS] = (topology, reads)
+    return known[1]
+
+
+def can_choose(client: Any, database: str) -> bool:
+    """``database`` is one that the user may read. Raises PyMongo's errors, except the refusal."""
+    if client.topology_description.topology_type_name != "Sharded":
+        return True
+    with _lock:
+        known = vars(client)
+        if _CAN not in known:
+            known[_CAN] = _ask(client, database)
+        can: bool = known[_CAN]
+    return can
+
+
+def _ask(client: Any, database: str) -> bool:
+    with current.apart(), client.start_session() as session:
+        client.admin.command("ping", session=session)
+        time = session.cluster_time["clusterTime"]
+        session.start_transaction(read_concern=AtClusterTime(time))
+        try:
+            client[database]["djongo_services_schema"].find_one({}, {"_id": 1}, session=session)
+        except OperationFailure as error:
+            if error.code != INVALID_OPTIONS:
+                raise
+            return False
+        finally:
+            session.abort_transaction()
+    return True

@@ -1,0 +1,223 @@
+"""The writes that a transaction has made, to be made again on the same snapshot.
+
+An error of the server ends the whole transaction, so nothing can be undone in it. What came before
+a savepoint is restored by beginning again and repeating what was acknowledged until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+)
+
+from djongo_services.conf import settings
+
+Document = dict[str, Any]
+
+WRITES = frozenset({"insert", "update", "delete", "findAndModify", "bulkWrite"})
+"""Commands that change something in a transaction."""
+
+_OF_THE_SESSION = frozenset(
+    {"lsid", "txnNumber", "autocommit", "startTransaction", "readConcern", "writeConcern"}
+    | {"$clusterTime", "$db", "$readPreference"}
+)
+"""What a command has from its session; the repetition has it from its own."""
+_CHANGING = (b"$$NOW", b"$$CLUSTER_TIME", b"$currentDate", b"$rand", b"$sampleRate")
+"""Operators whose results differ each time."""
+_TOGETHER = 1000
+"""Documents of neighbouring inserts that are sent at once."""
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One acknowledged command."""
+
+    database: str
+    command: bytes
+    """As BSON, without what it had from its session."""
+    upserted: tuple[Document, ...] = ()
+    """``{"index": ..., "_id": ...}`` of the documents that it inserted by an upsert."""
+
+    @property
+    def can_be_repeated(self) -> bool:
+        return not any(operator in self.command for operator in _CHANGING)
+
+
+class WriteLog:
+    """The writes of one transaction, as far as they are kept."""
+
+    __slots__ = ("_is_paused", "_limit", "_size", "codec_options", "unkept", "writes")
+
+    def __init__(self) -> None:
+        self.codec_options: CodecOptions[Any] = DEFAULT_CODEC_OPTIONS
+        """Those of the client, by which most of what its users write can be encoded."""
+        self.writes: list[Write] = []
+        self.unkept = ""
+        """Why they are not kept any more, for whoever needs them."""
+        self._size = 0
+        """Bytes."""
+        self._limit: int | None = None
+        """How many of those are kept; read with the first write."""
+        self._is_paused = False
+
+    def add(self, write: Write) -> None:
+        if self._is_paused:
+            return
+        if self._limit is None:
+            self._limit = settings.transaction.savepoint_log
+        self._size += len(write.command)
+        if self._size > self._limit:
+            self._keep_no_more(
+                f"The transaction has written more than {self._limit:,} bytes, which is what "
+                f"savepoints keep; raise TRANSACTION['SAVEPOINT_LOG']."
+            )
+        if not self.unkept:
+            self.writes.append(write)
+
+    def cannot_encode(self) -> None:
+        """A write is sent that only its collection's own ``codec_options`` can encode."""
+        self._keep_no_more(
+            "The transaction has written a value that only its collection's codec_options can "
+            "encode; give them to the client."
+        )
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within the block, what is written is known already."""
+        self._is_paused = True
+        try:
+            yield
+        finally:
+            self._is_paused = False
+
+    def go_back_to(self, writes: list[Write]) -> None:
+        """Forget the later ones."""
+        self.writes = writes
+        self._size = sum(len(write.command) for write in writes)
+
+    def _keep_no_more(self, reason: str) -> None:
+        self.unkept = self.unkept or reason
+        self.writes = []
+
+
+class WriteRecorder(CommandListener):
+    """Gives each open transaction the writes that the server has acknowledged."""
+
+    def __init__(self) -> None:
+        self._open: dict[bytes, WriteLog] = {}
+        self._sent: dict[int, tuple[WriteLog, str, bytes]] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to record."""
+        return bool(self._open)
+
+    def watch(self, session: Any, log: WriteLog) -> bytes:
+        """Until :meth:`forget` of the key that this returns."""
+        key = bytes(session.session_id["id"])
+        self._open[key] = log
+        return key
+
+    def forget(self, key: bytes) -> None:
+        self._open.pop(key, None)
+
+    def sent(self, command: Mapping[str, Any], database: str, request_id: int) -> None:
+        if command.get("autocommit") is not False or next(iter(command)) not in WRITES:
+            return
+        log = self._open.get(bytes(command["lsid"]["id"]))
+        if log is not None:
+            kept = {name: value for name, value in command.items() if name not in _OF_THE_SESSION}
+            try:
+                encoded = bson.encode(kept, codec_options=log.codec_options)
+            except Exception:  # noqa: BLE001 - of whatever codec the collection has of its own
+                log.cannot_encode()
+            else:
+                self._sent[request_id] = (log, database, encoded)
+
+    def answered(self, reply: Mapping[str, Any], request_id: int) -> None:
+        sent = self._sent.pop(request_id, None)
+        if sent is None or "writeErrors" in reply:
+            return
+        log, database, command = sent
+        upserted = tuple(dict(one) for one in reply.get("upserted", ()))
+        log.add(Write(database, command, upserted))
+
+    def refused(self, request_id: int) -> None:
+        self._sent.pop(request_id, None)
+
+    # The same from PyMongo's events, where the project's own listeners hear of them as well.
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.sent(event.command, event.database_name, event.request_id)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        self.answered(event.reply, event.request_id)
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        self.refused(event.request_id)
+
+
+recorder = WriteRecorder()
+"""The listener of all clients of the engine."""
+
+
+def repetitions(writes: list[Write]) -> Iterator[tuple[str, Document]]:
+    """The database and command of each write; neighbouring inserts into one collection together."""
+    waiting: tuple[str, Document] | None = None
+    for write in writes:
+        command = _command(write)
+        if waiting is not None and _belong_together(waiting, write.database, command):
+            waiting[1]["documents"] += command["documents"]
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = (write.database, command)
+    if waiting is not None:
+        yield waiting
+
+
+def _command(write: Write) -> Document:
+    command = dict(RawBSONDocument(write.command, _RAW))
+    if write.upserted:
+        command["updates"] = [dict(one) for one in command["updates"]]
+        for upserted in write.upserted:
+            _give_id(command["updates"][upserted["index"]], upserted["_id"])
+    return command
+
+
+def _give_id(update: Document, key: Any) -> None:
+    """An upsert that is repeated inserts under the key that the application has seen."""
+    if "_id" in update["q"]:
+        return
+    change = update["u"]
+    if isinstance(change, Mapping) and not next(iter(change), "$").startswith("$"):
+        update["u"] = {"_id": key, **change}
+    elif isinstance(change, Mapping):
+        update["u"] = {**change, "$setOnInsert": {**change.get("$setOnInsert", {}), "_id": key}}
+    else:
+        update["u"] = [*change, {"$set": {"_id": key}}]
+
+
+def _belong_together(waiting: tuple[str, Document], database: str, command: Document) -> bool:
+    before = waiting[1]
+    if waiting[0] != database or "insert" not in before or "insert" not in command:
+        return False
+    options = [
+        {name: value for name, value in one.items() if name != "documents"}
+        for one in (before, command)
+    ]
+    return (
+        options[0] == options[1]
+        and len(before["documents"]) + len(command["documents"]) <= _TOGETHER
+    )

@@ -1,0 +1,195 @@
+"""What altering a field does to documents and validator, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import TimeField
+
+from djongo_services.backend.schema import embedding
+from djongo_services.backend.schema.conversions import converted
+from djongo_services.backend.schema.draft import Draft, Path
+from djongo_services.backend.schema.renaming import renamed_query
+from djongo_services.formatting import printable, value_text
+from djongo_services.operations import MISFITS, Misfits
+from djongo_services.schema.constraints import named_clause
+from djongo_services.schema.mapping import is_required, object_schema
+from djongo_services.schema.mapping.table import AnyField
+
+Document = dict[str, Any]
+Expression = Any
+
+SHOWN = 10
+"""Documents that are named where a change is refused."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldChange:
+    """What ``alter_field`` does to the documents and to the validator."""
+
+    old: AnyField
+    new: AnyField
+    old_column: str
+    new_column: str
+    old_schema: Document
+    new_schema: Document
+    default: Expression | None
+    """What takes the place of null."""
+    to: str | None
+    """The type that values are converted to."""
+    places: int | None
+    """Digits after the point that decimals are rounded to."""
+    path: Path
+    """The path of the embedded documents that have the field."""
+
+    @property
+    def required(self) -> bool:
+        return is_required(self.new, backend=True)
+
+    @property
+    def moves_documents(self) -> bool:
+        """Whether documents are written, during which those before and after have to pass."""
+        return self.old_column != self.new_column or self.to is not None or self.default is not None
+
+    @property
+    def changes_rules(self) -> bool:
+        return _bare(self.old_schema) != _bare(self.new_schema) or self.required > is_required(
+            self.old, backend=True
+        )
+
+    def value(self, place: str) -> Expression:
+        """The value that a value becomes."""
+        if self.to is None:
+            return place
+        times = isinstance(self.new, TimeField)
+        return converted(place, self.to, places=self.places, times=times)
+
+    def let_both_pass(self, draft: Draft) -> None:
+        either = {"anyOf": [self.old_schema, self.new_schema]}
+        same = _bare(self.old_schema) == _bare(self.new_schema)
+        draft.release(self.old_column, at=self.path)
+        if self.old_column == self.new_column:
+            schema = self.new_schema if same else either
+            draft.put(self.new_column, schema, required=False, at=self.path)
+            return
+        draft.put(self.old_column, self.old_schema, required=False, at=self.path)
+        schema = self.new_schema if same else either
+        draft.put(self.new_column, schema, required=False, at=self.path)
+        draft.clauses = [self._either(clause) for clause in draft.clauses]
+
+    def settle(self, draft: Draft) -> None:
+        if self.old_column != self.new_column:
+            draft.take(self.old_column, at=self.path)
+            draft.clauses = [self._renamed(one) for one in draft.clauses]
+        draft.put(self.new_column, self.new_schema, required=self.required, at=self.path)
+
+    def _either(self, clause: Document) -> Document:
+        """Before and after the column has its new name, document by document."""
+        renamed = self._renamed(clause)
+        if renamed == clause:
+            return clause
+        if "$comment" not in clause:
+            return {"$or": [clause, renamed]}
+        both = {"$or": [_query_of(clause), _query_of(renamed)]}
+        return named_clause(str(clause["$comment"]), both)
+
+    def _renamed(self, clause: Document) -> Document:
+        prefix = embedding.prefix_of(self.path)
+        found: Document = renamed_query(clause, prefix + self.old_column, prefix + self.new_column)
+        return found
+
+    @property
+    def old_title(self) -> str:
+        return str(self.old_schema.get("title", self.old_column))
+
+    @property
+    def new_title(self) -> str:
+        return str(self.new_schema.get("title", self.new_column))
+
+    def misfits(self, limit: int | None, only: Document | None = None) -> list[Document]:
+        """A pipeline: the first documents that fit the old field, and the new one not.
+
+        ``only`` is a query of ``was``, the value.
+        """
+        fits, _ = object_schema({self.old_column: _bare(self.old_schema)}, [], closed=False)
+        will, _ = object_schema({"v": _bare(self.new_schema)}, ["v"] * self.required, closed=False)
+        place = f"${self.old_column}"
+        after = self.value(place)
+        if self.default is not None:
+            after = {"$ifNull": [after, self.default]}
+        return [
+            {"$match": {"$jsonSchema": fits}},
+            {"$project": {"v": after, "was": place}},
+            {"$match": {"$nor": [{"$jsonSchema": will}], **(only or {})}},
+            *([] if limit is None else [{"$limit": limit}]),
+        ]
+
+    def duplicates(self) -> list[Document]:
+        place = f"${self.old_column}"
+        return [
+            {"$match": {self.old_column: {"$ne": None}}},
+            {"$group": {"_id": self.value(place), "n": {"$sum": 1}, "ids": {"$min": "$_id"}}},
+            {"$match": {"n": {"$gt": 1}}},
+            {"$limit": 1},
+        ]
+
+    def embedded_changes(self) -> Iterator[embedding.Change]:
+        if self.old_column != self.new_column:
+            yield embedding.renamed(self.old_column, self.new_column)
+        if self.default is not None:
+            default = self.default
+            yield embedding.replaced(self.new_column, lambda one: {"$ifNull": [one, default]})
+        if self.to is not None:
+            yield embedding.replaced(self.new_column, self.value)
+
+
+def _bare(schema: Document) -> Document:
+    return {name: value for name, value in schema.items() if name != "title"}
+
+
+def _query_of(clause: Document) -> Document:
+    """What a named clause asks."""
+    query: Document = clause["$or"][1]
+    return query
+
+
+def misfits_text(table: str, change: FieldChange, found: list[Document]) -> str:
+    shown = ", ".join(
+        f"_id {value_text(one['_id'])} has {value_text(one.get('was'))}" for one in found[:SHOWN]
+    )
+    more = ", and there are more" if len(found) > SHOWN else ""
+    return (
+        f"{printable(table)}.{printable(change.old_column)} cannot become {change.new_title}: "
+        f"{shown}{more}. Nothing was changed."
+    )
+
+
+def embedded_misfits_text(table: str, change: FieldChange, found: list[Document]) -> str:
+    shown = ", ".join(f"_id {value_text(one['_id'])}" for one in found[:SHOWN])
+    more = ", and more" if len(found) > SHOWN else ""
+    name = f"{embedding.prefix_of(change.path)}{change.old_column}"
+    return (
+        f"{printable(table)}.{printable(name)} cannot become {change.new_title} in the documents "
+        f"{shown}{more}. Nothing was changed."
+    )
+
+
+def taken_out_text(table: str, change: FieldChange, misfits: Misfits, taken: int = 0) -> str:
+    """What became of ``taken`` values; of those that there will be, where it is 0."""
+    number = f"{taken:,} values" if taken > 1 else "1 value" if taken else "values"
+    became = "null" if change.new.null else "the default"
+    verb = "was" if taken == 1 else "were" if taken else "are"
+    kept = f"kept in {MISFITS}" if misfits == "keep" else "not kept"
+    return (
+        f"{printable(table)}.{printable(change.old_column)}: {number} that cannot become "
+        f"{change.new_title} {verb} replaced by {became} and {kept}."
+    )
+
+
+def duplicates_text(table: str, change: FieldChange, found: Document) -> str:
+    return (
+        f"{printable(table)}.{printable(change.old_column)} cannot be unique: {found['n']:,} "
+        f"documents would have {value_text(found['_id'])}. Nothing was changed."
+    )

@@ -1,0 +1,71 @@
+"""Sessions of the server's transactions, which nothing else uses.
+
+A transaction that begins at the moment of its block's first read must not be sent on a session that
+has written since then. The server keeps the number of a session's last retryable write or
+transaction in a document of ``config.transactions``, so the commit would be a write conflict with
+that document, though nobody else has changed anything. The driver's pool gives any session to any
+operation; and the moment may be earlier than writes that were acknowledged before it, as far as no
+majority of the members has them yet (``w: 1``).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from typing import Any
+
+from bson.timestamp import Timestamp
+
+from djongo_services.transaction import clients, state
+
+MOST = 256
+"""Sessions that are kept for one client. With as many, the least recently used is taken even when
+it has written too recently: a conflict says that the transaction is to be run again."""
+
+_KEPT = "_djongo_services_sessions"
+
+_lock = threading.Lock()
+
+
+def take(client: Any, moment: Timestamp | None) -> Any:
+    """A session that has written nothing since ``moment``; any where that is None."""
+    with _lock:
+        found = _choose(_kept(client), moment)
+    if found is None:
+        found = client.start_session(causal_consistency=False)
+        clients.give_own_server_session(found)
+    return found
+
+
+def give_back(session: Any) -> None:
+    """Keep it for another transaction, or end it where it may not be used again."""
+    client = session.client
+    if not session.in_transaction and clients.may_be_used_again(session):
+        state.detach(session)
+        with _lock:
+            kept = _kept(client)
+            if len(kept) < MOST:
+                kept.append(session)
+                return
+    session.end_session()
+
+
+def _choose(kept: deque[Any], moment: Timestamp | None) -> Any:
+    if not kept:
+        return None
+    if moment is None:
+        return kept.pop()
+    for session in kept:
+        if session.operation_time is None or session.operation_time <= moment:
+            kept.remove(session)
+            return session
+    return kept.popleft() if len(kept) >= MOST else None
+
+
+def _kept(client: Any) -> deque[Any]:
+    """The least recently used first; none of a parent process, which goes on using its own."""
+    by_process: dict[int, deque[Any]] = vars(client).setdefault(_KEPT, {})
+    if os.getpid() not in by_process:
+        by_process.clear()
+    return by_process.setdefault(os.getpid(), deque())

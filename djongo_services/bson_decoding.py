@@ -1,0 +1,33 @@
+"""How values from the database are decoded where they are shown or compared, not changed.
+
+Nothing that BSON can hold fails: dates beyond Python's calendar become DatetimeMS, and text that
+is not UTF-8 shows replacement characters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
+
+LENIENT: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
+    document_class=dict,
+    tz_aware=True,
+    uuid_representation=UuidRepresentation.STANDARD,
+    unicode_decode_error_handler="replace",
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
+
+
+NOT_EXTENDED_JSON = (
+    ValueError,
+    TypeError,
+    KeyError,
+    ArithmeticError,
+    RecursionError,
+    BSONError,
+)
+"""What ``json_util.loads`` raises for text that is none: no JSON, nested too deeply, or with a
+value that its type does not have."""

@@ -1,0 +1,9 @@
+"""Signals of comparisons; their sender is the class ``Comparison``."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+schema_drift_found = Signal()
+"""After ``inspectmongo`` found differences that are neither accepted nor perhaps chance: ``using``
+(the connection's alias) and ``comparison``."""

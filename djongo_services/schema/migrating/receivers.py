@@ -1,0 +1,278 @@
+"""What is done before and after ``migrate``: receivers of Django's two signals.
+
+Django sends them once for each app. Ours act at the last one, when the receivers of other apps have
+had their turn.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.apps.registry import Apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
+from django.db import connections as databases
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+
+from djongo_services.conf import settings
+from djongo_services.connections import Connection, connections
+from djongo_services.error_messages import describe_error
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.formatting import printable
+from djongo_services.introspection.catalog import Validator
+from djongo_services.lease import Locked
+from djongo_services.schema.migrating.changing import MigrationPlan
+from djongo_services.schema.migrating.running import MigrateRun
+from djongo_services.schema.migrating.settling import Settled
+from djongo_services.schema.migrating.syncing import sync_after_migrate
+from djongo_services.schema.ownership import is_ours
+from djongo_services.server_errors import DOCUMENT_REFUSED
+
+logger = logging.getLogger("djongo_services.schema")
+
+_runs: dict[tuple[int, str], list[MigrateRun]] = {}
+"""Between the two signals, by thread and DATABASES alias."""
+
+
+def before_migrate(
+    sender: AppConfig,
+    *,
+    using: str,
+    plan: MigrationPlan | None = None,
+    apps: Apps | None = None,
+    **kwargs: Any,
+) -> None:
+    """Receiver of ``pre_migrate``: relax the validators of ours that the plan would meet.
+
+    Raises CommandError where that cannot be done; nothing has been migrated then.
+    """
+    if plan is None or apps is None or not _is_last(sender):
+        return
+    key = (threading.get_ident(), using)
+    _end(key)
+    begun = _runs[key] = []
+    for connection in _sharing(using):
+        with _failing(connection, "migrate did not start: {}"):
+            run = MigrateRun(connection)
+            begun.append(run)
+            # The engine's schema editor keeps validators in step by itself; what an earlier run
+            # has relaxed is put right all the same.
+            names = run.relax(apps, () if _maintains(using) else plan)
+        _tell(names, "Relaxing validators: ", kwargs)
+    if plan:
+        _explain_refusals(using, begun)
+    if _maintains(using):
+        wrapper: Any = databases[using]
+        options = {"verbosity": kwargs.get("verbosity", 1), "stdout": kwargs.get("stdout")}
+        wrapper.SchemaEditorClass.migrate_begins(wrapper, **options)
+
+
+def after_migrate(
+    sender: AppConfig,
+    *,
+    using: str,
+    plan: MigrationPlan | None = None,
+    apps: Apps | None = None,
+    **kwargs: Any,
+) -> None:
+    """Receiver of ``post_migrate``: put validators right, and sync where the settings ask for it.
+
+    ``flush`` sends the signal too, without a plan: it changes no schema. Raises CommandError with
+    the reason where something could not be done.
+    """
+    if plan is None or apps is None or not _is_last(sender):
+        return
+    key = (threading.get_ident(), using)
+    try:
+        for run in _runs.get(key, ()):
+            _settle(run, apps, kwargs)
+        if _maintains(using):
+            wrapper: Any = databases[using]
+            wrapper.SchemaEditorClass.migrate_succeeded(wrapper)
+    finally:
+        _end(key)
+    sync_after_migrate(using)
+
+
+def end_runs() -> None:
+    """Give back the leases of runs of ``migrate`` that failed in this thread.
+
+    Django sends no signal when a migration fails. But whoever does something else in the same
+    thread has left ``migrate`` behind.
+    """
+    for key in [key for key in _runs if key[0] == threading.get_ident()]:
+        _end(key)
+
+
+@atexit.register
+def _end_all() -> None:
+    for key in list(_runs):
+        _end(key)
+
+
+def _end(key: tuple[int, str]) -> None:
+    for run in _runs.pop(key, ()):
+        run.end()
+        wrapper: Any = databases[key[1]]
+        if _maintains(key[1]):
+            wrapper.SchemaEditorClass.migrate_ended(wrapper)
+        vars(wrapper).pop("SchemaEditorClass", None)
+
+
+def _is_last(sender: AppConfig) -> bool:
+    with_models = [app for app in apps.get_app_configs() if app.models_module is not None]
+    return bool(with_models) and sender.label == with_models[-1].label
+
+
+def _maintains(using: str) -> bool:
+    """Whether the schema editor of the alias changes validators together with the rest."""
+    wrapper: Any = databases[using]
+    return bool(getattr(wrapper.SchemaEditorClass, "maintains_validators", False))
+
+
+def _sharing(using: str) -> Iterator[Connection]:
+    """The connection on whose collections the alias's migrations work.
+
+    Those with a server of their own are left out: no migration touches their documents.
+    """
+    for alias, entry in settings.connections.items():
+        if entry.database == using:
+            yield connections[alias]
+            return  # Others of the same alias are the same database.
+
+
+def _settle(run: MigrateRun, registry: Apps, options: dict[str, Any]) -> None:
+    with _failing(
+        run.connection,
+        "The migrations are applied, but the validators were not restored: {} Run migrate again.",
+    ):
+        try:
+            settled = run.settle(registry)
+        except Locked as error:
+            # It will put right what is relaxed, or has relaxed it itself.
+            logger.warning("The validators of %r were left alone: %s", run.connection.alias, error)
+            return
+    _tell([_words(one) for one in settled], "Validators now as the models: ", options)
+    for one in settled:
+        if one.violators:
+            _warn_of(one, run.connection)
+
+
+def _words(one: Settled) -> str:
+    if one.after is None:
+        return f"{one.collection} (none)"
+    return f"{one.collection} ({one.after.level}, {one.after.action})"
+
+
+def _warn_of(one: Settled, connection: Connection) -> None:
+    violate = "document violates" if one.violators == 1 else "documents violate"
+    logger.warning(
+        "%s: %s %s the validator of the models; see syncmongoschema --database %s --violations 10.",
+        one.collection,
+        f"{one.violators:,}",
+        violate,
+        connection.alias,
+    )
+
+
+def _explain_refusals(using: str, runs: Sequence[MigrateRun]) -> None:
+    in_force = {
+        name: validator
+        for run in runs
+        for name, validator in run.validators.items()
+        if name not in run.relaxed and not (_maintains(using) and is_ours(validator.query))
+    }
+    if in_force:
+        wrapper: Any = databases[using]
+        wrapper.SchemaEditorClass = explaining(wrapper.SchemaEditorClass, in_force)
+
+
+@contextmanager
+def _failing(connection: Connection, sentence: str) -> Iterator[None]:
+    try:
+        yield
+    except PyMongoError as error:
+        raise CommandError(sentence.format(describe_error(error, connection))) from error
+    except (DjongoServicesError, ImproperlyConfigured) as error:
+        raise CommandError(sentence.format(error)) from error
+
+
+def _tell(what: Sequence[str], intro: str, options: dict[str, Any]) -> None:
+    if what and options.get("verbosity", 1) >= 1:
+        stdout: Any = options.get("stdout", sys.stdout)
+        stdout.write(f"  {intro}{', '.join(map(printable, what))}")
+
+
+# A validator that stays in force and refuses what a migration writes, said in a sentence.
+def explaining(editor: type[Any], validators: dict[str, Validator]) -> type[Any]:
+    """The schema editor, which raises CommandError where one of the validators refuses a write.
+
+    All that a migration does happens inside the editor, and nobody else tells which collection it
+    was: the server's error names none.
+    """
+
+    class ExplainingEditor(editor):  # type: ignore[misc]
+        def __exit__(
+            self,
+            exc_type: type[BaseException] | None,
+            exc: BaseException | None,
+            traceback: TracebackType | None,
+        ) -> Any:
+            handled = super().__exit__(exc_type, exc, traceback)
+            refusal = _refusal(exc)
+            if refusal is not None:
+                raise CommandError(_sentence(refusal, validators)) from exc
+            return handled
+
+    return ExplainingEditor
+
+
+def _refusal(error: BaseException | None) -> OperationFailure | None:
+    """The driver's error behind it, where a validator refused a document."""
+    while error is not None:
+        if isinstance(error, OperationFailure) and DOCUMENT_REFUSED in _codes(error):
+            return error
+        error = error.__cause__
+    return None
+
+
+def _codes(error: OperationFailure) -> Iterator[int | None]:
+    yield error.code
+    if isinstance(error, BulkWriteError):
+        yield from (one.get("code") for one in (error.details or {}).get("writeErrors", ()))
+
+
+def _sentence(refusal: OperationFailure, validators: dict[str, Validator]) -> str:
+    names = [name for name in _written(refusal) if name in validators] or sorted(validators)
+    shown = " or ".join(map(printable, names))
+    if all(is_ours(validators[name].query) for name in names):
+        return (
+            f"The validator of {shown} refuses a document of this migration, whose operations do "
+            f"not say that they write there. Add a migration of that app to its dependencies and "
+            f"run migrate again."
+        )
+    return (
+        f"The validator of {shown} refuses a document of this migration. djongo_services did not "
+        f"write it, so it was left in force: change or remove it and run migrate again."
+    )
+
+
+def _written(refusal: OperationFailure) -> Iterable[str]:
+    """The collection whose method raised the error."""
+    traceback = refusal.__traceback__
+    found: str | None = None
+    while traceback is not None:
+        owner = traceback.tb_frame.f_locals.get("self")
+        if isinstance(owner, Collection):
+            found = owner.name
+        traceback = traceback.tb_next
+    return () if found is None else (found,)

@@ -1,0 +1,105 @@
+"""``SCHEMA["SYNC_ON_MIGRATE"]``: whatever the models say, after each ``migrate``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
+from django.db import router
+from pymongo.errors import PyMongoError
+
+from djongo_services.conf import settings
+from djongo_services.connections import Connection, connections
+from djongo_services.error_messages import describe_error
+from djongo_services.exceptions import DjongoServicesError
+from djongo_services.schema.applying import apply
+from djongo_services.schema.migrating.waiting import waiting_migrations, waiting_text
+from djongo_services.schema.operations import Risk
+from djongo_services.schema.plan import Plan
+from djongo_services.schema.signals import schema_synced
+from djongo_services.schema.spec import CollectionSpec
+from djongo_services.schema.syncing import make_plan
+from djongo_services.schema.target import specs_for
+
+logger = logging.getLogger("djongo_services.schema")
+
+
+def sync_after_migrate(using: str) -> None:
+    """Sync the collections of the models that the DATABASES alias holds.
+
+    Steps that destroy something, collections whose migrations wait and validators that somebody
+    else wrote are left alone, and the log names them. Raises CommandError with the reason why the
+    schema could not be synced.
+    """
+    if not settings.schema.sync_on_migrate:
+        return
+    for connection, specs in _specs_of(using):
+        where = f"The schema of the connection {connection.alias!r} was not synced"
+        try:
+            _sync(connection, specs)
+        except PyMongoError as error:
+            raise CommandError(f"{where}: {describe_error(error, connection)}") from error
+        except (DjongoServicesError, ImproperlyConfigured) as error:
+            raise CommandError(f"{where}: {error}") from error
+
+
+def _sync(connection: Connection, specs: tuple[CollectionSpec, ...]) -> None:
+    specs = _without_waiting(connection, specs)
+    plan = make_plan(connection.database, specs)
+    _report(connection, plan)
+    safe = tuple(change for change in plan.changes if change.risk is not Risk.DESTROYS)
+    plan = replace(plan, changes=safe)
+    if plan.operations:
+        run = apply(connection.database, plan)
+        logger.info("Synced the schema of the connection %r.", connection.alias)
+        schema_synced.send(Plan, using=connection.alias, plan=plan, run=run)
+
+
+def _report(connection: Connection, plan: Plan) -> None:
+    for change in plan.changes:
+        if change.risk is Risk.DESTROYS:
+            logger.warning(
+                "%s: not synced, because it destroys something: %s; run syncmongoschema "
+                "--database %s --allow-destructive.",
+                change.collection,
+                change.words,
+                connection.alias,
+            )
+    for note in plan.notes:
+        if note.words.startswith("validator: "):
+            logger.warning("%s: %s", note.collection, note.words)
+
+
+def _without_waiting(
+    connection: Connection, specs: tuple[CollectionSpec, ...]
+) -> tuple[CollectionSpec, ...]:
+    """Those whose models the database has already, as after ``migrate app``."""
+    waiting = waiting_migrations(connection, specs)
+    if not waiting:
+        return specs
+    logger.warning("Not synced until they are applied: %s.", waiting_text(waiting))
+    behind = {name.partition(".")[0] for name in waiting}
+    return tuple(
+        spec
+        for spec in specs
+        if not any(label.partition(".")[0] in behind for label in spec.models)
+    )
+
+
+def _specs_of(using: str) -> Iterator[tuple[Connection, tuple[CollectionSpec, ...]]]:
+    """Per connection, the specs with a model that ``using`` holds."""
+    for alias, entry in settings.connections.items():
+        if entry.database not in (None, using):
+            continue
+        connection = connections[alias]
+        specs = tuple(
+            spec
+            for spec in specs_for(connection)
+            if any(router.allow_migrate_model(using, apps.get_model(one)) for one in spec.models)
+        )
+        if specs:
+            yield connection, specs

@@ -1,0 +1,226 @@
+"""A GridFS bucket, and the way of a file's chunks out of it: in their order, checked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReadPreference
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import AutoReconnect, CursorNotFound, DuplicateKeyError
+
+from djongo_services.storage.bucket import queries
+from djongo_services.storage.bucket.asynchronous import many, removing
+from djongo_services.storage.bucket.asynchronous.uploading import AsyncUploadStream
+from djongo_services.storage.bucket.chunking import Document
+from djongo_services.storage.bucket.file import StoredFile
+from djongo_services.storage.bucket.layout import (
+    BucketOptions,
+    Change,
+    Layout,
+    NewFile,
+    checked_name,
+    kept_metadata,
+)
+from djongo_services.storage.bucket.ranges import RangeReader
+from djongo_services.storage.bucket.sources import AsyncSource, apieces
+from djongo_services.storage.errors import CorruptFile, file_changed, name_taken
+from djongo_services.transaction.uninterrupted import auninterrupted
+
+
+class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
+    """Files in chunks, by the GridFS specification, so that any GridFS tool reads what this writes.
+
+    Inside a transaction (of ``atomic`` or ``aatomic``, of the backend's own, or of a bound session)
+    a file is part of it: it appears with the commit, and a rollback leaves nothing of it. Whatever
+    needs a file that is not there raises NoFile. An AsyncBucket belongs to the event loop of its
+    client.
+    """
+
+    def open_upload(
+        self,
+        filename: str | None,
+        *,
+        id: Any = None,
+        chunk_size: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        content_type: str = "",
+    ) -> AsyncUploadStream:
+        """A stream to write to; nothing is sent before it has a batch."""
+        chunker = self._chunker(id, chunk_size)
+        kept = kept_metadata(metadata, content_type)
+        return AsyncUploadStream(
+            self.layout, chunker, checked_name(filename), kept, is_new_id=id is None
+        )
+
+    async def upload(self, filename: str | None, source: AsyncSource, **options: Any) -> StoredFile:
+        """Store ``source``: bytes, a binary file, or an iterable of bytes.
+
+        An AsyncBucket also takes an asynchronous iterable. ``options`` are those of
+        :meth:`open_upload`. An error in the source leaves nothing behind.
+        """
+        async with self.open_upload(filename, **options) as stream:
+            async for piece in apieces(source):
+                await stream.write(piece)
+            return await stream.close()
+
+    async def upload_many(
+        self,
+        items: Iterable[tuple[str | None, bytes]],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        content_type: str = "",
+    ) -> list[StoredFile]:
+        """Store many small files with few commands: (filename, content) each.
+
+        They are stored in batches: when one fails, nothing of it is left, and the batches before it
+        stay, unless a transaction is open.
+        """
+        kept = kept_metadata(metadata, content_type)
+        new = ((ObjectId(), filename, content, kept) for filename, content in items)
+        return await many.upload_many(self.layout, self.chunk_size, new)
+
+    async def upload_new(
+        self,
+        items: Iterable[NewFile],
+        *,
+        complete: Change | None = None,
+        rename: Change | None = None,
+    ) -> list[StoredFile]:
+        """The same, with metadata for each of them; see :func:`many.upload_many`."""
+        return await many.upload_many(
+            self.layout, self.chunk_size, items, complete=complete, rename=rename
+        )
+
+    async def get(self, id: Any) -> StoredFile:
+        document = await self.files.find_one({"_id": {"$eq": id}}, session=self.session())
+        if document is None:
+            raise queries.no_id(id)
+        return StoredFile.from_document(document)
+
+    async def get_by_name(self, filename: str, revision: int = -1) -> StoredFile:
+        """The newest file of that name; 0 is the oldest, -2 the one before the newest."""
+        query = queries.revision(filename, revision)
+        document = await self.files.find_one(**query, session=self.session())
+        if document is None:
+            raise queries.no_name(filename, revision)
+        return StoredFile.from_document(document)
+
+    async def find(
+        self,
+        filter: Mapping[str, Any] | None = None,
+        *,
+        sort: Mapping[str, int] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        batch_size: int = 1_000,
+    ) -> AsyncIterator[StoredFile]:
+        """Files by a query on their files documents. Closing the generator frees the cursor."""
+        options: dict[str, Any] = {"skip": skip, "limit": limit, "batch_size": batch_size}
+        query = self.files.find(filter, sort=sort, session=self.session(), **options)
+        async with query as cursor:
+            async for document in cursor:
+                yield StoredFile.from_document(document)
+
+    def read(
+        self, file: StoredFile, start: int = 0, stop: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """The bytes [start, stop) in pieces of at most a chunk; see :func:`read_chunks`.
+
+        Closing the generator frees the cursor.
+        """
+        return auninterrupted(read_chunks(self.layout, file, start, stop))
+
+    async def read_bytes(self, file: StoredFile) -> bytes:
+        """All of it, in memory."""
+        return b"".join([piece async for piece in self.read(file)])
+
+    async def delete(self, id: Any) -> None:
+        """Chunks of a file that is not there are removed all the same."""
+        if not await removing.delete_files(self.layout, [id]):
+            raise queries.no_id(id)
+
+    async def delete_many(self, ids: Sequence[Any]) -> int:
+        """How many of them there were; a thousand with each pair of commands."""
+        return await removing.delete_files(self.layout, ids)
+
+    async def delete_if(self, id: Any, condition: Mapping[str, Any]) -> bool:
+        """Delete a file whose files document matches ``condition`` at that moment."""
+        return await removing.delete_if(self.layout, id, condition)
+
+    async def rename(self, id: Any, filename: str) -> None:
+        """Raises NameTaken where names are exclusive and another file has it."""
+        change = {"$set": {"filename": checked_name(filename)}}
+        query = {"_id": {"$eq": id}}
+        try:
+            found = await self.files.update_one(query, change, session=self.session())
+        except DuplicateKeyError as error:
+            raise name_taken(filename) from error
+        if not found.matched_count:
+            raise queries.no_id(id)
+
+
+# Chunks of a file out of a bucket, in their order, checked.
+async def read_chunks(
+    layout: Layout[Any], file: StoredFile, start: int = 0, stop: int | None = None
+) -> AsyncGenerator[bytes, None]:
+    """The bytes [start, stop), in pieces of at most a chunk.
+
+    Outside of any transaction: chunks never change under one id, and those of a file that the
+    open transaction itself uploaded are not in its snapshot. Closing the generator frees the
+    cursor. Raises CorruptFile, and FileChanged when the file was deleted meanwhile.
+    """
+    reader = RangeReader(file, start, stop)
+    chunks = layout.chunks
+    while True:
+        before = reader.position
+        try:
+            async with aclosing(_read_part(layout, chunks, file, reader)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
+        except (AutoReconnect, CursorNotFound):
+            # The driver repeats a query that an election interrupts, but does not go on with its
+            # cursor; this does, as long as that leads any further.
+            if reader.position == before:
+                raise
+        except CorruptFile as damage:
+            if chunks.read_preference != ReadPreference.PRIMARY:
+                # A secondary may not have all chunks of a new file yet.
+                chunks = _on_primary(chunks)
+            elif await _exists(layout, file):
+                raise
+            else:
+                raise file_changed(file.filename, file.id) from damage
+
+
+async def _read_part(
+    layout: Layout[Any], chunks: Any, file: StoredFile, reader: RangeReader
+) -> AsyncGenerator[bytes, None]:
+    async with layout.client.start_session(causal_consistency=False) as outside:
+        for part in reader.parts():
+            query = chunks.find(
+                part.filter(file.id),
+                session=outside,
+                sort={"n": 1},
+                limit=part.limit,
+                batch_size=part.batch_size,
+            )
+            async with query as cursor:
+                async for chunk in cursor:
+                    if piece := reader.accept(chunk):
+                        yield piece
+        reader.finish()
+
+
+async def _exists(layout: Layout[Any], file: StoredFile) -> bool:
+    query = {"_id": {"$eq": file.id}}
+    async with layout.client.start_session(causal_consistency=False) as outside:
+        found = await _on_primary(layout.files).find_one(query, {"_id": 1}, session=outside)
+    return found is not None
+
+
+def _on_primary(collection: Any) -> Any:
+    return collection.with_options(read_preference=ReadPreference.PRIMARY)

@@ -1,0 +1,137 @@
+"""Which files documents are meant: by id, name, revision and folder."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from djongo_services.storage.bucket.chunking import Document
+from djongo_services.storage.bucket.layout import checked_name
+from djongo_services.storage.errors import NoFile
+
+OLDEST_FIRST = {"uploadDate": 1, "_id": 1}
+NEWEST_FIRST = {"uploadDate": -1, "_id": -1}
+
+BATCH = 1_000
+"""Ids in one command."""
+
+
+def revision(filename: str, number: int) -> dict[str, Any]:
+    """Arguments of ``find_one``: 0 is the oldest file of a name, 1 the next, -1 the newest."""
+    newest = number < 0
+    return {
+        "filter": {"filename": checked_name(filename)},
+        "sort": NEWEST_FIRST if newest else OLDEST_FIRST,
+        "skip": -number - 1 if newest else number,
+    }
+
+
+def no_id(files_id: Any) -> NoFile:
+    return NoFile(f"There is no file with the id {files_id!r}.")
+
+
+def no_name(filename: str, number: int) -> NoFile:
+    if number in (0, -1):
+        return NoFile(f"There is no file {filename!r}.")
+    return NoFile(f"There is no revision {number} of the file {filename!r}.")
+
+
+def batches(ids: Sequence[Any]) -> list[list[Any]]:
+    return [list(ids[at : at + BATCH]) for at in range(0, len(ids), BATCH)]
+
+
+def this_very(document: Document) -> Document:
+    """The files document itself, and no other one of the same id."""
+    # An id may be a document with operators for names, too.
+    return {
+        "_id": {"$eq": document["_id"]},
+        "uploadDate": document["uploadDate"],
+        "metadata.sha256": document["metadata"]["sha256"],
+    }
+
+
+PROVISIONAL = "metadata.provisional"
+"""Of a file that waits for the commit of its row: the alias of the row's database."""
+
+
+_SHARED: dict[str, Any] = {"metadata.exclusive": True}
+"""So that the index on further names, which is a partial one, is used."""
+
+
+def named(filename: str, *, shared: bool = False) -> dict[str, Any]:
+    """``shared``: also as one of the further names of a file that several have."""
+    if shared:
+        return {"$or": [{"filename": filename}, {**_SHARED, "metadata.aliases.name": filename}]}
+    return {"filename": filename}
+
+
+def named_or_within(filename: str, *, shared: bool = False) -> dict[str, Any]:
+    """The same, or below the folder of that name."""
+    below = within(f"{filename}/")
+    if not shared:
+        return {"$or": [named(filename), {"filename": below}]}
+    further = _shared_within(f"{filename}/")
+    return {"$or": [*named(filename, shared=True)["$or"], {"filename": below}, further]}
+
+
+def settled(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the files that wait for nothing."""
+    return {"$and": [query, {PROVISIONAL: {"$exists": False}}]}
+
+
+def without(query: Mapping[str, Any], hidden: Collection[Any]) -> Mapping[str, Any]:
+    """Those of the files that do not have these ids."""
+    return {"$and": [query, {"_id": {"$nin": list(hidden)}}]} if hidden else query
+
+
+def folder_contents(
+    folder: str, *, ids: Collection[Any] = (), names: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """A pipeline: each name right in the folder once, and whether something lies below it.
+
+    Answered from the index on filename; what lies deeper is passed over, not sent. Files of these
+    ``ids`` and ``names`` do not count.
+    """
+    found = without({"filename": _within_but(folder, names)}, ids)
+    return [{"$match": found}, *_first_parts("$filename", folder)]
+
+
+def shared_folder_contents(folder: str, names: Collection[str] = ()) -> list[dict[str, Any]]:
+    """The same of further names."""
+    below = _within_but(folder, names)
+    return [
+        {"$match": _shared_within(folder)},
+        {"$project": {"_id": 0, "aliases": "$metadata.aliases"}},
+        {"$unwind": "$aliases"},
+        {"$match": {"aliases.name": below}},
+        *_first_parts("$aliases.name", folder),
+    ]
+
+
+def within(folder: str) -> dict[str, Any]:
+    """All that begin with the folder, which ends with a slash: it is followed by a zero."""
+    return {"$gte": folder, "$lt": f"{folder[:-1]}0"} if folder else {"$type": "string"}
+
+
+def _within_but(folder: str, names: Collection[str]) -> dict[str, Any]:
+    return {**within(folder), **({"$nin": list(names)} if names else {})}
+
+
+def _shared_within(folder: str) -> dict[str, Any]:
+    one = {"$elemMatch": {"name": within(folder)}}
+    return {**_SHARED, "metadata.aliases": one, "metadata.aliases.name": {"$exists": True}}
+
+
+def _first_parts(name: str, folder: str) -> list[dict[str, Any]]:
+    rest = {"$substrBytes": [name, len(folder.encode("utf-8")), -1]}
+    return [
+        {"$project": {"_id": 0, "parts": {"$split": [rest, "/"]}}},
+        {
+            "$group": {
+                "_id": {
+                    "name": {"$arrayElemAt": ["$parts", 0]},
+                    "folder": {"$gt": [{"$size": "$parts"}, 1]},
+                }
+            }
+        },
+    ]

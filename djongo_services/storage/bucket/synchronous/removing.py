@@ -1,0 +1,117 @@
+# Generated from asynchronous/removing.py by `make synchronous`; edit that.
+"""Files out of a bucket: the files document first, so that no reader finds half a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from pymongo.errors import AutoReconnect
+
+from djongo_services.storage.bucket.chunking import Document
+from djongo_services.storage.bucket.layout import Layout
+from djongo_services.storage.bucket.queries import batches, this_very
+from djongo_services.transaction.current import Joined, joined
+
+
+def delete_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
+    """How many of them there were.
+
+    In a transaction the files documents go with its commit, and their chunks right after it.
+    """
+    within = joined(layout.client)
+    if within is None:
+        return remove_files(layout, ids)
+    ids, deleted = list(ids), 0
+    for batch in batches(ids):
+        _keep_for_rollback(layout, within, batch)
+        result = layout.files.delete_many({"_id": {"$in": batch}}, session=within.session)
+        deleted += result.deleted_count
+    _remove_chunks_on_commit(layout, within, ids)
+    return deleted
+
+
+def delete_if(layout: Layout[Any], files_id: Any, condition: Mapping[str, Any]) -> bool:
+    """One file, if its document is still as ``condition`` says."""
+    within = joined(layout.client)
+    session = within and within.session
+    query = {**condition, "_id": {"$eq": files_id}}
+    document = layout.files.find_one_and_delete(query, session=session)
+    if document is None:
+        return False
+    if within is None:
+        remove_chunks(layout, [files_id])
+        return True
+    _remove_chunks_on_commit(layout, within, [files_id])
+    if not within.undone_by_rollback:
+        _put_back_on_rollback(layout, within, [document])
+    return True
+
+
+def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
+    """Files documents and chunks, outside of any transaction."""
+    deleted = 0
+    with layout.client.start_session(causal_consistency=False) as outside:
+        for batch in batches(ids):
+            result = layout.files.delete_many({"_id": {"$in": batch}}, session=outside)
+            deleted += result.deleted_count
+            _delete_chunks(layout, batch, outside)
+    return deleted
+
+
+def remove_document(layout: Layout[Any], document: Document, session: Any = None) -> None:
+    """A files document, unless it is another one of the same id.
+
+    With the ``session`` that it was inserted with, an insert of which nobody knows whether it was
+    made is over before, or is never made: the server takes a session's retryable writes, such as
+    ``delete_one``, one after the other, and none that is older than one it took.
+    """
+    with nullcontext(session) if session is not None else _outside(layout) as outside:
+        layout.files.delete_one(this_very(document), session=outside)
+
+
+def remove_chunks(layout: Layout[Any], ids: Sequence[Any], session: Any = None) -> None:
+    """With a ``session``, after all that was inserted with it; see :func:`remove_document`."""
+    with nullcontext(session) if session is not None else _outside(layout) as outside:
+        if session is not None:
+            layout.early_chunks.delete_one({"files_id": {"$eq": ids[0]}}, session=session)
+        for batch in batches(ids):
+            _delete_chunks(layout, batch, outside)
+
+
+def _delete_chunks(layout: Layout[Any], batch: Sequence[Any], session: Any) -> None:
+    """Repeated here when the connection is lost or the primary steps down: the driver repeats no
+    ``delete_many``, since another one may delete more. No file gets these ids again."""
+    wanted = {"files_id": {"$in": batch}}
+    try:
+        layout.early_chunks.delete_many(wanted, session=session)
+    except AutoReconnect:
+        layout.early_chunks.delete_many(wanted, session=session)
+
+
+def _outside(layout: Layout[Any]) -> Any:
+    return layout.client.start_session(causal_consistency=False)
+
+
+def _remove_chunks_on_commit(layout: Layout[Any], within: Joined, ids: Sequence[Any]) -> None:
+    def remove() -> None:
+        remove_chunks(layout, ids)
+
+    within.on_commit(remove)
+
+
+def _keep_for_rollback(layout: Layout[Any], within: Joined, batch: list[Any]) -> None:
+    """On a server without transactions a rollback has to put the documents back itself."""
+    if within.undone_by_rollback:
+        return
+    documents = layout.files.find({"_id": {"$in": batch}}).to_list()
+    if documents:
+        _put_back_on_rollback(layout, within, documents)
+
+
+def _put_back_on_rollback(layout: Layout[Any], within: Joined, documents: list[Document]) -> None:
+    def put_back() -> None:
+        layout.files.insert_many(documents)
+
+    within.on_rollback(put_back)

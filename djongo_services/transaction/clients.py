@@ -1,0 +1,369 @@
+"""PyMongo's clients, taught which session an operation belongs to.
+
+``session.bind()`` is PyMongo's own way of joining operations to a session, but it knows one
+client at a time, refuses every other one, and lets concurrent operations race. The classes here
+fill that gap. This is the only file that relies on names which PyMongo does not document:
+``_SESSION`` of the sessions' modules, ``_get_bound_session``, ``_start_session``,
+``_retry_internal``, ``_process_response`` and ``_return_server_session`` of the clients,
+``_materialize``, ``_server_session``, ``_transaction`` and ``_snapshot_time`` of the sessions (the
+same from 4.17 to 4.20); :mod:`causal_consistency` and :mod:`listening` have their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Mapping
+from contextvars import Token
+from functools import cache
+from typing import Any, TypeVar
+
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.asynchronous.client_session import _SESSION as ASYNC_BOUND
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.client_session import ClientSession
+from pymongo.errors import OperationFailure
+from pymongo.synchronous.client_session import _SESSION as SYNC_BOUND
+
+from djongo_services.transaction import (
+    causal_consistency,
+    concerns,
+    new_collections,
+    participants,
+    state,
+)
+from djongo_services.transaction.driver_checks import refuse_unknown_pymongo
+from djongo_services.transaction.state import APART, ENDING, ActiveTransaction, Key, transaction_of
+from djongo_services.transaction.uninterrupted import ato_the_end
+
+ClientT = TypeVar("ClientT", bound="MongoClient[Any] | AsyncMongoClient[Any]")
+
+_linking = threading.Lock()
+"""Held while a linked session is made or given up; nothing is sent meanwhile."""
+
+
+class _Watched:
+    """What both flavours add to a client."""
+
+    djongo_services_key: Key
+    djongo_services_no_server_session: type
+    """What an implicit session holds until its operation has a connection."""
+
+    def _get_bound_session(self) -> Any:
+        if APART.get():
+            return None
+        bound = _bound(self)
+        if bound is not None and bound.client is self:
+            return bound
+        joined = state.innermost(self.djongo_services_key)
+        if joined is not None:
+            return session_for(joined, self)
+        if isinstance(bound, Guard):
+            return None  # Another connection's atomic block: this client stays outside of it.
+        return super()._get_bound_session()  # type: ignore[misc]  # MongoClient's
+
+    def _start_session(self, implicit: bool, **kwargs: Any) -> Any:
+        clock = causal_consistency.current_clock(self.djongo_services_key) if implicit else None
+        if clock is None:
+            return super()._start_session(implicit, **kwargs)  # type: ignore[misc]  # MongoClient's
+        return clock.new_session(self, self.djongo_services_no_server_session())
+
+
+class WatchedClient(_Watched):
+    def _retry_internal(
+        self, func: Any, session: Any, bulk: Any, operation: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        transaction = transaction_of(session)
+        send = super()._retry_internal  # type: ignore[misc]  # MongoClient's
+        run = functools.partial(_send, send, _clock_of(session, transaction))
+        if transaction is None:
+            return run(func, session, bulk, operation, *args, **kwargs)
+        if ENDING.get() is transaction:
+            with transaction.noticing_a_failed_abort(operation):
+                return run(func, session, bulk, operation, *args, **kwargs)
+        transaction.check_usable()
+        if not transaction.lock.try_enter():
+            if transaction.lock.blocked_by_own_thread():
+                transaction.refuse_waiting_for_oneself()
+            transaction.warn_of_concurrency()
+            transaction.lock.enter()
+        try:
+            transaction.check_usable()
+            if transaction.home != threading.get_ident():
+                participants.take_part(transaction)
+            transaction.sent(operation)
+            if transaction.routes:
+                return _send_routed(
+                    transaction, run, func, session, bulk, operation, *args, **kwargs
+                )
+            if transaction.creates_collections and nothing_sent(session):
+                new = new_collections.unsettled(self, operation, func, bulk)
+                if new is not None:
+                    new_collections.prepare(new, session)
+            return run(func, session, bulk, operation, *args, **kwargs)
+        except BaseException as error:
+            final = transaction.failed(operation, error)
+            if final is error:
+                raise
+            raise final from final.__cause__ or error
+        finally:
+            transaction.lock.leave()
+
+    def _process_response(self, reply: Mapping[str, Any], session: Any) -> None:
+        super()._process_response(reply, session)  # type: ignore[misc]  # MongoClient's
+        if "writeErrors" in reply and (transaction := transaction_of(session)) is not None:
+            transaction.answered(reply)
+
+
+class WatchedAsyncClient(_Watched):
+    async def _retry_internal(
+        self, func: Any, session: Any, bulk: Any, operation: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        transaction = transaction_of(session)
+        send = super()._retry_internal  # type: ignore[misc]  # AsyncMongoClient's
+        run = functools.partial(_asend, send, _clock_of(session, transaction))
+        if transaction is None:
+            return await run(func, session, bulk, operation, *args, **kwargs)
+        if transaction.settle is not None:
+            await transaction.settle()
+        if ENDING.get() is transaction:
+            with transaction.noticing_a_failed_abort(operation):
+                return await run(func, session, bulk, operation, *args, **kwargs)
+        transaction.check_usable()
+        if not transaction.lock.try_enter():
+            transaction.warn_of_concurrency()
+            await transaction.lock.aenter()
+        try:
+            transaction.check_usable()
+            if transaction.home is not asyncio.current_task():
+                participants.take_part(transaction)
+            transaction.sent(operation)
+            if transaction.creates_collections and nothing_sent(session):
+                new = new_collections.unsettled(self, operation, func, bulk)
+                if new is not None:
+                    await ato_the_end(new_collections.aprepare, new, session)
+            return await run(func, session, bulk, operation, *args, **kwargs)
+        except BaseException as error:
+            final = transaction.failed(operation, error)
+            if final is error:
+                raise
+            raise final from final.__cause__ or error
+        finally:
+            transaction.lock.leave()
+
+    async def _process_response(self, reply: Mapping[str, Any], session: Any) -> None:
+        await super()._process_response(reply, session)  # type: ignore[misc]  # AsyncMongoClient's
+        if "writeErrors" in reply and (transaction := transaction_of(session)) is not None:
+            transaction.answered(reply)
+
+
+def _clock_of(session: Any, transaction: ActiveTransaction | None) -> Any:
+    """What gave the session its causal times, if a request did."""
+    if transaction is not None:
+        return transaction.parent
+    return getattr(session, "djongo_services_clock", None)
+
+
+def _send(send: Any, clock: Any, func: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
+    """Once more without the times that a request came with, where the server refuses those. It does
+    before it looks at the command, so that a transaction was not begun either."""
+    if clock is None:
+        return send(func, session, *args, **kwargs)
+    state = session._transaction.state
+    try:
+        return send(func, session, *args, **kwargs)
+    except OperationFailure as error:
+        if not causal_consistency.drop_times(session, clock, error):
+            raise
+    session._transaction.state = state
+    return send(func, session, *args, **kwargs)
+
+
+async def _asend(send: Any, clock: Any, func: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
+    if clock is None:
+        return await send(func, session, *args, **kwargs)
+    state = session._transaction.state
+    try:
+        return await send(func, session, *args, **kwargs)
+    except OperationFailure as error:
+        if not causal_consistency.drop_times(session, clock, error):
+            raise
+    session._transaction.state = state
+    return await send(func, session, *args, **kwargs)
+
+
+def _send_routed(
+    transaction: ActiveTransaction,
+    run: Any,
+    func: Any,
+    session: Any,
+    bulk: Any,
+    operation: str,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """With the session that the transaction chooses, or apart from it."""
+    session = transaction.route(operation, session, kwargs)
+    if session is None:
+        return _apart(run, func, bulk, operation, *args, **kwargs)
+    try:
+        return run(func, session, bulk, operation, *args, **kwargs)
+    except OperationFailure as error:
+        other = transaction.recover(operation, session, error)
+        if other is None:
+            raise
+    return run(func, other, bulk, operation, *args, **kwargs)
+
+
+def _apart(run: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """Some operations look for a bound session again."""
+    token = APART.set(True)
+    try:
+        return run(func, None, *args, **kwargs)
+    finally:
+        APART.reset(token)
+
+
+class Guard:
+    """What a block binds in the place of a session: as long as it is open, PyMongo refuses every
+    client that no connection knows, and so would not join, with InvalidOperation.
+
+    Tasks that inherit it are free of it when the block has ended, as they would not be of a
+    session that was bound by ``session.bind()``.
+    """
+
+    client = None
+    """No client is its own."""
+
+    __slots__ = ("_token", "_transaction", "_variable")
+
+    def __init__(self, transaction: ActiveTransaction, client: Any) -> None:
+        """For clients of the flavour of ``client``."""
+        self._transaction = transaction
+        self._variable = _variable(client)
+        self._token: Token[Any] | None = None
+
+    def __bool__(self) -> bool:
+        return not self._transaction.ended
+
+    def __enter__(self) -> None:
+        self._token = self._variable.set(self)
+
+    def __exit__(self, *error: object) -> None:
+        """Raises ValueError in another context than the one that entered."""
+        if self._token is not None:
+            self._variable.reset(self._token)
+
+
+def watch(client: ClientT, key: Key) -> ClientT:
+    """Teach ``client`` once; it stays the same object and an instance of its own class.
+
+    Raises RuntimeError when this version of PyMongo has not got what is needed.
+    """
+    if not isinstance(client, _Watched):
+        watched: Any = client
+        implicit = watched._start_session(True)
+        watched.djongo_services_no_server_session = type(implicit._server_session)
+        watched.__class__ = _watched_class(watched.__class__)
+        watched.djongo_services_key = key
+    return client
+
+
+def key_of(client: Any) -> Key | None:
+    """None for a client that was not taught."""
+    # Never getattr: a client answers every name with a database.
+    return client.djongo_services_key if isinstance(client, _Watched) else None
+
+
+def session_for(transaction: ActiveTransaction, client: Any) -> Any:
+    """The transaction's session for this client; a linked one where another client began it."""
+    if transaction.begin is not None:
+        transaction.begin(client)
+    with _linking:
+        found = transaction.sessions.get(id(client))
+        if found is None:
+            transaction.check_usable()
+            found = _linked_session(transaction.session, client)
+            state.attach(found, transaction)
+            transaction.sessions[id(client)] = found
+        return found
+
+
+def release_linked_sessions(transaction: ActiveTransaction) -> None:
+    """Detach the linked sessions: the session they came from gives back their server session."""
+    with _linking:
+        for session in transaction.sessions.values():
+            if session is not transaction.session:
+                session._server_session = None
+
+
+def nothing_sent(session: ClientSession | AsyncClientSession) -> bool:
+    """Whether the server knows nothing of the transaction that was started on ``session``."""
+    return session._starting_transaction
+
+
+def will_join(client: Any, session: Any) -> bool:
+    """Whether an operation with this session, or with none, will be a part of a transaction."""
+    if session is None and not APART.get():
+        session = bound_session(client)
+        if session is None and (key := key_of(client)) is not None:
+            joined = state.innermost(key)
+            return joined is not None and joined.transactional
+    if session is None or session.in_transaction:
+        return session is not None
+    transaction = transaction_of(session)
+    return transaction is not None and transaction.transactional
+
+
+def give_own_server_session(session: Any) -> None:
+    """One that nothing has been sent on, in the place of one from the client's pool."""
+    session._materialize(session.client.topology_description.logical_session_timeout_minutes)
+    pooled = session._server_session
+    session._server_session = type(pooled)(pooled.generation)
+    session.client._return_server_session(pooled)
+
+
+def may_be_used_again(session: Any) -> bool:
+    return not session.has_ended and not session._server_session.dirty
+
+
+def snapshot_time(session: Any) -> Any:
+    """The Timestamp at which a session with ``snapshot=True`` reads, or None before its first."""
+    return session._snapshot_time
+
+
+def bound_session(client: Any) -> Any:
+    """The session that somebody bound for this client in this context, or None."""
+    bound = _bound(client)
+    return bound if bound is not None and bound.client is client else None
+
+
+@cache
+def _watched_class(client_class: Any) -> Any:
+    refuse_unknown_pymongo(client_class)
+    concerns.install(will_join)
+    watched = WatchedAsyncClient if issubclass(client_class, AsyncMongoClient) else WatchedClient
+    return type(client_class.__name__, (watched, client_class), {"__module__": __name__})
+
+
+def _variable(client: Any) -> Any:
+    return ASYNC_BOUND if isinstance(client, AsyncMongoClient) else SYNC_BOUND
+
+
+def _bound(client: Any) -> Any:
+    return _variable(client).get()
+
+
+def _linked_session(session: Any, client: Any) -> Any:
+    """A session of ``client`` that carries the same server transaction as ``session``.
+
+    To the server a transaction is a session id and a number; which of a process's sockets a
+    command comes from is the same to it. So both sessions share the server session and the
+    transaction's state, and whichever sends the first operation begins it for both.
+    """
+    linked = client.start_session()
+    session._materialize(session.client.topology_description.logical_session_timeout_minutes)
+    linked._server_session = session._server_session
+    linked._transaction.__dict__ = session._transaction.__dict__
+    return linked

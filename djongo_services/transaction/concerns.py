@@ -1,0 +1,61 @@
+"""Write concern and read preference of operations that become a part of a transaction.
+
+The server takes a write concern with the commit only, and reads from the primary. The driver knows
+that of operations that are given the transaction's session. Those that join by the client's bound
+session are made before it asks for that one, with what the client was configured with: with
+``w=majority`` in its address, say, as the addresses of many hosted databases have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from pymongo import AsyncMongoClient, MongoClient, ReadPreference
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.common import BaseObject
+from pymongo.synchronous.database import Database
+from pymongo.write_concern import WriteConcern
+
+from djongo_services.patching import Method, patch
+
+_OF_THE_SERVER = WriteConcern()
+
+WillJoin = Callable[[Any, Any], bool]
+"""Whether an operation of a client, with a session or without, will be a part of a transaction."""
+
+
+def install(will_join: WillJoin) -> None:
+    """Doing it again changes nothing. Raises AttributeError where PyMongo has not got the methods
+    any more."""
+    patch(BaseObject, "_write_concern_for", partial(_around_write_concern, will_join))
+    patch(BaseObject, "_read_preference_for", partial(_around_read_preference, will_join))
+
+
+def _around_write_concern(will_join: WillJoin, original: Method) -> Method:
+    def _write_concern_for(self: Any, session: Any) -> Any:
+        found = original(self, session)
+        # A write that nobody acknowledges is refused in a transaction, in a sentence.
+        if found.is_server_default or not found.acknowledged:
+            return found
+        return _OF_THE_SERVER if will_join(_client_of(self), session) else found
+
+    return _write_concern_for
+
+
+def _around_read_preference(will_join: WillJoin, original: Method) -> Method:
+    def _read_preference_for(self: Any, session: Any) -> Any:
+        found = original(self, session)
+        if found == ReadPreference.PRIMARY:
+            return found
+        return ReadPreference.PRIMARY if will_join(_client_of(self), session) else found
+
+    return _read_preference_for
+
+
+def _client_of(target: Any) -> Any:
+    """The client of a database or a collection; a client itself."""
+    if isinstance(target, MongoClient | AsyncMongoClient):
+        return target
+    return (target if isinstance(target, Database | AsyncDatabase) else target.database).client

@@ -1,0 +1,80 @@
+"""Whether this version of PyMongo works as :mod:`~djongo_services.transaction.clients` relies on.
+
+Names that are not documented may vanish, or stay and no longer be called. The second would be
+worse: operations would take effect outside of the transaction without a word. So once per client
+class the methods are asked, by a client that never connects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Coroutine
+from typing import Any
+
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.errors import PyMongoError
+
+_CLIENT_NAMES = (
+    "_get_bound_session",
+    "_process_response",
+    "_retry_internal",
+    "_return_server_session",
+    "_start_session",
+)
+_SESSION_NAMES = (
+    "_materialize",
+    "_server_session",
+    "_snapshot_time",
+    "_starting_transaction",
+    "_transaction",
+)
+_CALLED = ("_get_bound_session", "_retry_internal")
+"""By every operation, before anything is sent."""
+
+
+class _Reached(Exception):
+    """An operation came to the method that was asked for."""
+
+
+def refuse_unknown_pymongo(client_class: type[Any]) -> None:
+    """Raises RuntimeError when this version of PyMongo has not got what is needed."""
+    for name in _CLIENT_NAMES:
+        if not hasattr(client_class, name):
+            raise RuntimeError(
+                f"This version of PyMongo has no {client_class.__name__}.{name}, {_ADVICE}"
+            )
+    plain = AsyncMongoClient if issubclass(client_class, AsyncMongoClient) else MongoClient
+    session = plain(connect=False)._start_session(True)
+    for name in _SESSION_NAMES:
+        if not hasattr(session, name):
+            raise RuntimeError(
+                f"This version of PyMongo has no {type(session).__name__}.{name}, {_ADVICE}"
+            )
+    for name in _CALLED:
+        if not _is_called(plain, name):
+            raise RuntimeError(
+                f"This version of PyMongo does not call {plain.__name__}.{name}, {_ADVICE}"
+            )
+
+
+_ADVICE = "which atomic() needs; install a version from 4.17 to 4.20."
+
+
+def _is_called(client_class: type[Any], name: str) -> bool:
+    asked = type(client_class.__name__, (client_class,), {name: _reach})
+    client = asked(connect=False, serverSelectionTimeoutMS=1)
+    try:
+        with contextlib.suppress(PyMongoError):
+            ping = client.admin.command("ping")
+            if isinstance(ping, Coroutine):
+                with contextlib.closing(ping):
+                    ping.send(None)
+    except _Reached:
+        return True
+    if isinstance(client, MongoClient):
+        client.close()
+    return False
+
+
+def _reach(*args: Any, **kwargs: Any) -> Any:
+    raise _Reached

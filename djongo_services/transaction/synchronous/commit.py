@@ -1,0 +1,152 @@
+# Generated from asynchronous/commit.py by `make synchronous`; edit that.
+"""Commit and roll back, so that neither session nor server transaction is left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import pymongo
+from pymongo.errors import OperationFailure, PyMongoError
+
+from djongo_services.server_errors import NO_SUCH_TRANSACTION
+from djongo_services.transaction import clients
+from djongo_services.transaction.commit import (
+    FENCE,
+    SHORTEST,
+    CommitRetry,
+    Ending,
+    commit_failed,
+    final,
+    give_times_back,
+    give_up_waiting,
+    never_begun,
+    patience,
+    rolled_back,
+    within_rollback_timeout,
+)
+from djongo_services.transaction.state import ENDING, ActiveTransaction
+
+
+def end(transaction: ActiveTransaction, error: BaseException | None) -> Ending:
+    """End the server's transaction and the session; never raises what belongs into the Ending.
+
+    ``error`` is the exception that leaves the block.
+    """
+    if transaction.pid != os.getpid():
+        return Ending(outcome="unknown")  # a forked child leaves the block of its parent
+    token = ENDING.set(transaction)
+    try:
+        _wait_for_the_last_operation(transaction, error)
+        return _commit_or_roll_back(transaction, error)
+    finally:
+        transaction.lock.leave()
+        transaction.forget_sessions()
+        ENDING.reset(token)
+
+
+def _wait_for_the_last_operation(
+    transaction: ActiveTransaction, error: BaseException | None
+) -> None:
+    lock = transaction.lock
+    if not lock.try_enter() and not lock.enter(patience(error)):
+        give_up_waiting(transaction)
+    transaction.ended = True
+    transaction.ending()
+
+
+def _commit_or_roll_back(transaction: ActiveTransaction, error: BaseException | None) -> Ending:
+    if transaction.session is None:
+        return never_begun(transaction, error)
+    try:
+        if error is None and not transaction.rollback_only:
+            return _commit(transaction)
+        _roll_back(transaction)
+        return rolled_back(transaction, error)
+    finally:
+        _release(transaction)
+
+
+def _commit(transaction: ActiveTransaction) -> Ending:
+    if not transaction.transactional:
+        return Ending(outcome="committed")
+    if not transaction.wrote:
+        # A commit of reads alone waits for the majority and gains nothing but that wait.
+        _roll_back(transaction)
+        return Ending(outcome="committed")
+    try:
+        _commit_until_known(transaction)
+    except BaseException as error:  # noqa: BLE001 - the Ending carries it to the block
+        _kill(transaction, error)
+        return commit_failed(transaction, error)
+    return Ending(outcome="committed")
+
+
+def _commit_until_known(transaction: ActiveTransaction) -> None:
+    began = time.monotonic()
+    try:
+        transaction.session.commit_transaction()
+        return
+    except PyMongoError as error:
+        if final(error):
+            raise
+    retry = CommitRetry(began)
+    while True:
+        # An election takes seconds; the delays grow and end with the time that is allowed.
+        time.sleep(retry.delay())
+        try:
+            with pymongo.timeout(retry.remaining()):
+                transaction.session.commit_transaction()
+            return
+        except PyMongoError as error:
+            if final(error) or retry.remaining() <= SHORTEST:
+                raise
+
+
+def _roll_back(transaction: ActiveTransaction) -> None:
+    session = transaction.session
+    if not session.in_transaction:
+        return
+    if not transaction.interrupted:
+        session.abort_transaction()
+    if transaction.interrupted:
+        with within_rollback_timeout(transaction):
+            _fence_off(transaction)
+
+
+def _fence_off(transaction: ActiveTransaction) -> None:
+    """End a transaction of which an operation may still be on its way to the server.
+
+    An abort could overtake that operation, which would then begin the transaction anew and hold
+    it open for a minute. A later transaction number on the same session makes the server refuse
+    everything that belongs to the earlier one, whenever it arrives.
+    """
+    session = transaction.session
+    if session.in_transaction and clients.nothing_sent(session):
+        session.abort_transaction()
+        return
+    _kill_session(session)
+    if session.in_transaction:
+        session.abort_transaction()
+    session.start_transaction()
+    session.client[transaction.database][FENCE].find_one({}, session=session)
+    session.abort_transaction()
+    _kill_session(session)  # should that abort have been lost as well
+
+
+def _kill(transaction: ActiveTransaction, error: BaseException) -> None:
+    """After a commit that failed the driver refuses to abort, yet the server may wait on."""
+    if not (isinstance(error, OperationFailure) and error.code == NO_SUCH_TRANSACTION):
+        with within_rollback_timeout(transaction):
+            _kill_session(transaction.session)
+
+
+def _kill_session(session: Any) -> None:
+    session.client.admin.command("killSessions", [dict(session.session_id)])
+
+
+def _release(transaction: ActiveTransaction) -> None:
+    clients.release_linked_sessions(transaction)
+    give_times_back(transaction)
+    transaction.end_session()

@@ -1,0 +1,1 @@
+"""The demo and Django's own apps on the engine, to be made, inspected, and made again."""

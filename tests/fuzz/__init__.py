@@ -1,0 +1,1 @@
+"""What parses bytes of strangers, fed by atheris: ``make fuzz``."""

@@ -1,0 +1,1 @@
+"""What the programs of the soak do, each a module with ``make(how)``, which gives its loads."""

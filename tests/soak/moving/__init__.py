@@ -1,0 +1,1 @@
+"""An app whose migrations go forwards and backwards while the soak lasts."""

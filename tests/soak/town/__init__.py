@@ -1,0 +1,1 @@
+"""What the programs of the soak write: a bank, and papers with files."""
