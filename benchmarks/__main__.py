@@ -1,8 +1,8 @@
 """Ours beside its peers: ``python -m benchmarks [NAME...] [--repeats 5]``.
 
 Every module of this package with a function ``run(uri, repeats)`` is a benchmark; it measures the
-peer and ours in one run, interleaved, and returns rows. The table goes to the terminal and, as
-JSON, to ``benchmarks/results/``.
+peer and ours in one run, interleaved, and returns rows. The table goes to the terminal and, after
+each benchmark, as JSON to ``benchmarks/results/``, with the machine's load average when each began.
 """
 
 from __future__ import annotations
@@ -43,21 +43,24 @@ COLUMNS = ("name", "ours", "first", "peer_name", "peer", "unit", "ratio", "targe
 def main() -> None:
     arguments = parse()
     rows: list[dict[str, Any]] = []
+    loads: dict[str, float] = {}
+    path = HERE / "results" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}.json"
+    path.parent.mkdir(exist_ok=True)
     with MongoServer() as server:
         for name in arguments.names or BENCHMARKS:
             benchmark = importlib.import_module(f"benchmarks.{name}")
+            loads[name] = round(os.getloadavg()[0], 1)
             rows += benchmark.run(server.uri, arguments.repeats)
-        result = {
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": machine(),
-            "mongodb": server.version,
-            "repeats": arguments.repeats,
-            "rows": rows,
-        }
+            result = {
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                "machine": machine(),
+                "loads": loads,
+                "mongodb": server.version,
+                "repeats": arguments.repeats,
+                "rows": rows,
+            }
+            path.write_text(json.dumps(result, indent=2) + "\n")
     show(result)
-    path = HERE / "results" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n")
     print(f"Written to {path}.")
 
 
@@ -81,7 +84,10 @@ def show(result: dict[str, Any]) -> None:
         table.add_column(column.replace("_", " "))
     for row in result["rows"]:
         table.add_row(*(shown(row.get(column)) for column in COLUMNS))
-    Console(width=140).print(table)
+    console = Console(width=140)
+    console.print(table)
+    loads = ", ".join(f"{name} {load}" for name, load in result["loads"].items())
+    console.print(f"Load averages when each began: {loads}")
 
 
 def shown(value: Any) -> str:
