@@ -134,6 +134,7 @@ def test_the_address_is_in_the_files_named_above() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert done.returncode in {0, 2}, done.stderr  # 2: a file of another test went meanwhile.
     assert {line.removeprefix("./") for line in done.stdout.split()} <= WITH_ADDRESS
