@@ -20,10 +20,11 @@ __all__ = ["demo"]
 
 ONE = ObjectId("0" * 23 + "1")
 LONG = "an_index_whose_name_is_longer_than_any_that_Django_takes_for_its_own_indexes"
+# Born late enough that the longest of TTL indexes has not expired them.
 PERSON: Mapping[str, Any] = {
     "name": "Ada",
     "email": "ada@x.example",
-    "born": dt.datetime(1815, 12, 10),
+    "born": dt.datetime(1985, 12, 10),
     "rank": Int64(3),
     "level": 2,
     "score": 1.5,
@@ -39,7 +40,7 @@ PERSON: Mapping[str, Any] = {
     "data": {"2020-01-02": 1, "2020-01-03": 2, "2021-01-04": 3},
 }
 OTHER = {**PERSON, "name": "Max", "email": "max@x.example", "mixed": "one", "rank": Int64(4)}
-OTHER |= {"badge": ObjectId(), "born": dt.datetime(1820, 1, 1), "score": 2.5, "level": 3}
+OTHER |= {"badge": ObjectId(), "born": dt.datetime(1990, 1, 1), "score": 2.5, "level": 3}
 
 
 def index(keys: Any, name: str, **options: Any) -> IndexModel:
