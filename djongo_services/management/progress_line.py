@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
@@ -43,16 +44,21 @@ def progress_line(stream: TextIO, *, color: bool) -> Iterator[ProgressHook]:
 
 def describe_progress(progress: Progress) -> str:
     """``notes: proof, round 2``."""
-    rounds = f", round {progress.rounds}" if progress.rounds else ""
     name = shortened(printable(progress.collection), 40)
-    return f"{name}: {progress.phase}{rounds}" if name else progress.phase
+    if not name:
+        return progress.phase
+    words = {"name": name, "phase": progress.phase, "round": progress.rounds}
+    if progress.rounds:
+        return _("%(name)s: %(phase)s, round %(round)s") % words
+    return f"{name}: {progress.phase}"
 
 
 def drawing_steps(line: ProgressHook) -> ApplyHook:
     """Draws the steps of a plan that is applied."""
 
     def draw(at: ApplyProgress) -> None:
-        words = f"{at.operation.words()} ({at.number + 1} of {at.total})"
+        step = {"step": at.operation.words(), "number": at.number + 1, "total": at.total}
+        words = _("%(step)s (%(number)s of %(total)s)") % step
         line(
             Progress(
                 collection=at.operation.collection,
