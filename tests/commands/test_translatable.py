@@ -13,8 +13,16 @@ from tests.admin import catalogues
 
 PACKAGE = catalogues.PACKAGE
 RENDERERS = (
+    "drift/rendering/html.py",
+    "drift/rendering/text.py",
+    "drift/words.py",
     "durations.py",
     "error_messages.py",
+    "introspection/rendering/field_wording.py",
+    "introspection/rendering/grid.py",
+    "introspection/rendering/html.py",
+    "introspection/rendering/text.py",
+    "introspection/rendering/wording.py",
     "schema/rendering.py",
     "schema/reporting.py",
     "schema/wording.py",
@@ -29,25 +37,33 @@ SHOWN = [
 NOT_SHOWN = (
     # How Django begins its line, too.
     "CommandError: ",
-    # Names: of an option, of an argument, of a setting, of styles of a terminal.
+    # Names: of an option, of an argument, of a setting, of a topology, of styles of a terminal.
     "--format accepted",
     "--mute: ",
     "older_than: ",
     '["INSPECTION"]["MUTE"]: ',
+    "replica set",
     "bold red",
+    "bold cyan",
     "not bold",
+    "not bold dim",
     # How PyMongo and the server write their errors.
     r'execute command \{ (\w+): (?:"([^"]*)")?.*',
     ", Timeout: |, full error: ",
     r" \(configured timeouts: [^)]*\)",
     # A note of the comparison, which its JSON has, too.
     "The models are not considered: ",
+    # And how two sides differ, which files of accepted differences have, too.
+    "in all ",
+    "; the models ",
+    "The models ",
     # And the name of a side in it.
     "the connection ",
     # Of generated models, which are English as Django's own are.
     "# Unable to inspect table '",
     "# The error was: There is no such collection.",
 )
+PAGES = sorted((PACKAGE / "templates" / "djongo_services").rglob("*.html"))
 SHOWING = frozenset({"CommandError", "_trouble", "ask", "exit", "notice", "write"})
 """Functions whose arguments a person reads."""
 
@@ -62,6 +78,14 @@ def test_no_word_is_shown_untranslated(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     words = [word for shown in _shown(tree) for word in _literals(shown)]
     assert [word for word in words if word not in NOT_SHOWN and re.search("[A-Za-z]", word)] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_no_word_of_a_page_is_outside(path: Path) -> None:
+    text = re.sub(r"(?s){%.*?%}|{{.*?}}|{#.*?#}", "", path.read_text("utf-8"))
+    told = re.findall(r'\b(?:aria-label|data-side|placeholder|title)="([^"]*)"', text)
+    told.append(re.sub(r"(?s)<[^>]*>|&\w+;", " ", text))
+    assert [words for words in told if re.search(r"[A-Za-z]{2,}", words)] == []
 
 
 def _shown(tree: ast.AST) -> Iterator[ast.expr]:
