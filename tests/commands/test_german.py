@@ -11,6 +11,8 @@ from django.core.management import load_command_class
 from django.utils import translation
 from pymongo.database import Database
 
+from djongo_services.management.progress_line import describe_progress
+from djongo_services.progress import Progress
 from tests.commands.conftest import Run
 from tests.commands.test_base import OURS
 from tests.commands.test_syncmongoschema import library, sync
@@ -39,6 +41,13 @@ def test_an_error(german: None, inspectmongo: Run) -> None:
     assert "--show-secrets erfordert --values; ohne das werden keine Werte gelesen." in (
         result.stderr
     )
+
+
+def test_where_the_work_is(german: None) -> None:
+    at = Progress(collection="notes", phase="proof", done=0, rounds=2)
+    assert describe_progress(at) == "notes: Beweis, Runde 2"
+    assert describe_progress(Progress(collection="", phase="catalog", done=0)) == "Katalog"
+    assert describe_progress(Progress(collection="a", phase="build", done=0)) == "a: build"
 
 
 def test_an_error_of_the_connection(
@@ -77,6 +86,11 @@ class TestPlans:
         (run,) = json.loads(sync("--history", "--format", "json").stdout)["runs"]
         assert run["status"] == "done"
         assert " collections" in run["summary"]
+
+    def test_an_unknown_model(self, german: None, library: Database[Any]) -> None:
+        result = sync("--plan", "library.Boook")
+        assert result.code == 2
+        assert "Die App 'library' hat kein Model 'Boook'; meinten Sie Book?" in result.stderr
 
     def test_no_run(self, german: None, library: Database[Any]) -> None:
         result = sync("--rollback", "x")

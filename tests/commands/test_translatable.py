@@ -13,23 +13,31 @@ from tests.admin import catalogues
 
 PACKAGE = catalogues.PACKAGE
 RENDERERS = (
+    "drift/accepted.py",
     "drift/rendering/html.py",
     "drift/rendering/text.py",
     "drift/words.py",
     "durations.py",
     "error_messages.py",
+    "introspection/json_values.py",
     "introspection/rendering/field_wording.py",
     "introspection/rendering/grid.py",
     "introspection/rendering/html.py",
     "introspection/rendering/text.py",
     "introspection/rendering/wording.py",
+    "introspection/saved.py",
+    "schema/migrating/syncing.py",
+    "schema/migrating/waiting.py",
     "schema/rendering.py",
     "schema/reporting.py",
+    "schema/target/models.py",
+    "schema/undoing.py",
     "schema/wording.py",
+    "storage/collector/kinds.py",
     "storage/collector/rendering.py",
     "storage/djongo/report.py",
 )
-"""What prints for commands; what they are given to print was said by the cores, in English."""
+"""What prints for commands, and refuses what a person asks of them."""
 SHOWN = [
     *sorted((PACKAGE / "management").rglob("*.py")),
     *(PACKAGE / name for name in RENDERERS),
@@ -37,7 +45,8 @@ SHOWN = [
 NOT_SHOWN = (
     # How Django begins its line, too.
     "CommandError: ",
-    # Names: of an option, of an argument, of a setting, of a topology, of styles of a terminal.
+    # Names: of a phase, an option, an argument, a setting, a topology, of styles of a terminal.
+    "files and chunks",
     "--format accepted",
     "--mute: ",
     "older_than: ",
@@ -53,6 +62,9 @@ NOT_SHOWN = (
     r" \(configured timeouts: [^)]*\)",
     # A note of the comparison, which its JSON has, too.
     "The models are not considered: ",
+    # The first line of those files, and a type.
+    "# Accepted differences of inspectmongo: sign, kind, collection, subject, detail  # why\n",
+    "tuple[Where, str | int] | None",
     # And how two sides differ, which files of accepted differences have, too.
     "in all ",
     "; the models ",
