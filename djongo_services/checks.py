@@ -45,6 +45,7 @@ from djongo_services.conf import EXAMPLE, SETTING, ConnectionSettings, settings
 from djongo_services.connections import Connection, connections
 from djongo_services.error_messages import describe_error
 from djongo_services.introspection.muting import parse_mutes
+from djongo_services.translation import english
 
 OLDEST_SERVER = (4, 4)
 """What PyMongo 4.18+ talks to."""
@@ -183,8 +184,13 @@ def _check_connection(connection: Connection) -> list[checks.CheckMessage]:
     try:
         connection.address  # noqa: B018  (raises when the alias or HOST is unusable)
     except ImproperlyConfigured as error:
-        return [_wrong_setting(describe_error(error, connection))]
+        return [_wrong_setting(_described(error, connection))]
     return []
+
+
+@english()  # As all messages of checks are, those of Django among them.
+def _described(error: Exception, connection: Connection) -> str:
+    return describe_error(error, connection)
 
 
 def _wrong_setting(sentence: str) -> checks.CheckMessage:
@@ -199,7 +205,7 @@ def _check_server(connection: Connection) -> list[checks.CheckMessage]:
     except (PyMongoError, DatabaseError, ImproperlyConfigured) as error:
         return [
             checks.Warning(
-                describe_error(error, connection),
+                _described(error, connection),
                 hint="For development, manage.py mongod runs a server.",
                 obj=f"connection {connection.alias!r}",
                 id="djongo_services.W003",

@@ -1,4 +1,5 @@
-"""What went wrong with a connection, as one sentence that names it and the next step.
+"""What went wrong with a connection, as one sentence that names it and the next step, in the
+reader's language.
 
 Addresses appear, user names and passwords never do.
 """
@@ -11,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.db import connections as databases
 from django.utils.connection import ConnectionDoesNotExist
+from django.utils.translation import gettext as _
 from pymongo.errors import (
     AutoReconnect,
     ConfigurationError,
@@ -34,9 +36,10 @@ by the member of an enum."""
 
 
 def unknown_connection(error: ConnectionDoesNotExist) -> str:
-    if any(True for _ in settings.connections):
+    if any(True for alias in settings.connections):
         return str(error)
-    return f"No MongoDB connection is configured; write {EXAMPLE} into your settings."
+    text = _("No MongoDB connection is configured; write %(example)s into your settings.")
+    return text % {"example": EXAMPLE}
 
 
 def address_of(connection: Connection) -> str:
@@ -50,10 +53,11 @@ def address_of(connection: Connection) -> str:
 def wrong_settings(error: Exception) -> str:
     """The sentence for settings that Django or one of the services refuses."""
     if isinstance(error.__cause__, ImportError):
-        return (
-            f"The ENGINE of a DATABASES alias cannot be imported: {printable(str(error.__cause__))}"
-            f"; correct it, or install it: pip install 'djongo-services[backend]'."
+        text = _(
+            "The ENGINE of a DATABASES alias cannot be imported: %(reason)s; correct it, or "
+            "install it: pip install 'djongo-services[backend]'."
         )
+        return text % {"reason": printable(str(error.__cause__))}
     return printable(str(error))
 
 
@@ -61,56 +65,64 @@ def describe_error(error: Exception, connection: Connection) -> str:
     """The sentence for an error of PyMongo's, the ORM's or the settings, met on a connection."""
     if isinstance(error, DatabaseError) and isinstance(error.__cause__, PyMongoError):
         error = error.__cause__  # the backend wraps PyMongo's errors in Django's
-    where = address_of(connection)
+    if isinstance(error, ImproperlyConfigured):
+        return without_secrets(wrong_settings(error), connection).rstrip(".") + "."
     reason = without_secrets(_reason(error), connection)
+    return _sentence(error) % {
+        "connection": address_of(connection),
+        "reason": reason,
+        "code": getattr(error, "code", None),
+    }
+
+
+def _sentence(error: Exception) -> str:
     match error:
         case ServerSelectionTimeoutError():
-            return (
-                f"The MongoDB server of the connection {where} cannot be reached: {reason}. "
-                f"Start the server, or correct HOST in the settings."
+            return _(
+                "The MongoDB server of the connection %(connection)s cannot be reached: "
+                "%(reason)s. Start the server, or correct HOST in the settings."
             )
         case OperationFailure():
-            return _describe_refusal(error, where, reason)
+            return _refusal(error)
         case AutoReconnect():
-            return (
-                f"The connection {where} was lost: {reason}. "
-                f"Run the command again when the server is back."
+            return _(
+                "The connection %(connection)s was lost: %(reason)s. Run the command again when "
+                "the server is back."
             )
         case ConfigurationError():
-            return f"The connection {where} has settings that PyMongo refuses: {reason}."
+            return _("The connection %(connection)s has settings that PyMongo refuses: %(reason)s.")
         case DatabaseError():
-            return (
-                f"The database backend refuses the MongoDB server of the connection {where}: "
-                f"{reason}. Install the backend's version that fits the server, or give the "
-                f"connection HOST and NAME of its own."
+            return _(
+                "The database backend refuses the MongoDB server of the connection "
+                "%(connection)s: %(reason)s. Install the backend's version that fits the server, "
+                "or give the connection HOST and NAME of its own."
             )
-        case ImproperlyConfigured():
-            return without_secrets(wrong_settings(error), connection).rstrip(".") + "."
-        case _:
-            return f"The connection {where} failed: {reason}."
+    return _("The connection %(connection)s failed: %(reason)s.")
 
 
-def _describe_refusal(error: OperationFailure, where: str, reason: str) -> str:
+def _refusal(error: OperationFailure) -> str:
     """What the server answered instead of doing what it was asked."""
     match error:
         case OperationFailure(code=code) if code in server_errors.AUTHENTICATION_FAILED:
-            return (
-                f"The MongoDB server of the connection {where} refused the user name or the "
-                f"password; correct USER and PASSWORD, or authSource, in the settings."
+            return _(
+                "The MongoDB server of the connection %(connection)s refused the user name or the "
+                "password; correct USER and PASSWORD, or authSource, in the settings."
             )
         case OperationFailure(code=server_errors.UNAUTHORIZED):
-            return (
-                f"The user of the connection {where} lacks a privilege: {reason}. "
-                f"Grant it, or use a connection of another user."
+            return _(
+                "The user of the connection %(connection)s lacks a privilege: %(reason)s. Grant "
+                "it, or use a connection of another user."
             )
         case ExecutionTimeout():
-            return (
-                f"The MongoDB server of the connection {where} ended an operation that took "
-                f"too long: {reason}."
+            return _(
+                "The MongoDB server of the connection %(connection)s ended an operation that took "
+                "too long: %(reason)s."
             )
-        case _:
-            number = "" if error.code is None else f" (code {error.code})"
-            return f"The MongoDB server of the connection {where} answered: {reason}{number}."
+        case OperationFailure(code=None):
+            return _("The MongoDB server of the connection %(connection)s answered: %(reason)s.")
+    return _(
+        "The MongoDB server of the connection %(connection)s answered: %(reason)s (code %(code)s)."
+    )
 
 
 def without_secrets(text: str, connection: Connection) -> str:

@@ -167,18 +167,25 @@ def duration(seconds: float) -> str:
     """Seconds as :func:`age_text` shows them; fractions are rounded."""
     if not math.isfinite(seconds):
         return f"{seconds} seconds"
-    seconds = round(seconds)
-    if seconds == 172_800:
-        return "48 hours"  # As it is known by.
-    for unit in ("d", "h", "m", "s"):
-        number, rest = divmod(seconds, _SECONDS[unit])
-        if number and not rest:
-            return f"{number:,} {_UNIT_NAMES[unit]}{'' if number == 1 else 's'}"
-    return "0 seconds"
+    return _part_text(whole_unit(seconds))
 
 
 TimePart = tuple[int, str]
 """A number and its unit: ``s``, ``m``, ``h`` or ``d``."""
+
+
+def whole_unit(seconds: float) -> TimePart:
+    """Finite seconds in the largest unit that fits, up to days: ``(7, "d")``, ``(90, "s")``."""
+    seconds = round(seconds)
+    if seconds == 172_800:
+        return 48, "h"  # As it is known by.
+    for unit in _PARTS:
+        number, rest = divmod(seconds, _SECONDS[unit])
+        if number and not rest:
+            return number, unit
+    return 0, "s"
+
+
 _PARTS = ("d", "h", "m", "s")
 _MOST = {"s": 100, "m": 100, "h": 48}
 """From so many of a unit on, a range is shown in the next one."""

@@ -34,7 +34,7 @@ from djongo_services.connections import Connection
 from djongo_services.error_messages import address_of
 from djongo_services.formatting import count, printable
 from djongo_services.introspection.rendering.wording import server_text
-from djongo_services.schema.rendering import summary
+from djongo_services.schema.wording import plan_text
 
 
 class DashboardPage(CollectionPages):
@@ -129,7 +129,7 @@ class DashboardPage(CollectionPages):
             "groups": self._groups(rows, found, is_by_name=found.order.endswith("name")),
             "too_many": found.too_many,
             "number": count(len(found.names)),
-            "drift": summary(plan) if plan is not None and found.is_whole else None,
+            "drift": plan_text(plan) if plan is not None and found.is_whole else None,
             "in_sync": plan is not None and plan.in_sync,
             "drift_trouble": found.trouble,
         }

@@ -8,7 +8,7 @@ from typing import Any
 
 from djongo_services.formatting import percent, printable, shortened
 from djongo_services.introspection.path import Path
-from djongo_services.introspection.rendering.wording import notes, rows
+from djongo_services.introspection.rendering.field_wording import notes, rows
 from djongo_services.introspection.report import CollectionReport, Field
 
 MOST = 2_000

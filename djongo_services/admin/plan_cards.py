@@ -31,7 +31,7 @@ from djongo_services.schema.operations import (
 )
 from djongo_services.schema.plan import Change, RuleChange, Sign
 from djongo_services.schema.remaking import RemakeCollection
-from djongo_services.schema.summary import RunSummary
+from djongo_services.schema.wording import risk_text
 
 MOST_LINES = 1_000
 """Lines of JSON, and rules, that one page shows."""
@@ -208,32 +208,6 @@ class Cards:
         lines = extended_json(document, indent=2).splitlines()
         shown = lines[: max(self.lines, 0)]
         return "\n".join(shortened(line, _LONGEST_LINE) for line in shown), len(lines) - len(shown)
-
-
-def summary_text(summary: RunSummary) -> str:
-    """``6 validators, 3 indexes``; as :meth:`RunSummary.words`."""
-    said = [_counted(kind, number) for kind, number in summary.counts()]
-    return ", ".join(said) or _counted("steps", summary.steps)
-
-
-def risk_text(risk: Risk) -> str:
-    return {
-        Risk.SAFE: _("safe"),
-        Risk.SLOW: _("slow"),
-        Risk.BLOCKS: _("blocks writes"),
-        Risk.DESTROYS: _("destroys"),
-    }[risk]
-
-
-def _counted(kind: str, number: int) -> str:
-    said = {
-        "collections": ngettext("%(count)s collection", "%(count)s collections", number),
-        "validators": ngettext("%(count)s validator", "%(count)s validators", number),
-        "indexes": ngettext("%(count)s index", "%(count)s indexes", number),
-        "expiries": ngettext("%(count)s expiry", "%(count)s expiries", number),
-        "steps": ngettext("%(count)s step", "%(count)s steps", number),
-    }
-    return said[kind] % {"count": count(number)}
 
 
 def _keys(step: Operation) -> Iterator[Key]:

@@ -37,8 +37,8 @@ from djongo_services.schema.estimating import UNKNOWN, Estimates, read_estimates
 from djongo_services.schema.migrating.waiting import refuse_waiting, waiting_migrations
 from djongo_services.schema.operations import Operation
 from djongo_services.schema.plan import Change, Plan
-from djongo_services.schema.rendering import summary
 from djongo_services.schema.spec import CollectionSpec
+from djongo_services.schema.wording import plan_text
 
 AT_ONCE = 30
 """Collections on one page of a plan."""
@@ -198,7 +198,7 @@ class PlanPages(CollectionPages):
             "plan": True,
             "is_counted": made.is_counted,
             "in_sync": plan.in_sync,
-            "summary": summary(plan),
+            "summary": plan_text(plan),
             "estimated": estimated_text(estimates.of(steps)) if pages == 1 else "",
             "groups": [
                 self._group(alias, collection, changes, cards, url) for collection, changes in shown

@@ -18,7 +18,7 @@ from djongo_services.admin.collection_pages import CollectionPages
 from djongo_services.admin.deadline import Mongo
 from djongo_services.admin.durations import estimated_text
 from djongo_services.admin.pages import no_such, page_links, page_number
-from djongo_services.admin.plan_cards import MOST_STEPS, Cards, rest_text, summary_text
+from djongo_services.admin.plan_cards import MOST_STEPS, Cards, rest_text
 from djongo_services.admin.plans import is_grave
 from djongo_services.admin.run_states import (
     RunPart,
@@ -37,6 +37,7 @@ from djongo_services.models import Collection
 from djongo_services.schema.applying import apply
 from djongo_services.schema.estimating import UNKNOWN, read_estimates
 from djongo_services.schema.undoing import LaterRuns, Rollback, UnknownRun, plan_rollback
+from djongo_services.schema.wording import summary_text
 
 MOST_RUNS = 50
 

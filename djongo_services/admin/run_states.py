@@ -12,15 +12,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from djongo_services.admin.deadline import Mongo
-from djongo_services.admin.durations import elapsed_text
-from djongo_services.admin.plan_cards import MOST_STEPS, Cards, summary_text
+from djongo_services.admin.plan_cards import MOST_STEPS, Cards
 from djongo_services.admin.profiles.keeping import moment
+from djongo_services.durations import elapsed_text
 from djongo_services.formatting import count, percent, printable, shortened
 from djongo_services.introspection.catalog import IndexBuild
 from djongo_services.introspection.reading.probes import read_builds
 from djongo_services.lease import COLLECTION as LEASES
 from djongo_services.schema.applying import History, RunStep, SchemaRun
 from djongo_services.schema.operations import BuildIndexes
+from djongo_services.schema.wording import summary_text
 
 _LONGEST = 2_000
 

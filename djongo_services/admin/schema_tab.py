@@ -27,7 +27,8 @@ from djongo_services.formatting import count, printable
 from djongo_services.introspection.catalog import Catalog
 from djongo_services.introspection.formats import FORMATS
 from djongo_services.introspection.path import query_path, render_path
-from djongo_services.introspection.rendering.wording import coverage_text, reference_text
+from djongo_services.introspection.rendering.field_wording import reference_text
+from djongo_services.introspection.rendering.wording import coverage_text
 from djongo_services.introspection.report import CollectionReport, Finding
 
 _LONGEST_SEARCH = 200

@@ -17,12 +17,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from djongo_services.drift.comparison import Comparison, Difference, Kind
 from djongo_services.drift.words import change
 from djongo_services.exceptions import DjongoServicesError
+from djongo_services.formatting import count
 from djongo_services.introspection.muting import wildcard
+from djongo_services.translation import gettext as _
 
 _TOKEN: Final = re.compile(
     r'\s*(?:#(?P<comment>.*)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s"]+))'
@@ -154,14 +156,20 @@ def _parse(number: int, line: str) -> Acceptance | None:
         return None
     first, *rest = words
     if first not in _SIGNS:
-        raise _wrong(number, f"it must begin with one of {' '.join(_SIGNS)}")
+        text = _("Line %(line)s: it must begin with one of %(signs)s.")
+        raise _wrong(text, number, signs=" ".join(_SIGNS))
     kinds = (*get_args(Kind), "*")
     if not rest or rest[0] not in kinds:
-        raise _wrong(number, f"its second word must be one of {', '.join(kinds)}")
+        text = _("Line %(line)s: its second word must be one of %(kinds)s.")
+        raise _wrong(text, number, kinds=", ".join(kinds))
     if len(words) < _LEAST:
-        raise _wrong(number, "its third word must be a collection, or * for all")
+        text = _("Line %(line)s: its third word must be a collection, or * for all.")
+        raise _wrong(text, number)
     if len(words) > _MOST:
-        raise _wrong(number, f"it has more than {_MOST} words; put names with spaces into quotes")
+        text = _(
+            "Line %(line)s: it has more than %(most)s words; put names with spaces into quotes."
+        )
+        raise _wrong(text, number, most=_MOST)
     return Acceptance(number=number, text=line.strip(), words=tuple(words), comment=comment)
 
 
@@ -170,7 +178,7 @@ def _tokens(number: int, line: str) -> Iterator[tuple[str, str]]:
     while line[at:].strip():
         found = _TOKEN.match(line, at)
         if found is None or found.lastgroup is None:
-            raise _wrong(number, "a quote in it is not closed")
+            raise _wrong(_("Line %(line)s: a quote in it is not closed."), number)
         at = found.end()
         text = found[found.lastgroup]
         if found.lastgroup == "quoted":
@@ -182,12 +190,13 @@ def _unquoted(number: int, text: str) -> str:
     try:
         value: str = json.loads(f'"{text}"')
     except json.JSONDecodeError:
-        raise _wrong(number, "a text in quotes must be a JSON string") from None
+        text = _("Line %(line)s: a text in quotes must be a JSON string.")
+        raise _wrong(text, number) from None
     return value
 
 
-def _wrong(number: int, reason: str) -> AcceptedUnreadable:
-    return AcceptedUnreadable(f"Line {number:,}: {reason}.")
+def _wrong(sentence: str, number: int, **words: Any) -> AcceptedUnreadable:
+    return AcceptedUnreadable(sentence % {"line": count(number), **words})
 
 
 def _line(difference: Difference) -> str:

@@ -21,6 +21,7 @@ from djongo_services.schema.declared import specs_by_name
 from djongo_services.schema.migrating.drift import asked_connections
 from djongo_services.schema.migrating.waiting import waiting_migrations
 from djongo_services.schema.spec import CollectionSpec
+from djongo_services.translation import english
 
 _NAMED = 3
 """Differences that a message names; the rest is a number."""
@@ -64,6 +65,7 @@ def _breaking(connection: Connection, spec: CollectionSpec) -> Iterator[Differen
         yield from breaking(spec.name, profile(connection.database[spec.name]), shape)
 
 
+@english()  # As all messages of checks are, those of Django among them.
 def _warning(connection: Connection, found: Sequence[Difference]) -> checks.CheckMessage:
     alias = connection.alias
     named = "; ".join(

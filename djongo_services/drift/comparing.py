@@ -17,6 +17,7 @@ from djongo_services.formatting import counted
 from djongo_services.introspection.rendering.wording import coverage_text, documents_text, kind_text
 from djongo_services.introspection.report import CollectionReport, Report
 from djongo_services.schema.spec import CollectionSpec
+from djongo_services.translation import english
 
 TOLERANCE: Final = 0.01
 """Shares that move by less are not reported: data that lives is never quite the same."""
@@ -24,6 +25,7 @@ TOLERANCE: Final = 0.01
 Specs = Mapping[str, CollectionSpec]
 
 
+@english()  # It is written as JSON, and kept.
 def compare(
     before: Report,
     after: Report,

@@ -23,7 +23,7 @@ from djongo_services.drift.samples import Sample
 from djongo_services.drift.values import compare_values
 from djongo_services.formatting import printable
 from djongo_services.introspection.path import ELEMENT, KEY
-from djongo_services.introspection.rendering.wording import lengths_text
+from djongo_services.introspection.rendering.field_wording import lengths_text
 from djongo_services.introspection.report import Field, MapKeys, Profile
 
 

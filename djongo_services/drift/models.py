@@ -13,12 +13,14 @@ from djongo_services.formatting import counted, printable
 from djongo_services.introspection.rendering.wording import coverage_text
 from djongo_services.introspection.report import CollectionReport, Field, Report
 from djongo_services.schema.spec import CollectionSpec
+from djongo_services.translation import english
 
 _NAMED = 5
 _ALWAYS_KNOWN = frozenset({"_id", "__safeContent__"})
 """What the server itself puts into documents."""
 
 
+@english()  # It is written as JSON, and kept.
 def compare_with_models(
     report: Report,
     models: Mapping[str, CollectionSpec],

@@ -1,5 +1,9 @@
 """The words of a comparison: what its renderers say alike.
 
+What says how the two sides differ (:func:`change`, and what it is made of) is data, which is
+written as JSON and into files of accepted differences, and English; what is around it is in the
+reader's language.
+
 Names and values from a database are data: what is returned is printable and nothing else.
 """
 
@@ -19,6 +23,8 @@ from djongo_services.drift.comparison import (
 from djongo_services.formatting import count, counted, decimal, percent, printable
 from djongo_services.introspection.path import ELEMENT, KEY, Path
 from djongo_services.introspection.report import Field
+from djongo_services.translation import gettext as _
+from djongo_services.translation import ngettext
 
 _NAMED = 3
 """Differences within what samples allow that a line names; the rest is a number."""
@@ -74,20 +80,29 @@ def what(difference: Difference) -> str:
     """What differs: ``price: type string``, ``index email_1``, ``validator``."""
     subject, detail = printable(difference.subject), printable(difference.detail)
     match difference.kind:
-        case "collection" | "documents" | "validator":
-            return difference.kind
+        case "collection":
+            return _("collection")
+        case "documents":
+            return _("documents")
+        case "validator":
+            return _("validator")
         case "field" | "presence" | "share" | "length":
             return subject
         case "type":
-            return f"{subject}: type {detail}"
+            return _("%(field)s: type %(type)s") % {"field": subject, "type": detail}
         case "map":
-            return f"{subject}: keys"
+            return _("%(field)s: keys") % {"field": subject}
         case "enum":
-            return f"{subject}: value"
+            return _("%(field)s: value") % {"field": subject}
         case "reference":
-            return f"{subject}: reference to {detail}"
-        case kind:  # An index, an option or a rule.
-            return " ".join(filter(None, [kind, subject, detail]))
+            return _("%(field)s: reference to %(target)s") % {"field": subject, "target": detail}
+        case "index":
+            text = _("index %(name)s")
+        case "option":
+            text = _("option %(name)s")
+        case "rule":
+            text = _("rule %(name)s")
+    return (text % {"name": f"{subject} {detail}".strip()}).strip()
 
 
 def change(difference: Difference) -> str:
@@ -101,14 +116,15 @@ def change(difference: Difference) -> str:
 
 
 def models_words(difference: Difference) -> str | None:
-    """``The models accept int or long.``; None where they say nothing."""
+    """``The models accept int or long.``, in English; None where they say nothing."""
     return f"The models {difference.models}." if difference.models else None
 
 
 def line(difference: Difference) -> str:
     """``~ price: int 88 %, double 12 % → int 40 %, double 60 %  (moved)``."""
-    tag = {"breaks": "  (breaks the models)", "moved": "  (moved)"}.get(difference.severity, "")
-    return f"{difference.sign} {what(difference)}: {change(difference)}{tag}"
+    tags = {"breaks": _("(breaks the models)"), "moved": _("(moved)")}
+    text = f"{difference.sign} {what(difference)}: {change(difference)}"
+    return "  ".join(filter(None, [text, tags.get(difference.severity)]))
 
 
 def doubtful_words(differences: Sequence[Difference]) -> str | None:
@@ -117,18 +133,13 @@ def doubtful_words(differences: Sequence[Difference]) -> str | None:
     if not doubtful:
         return None
     named = ", ".join(f"{one.sign} {what(one)}" for one in doubtful[:_NAMED])
-    rest = len(doubtful) - _NAMED
-    more = f" and {count(rest)} more" if rest > 0 else ""
-    seen = f"on one side only, which may be chance: {named}{more}"
-    return f"{seen}; --depth complete on both sides tells"
-
-
-SEVERITY_WORDS: Mapping[Severity, tuple[str, str]] = {
-    "breaks": ("breaks the models", "break the models"),
-    "new": ("is new", "are new"),
-    "moved": ("moved", "moved"),
-}
-"""For one difference, and for several."""
+    if (rest := len(doubtful) - _NAMED) > 0:
+        text = ngettext("%(names)s and %(count)s more", "%(names)s and %(count)s more", rest)
+        named = text % {"names": named, "count": count(rest)}
+    text = _(
+        "on one side only, which may be chance: %(names)s; --depth complete on both sides tells"
+    )
+    return text % {"names": named}
 
 
 def summary(comparison: Comparison) -> str:
@@ -138,27 +149,62 @@ def summary(comparison: Comparison) -> str:
         for severity in SEVERITIES
     }
     accepted = sum(one.accepted is not None for one in comparison.differences())
-    phrases: list[str] = []
-    for severity, number in counts.items():
-        if number:
-            noun = "" if phrases else f" {'difference' if number == 1 else 'differences'}"
-            phrases.append(f"{count(number)}{noun} {SEVERITY_WORDS[severity][number > 1]}")
-    known = f"; {count(accepted)} accepted" if accepted else ""
-    if phrases:
-        return f"{', '.join(phrases)}{known}."
-    compared = counted(comparison.compared, "collection")
+    found = {severity: number for severity, number in counts.items() if number}
+    text = _found_text(found) if found else _nothing_text(comparison)
+    if not accepted:
+        return f"{text}."
+    known = ngettext("%(count)s accepted", "%(count)s accepted", accepted)
+    return f"{text}; {known % {'count': count(accepted)}}."
+
+
+def _found_text(numbers: Mapping[Severity, int]) -> str:
+    """``2 differences break the models, 5 are new, 3 moved``."""
+    (severity, number), *others = numbers.items()
+    first = {
+        "breaks": ngettext(
+            "%(count)s difference breaks the models",
+            "%(count)s differences break the models",
+            number,
+        ),
+        "new": ngettext("%(count)s difference is new", "%(count)s differences are new", number),
+        "moved": ngettext("%(count)s difference moved", "%(count)s differences moved", number),
+    }
+    phrases = [first[severity] % {"count": count(number)}]
+    for severity, number in others:
+        other = {
+            "breaks": ngettext("%(count)s breaks the models", "%(count)s break the models", number),
+            "new": ngettext("%(count)s is new", "%(count)s are new", number),
+            "moved": ngettext("%(count)s moved", "%(count)s moved", number),
+        }
+        phrases.append(other[severity] % {"count": count(number)})
+    return ", ".join(phrases)
+
+
+def _nothing_text(comparison: Comparison) -> str:
     # Whoever was interrupted has not seen all.
-    is_partial = comparison.before.stopped or comparison.after.stopped
-    return f"No differences{' so far' if is_partial else ''} in {compared}{known}."
+    if comparison.before.stopped or comparison.after.stopped:
+        text = ngettext(
+            "No differences so far in %(count)s collection",
+            "No differences so far in %(count)s collections",
+            comparison.compared,
+        )
+    else:
+        text = ngettext(
+            "No differences in %(count)s collection",
+            "No differences in %(count)s collections",
+            comparison.compared,
+        )
+    return text % {"count": count(comparison.compared)}
 
 
 def severity_word(difference: Difference) -> str:
     """``breaks the models``, ``new``, ``moved``, ``accepted``, or ``perhaps chance``."""
     if difference.accepted is not None:
-        return "accepted"
+        return _("accepted")
     if not difference.certain:
-        return "perhaps chance"
-    return "breaks the models" if difference.severity == "breaks" else difference.severity
+        return _("perhaps chance")
+    words = {"breaks": _("breaks the models"), "new": _("new"), "moved": _("moved")}
+    return words[difference.severity]
 
 
 def side_words(side: Side) -> str:
@@ -177,19 +223,31 @@ def side_facts(side: Side) -> list[str]:
     if side.server is not None:
         parts.append(f"MongoDB {printable(side.server)}")
     if side.stopped is not None:
-        parts.append(f"partial: {printable(side.stopped)}")
+        parts.append(_("partial: %(reason)s") % {"reason": printable(side.stopped)})
     return parts
 
 
 def basis_words(comparison: Comparison) -> str | None:
     """How moves were judged; None where every document was counted."""
     tolerance = decimal(comparison.tolerance * 100)
-    noun = "point" if tolerance == "1" else "points"
-    points = f"Moves below {tolerance} {noun} are not listed"
+    plural = 1 if tolerance == "1" else 2
+    words = {"points": tolerance, "level": f"{decimal(LEVEL * 100)} %"}
     if not comparison.tests:
-        return f"{points}." if comparison.tolerance else None
-    level = f"{decimal(LEVEL * 100)} % for all {counted(comparison.tests, 'test')} together"
-    return f"{points}, nor what two samples allow at a level of {level}."
+        text = ngettext(
+            "Moves below %(points)s point are not listed.",
+            "Moves below %(points)s points are not listed.",
+            plural,
+        )
+        return text % words if comparison.tolerance else None
+    below = ngettext("%(points)s point", "%(points)s points", plural) % words
+    text = ngettext(
+        "Moves below %(below)s are not listed, nor what two samples allow at a level of %(level)s "
+        "for all %(count)s test together.",
+        "Moves below %(below)s are not listed, nor what two samples allow at a level of %(level)s "
+        "for all %(count)s tests together.",
+        comparison.tests,
+    )
+    return text % {**words, "below": below, "count": count(comparison.tests)}
 
 
 def coverages(collection: CollectionDrift) -> str | None:

@@ -12,6 +12,7 @@ from bson.json_util import object_hook
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.formatting import EXTENDED_JSON
 from djongo_services.introspection.path import Path, parse_path
+from djongo_services.translation import gettext as _
 
 DEEPEST: Final = 200
 """Levels of a path, or of a document: BSON has 180 at most."""
@@ -34,10 +35,10 @@ class JsonValue:
         self.where = where
 
     def refuse(self, expected: str) -> ReportUnreadable:
-        return ReportUnreadable(
-            f"It is not a report of inspectmongo: {_place(self.where)} must be {expected}; make "
-            f"it again."
+        text = _(
+            "It is not a report of inspectmongo: %(place)s must be %(expected)s; make it again."
         )
+        return ReportUnreadable(text % {"place": _place(self.where), "expected": expected})
 
     def __getitem__(self, key: str) -> JsonValue:
         return JsonValue(self.object().get(key), (self.where, key))
@@ -48,13 +49,13 @@ class JsonValue:
 
     def object(self) -> dict[str, Any]:
         if not isinstance(self.value, dict):
-            raise self.refuse("an object")
+            raise self.refuse(_("an object"))
         return self.value
 
     def items(self) -> Iterator[JsonValue]:
         """The items of a list; nothing where there is no such key."""
         if not isinstance(self.value, list | None):
-            raise self.refuse("a list")
+            raise self.refuse(_("a list"))
         for number, value in enumerate(self.value or ()):
             yield JsonValue(value, (self.where, number))
 
@@ -65,7 +66,7 @@ class JsonValue:
 
     def text(self) -> str:
         if not isinstance(self.value, str):
-            raise self.refuse("a text")
+            raise self.refuse(_("a text"))
         return self.value
 
     def text_or_none(self) -> str | None:
@@ -74,7 +75,7 @@ class JsonValue:
     def count(self) -> int:
         value = self.value
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _LARGEST:
-            raise self.refuse("a number of something")
+            raise self.refuse(_("a number of something"))
         return value
 
     def count_or_none(self) -> int | None:
@@ -83,49 +84,49 @@ class JsonValue:
     def number(self) -> float:
         value = self.value
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise self.refuse("a number")
+            raise self.refuse(_("a number"))
         if not 0 <= value < _LARGEST:  # nor NaN
-            raise self.refuse("a number from 0 on")
+            raise self.refuse(_("a number from 0 on"))
         return float(value)
 
     def flag(self) -> bool:
         if not isinstance(self.value, bool | None):
-            raise self.refuse("true or false")
+            raise self.refuse(_("true or false"))
         return bool(self.value)
 
     def one_of(self, *choices: str) -> Any:
         if self.value not in choices:
-            raise self.refuse(f"one of {', '.join(choices)}")
+            raise self.refuse(_("one of %(values)s") % {"values": ", ".join(choices)})
         return self.value
 
     def document(self) -> dict[str, Any]:
         """As it is in the file."""
         found = self.object()
         if _levels(found) > DEEPEST:
-            raise self.refuse(f"nested in at most {DEEPEST} levels")
+            raise self.refuse(_("nested in at most %(count)s levels") % {"count": DEEPEST})
         return found
 
     def path(self) -> Path:
         try:
             path = parse_path(self.text())
         except ValueError:
-            raise self.refuse("the path of a field") from None
+            raise self.refuse(_("the path of a field")) from None
         if len(path) > DEEPEST:
-            raise self.refuse(f"a path of at most {DEEPEST} levels")
+            raise self.refuse(_("a path of at most %(count)s levels") % {"count": DEEPEST})
         return path
 
     def moment(self) -> datetime:
         try:
             found = datetime.fromisoformat(self.text())
         except ValueError:
-            raise self.refuse("a date and time") from None
+            raise self.refuse(_("a date and time")) from None
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def uuid(self) -> UUID:
         try:
             return UUID(self.text())
         except ValueError:
-            raise self.refuse("a UUID") from None
+            raise self.refuse(_("a UUID")) from None
 
     def decoded(self) -> Any:
         """A value of the database, such as a date; as it is in the file where it is none."""

@@ -12,6 +12,7 @@ import json
 from typing import Final
 
 from djongo_services.abilities import Abilities, abilities_of
+from djongo_services.formatting import count
 from djongo_services.introspection.catalog import (
     Collection,
     Index,
@@ -36,6 +37,7 @@ from djongo_services.introspection.report import (
     TypeCount,
     ValueSummary,
 )
+from djongo_services.translation import gettext as _
 
 _DEPTHS: Final = ("sample", "complete", "exact")
 
@@ -50,35 +52,41 @@ def read_report(text: str | bytes) -> Report:
     except json.JSONDecodeError as error:
         raise ReportUnreadable(_not_json(error)) from None
     except UnicodeDecodeError:
-        raise ReportUnreadable(
-            "It is not a text; make it with inspectmongo --format json."
-        ) from None
+        text = _("It is not a text; make it with inspectmongo --format json.")
+        raise ReportUnreadable(text) from None
     except (RecursionError, ValueError) as error:
-        too_deep = isinstance(error, RecursionError)
-        reason = "it is nested too deeply" if too_deep else "a number in it is too long"
-        raise ReportUnreadable(f"It is not a report of inspectmongo: {reason}.") from None
+        if isinstance(error, RecursionError):
+            text = _("It is not a report of inspectmongo: it is nested too deeply.")
+        else:
+            text = _("It is not a report of inspectmongo: a number in it is too long.")
+        raise ReportUnreadable(text) from None
     if not isinstance(document, dict) or not {"server", "collections"} <= document.keys():
-        raise ReportUnreadable(
-            "It is not a report of inspectmongo; make one with inspectmongo --format json."
-        )
+        text = _("It is not a report of inspectmongo; make one with inspectmongo --format json.")
+        raise ReportUnreadable(text)
     version = document.get("format_version")
     if version != FORMAT_VERSION:
-        newer = isinstance(version, int) and version > FORMAT_VERSION
-        step = "upgrade djongo_services, or make it again" if newer else "make it again"
-        raise ReportUnreadable(
-            f"It has the format version {version!r}, and this version of djongo_services reads "
-            f"{FORMAT_VERSION}; {step}."
-        )
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            text = _(
+                "It has the format version %(found)r, and this version of djongo_services reads "
+                "%(known)s; upgrade djongo_services, or make it again."
+            )
+        else:
+            text = _(
+                "It has the format version %(found)r, and this version of djongo_services reads "
+                "%(known)s; make it again."
+            )
+        raise ReportUnreadable(text % {"found": version, "known": FORMAT_VERSION})
     return _report(JsonValue(document, None))
 
 
 def _not_json(error: json.JSONDecodeError) -> str:
     text = error.doc
     if not text.strip():
-        return "It is empty; make it again with inspectmongo --format json --output FILE."
+        return _("It is empty; make it again with inspectmongo --format json --output FILE.")
+    words = {"reason": error.msg, "line": count(error.lineno), "column": count(error.colno)}
     if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-        return f"It ends too early, at line {error.lineno:,}; make it again."
-    return f"It is not JSON: {error.msg} at line {error.lineno:,}, column {error.colno:,}."
+        return _("It ends too early, at line %(line)s; make it again.") % words
+    return _("It is not JSON: %(reason)s at line %(line)s, column %(column)s.") % words
 
 
 def _report(found: JsonValue) -> Report:
@@ -102,7 +110,7 @@ def _server(found: JsonValue) -> Abilities:
             transactions=found["transactions"].flag(),
         )
     except ValueError:
-        raise found.refuse("a server with the version of a MongoDB") from None
+        raise found.refuse(_("a server with the version of a MongoDB")) from None
 
 
 def _collections(found: JsonValue) -> tuple[CollectionReport, ...]:
@@ -110,7 +118,7 @@ def _collections(found: JsonValue) -> tuple[CollectionReport, ...]:
     for one in found.items():
         name = one["name"].text()
         if name in reports:
-            raise one["name"].refuse("the name of one collection only")
+            raise one["name"].refuse(_("the name of one collection only"))
         reports[name] = _collection(one, name)
     return tuple(reports[name] for name in sorted(reports))
 
@@ -179,7 +187,7 @@ def _index(found: JsonValue) -> Index:
 def _direction(key: JsonValue) -> int | float | str:
     found = key["direction"]
     if not isinstance(found.value, int | float | str):
-        raise found.refuse("1, -1 or the name of a type of index")
+        raise found.refuse(_("1, -1 or the name of a type of index"))
     return found.value
 
 
@@ -189,7 +197,7 @@ def _fields(found: JsonValue) -> tuple[Field, ...]:
     for one in found.items():
         path = one["path"].path()
         if path in listed or (len(path) > 1 and path[:-1] not in listed):
-            raise one["path"].refuse("listed once, and after the field that it is in")
+            raise one["path"].refuse(_("listed once, and after the field that it is in"))
         listed[path] = one
     children: dict[Path, list[Field]] = {}
     for path, one in reversed(listed.items()):
@@ -202,7 +210,7 @@ def _field(found: JsonValue, path: Path, children: tuple[Field, ...]) -> Field:
     parents = found["parents"].count()
     counts = {name: each["count"].count() for name, each in found["types"].members()}
     if not counts or not parents:
-        raise found.refuse("a field with types")
+        raise found.refuse(_("a field with types"))
     return Field(
         path=path,
         parents=parents,

@@ -16,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.connection import ConnectionDoesNotExist
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 from pymongo.errors import PyMongoError
 
 from djongo_services.connections import DEFAULT_ALIAS, Connection, connections
@@ -27,7 +29,7 @@ from djongo_services.error_messages import (
     wrong_settings,
 )
 from djongo_services.exceptions import DjongoServicesError
-from djongo_services.formatting import printable
+from djongo_services.formatting import count, printable
 from djongo_services.management.interruption import INTERRUPTED, plain_interrupts
 from djongo_services.management.output_file import check_writable, write_aside
 from djongo_services.management.progress_line import progress_line
@@ -51,14 +53,17 @@ class ServiceParser(CommandParser):
 
     def error(self, message: str) -> NoReturn:
         if getattr(self, "called_from_command_line", None):
-            self.exit(ExitCode.TROUBLE, f"CommandError: {message} (see {self.prog} --help)\n")
+            text = _("%(message)s (see %(program)s --help)")
+            said = text % {"message": message, "program": self.prog}
+            self.exit(ExitCode.TROUBLE, f"CommandError: {said}\n")
         raise CommandError(message, returncode=ExitCode.TROUBLE)
 
 
 class ServiceCommand(BaseCommand):
     """A command on one MongoDB connection.
 
-    Subclasses name their ``formats`` (the first is the default), extend ``add_arguments`` and
+    Subclasses have a ``help`` that ``gettext_noop`` marks, since Django wants it before a language
+    is known. They name their ``formats`` (the first is the default), extend ``add_arguments`` and
     implement ``handle``: :meth:`connect` first, the work inside :meth:`describing_errors`, then
     :meth:`deliver`. Results alone go to stdout; notices, progress and prompts to stderr.
     """
@@ -73,6 +78,8 @@ class ServiceCommand(BaseCommand):
         # Django names its parser class in the middle of a method that also adds its options;
         # changing the class of the result keeps those Django's.
         parser.__class__ = ServiceParser
+        if self.help:
+            parser.description = _(self.help)
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -80,26 +87,26 @@ class ServiceCommand(BaseCommand):
             "--database",
             metavar="ALIAS",
             default=DEFAULT_ALIAS,
-            help="The MongoDB connection, an alias of the settings (default: %(default)s).",
+            help=_("The MongoDB connection, an alias of the settings (default: %(default)s)."),
         )
         parser.add_argument(
             "--format",
             choices=self.formats,
             default=self.formats[0],
-            help="What to write (default: %(default)s).",
+            help=_("What to write (default: %(default)s)."),
         )
         parser.add_argument(
             "--output",
             metavar="FILE",
             type=Path,
-            help="Write to a file instead of stdout; it is replaced as a whole or not touched.",
+            help=_("Write to a file instead of stdout; it is replaced as a whole or not touched."),
         )
 
     def run_from_argv(self, argv: list[str]) -> None:
         try:
             super().run_from_argv(argv)
         except KeyboardInterrupt:
-            self.notice("Interrupted.")
+            self.notice(_("Interrupted."))
             sys.exit(ExitCode.INTERRUPTED)
         finally:
             connections.close_all()
@@ -131,7 +138,9 @@ class ServiceCommand(BaseCommand):
         with self.describing_errors(connection):
             seconds = connection.client.options.server_selection_timeout
             if verbosity:
-                self.notice(f"Connecting to {address_of(connection)}, for at most {seconds:g} s.")
+                text = _("Connecting to %(address)s, for at most %(seconds)s s.")
+                where = {"address": address_of(connection), "seconds": f"{seconds:g}"}
+                self.notice(text % where)
             connection.abilities  # noqa: B018  (the first operation, which connects)
         return connection
 
@@ -169,7 +178,10 @@ class ServiceCommand(BaseCommand):
         except OSError as error:
             raise _trouble(_not_writable(output, error)) from error
         if verbosity:
-            self.notice(f"Wrote {printable(str(output))} ({len(data):,} bytes).")
+            text = ngettext(
+                "Wrote %(path)s (%(count)s byte).", "Wrote %(path)s (%(count)s bytes).", len(data)
+            )
+            self.notice(text % {"path": printable(str(output)), "count": count(len(data))})
 
     def notice(self, text: str) -> None:
         """A line for people, on stderr if there is one."""
@@ -183,11 +195,11 @@ class ServiceCommand(BaseCommand):
         """
         with plain_interrupts():
             self.notice(about)
-            self.stderr.write("Continue? [y/N] ", str, ending="")
+            self.stderr.write(_("Continue? [y/N]") + " ", str, ending="")
             self.stderr.flush()
             answer = sys.stdin.readline()
-        if answer.strip().lower() not in ("y", "yes"):
-            raise _trouble("Nothing was done.")
+        if answer.strip().lower() not in _yes():
+            raise _trouble(_("Nothing was done."))
 
     def wants_color(self, options: dict[str, Any]) -> bool:
         """Whether the result may be coloured: asked for, or on a terminal and not refused."""
@@ -215,7 +227,7 @@ class ServiceCommand(BaseCommand):
 
     def _write_stdout(self, text: str, *, machine: bool) -> None:
         if self.stdout._out is None:  # closed by whoever started the process
-            raise _trouble("There is no stdout to write to; give --output a file.")
+            raise _trouble(_("There is no stdout to write to; give --output a file."))
         raw = getattr(self.stdout, "buffer", None)
         if raw is None:
             self.stdout.write(text)
@@ -230,7 +242,8 @@ class ServiceCommand(BaseCommand):
             # The interpreter flushes stdout once more at its end; let that go nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if not isinstance(error, BrokenPipeError):
-                raise _trouble(f"Cannot write to stdout: {error.strerror}.") from error
+                text = _("Cannot write to stdout: %(reason)s.")
+                raise _trouble(text % {"reason": error.strerror}) from error
 
 
 def _trouble(sentence: str) -> CommandError:
@@ -238,7 +251,14 @@ def _trouble(sentence: str) -> CommandError:
 
 
 def _not_writable(output: Path, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    step = "free some space" if full else "give --output a file in a writable folder"
-    return f"Cannot write {str(output)!r}: {reason}; {step}."
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        text = _("Cannot write %(path)r: %(reason)s; free some space.")
+    else:
+        text = _("Cannot write %(path)r: %(reason)s; give --output a file in a writable folder.")
+    return text % {"path": str(output), "reason": error.strerror or str(error)}
+
+
+def _yes() -> set[str]:
+    """Answers that agree: those of the reader's language, and the English ones for scripts."""
+    agrees = pgettext("answers that agree, in lower case, with commas in between", "y,yes")
+    return {"y", "yes", *agrees.split(",")}

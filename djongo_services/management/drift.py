@@ -10,6 +10,8 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from djongo_services.connections import Connection
 from djongo_services.drift.accepted import (
@@ -23,7 +25,7 @@ from djongo_services.drift.comparison import SEVERITIES, Comparison, Severity
 from djongo_services.drift.formats import COMPARISON_FORMATS
 from djongo_services.drift.models import compare_with_models
 from djongo_services.exceptions import DjongoServicesError
-from djongo_services.formatting import decimal, printable
+from djongo_services.formatting import count, decimal, printable
 from djongo_services.introspection.json_values import ReportUnreadable
 from djongo_services.introspection.report import Report
 from djongo_services.introspection.saved import read_report
@@ -33,49 +35,50 @@ from djongo_services.schema.remaking import PREFIX
 from djongo_services.schema.target import nothing_chosen
 
 _NAMED = 5
-_SIDES = "--baseline, --against or --against-models"
 
 
 def add_comparing_arguments(parser: CommandParser) -> None:
-    group = parser.add_argument_group("comparing")
+    group = parser.add_argument_group(_("comparing"))
     sides = group.add_mutually_exclusive_group()
     sides.add_argument(
         "--baseline",
         metavar="FILE",
         type=Path,
-        help="Show what changed since a report that --format json wrote.",
+        help=_("Show what changed since a report that --format json wrote."),
     )
     sides.add_argument(
         "--against",
         metavar="ALIAS",
-        help="Inspect that connection as well, and show how this one differs from it.",
+        help=_("Inspect that connection as well, and show how this one differs from it."),
     )
     sides.add_argument(
         "--against-models",
         action="store_true",
-        help="Show the documents that the models refuse, and the fields that no model declares.",
+        help=_("Show the documents that the models refuse, and the fields that no model declares."),
     )
     group.add_argument(
-        "--check", action="store_true", help="Exit code 1 where differences reach --fail-on."
+        "--check", action="store_true", help=_("Exit code 1 where differences reach --fail-on.")
     )
     group.add_argument(
         "--fail-on",
         choices=SEVERITIES,
-        help="With --check: breaks for what the models refuse, new for what came or went as well, "
-        "moved for every difference (default: new).",
+        help=_(
+            "With --check: breaks for what the models refuse, new for what came or went as well, "
+            "moved for every difference (default: new)."
+        ),
     )
     group.add_argument(
         "--accept",
         metavar="FILE",
         type=Path,
-        help="Differences that are known; --format accepted writes such lines.",
+        help=_("Differences that are known; --format accepted writes such lines."),
     )
     group.add_argument(
         "--tolerance",
         metavar="POINTS",
         type=float,
-        help="Leave out shares that moved by fewer percentage points "
-        f"(default: {decimal(TOLERANCE * 100)}).",
+        help=_("Leave out shares that moved by fewer percentage points (default: %(points)s).")
+        % {"points": decimal(TOLERANCE * 100)},
     )
 
 
@@ -106,13 +109,14 @@ class Comparing:
             _refuse_alone(format, options)
             return None
         if format not in COMPARISON_FORMATS:
-            known = ", ".join(COMPARISON_FORMATS)
-            raise _trouble(f"--format {format} cannot show a comparison; choose one of {known}.")
+            text = _("--format %(format)s cannot show a comparison; choose one of %(formats)s.")
+            raise _trouble(text % {"format": format, "formats": ", ".join(COMPARISON_FORMATS)})
         if options["fail_on"] is not None and not options["check"]:
-            raise _trouble("--fail-on requires --check.")
+            raise _trouble(_("--fail-on requires --check."))
         tolerance = options["tolerance"]
         if tolerance is not None and not 0 <= tolerance <= 100:
-            raise _trouble(f"--tolerance must be from 0 to 100 points, not {tolerance:g}.")
+            text = _("--tolerance must be from 0 to 100 points, not %(given)s.")
+            raise _trouble(text % {"given": f"{tolerance:g}"})
         accept = options["accept"]
         return cls(
             baseline=None if baseline is None else read_baseline(Path(baseline)),
@@ -184,23 +188,30 @@ class Comparing:
     def unused_words(self, comparison: Comparison) -> str | None:
         if not comparison.unused:
             return None
-        lines = "; ".join(printable(line) for line in comparison.unused[:5])
-        more = " ..." if len(comparison.unused) > 5 else ""
-        return (
-            f"{printable(self.accepted_file)} accepts what does not differ (any more): "
-            f"{lines}{more}"
-        )
+        lines = "; ".join(printable(line) for line in comparison.unused[:_NAMED])
+        more = " ..." if len(comparison.unused) > _NAMED else ""
+        text = _("%(file)s accepts what does not differ (any more): %(lines)s")
+        return text % {"file": printable(self.accepted_file), "lines": f"{lines}{more}"}
 
 
 def refuse_incomplete(comparison: Comparison) -> None:
     """A check that could not look at everything is no proof that nothing differs."""
     names = comparison.incomplete
     if names:
-        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-        raise _trouble(
-            f"Not everything could be compared: {printable(', '.join(names[:_NAMED]))}{more}; the "
-            f"result says why. Leave them out with --exclude, or make another baseline."
+        text = _(
+            "Not everything could be compared: %(names)s; the result says why. Leave them out "
+            "with --exclude, or make another baseline."
         )
+        raise _trouble(text % {"names": _shortened(names)})
+
+
+def _shortened(names: Sequence[str]) -> str:
+    first = printable(", ".join(names[:_NAMED]))
+    more = len(names) - _NAMED
+    if more <= 0:
+        return first
+    text = ngettext("%(names)s and %(count)s more", "%(names)s and %(count)s more", more)
+    return text % {"names": first, "count": count(more)}
 
 
 def _refuse_alone(format: str, options: dict[str, Any]) -> None:
@@ -213,14 +224,16 @@ def _refuse_alone(format: str, options: dict[str, Any]) -> None:
     }
     for name, is_given in given.items():
         if is_given:
-            raise _trouble(f"{name} requires {_SIDES}.")
+            text = _("%(option)s requires --baseline, --against or --against-models.")
+            raise _trouble(text % {"option": name})
 
 
 def _known_models(connection: Connection) -> Specs:
     try:
         models = specs_by_name(connection)
     except (ImproperlyConfigured, DjongoServicesError) as error:
-        raise _trouble(f"The models cannot be compared: {printable(str(error))}") from None
+        text = _("The models cannot be compared: %(error)s")
+        raise _trouble(text % {"error": printable(str(error))}) from None
     if not models:
         raise _trouble(nothing_chosen(connection))
     return models
@@ -236,28 +249,30 @@ def _models(connection: Connection) -> tuple[Specs, tuple[str, ...]]:
 
 def read_baseline(path: Path) -> Report:
     """Raises CommandError, with one sentence."""
-    data = _read(path, "the baseline")
+    data = _read(path, _("Cannot read the baseline %(path)r: %(reason)s."))
     try:
         return read_report(data)
     except ReportUnreadable as error:
-        raise _trouble(f"Cannot use the baseline {str(path)!r}. {printable(str(error))}") from None
+        text = _("Cannot use the baseline %(path)r. %(error)s")
+        raise _trouble(text % {"path": str(path), "error": printable(str(error))}) from None
 
 
 def _read_accepted(path: Path) -> tuple[Acceptance, ...]:
-    data = _read(path, "the accepted differences")
+    data = _read(path, _("Cannot read the accepted differences %(path)r: %(reason)s."))
     try:
         return parse_accepted(data.decode())
     except UnicodeDecodeError:
-        raise _trouble(f"Cannot use {str(path)!r}: it is not UTF-8.") from None
+        raise _trouble(_("Cannot use %(path)r: it is not UTF-8.") % {"path": str(path)}) from None
     except AcceptedUnreadable as error:
-        raise _trouble(f"Cannot use {str(path)!r}. {printable(str(error))}") from None
+        text = _("Cannot use %(path)r. %(error)s")
+        raise _trouble(text % {"path": str(path), "error": printable(str(error))}) from None
 
 
-def _read(path: Path, what: str) -> bytes:
+def _read(path: Path, refusal: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _trouble(f"Cannot read {what} {str(path)!r}: {error.strerror}.") from None
+        raise _trouble(refusal % {"path": str(path), "reason": error.strerror}) from None
 
 
 def was_chosen(collections: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:

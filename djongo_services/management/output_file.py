@@ -7,17 +7,21 @@ import stat
 import tempfile
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 
 def check_writable(path: Path) -> None:
     """Raise OSError when ``path`` clearly cannot be written, before long work is done for it."""
     if path.is_dir():
-        raise IsADirectoryError(21, "it is a folder", str(path))
+        raise IsADirectoryError(21, _("it is a folder"), str(path))
     folder = path.resolve().parent
     if not folder.is_dir():
-        raise FileNotFoundError(2, f"there is no folder {folder}", str(path))
+        text = _("there is no folder %(folder)s") % {"folder": folder}
+        raise FileNotFoundError(2, text, str(path))
     target = folder if _is_replaceable(path) else path
     if not os.access(target, os.W_OK):
-        raise PermissionError(13, f"{target} is not writable", str(path))
+        text = _("%(path)s is not writable") % {"path": target}
+        raise PermissionError(13, text, str(path))
 
 
 def write_aside(path: Path, data: bytes) -> None:

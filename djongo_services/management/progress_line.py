@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
@@ -43,16 +45,38 @@ def progress_line(stream: TextIO, *, color: bool) -> Iterator[ProgressHook]:
 
 def describe_progress(progress: Progress) -> str:
     """``notes: proof, round 2``."""
-    rounds = f", round {progress.rounds}" if progress.rounds else ""
-    name = shortened(printable(progress.collection), 40)
-    return f"{name}: {progress.phase}{rounds}" if name else progress.phase
+    name, phase = shortened(printable(progress.collection), 40), _phase(progress.phase)
+    if not name:
+        return phase
+    words = {"name": name, "phase": phase, "round": progress.rounds}
+    if progress.rounds:
+        return _("%(name)s: %(phase)s, round %(round)s") % words
+    return f"{name}: {phase}"
+
+
+def _phase(phase: str) -> str:
+    """What the services call it, in words; the step of a plan is in words already."""
+    return {
+        "catalog": pgettext("what is being done", "catalog"),
+        "sample": pgettext("what is being done", "sample"),
+        "proof": pgettext("what is being done", "proof"),
+        "counts": pgettext("what is being done", "counts"),
+        "values": pgettext("what is being done", "values"),
+        "references": pgettext("what is being done", "references"),
+        "warnings": pgettext("what is being done", "warnings"),
+        "names": pgettext("what is being done", "names"),
+        "files and chunks": pgettext("what is being done", "files and chunks"),
+        "trash": pgettext("what is being done", "trash"),
+        "moving": pgettext("what is being done", "moving"),
+    }.get(phase, phase)
 
 
 def drawing_steps(line: ProgressHook) -> ApplyHook:
     """Draws the steps of a plan that is applied."""
 
     def draw(at: ApplyProgress) -> None:
-        words = f"{at.operation.words()} ({at.number + 1} of {at.total})"
+        step = {"step": at.operation.words(), "number": at.number + 1, "total": at.total}
+        words = _("%(step)s (%(number)s of %(total)s)") % step
         line(
             Progress(
                 collection=at.operation.collection,

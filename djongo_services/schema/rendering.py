@@ -17,14 +17,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from djongo_services.durations import about_text
 from djongo_services.exceptions import DjongoServicesError
-from djongo_services.formatting import about, counted, printable
+from djongo_services.formatting import about, printable
 from djongo_services.introspection.catalog import Validator
 from djongo_services.schema.estimating import UNKNOWN, BuildEstimate, Estimates
 from djongo_services.schema.operations import Operation, Phase, Risk
-from djongo_services.schema.plan import Change, Plan, RuleChange, Sign
+from djongo_services.schema.plan import Change, Plan, RuleChange
 from djongo_services.schema.serialization import PlanUnreadable, plan_bytes, plan_from
 from djongo_services.schema.spec import IndexSpec
+from djongo_services.schema.wording import estimate_text, plan_text, risk_text
+from djongo_services.translation import gettext as _
 
 FORMAT_VERSION = 1
 _JSON: JSONOptions = JSONOptions(
@@ -50,21 +53,21 @@ def render_text(plan: Plan, estimates: Estimates = UNKNOWN, *, color: bool = Fal
         lines += [line for change in changes for line in _lines(change, estimates)]
         lines.append(Text())
     if plan.notes:
-        lines.append(Text("Left alone:"))
+        lines.append(Text(_("Left alone:")))
         lines += [Text(f"    {printable(f'{n.collection}: {n.words}')}") for n in plan.notes]
         lines.append(Text())
     if plan.problems:
-        lines.append(Text("Not expressed in MongoDB:"))
+        lines.append(Text(_("Not expressed in MongoDB:")))
         lines += [Text(f"    {printable(f'{p.subject}: {p.reason}')}") for p in plan.problems]
         lines.append(Text())
     if plan.waiting:
-        lines.append(Text("Migrations that are not applied; run migrate first:"))
+        lines.append(Text(_("Migrations that are not applied; run migrate first:")))
         lines += [Text(f"    {printable(name)}") for name in plan.waiting]
         lines.append(Text())
     estimate = estimates.of(plan.operations)
     if estimate is not None:
         lines.append(Text(estimate_text(estimate)))
-    lines.append(Text(summary(plan)))
+    lines.append(Text(plan_text(plan)))
     return on_console(lines, color=color)
 
 
@@ -77,36 +80,6 @@ def on_console(lines: Iterable[Text | Table], *, color: bool = False, width: int
     for line in lines:
         console.print(line, soft_wrap=isinstance(line, Text))
     return stream.getvalue()
-
-
-def summary(plan: Plan) -> str:
-    """``Plan: 2 to add, 1 to change, 1 to drop; 3 steps.``, or that the database is in sync.
-
-    A step is one command or more, and is what is applied, counted and kept in the history: the
-    indexes of a collection are built in one.
-    """
-    if plan.in_sync:
-        return f"In sync: {plan.database} matches the models."
-    signs: tuple[tuple[Sign, str], ...] = (
-        ("+", "to add"),
-        ("~", "to change"),
-        ("-", "to drop"),
-        ("!", "that cannot be changed"),
-    )
-    counts = [f"{plan.count(sign)} {what}" for sign, what in signs if plan.count(sign)]
-    if plan.waiting:
-        migrations = "migration" if len(plan.waiting) == 1 else "migrations"
-        counts.append(f"{len(plan.waiting)} {migrations} to apply first")
-    steps = len(plan.operations)
-    how = f"; {steps} {'step' if steps == 1 else 'steps'}" if steps else ""
-    return f"Plan: {', '.join(counts)}{how}."
-
-
-def estimate_text(estimate: BuildEstimate) -> str:
-    """What the builds take together, and how that is known."""
-    builds = counted(estimate.builds, "earlier build")
-    how = f"from {builds} in this database" if estimate.builds else "from usual speeds of servers"
-    return f"Index builds take {about(estimate.low, estimate.high)}, estimated {how}."
 
 
 def render_json(plan: Plan, estimates: Estimates = UNKNOWN) -> str:
@@ -137,29 +110,31 @@ def load(text: str) -> Plan:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise PlanFileError(f"Cannot read the plan file as JSON: {reason}.") from None
+        reason = _("it is nested too deeply") if isinstance(error, RecursionError) else error
+        text = _("Cannot read the plan file as JSON: %(reason)s.")
+        raise PlanFileError(text % {"reason": reason}) from None
     if not isinstance(document, dict) or "steps" not in document:
-        raise PlanFileError("Not a plan file; make one with --plan --format json.")
+        raise PlanFileError(_("Not a plan file; make one with --plan --format json."))
     if document.get("format_version") != FORMAT_VERSION:
         found = document.get("format_version")
-        raise PlanFileError(
-            f"The plan file has format {found!r}, not {FORMAT_VERSION}; make a new one."
-        )
+        text = _("The plan file has format %(found)r, not %(known)s; make a new one.")
+        raise PlanFileError(text % {"found": found, "known": FORMAT_VERSION})
     signature = document.pop("signature", "")
     try:
         _signer().unsign(f"{_canonical(document)}:{signature}")
         return plan_from(base64.b64decode(document["plan"]))
     except (BadSignature, RecursionError, UnicodeEncodeError):
-        raise PlanFileError(
+        text = _(
             "The plan file was changed after it was made, or made with another SECRET_KEY; "
             "make a new one with --plan --format json."
-        ) from None
+        )
+        raise PlanFileError(text) from None
     except (PlanUnreadable, KeyError, binascii.Error):
-        raise PlanFileError(
+        text = _(
             "The plan file was made by another version of djongo_services; make a new one with "
             "--plan --format json."
-        ) from None
+        )
+        raise PlanFileError(text) from None
 
 
 def _step_document(operation: Operation) -> dict[str, Any]:
@@ -270,14 +245,16 @@ def _heading(name: str, plan: Plan) -> Text:
     """The collection, and its rules unless they are the default."""
     heading = Text(printable(name), style="bold")
     rules = plan.rules.get(name, "database")
-    return heading if rules == "database" else heading.append(f"  (rules: {rules})", "not bold")
+    if rules == "database":
+        return heading
+    return heading.append("  " + _("(rules: %(rules)s)") % {"rules": rules}, "not bold")
 
 
 def _lines(change: Change, estimates: Estimates) -> Iterator[Text]:
-    said = [] if change.risk is Risk.SAFE else [change.risk.value]
+    said = [] if change.risk is Risk.SAFE else [risk_text(change.risk)]
     estimate = estimates.of(change.operations)
     if estimate is not None:
-        said.append(about(estimate.low, estimate.high))
+        said.append(about_text(estimate.low, estimate.high))
     behind = f"  ({', '.join(said)})" if said else ""
     yield Text(f"  {change.sign} {printable(change.words)}{behind}", style=_STYLES[change.sign])
     for rule in change.rules:

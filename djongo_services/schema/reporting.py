@@ -10,21 +10,34 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from djongo_services.formatting import elapsed, printable, value_text
+from djongo_services.durations import elapsed_text
+from djongo_services.formatting import count, printable, value_text
 from djongo_services.introspection.path import render_path
 from djongo_services.schema.applying import SchemaRun
 from djongo_services.schema.applying.duplicates import Duplicate
 from djongo_services.schema.references import DanglingReferences
 from djongo_services.schema.rendering import FORMAT_VERSION, on_console
 from djongo_services.schema.syncing import Violations
+from djongo_services.schema.wording import summary_text
+from djongo_services.translation import gettext as _
+from djongo_services.translation import ngettext
 
 
 def history_text(runs: Sequence[SchemaRun]) -> str:
     """A table, newest first; as wide as it needs to be, for ids that are cut are of no use."""
     if not runs:
-        return "No runs yet.\n"
+        return _("No runs yet.") + "\n"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("WHAT", "STATUS", "STARTED (UTC)", "TOOK", "STEPS", "BY", "RUN"):
+    columns = (
+        _("WHAT"),
+        _("STATUS"),
+        _("STARTED (UTC)"),
+        _("TOOK"),
+        _("STEPS"),
+        _("BY"),
+        _("RUN"),
+    )
+    for column in columns:
         table.add_column(column, no_wrap=True)
     for run in runs:
         table.add_row(*(Text(printable(cell)) for cell in _cells(run)))
@@ -39,7 +52,7 @@ def history_json(runs: Sequence[SchemaRun]) -> str:
 
 def violations_text(found: Sequence[Violations]) -> str:
     if not found:
-        return "No document violates a validator.\n"
+        return _("No document violates a validator.") + "\n"
     return "\n".join(line for violations in found for line in _violation_lines(violations)) + "\n"
 
 
@@ -62,53 +75,86 @@ def violations_json(found: Sequence[Violations]) -> str:
 
 def duplicates_text(duplicates: Iterable[Duplicate]) -> str:
     """One line a shared key: ``{email: "a@b.c"}: 3 documents, such as 1 and 2``."""
-    return "\n".join(
-        f"  {_key(duplicate)}: {duplicate.documents:,} documents, "
-        f"such as {value_text(duplicate.examples[0])} and {value_text(duplicate.examples[1])}"
-        for duplicate in duplicates
-    )
+    return "\n".join(f"  {_duplicate_text(duplicate)}" for duplicate in duplicates)
 
 
 def references_text(found: Iterable[DanglingReferences]) -> str:
     """One line a foreign key with values whose target does not exist, or that nobody could read."""
     lines = [line for dangling in found for line in _reference_lines(dangling)]
-    return "\n".join(lines) if lines else "Every reference has its target."
+    return "\n".join(lines) if lines else _("Every reference has its target.")
+
+
+def _duplicate_text(duplicate: Duplicate) -> str:
+    text = ngettext(
+        "%(key)s: %(count)s document, such as %(one)s and %(other)s",
+        "%(key)s: %(count)s documents, such as %(one)s and %(other)s",
+        duplicate.documents,
+    )
+    return text % {
+        "key": _key(duplicate),
+        "count": count(duplicate.documents),
+        "one": value_text(duplicate.examples[0]),
+        "other": value_text(duplicate.examples[1]),
+    }
 
 
 def _reference_lines(dangling: DanglingReferences) -> Iterator[str]:
     reference = dangling.reference
     what = f"{reference.model}: {render_path(reference.path)} → {reference.target}"
     if dangling.unavailable is not None:
-        yield printable(f"{what}: not checked, {dangling.unavailable}")
+        text = _("%(reference)s: not checked, %(reason)s")
+        yield printable(text % {"reference": what, "reason": dangling.unavailable})
         return
-    documents = "document refers" if dangling.documents == 1 else "documents refer"
-    yield printable(f"{what}: {dangling.documents:,} {documents} to nothing")
+    text = ngettext(
+        "%(reference)s: %(count)s document refers to nothing",
+        "%(reference)s: %(count)s documents refer to nothing",
+        dangling.documents,
+    )
+    yield printable(text % {"reference": what, "count": count(dangling.documents)})
     for example in dangling.examples:
-        yield f"  {value_text(example.id)} refers to {value_text(example.value)}"
+        words = {"document": value_text(example.id), "value": value_text(example.value)}
+        yield "  " + _("%(document)s refers to %(value)s") % words
 
 
 def _violation_lines(violations: Violations) -> Iterator[str]:
-    documents = "document violates" if violations.count == 1 else "documents violate"
-    yield f"{printable(violations.collection)}: {violations.count:,} {documents} the validator"
+    text = ngettext(
+        "%(collection)s: %(count)s document violates the validator",
+        "%(collection)s: %(count)s documents violate the validator",
+        violations.count,
+    )
+    name = printable(violations.collection)
+    yield text % {"collection": name, "count": count(violations.count)}
     for violator in violations.examples:
         reasons = "; ".join(map(printable, violator.reasons))
         yield f"  {value_text(violator.id)}" + (f": {reasons}" if reasons else "")
     if (more := violations.count - len(violations.examples)) > 0:
-        yield f"  and {more:,} more"
+        text = ngettext("and %(count)s more", "and %(count)s more", more)
+        yield "  " + text % {"count": count(more)}
 
 
 def _cells(run: SchemaRun) -> tuple[str, ...]:
-    undone = ", ".join(map(str, run.rolls_back))
-    status = f"{run.status}, rolls back {undone}" if undone else run.status
     return (
-        run.summary.words(),
-        status,
+        summary_text(run.summary),
+        _status(run),
         f"{run.started:%Y-%m-%d %H:%M:%S}",
-        "" if run.seconds is None else elapsed(run.seconds),
-        f"{run.done} of {run.steps}",
+        "" if run.seconds is None else elapsed_text(run.seconds),
+        _("%(done)s of %(all)s") % {"done": run.done, "all": run.steps},
         printable(run.by),
         str(run.id),
     )
+
+
+def _status(run: SchemaRun) -> str:
+    status = {
+        "running": _("running"),
+        "done": _("done"),
+        "failed": _("failed"),
+        "interrupted": _("interrupted"),
+    }[run.status]
+    if not run.rolls_back:
+        return status
+    words = {"status": status, "runs": ", ".join(map(str, run.rolls_back))}
+    return _("%(status)s, rolls back %(runs)s") % words
 
 
 def _run_document(run: SchemaRun) -> dict[str, Any]:

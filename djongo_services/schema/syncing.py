@@ -27,6 +27,8 @@ from djongo_services.schema.violators import (
     count_violators,
     find_violators,
 )
+from djongo_services.translation import gettext as _
+from djongo_services.translation import ngettext
 
 Document = dict[str, Any]
 
@@ -121,11 +123,15 @@ def check_violators(database: Database[Document], plan: Plan) -> None:
             case SetValidator(after=Validator(action="error") as after, violators=0):
                 count = count_violators(database[step.collection], after.query)
                 if count:
-                    violate = "document violates" if count == 1 else "documents violate"
-                    raise PlanOutdated(
-                        f"{step.collection}: {count:,} {violate} the validator since the plan was "
-                        f"made; make a new one."
+                    text = ngettext(
+                        "%(collection)s: %(count)s document violates the validator since the plan "
+                        "was made; make a new one.",
+                        "%(collection)s: %(count)s documents violate the validator since the plan "
+                        "was made; make a new one.",
+                        count,
                     )
+                    words = {"collection": step.collection, "count": f"{count:,}"}
+                    raise PlanOutdated(text % words)
 
 
 def list_violations(
@@ -156,10 +162,11 @@ def _check_replaced(
     }
     for name in policy.replace:
         if name not in kept:
-            raise UnknownValidator(
-                f"The collection {name!r} has no validator of another origin that the models "
-                f"would replace; --plan lists those that are kept under 'Left alone'."
+            text = _(
+                "The collection %(name)r has no validator of another origin that the models would "
+                "replace; --plan lists those that are kept under 'Left alone'."
             )
+            raise UnknownValidator(text % {"name": name})
 
 
 def _names(collection: str) -> tuple[str, str, str]:
@@ -175,10 +182,11 @@ def _check_named(plan: Plan, policy: IndexPolicy) -> None:
     }
     for name in policy.named:
         if name not in dropped:
-            raise UnknownIndex(
-                f"No undeclared index {name!r}; write COLLECTION.INDEX as --plan lists it under "
-                f"'Left alone'."
+            text = _(
+                "No undeclared index %(name)r; write COLLECTION.INDEX as --plan lists it under "
+                "'Left alone'."
             )
+            raise UnknownIndex(text % {"name": name})
 
 
 def _empty(database: Database[Document], plan: Plan, views: Container[str]) -> Iterator[str]:

@@ -35,6 +35,7 @@ from djongo_services.schema.operations import (
 from djongo_services.schema.plan import Change, Plan, fingerprint
 from djongo_services.schema.spec import IndexSpec
 from djongo_services.schema.summary import objects_of
+from djongo_services.translation import gettext as _
 
 Document = dict[str, Any]
 Touched = tuple[str, str]
@@ -123,12 +124,12 @@ class _Backwards:
                 if _same(self.validator, left):
                     self.validator = was
                 elif not _same(self.validator, was):
-                    self.changed.append("validator")
+                    self.changed.append(_("validator"))
             case SetCollectionTTL(before=left, after=was):
                 if self.expiry == left:
                     self.expiry = was
                 elif self.expiry != was:
-                    self.changed.append("expiry")
+                    self.changed.append(_("expiry"))
             case _:
                 self._follow_index(undo)
 
@@ -165,7 +166,7 @@ class _Backwards:
         if there is None:
             self.indexes[spec.name] = spec
         elif not self._are_same(spec, there):
-            self.changed.append(f"index {spec.name}")
+            self.changed.append(_("index %(name)s") % {"name": spec.name})
 
     def _drop(self, spec: IndexSpec) -> None:
         there = self.indexes.get(spec.name)
@@ -174,7 +175,7 @@ class _Backwards:
         if self._are_same(spec, there):
             del self.indexes[spec.name]
         else:
-            self.changed.append(f"index {spec.name}")
+            self.changed.append(_("index %(name)s") % {"name": spec.name})
 
     def _set_option(self, name: str, option: str, left: Any, was: Any) -> None:
         spec = self.indexes.get(name)
@@ -186,7 +187,7 @@ class _Backwards:
         if there == (left or None):
             self.indexes[name] = replace(spec, options={**spec.options, option: was})
         elif there != (was or None):
-            self.changed.append(f"index {name}")
+            self.changed.append(_("index %(name)s") % {"name": name})
 
     def _are_same(self, one: IndexSpec, other: IndexSpec) -> bool:
         return same_definition(one, other, self.collation)
@@ -196,7 +197,7 @@ def _to_undo(history: History, run: ObjectId, *, with_later: bool) -> tuple[Obje
     """The run, behind those that have to be undone before it."""
     asked = history.run(run)
     if asked is None:
-        raise UnknownRun(f"No run {run}.")
+        raise UnknownRun(_("No run %(run)s.") % {"run": run})
     later = list(_in_force(asked, list(history.later(asked))))
     touched = _touched(history, [run, *(other.id for other in later)])
     union = set(touched[run])
@@ -208,12 +209,13 @@ def _to_undo(history: History, run: ObjectId, *, with_later: bool) -> tuple[Obje
     # A rollback of the run itself that did not come to its end is gone on with.
     blocking = [other.id for other in before if run not in other.rolls_back]
     if blocking and not with_later:
-        told = "; ".join(f"run {one} ({_listed(touched[one])})" for one in blocking)
-        raise LaterRuns(
-            f"Run {run} cannot be rolled back alone, because later runs changed the same objects: "
-            f"{told}.",
-            tuple(blocking),
+        each = _("run %(run)s (%(objects)s)")
+        told = [each % {"run": one, "objects": _listed(touched[one])} for one in blocking]
+        text = _(
+            "Run %(run)s cannot be rolled back alone, because later runs changed the same "
+            "objects: %(runs)s."
         )
+        raise LaterRuns(text % {"run": run, "runs": "; ".join(told)}, tuple(blocking))
     return (*(other.id for other in before), run)
 
 
@@ -227,7 +229,8 @@ def _in_force(asked: SchemaRun, later: list[SchemaRun]) -> Iterator[SchemaRun]:
         if other.id in undone or not other.rolls_back:
             continue
         if other.status == "done" and asked.id in other.rolls_back:
-            raise RollbackRefused(f"Run {asked.id} was rolled back by run {other.id} already.")
+            text = _("Run %(run)s was rolled back by run %(other)s already.")
+            raise RollbackRefused(text % {"run": asked.id, "other": other.id})
         # One that did not come to its end counts as settled too, if a later one did.
         if other.status == "done" or undone.issuperset(other.rolls_back):
             undone |= set(other.rolls_back)
@@ -236,7 +239,11 @@ def _in_force(asked: SchemaRun, later: list[SchemaRun]) -> Iterator[SchemaRun]:
 
 
 def _listed(touched: Iterable[Touched]) -> str:
-    return ", ".join(f"{what} of {collection}" for collection, what in sorted(touched))
+    return ", ".join(_of(what, collection) for collection, what in sorted(touched))
+
+
+def _of(what: str, collection: str) -> str:
+    return _("%(what)s of %(collection)s") % {"what": what, "collection": collection}
 
 
 def _touched(history: History, runs: Sequence[ObjectId]) -> dict[ObjectId, set[Touched]]:
@@ -251,22 +258,23 @@ def _objects(operation: Operation) -> Iterator[str]:
     for kind, name in objects_of(operation):
         match kind:
             case "validators":
-                yield "validator"
+                yield _("validator")
             case "expiries":
-                yield "expiry"
+                yield _("expiry")
             case "indexes":
-                yield f"index {name}"
+                yield _("index %(name)s") % {"name": name}
 
 
 def _refuse_changed(run: ObjectId, collections: Iterable[_Backwards]) -> None:
     changed = [
-        f"{what} of {one.found.name}" for one in collections for what in dict.fromkeys(one.changed)
+        _of(what, one.found.name) for one in collections for what in dict.fromkeys(one.changed)
     ]
     if changed:
-        raise RollbackRefused(
-            f"Run {run} cannot be rolled back, because the same objects were changed since: "
-            f"{', '.join(changed)}."
+        text = _(
+            "Run %(run)s cannot be rolled back, because the same objects were changed since: "
+            "%(objects)s."
         )
+        raise RollbackRefused(text % {"run": run, "objects": ", ".join(changed)})
 
 
 def _change(operation: Operation) -> Change:

@@ -38,6 +38,29 @@ def calls(tree: ast.AST) -> Iterator[ast.Call]:
                 yield node
 
 
+def outside(path: Path) -> list[str]:
+    """The sentences of a module that no translator gets to see."""
+    tree = ast.parse(path.read_text("utf-8"))
+    passed = {id(node) for call in calls(tree) for node in ast.walk(call)}
+    passed |= {id(node) for call in _logged(tree) for node in ast.walk(call)}
+    passed |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passed
+    ]
+    words = {text: re.sub(r"<[^>]*>", "", text) for text in texts}  # tags are not read
+    return [text for text in words if re.search(r"[A-Za-z]{2}[,;:]? [a-zA-Z]", words[text])]
+
+
+def _logged(tree: ast.AST) -> Iterator[ast.Call]:
+    """What goes to the site's log is English."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="logger"))):
+                yield node
+
+
 def asked() -> dict[Key, str]:
     """Every message of the package's code and templates, and one file that it is in."""
     found: dict[Key, str] = {}

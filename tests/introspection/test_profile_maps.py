@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from djongo_services.introspection import profile
 from djongo_services.introspection.profiling.closed_schema import json_schema
-from djongo_services.introspection.rendering.wording import _map_text
+from djongo_services.introspection.rendering.field_wording import _map_text
 
 Documents = Database[dict[str, Any]]
 

@@ -15,7 +15,9 @@ HEAD = """# Commands
 
 `manage.py COMMAND --help` prints the same. Each command takes Django's own options as well
 (`--settings`, `--verbosity`, `--no-color`, `--traceback` and others). Results go to stdout,
-progress and errors to stderr. An error is one line, and exit code 2.
+progress and errors to stderr. An error is one line, and exit code 2. What people read is in the
+language of `LANGUAGE_CODE`, where there is a translation (German); for scripts there is JSON, which
+is the same in each language.
 
 """
 EXAMPLES = {
@@ -129,7 +131,8 @@ def example_arguments(line: str) -> list[str]:
 
 def _rows(name: str) -> Iterator[tuple[str, str]]:
     for action in options(name):
-        said = (action.help or "") % {**vars(action), "prog": "manage.py"}
+        choices = ", ".join(map(str, action.choices or ()))
+        said = (action.help or "") % {**vars(action), "prog": "manage.py", "choices": choices}
         yield _usage(action), said
 
 

@@ -30,6 +30,7 @@ from djongo_services.connections import Connection
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.progress import Progress, ProgressHook, Stop
 from djongo_services.storage.collector import CollectorInterrupted
+from djongo_services.translation import english
 
 KEPT = 20
 """Jobs of a bucket that are remembered."""
@@ -179,9 +180,9 @@ def _done(job: RunningJob, slot: Slot) -> tuple[Status, str]:
     except CollectorInterrupted:
         return "stopped", _("It was stopped; completed steps are kept.")
     except (PyMongoError, DatabaseError, ImproperlyConfigured, DjongoServicesError) as error:
-        text = error_text(error, job.connection)
-        logger.warning("A job of %r failed: %s", job.bucket, text)
-        return "failed", text
+        with english():
+            logger.warning("A job of %r failed: %s", job.bucket, error_text(error, job.connection))
+        return "failed", error_text(error, job.connection)
     except Exception as error:
         # The page shows the kind of error only; the details are in the log.
         logger.exception("A job of %r failed.", job.bucket)

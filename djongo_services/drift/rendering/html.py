@@ -22,7 +22,15 @@ from djongo_services.drift.words import (
     what,
 )
 from djongo_services.formatting import printable
-from djongo_services.introspection.rendering.html import asset, content_hash, page_engine
+from djongo_services.introspection.rendering.html import (
+    asset,
+    content_hash,
+    found_text,
+    language,
+    page_engine,
+)
+from djongo_services.translation import gettext as _
+from djongo_services.translation import ngettext
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +44,9 @@ class ShownSide:
 class DifferenceRow:
     sign: str
     name: str
-    """``came``, ``changed`` or ``went``, for those who do not see the sign."""
+    """``came``, ``changed`` or ``went``."""
+    says: str
+    """The same, for those who do not see the sign."""
     what: str
     path: str
     before: ShownSide
@@ -56,11 +66,16 @@ class DriftSection:
     after: str | None
     number: int
     """Differences that count."""
+    number_text: str
+    """Their word, without the number."""
+    differences_of: str
+    """Names the table, for those who do not see it."""
     rows: list[DifferenceRow]
     notes: list[str]
 
 
 _NAMES = {"+": "came", "~": "changed", "-": "went"}
+"""For the style."""
 
 
 def render_html(comparison: Comparison) -> str:
@@ -68,7 +83,9 @@ def render_html(comparison: Comparison) -> str:
     script = asset("report.js")
     context = {
         "title": _title(comparison),
-        "sides": [_side("Before", comparison.before), _side("After", comparison.after)],
+        "language": language(),
+        "found": found_text(),
+        "sides": [_side(_("Before"), comparison.before), _side(_("After"), comparison.after)],
         "before": printable(comparison.before.label),
         "after": printable(comparison.after.label),
         "summary": summary(comparison),
@@ -99,17 +116,29 @@ def _side(name: str, side: Side) -> dict[str, object]:
 
 
 def _sections(comparison: Comparison) -> Iterator[DriftSection]:
-    for number, collection in enumerate(comparison.collections, 1):
+    for place, collection in enumerate(comparison.collections, 1):
+        name = printable(collection.name)
+        number = sum(one.counts for one in collection.differences)
         yield DriftSection(
-            anchor=f"collection-{number}",
-            name=printable(collection.name),
+            anchor=f"collection-{place}",
+            name=name,
             models=printable(", ".join(collection.models)),
-            before=collection.before,
-            after=collection.after,
-            number=sum(one.counts for one in collection.differences),
+            before=_covered(_("Before: %(coverage)s"), collection.before),
+            after=_covered(_("After: %(coverage)s"), collection.after),
+            number=number,
+            number_text=ngettext("difference", "differences", number),
+            differences_of=_("Differences of %(name)s") % {"name": name},
             rows=list(_rows(collection)),
             notes=[printable(note) for note in collection.notes],
         )
+
+
+def _covered(text: str, coverage: str | None) -> str | None:
+    return text % {"coverage": coverage} if coverage else None
+
+
+def _says(sign: str) -> str:
+    return {"+": _("came:"), "~": _("changed:"), "-": _("went:")}[sign]
 
 
 def _rows(collection: CollectionDrift) -> Iterator[DifferenceRow]:
@@ -117,6 +146,7 @@ def _rows(collection: CollectionDrift) -> Iterator[DifferenceRow]:
         yield DifferenceRow(
             sign=found.sign,
             name=_NAMES[found.sign],
+            says=_says(found.sign),
             what=what(found),
             path=printable(f"{found.subject} {found.detail}".strip()),
             before=_shown(found.before, found.before_share),

@@ -17,6 +17,7 @@ from djongo_services.drift.comparison import (
     Side,
 )
 from djongo_services.drift.words import line
+from djongo_services.translation import english
 
 FORMAT_VERSION: Final = 1
 """Raised when a key changes its meaning or goes; new keys may come without."""
@@ -29,6 +30,7 @@ def render_json(comparison: Comparison) -> str:
     return json.dumps(comparison_document(comparison), indent=2) + "\n"
 
 
+@english()
 def comparison_document(comparison: Comparison) -> Json:
     found = list(comparison.differences())
     return {

@@ -17,6 +17,7 @@ from djongo_services.drift.words import (
 )
 from djongo_services.formatting import printable
 from djongo_services.schema.rendering import on_console
+from djongo_services.translation import pgettext
 
 _STYLES = {"+": "green", "~": "yellow", "-": "red"}
 
@@ -27,8 +28,10 @@ def render_text(comparison: Comparison, *, color: bool = False) -> str:
 
 
 def _lines(comparison: Comparison) -> Iterator[Text]:
-    yield Text(f"from  {side_words(comparison.before)}", style="dim")
-    yield Text(f"to    {side_words(comparison.after)}", style="dim")
+    names = pgettext("a side of a comparison", "from"), pgettext("a side of a comparison", "to")
+    width = max(map(len, names))
+    for name, side in zip(names, (comparison.before, comparison.after), strict=True):
+        yield Text(f"{name:{width}}  {side_words(side)}", style="dim")
     if basis := basis_words(comparison):
         yield Text(basis, style="dim")
     yield Text()

@@ -18,7 +18,11 @@ from django.utils.safestring import SafeString, mark_safe
 
 from djongo_services.formatting import extended_json, percent, printable, size
 from djongo_services.introspection.catalog import Index
-from djongo_services.introspection.path import render_path
+from djongo_services.introspection.rendering.field_wording import (
+    from_reference_text,
+    notes,
+    rows,
+)
 from djongo_services.introspection.rendering.wording import (
     coverage_text,
     documents_text,
@@ -26,17 +30,19 @@ from djongo_services.introspection.rendering.wording import (
     index_keys,
     index_properties,
     kind_text,
+    missing_text,
     muted_text,
-    notes,
-    reference_text,
-    rows,
+    partial_text,
     server_text,
     summary_text,
     usage_texts,
     warning_text,
 )
-from djongo_services.introspection.report import CollectionReport, Field, Reference, Report
+from djongo_services.introspection.report import CollectionReport, Field, Report
+from djongo_services.translation import gettext as _
+from djongo_services.translation import ngettext, pgettext
 
+TAGS = "djongo_services.introspection.rendering.tags"
 TEMPLATES = Path(__file__).parents[2] / "templates" / "djongo_services" / "inspection"
 
 _FAMILIES = {
@@ -106,6 +112,11 @@ class Section:
     indexes: list[ReportIndexRow]
     references: list[str]
     warnings: list[str]
+    warnings_text: str
+    """How many there are, in words, without the number."""
+    fields_of: str
+    indexes_of: str
+    """Names of the two tables, for those who do not see them."""
     muted: str | None
     validator: str | None
 
@@ -113,10 +124,12 @@ class Section:
 def render_html(report: Report) -> str:
     style, script = asset("report.css"), asset("report.js")
     context = {
+        "language": language(),
         "database": printable(report.database),
         "server": server_text(report.server),
         "summary": summary_text(report),
-        "stopped": printable(report.stopped or ""),
+        "stopped": partial_text(report.stopped) if report.stopped else "",
+        "found": found_text(),
         "sections": list(_sections(report)),
         "style": style,
         "script": script,
@@ -132,23 +145,24 @@ def _sections(report: Report) -> Iterator[Section]:
     for number, found in enumerate(report.collections, 1):
         coverage = found.profile.coverage if found.profile else None
         validator = found.collection.validator
+        name = printable(found.collection.name)
         yield Section(
             anchor=f"collection-{number}",
-            name=printable(found.collection.name),
+            name=name,
             kind=kind_text(found.collection),
             documents=documents_text(found),
             facts=facts(found),
             coverage=coverage_text(coverage) if coverage else None,
             is_estimate=bool(coverage and coverage.margin),
-            stopped=printable(coverage.stopped) if coverage and coverage.stopped else None,
-            unavailable=[
-                f"{printable(missing.what)} not available: {printable(missing.reason)}"
-                for missing in found.collection.unavailable
-            ],
+            stopped=partial_text(coverage.stopped) if coverage and coverage.stopped else None,
+            unavailable=[missing_text(missing) for missing in found.collection.unavailable],
             fields=list(_field_rows(found)),
             indexes=[_index_row(index) for index in found.collection.indexes],
-            references=[_reference(reference) for reference in found.references],
+            references=[from_reference_text(reference) for reference in found.references],
             warnings=[warning_text(warning) for warning in found.warnings],
+            warnings_text=ngettext("warning", "warnings", len(found.warnings)),
+            fields_of=_("Fields of %(name)s") % {"name": name},
+            indexes_of=_("Indexes of %(name)s") % {"name": name},
             muted=muted_text(found.muted) if found.muted else None,
             validator=extended_json(validator.query, indent=2) if validator else None,
         )
@@ -187,15 +201,20 @@ def _index_row(index: Index) -> ReportIndexRow:
     )
 
 
-def _reference(reference: Reference) -> str:
-    many = " (many)" if reference.many else ""
-    return f"{printable(render_path(reference.path))} {reference_text(reference)}{many}"
+def language() -> str:
+    """The code of the language that the page is in."""
+    return pgettext("the code of this language", "en")
+
+
+def found_text() -> str:
+    """What the page's script says of a search, when it has filled in the numbers."""
+    return _("Found in %(collections)s collections, %(fields)s fields.")
 
 
 @cache
 def page_engine() -> Engine:
     """An engine of its own: the page looks the same whatever template engines the project has."""
-    return Engine(dirs=[str(TEMPLATES)], autoescape=True)
+    return Engine(dirs=[str(TEMPLATES)], autoescape=True, builtins=[TAGS])
 
 
 @cache

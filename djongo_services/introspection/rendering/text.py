@@ -11,7 +11,11 @@ from rich.text import Text
 
 from djongo_services.formatting import percent, printable, size
 from djongo_services.introspection.catalog import Index
-from djongo_services.introspection.path import render_path
+from djongo_services.introspection.rendering.field_wording import (
+    from_reference_text,
+    notes,
+    rows,
+)
 from djongo_services.introspection.rendering.grid import Block, Grid, print_blocks
 from djongo_services.introspection.rendering.wording import (
     coverage_text,
@@ -19,16 +23,16 @@ from djongo_services.introspection.rendering.wording import (
     index_keys,
     index_properties,
     kind_text,
+    missing_text,
     muted_text,
-    notes,
-    reference_text,
-    rows,
+    partial_text,
     server_text,
     summary_text,
     usage_texts,
     warning_text,
 )
 from djongo_services.introspection.report import CollectionReport, Field, Profile, Report
+from djongo_services.translation import gettext as _
 
 BAR_WIDTH = 8
 NARROW = 72
@@ -70,7 +74,7 @@ def _heads(report: Report) -> Iterator[Text]:
     yield Text(server_text(report.server), style="dim")
     yield Text(summary_text(report))
     if report.stopped:
-        yield Text(f"Partial: {printable(report.stopped)}", style="yellow")
+        yield Text(partial_text(report.stopped), style="yellow")
 
 
 def _heading(report: CollectionReport) -> Text:
@@ -82,9 +86,7 @@ def _sections(report: CollectionReport, *, narrow: bool) -> Iterator[Block]:
     if phrases := facts(report):
         yield Text(" · ".join(phrases))
     for missing in report.collection.unavailable:
-        yield Text(
-            f"{printable(missing.what)} not available: {printable(missing.reason)}", style="dim"
-        )
+        yield Text(missing_text(missing), style="dim")
     if report.profile is not None:
         yield from _profile(report.profile, report, narrow=narrow)
     if report.collection.indexes:
@@ -93,14 +95,12 @@ def _sections(report: CollectionReport, *, narrow: bool) -> Iterator[Block]:
         yield table(report.collection.indexes)
     if report.references:
         yield Text()
-        yield Text("REFERENCES", style="dim")
+        yield Text(_("REFERENCES"), style="dim")
         for reference in report.references:
-            many = " (many)" if reference.many else ""
-            source = printable(render_path(reference.path))
-            yield Text(f"{source} {reference_text(reference)}{many}")
+            yield Text(from_reference_text(reference))
     if report.warnings:
         yield Text()
-        yield Text("WARNINGS", style="dim")
+        yield Text(_("WARNINGS"), style="dim")
         warnings = Table.grid(padding=(0, 1, 0, 0))
         for warning in report.warnings:
             warnings.add_row(
@@ -117,14 +117,14 @@ def _profile(profile: Profile, report: CollectionReport, *, narrow: bool) -> Ite
     style = "" if coverage.reached == "exact" or not coverage.margin else "yellow"
     yield Text(coverage_text(coverage), style=style)
     if coverage.stopped:
-        yield Text(f"Partial: {printable(coverage.stopped)}", style="yellow")
+        yield Text(partial_text(coverage.stopped), style="yellow")
     if profile.fields:
         yield Text()
         yield _narrow_field_table(profile, report) if narrow else _field_table(profile, report)
 
 
 def _field_table(profile: Profile, report: CollectionReport) -> Grid:
-    headers = ("FIELD", "PRESENT", "TYPES", "NOTES")
+    headers = (_("FIELD"), _("PRESENT"), _("TYPES"), _("NOTES"))
     grid = Grid(headers, right=frozenset({1}), unbroken=frozenset({2}))
     for depth, label, field in rows(profile.fields):
         name = Text(_indent(depth) + label, overflow="fold")
@@ -134,7 +134,7 @@ def _field_table(profile: Profile, report: CollectionReport) -> Grid:
 
 
 def _narrow_field_table(profile: Profile, report: CollectionReport) -> Grid:
-    grid = Grid(("FIELD", "PRESENT, TYPES, NOTES"))
+    grid = Grid((_("FIELD"), _("PRESENT, TYPES, NOTES")))
     for depth, label, field in rows(profile.fields):
         told = Text(f"{percent(field.probability)}\n", overflow="fold")
         told.append_text(_types(field))
@@ -174,7 +174,8 @@ def bar(share: float, width: int = BAR_WIDTH) -> str:
 
 
 def _index_table(indexes: tuple[Index, ...]) -> Grid:
-    grid = Grid(("INDEX", "TYPE", "SIZE", "USAGE", "PROPERTIES"), right=frozenset({2}))
+    headers = (_("INDEX"), _("TYPE"), _("SIZE"), _("USAGE"), _("PROPERTIES"))
+    grid = Grid(headers, right=frozenset({2}))
     for index in indexes:
         name = Text(overflow="fold")
         name.append(printable(index.name))
@@ -190,7 +191,7 @@ def _index_table(indexes: tuple[Index, ...]) -> Grid:
 
 
 def _narrow_index_table(indexes: tuple[Index, ...]) -> Grid:
-    grid = Grid(("INDEX", "TYPE, SIZE, PROPERTIES, USAGE"))
+    grid = Grid((_("INDEX"), _("TYPE, SIZE, PROPERTIES, USAGE")))
     for index in indexes:
         name = Text(printable(index.name), overflow="fold")
         name.append(f"\n{index_keys(index)}", style="dim")

@@ -1,19 +1,16 @@
-"""The words of a report: what the terminal and the page say alike.
+"""The words of a report, in the reader's language: what the terminal and the page say alike.
 
 Everything returned is printable and nothing else; the renderers escape for their own medium.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
-
-from bson import ObjectId
 
 from djongo_services.abilities import Abilities
 from djongo_services.formatting import (
     count,
-    counted,
     decimal,
     document_text,
     percent,
@@ -21,46 +18,61 @@ from djongo_services.formatting import (
     size,
     value_text,
 )
-from djongo_services.introspection.catalog import Collection, Index, IndexUsage
-from djongo_services.introspection.path import Step, render_path
+from djongo_services.introspection.catalog import (
+    Collection,
+    Index,
+    IndexUsage,
+    Statistics,
+    Unavailable,
+)
 from djongo_services.introspection.report import (
-    ArrayLengths,
     CollectionReport,
     Coverage,
-    Field,
     Finding,
-    MapKeys,
-    Reference,
     Report,
-    ValueSummary,
 )
+from djongo_services.translation import gettext as _
+from djongo_services.translation import ngettext, pgettext
 
-ENUM_SHOWN = 6
-"""Values of an enumeration that are listed; the rest is a number."""
-
-_FORMS = {"text": "kept as text", "pointer": "Parse pointer"}
 _ARROWS = {1: "↑", -1: "↓"}
 
 
 def server_text(server: Abilities) -> str:
     """``MongoDB 6.0.27, replica set rs0 of 3 members (db1:27017, ...)``."""
-    name = f" {printable(server.set_name)}" if server.set_name else ""
-    members = counted(len(server.members), "member")
-    hosts = printable(", ".join(server.members))
-    of = f" of {members}" if server.topology == "replica set" else ""
+    parts = [f"MongoDB {printable(server.version)}"]
     compatible = server.feature_compatibility
-    lags = compatible is not None and not server.version.startswith(compatible)
-    older = f", feature compatibility {printable(compatible or '')}" if lags else ""
-    return f"MongoDB {printable(server.version)}{older}, {server.topology}{name}{of} ({hosts})"
+    if compatible is not None and not server.version.startswith(compatible):
+        parts.append(_("feature compatibility %(version)s") % {"version": printable(compatible)})
+    hosts = printable(", ".join(server.members))
+    return f"{', '.join([*parts, _topology_text(server)])} ({hosts})"
+
+
+def _topology_text(server: Abilities) -> str:
+    if server.topology == "replica set":
+        text = ngettext(
+            "replica set %(name)s of %(count)s member",
+            "replica set %(name)s of %(count)s members",
+            len(server.members),
+        )
+        words = {"name": printable(server.set_name or ""), "count": count(len(server.members))}
+        return text % words
+    text = {"standalone": _("standalone"), "sharded": _("sharded")}.get(
+        server.topology, server.topology
+    )
+    return f"{text} {printable(server.set_name)}" if server.set_name else text
 
 
 def summary_text(report: Report) -> str:
     """``3 collections, 12 warnings``, or that there are none."""
     if not report.collections:
-        return f"The database {printable(report.database)} has no collections to show."
-    phrases = [counted(len(report.collections), "collection")]
+        text = _("The database %(database)s has no collections to show.")
+        return text % {"database": printable(report.database)}
+    number = len(report.collections)
+    text = ngettext("%(count)s collection", "%(count)s collections", number)
+    phrases = [text % {"count": count(number)}]
     if warnings := sum(len(found.warnings) for found in report.collections):
-        phrases.append(counted(warnings, "warning"))
+        text = ngettext("%(count)s warning", "%(count)s warnings", warnings)
+        phrases.append(text % {"count": count(warnings)})
     if muted := sum(found.muted for found in report.collections):
         phrases.append(muted_text(muted))
     return ", ".join(phrases)
@@ -68,7 +80,8 @@ def summary_text(report: Report) -> str:
 
 def muted_text(number: int) -> str:
     """``2 warnings muted``."""
-    return f"{counted(number, 'warning')} muted"
+    text = ngettext("%(count)s warning muted", "%(count)s warnings muted", number)
+    return text % {"count": count(number)}
 
 
 def facts(report: CollectionReport) -> list[str]:
@@ -77,104 +90,109 @@ def facts(report: CollectionReport) -> list[str]:
     if documents := documents_text(report):
         found.append(documents)
     if statistics := collection.statistics:
-        average = statistics.average_size
-        each = f" ({size(average)} each)" if average is not None else ""
-        found.append(f"{size(statistics.size)} of data{each}")
-        found.append(f"{size(statistics.storage_size)} on disk")
-        found.append(f"{size(statistics.index_size)} of indexes")
+        found.append(_data_text(statistics))
+        found.append(_("%(size)s on disk") % {"size": size(statistics.storage_size)})
+        found.append(_("%(size)s of indexes") % {"size": size(statistics.index_size)})
     found.extend(_options(collection))
     if validator := collection.validator:
-        found.append(f"validator: {validator.level}, {validator.action}")
+        words = {"level": validator.level, "action": validator.action}
+        found.append(_("validator: %(level)s, %(action)s") % words)
     if report.profile is None:
-        found.append("documents not read")
+        found.append(_("documents not read"))
     return found
+
+
+def _data_text(statistics: Statistics) -> str:
+    if statistics.average_size is None:
+        return _("%(size)s of data") % {"size": size(statistics.size)}
+    words = {"size": size(statistics.size), "average": size(statistics.average_size)}
+    return _("%(size)s of data (%(average)s each)") % words
 
 
 def documents_text(report: CollectionReport) -> str | None:
     statistics, profile = report.collection.statistics, report.profile
     if profile is not None and profile.coverage.reached == "exact":
-        return counted(profile.coverage.documents, "document")
+        return _documents(profile.coverage.documents)
     if statistics is not None and statistics.count is not None:
-        return counted(statistics.count, "document")
-    return counted(profile.coverage.documents, "document") if profile is not None else None
+        return _documents(statistics.count)
+    return _documents(profile.coverage.documents) if profile is not None else None
+
+
+def _documents(number: int) -> str:
+    text = ngettext("%(count)s document", "%(count)s documents", number)
+    return text % {"count": count(number)}
 
 
 def kind_text(collection: Collection) -> str:
     match collection.type:
         case "view":
-            return f"view on {printable(collection.view_on or '?')}"
+            return _("view on %(collection)s") % {
+                "collection": printable(collection.view_on or "?")
+            }
         case "timeseries":
-            return "time series"
-        case _ if collection.capped:
-            return "capped collection"
-        case _ if collection.clustered:
-            return "clustered collection"
-        case _:
-            return "collection"
+            return pgettext("a collection", "time series")
+    if collection.capped:
+        return _("capped collection")
+    if collection.clustered:
+        return _("clustered collection")
+    return _("collection")
 
 
 def coverage_text(coverage: Coverage) -> str:
     """How much stands behind the figures, in one phrase."""
-    documents = counted(coverage.documents, "document")
     if coverage.documents == 0 and coverage.examined == 0:
-        return "empty"
+        return pgettext("of a collection", "empty")
+    margin = decimal((coverage.margin or 0) * 100)
+    words = {"examined": count(coverage.examined), "points": margin, "confidence": "95 %"}
+    return _coverage_sentence(coverage) % {**words, "count": count(coverage.documents)}
+
+
+def _coverage_sentence(coverage: Coverage) -> str:
+    documents = coverage.documents
     if coverage.reached == "exact":
-        return f"exact: {_every(coverage.documents)} counted"
+        if documents == 1:
+            return _("exact: the only document counted")
+        return ngettext(
+            "exact: all %(count)s document counted",
+            "exact: all %(count)s documents counted",
+            documents,
+        )
     is_estimate = bool(coverage.margin)
-    margin = f"±{decimal((coverage.margin or 0) * 100)} points (95 %)"
-    if not is_estimate and coverage.examined >= coverage.documents:
-        return f"{_every(coverage.examined)} examined"
+    if not is_estimate and coverage.examined >= documents:
+        if coverage.examined == 1:
+            return _("the only document examined")
+        return ngettext(
+            "all %(examined)s document examined",
+            "all %(examined)s documents examined",
+            coverage.examined,
+        )
+    if coverage.proven and is_estimate:
+        return ngettext(
+            "complete: every type in %(count)s document is known, shares are estimates, "
+            "±%(points)s points (%(confidence)s)",
+            "complete: every type in %(count)s documents is known, shares are estimates, "
+            "±%(points)s points (%(confidence)s)",
+            documents,
+        )
     if coverage.proven:
-        proof = f"complete: every type in {documents} is known"
-        return f"{proof}, shares are estimates, {margin}" if is_estimate else proof
+        return ngettext(
+            "complete: every type in %(count)s document is known",
+            "complete: every type in %(count)s documents is known",
+            documents,
+        )
     if not is_estimate:
-        return f"{count(coverage.examined)} of {documents} examined"
-    return f"sample of {count(coverage.examined)} of {documents}: shares are estimates, {margin}"
-
-
-def _every(documents: int) -> str:
-    return "the only document" if documents == 1 else f"all {counted(documents, 'document')}"
-
-
-def rows(fields: tuple[Field, ...], depth: int = 0) -> Iterator[tuple[int, str, Field]]:
-    """Fields as an indented tree: depth, the label of the last step, the field."""
-    for field in fields:
-        last = field.path[-1]
-        label = last.value if isinstance(last, Step) else printable(render_path((last,)))
-        # Spaces at the edge of a name would not be seen.
-        yield depth, label if label == label.strip() else f'"{label}"', field
-        yield from rows(field.children, depth + 1)
-
-
-def notes(field: Field, references: tuple[Reference, ...]) -> list[str]:
-    """What is known of a field besides its types, a phrase each."""
-    found = [reference_text(reference) for reference in references if reference.path == field.path]
-    if field.map:
-        found.append(_map_text(field.map))
-    if field.lengths:
-        found.append(lengths_text(field.lengths))
-    if field.values:
-        found.extend(_value_notes(field.values, next(iter(field.types), "")))
-    return found
-
-
-def lengths_text(lengths: ArrayLengths) -> str:
-    """``2 elements``, ``0 to 8 elements, 3.1 on average``."""
-    if lengths.minimum == lengths.maximum:
-        return counted(lengths.maximum, "element")
-    span = f"{count(lengths.minimum)} to {count(lengths.maximum)} elements"
-    return f"{span}, {decimal(lengths.mean)} on average"
-
-
-def reference_text(reference: Reference) -> str:
-    """``→ people._id``, with the share found where that is not everything."""
-    target = f"{printable(reference.target)}.{printable(reference.target_path)}"
-    text = f"→ {target}" if reference.target_path != "_id" else f"→ {printable(reference.target)}"
-    if form := _FORMS.get(reference.kind):
-        text = f"{text}, {form}"
-    if reference.confidence < 1:
-        return f"{text} ({percent(reference.confidence)} of {count(reference.checked)} found)"
-    return text
+        return ngettext(
+            "%(examined)s of %(count)s document examined",
+            "%(examined)s of %(count)s documents examined",
+            documents,
+        )
+    return ngettext(
+        "sample of %(examined)s of %(count)s document: shares are estimates, ±%(points)s points "
+        "(%(confidence)s)",
+        "sample of %(examined)s of %(count)s documents: shares are estimates, ±%(points)s points "
+        "(%(confidence)s)",
+        documents,
+    )
 
 
 def index_keys(index: Index) -> str:
@@ -196,7 +214,7 @@ def index_properties(index: Index) -> list[str]:
 def usage_texts(index: Index) -> list[str]:
     """Per host, since when; a count of zero is only that host's."""
     if index.usage is None:
-        return ["not available"]
+        return [_("not available")]
     several = len(index.usage) > 1
     return [
         f"{printable(usage.host)}: {_usage(usage)}" if several else _usage(usage)
@@ -209,85 +227,72 @@ def warning_text(warning: Finding) -> str:
     text = printable(warning.message)
     if not warning.examples:
         return text
-    return f"{text} For example: {', '.join(value_text(found) for found in warning.examples)}."
+    examples = ", ".join(value_text(found) for found in warning.examples)
+    return _("%(warning)s For example: %(examples)s.") % {"warning": text, "examples": examples}
+
+
+def missing_text(missing: Unavailable) -> str:
+    """What could not be read of a collection, and why."""
+    words = {"what": printable(missing.what), "reason": printable(missing.reason)}
+    return _("%(what)s not available: %(reason)s") % words
+
+
+def partial_text(reason: str) -> str:
+    """Why there is no more."""
+    return _("Partial: %(partial)s") % {"partial": printable(reason)}
 
 
 def _options(collection: Collection) -> list[str]:
     options, found = collection.options, []
     if collection.capped:
-        most = options.get("max")
-        documents = f" or {counted(int(most), 'document')}" if most else ""
-        found.append(f"capped at {size(options.get('size', 0))}{documents}")
+        found.append(_capped_text(options))
     if series := options.get("timeseries"):
-        meta = f", meta field {printable(series['metaField'])}" if "metaField" in series else ""
-        found.append(f"time field {printable(series.get('timeField', '?'))}{meta}")
+        found.append(_series_text(series))
     if "expireAfterSeconds" in options:
-        found.append(f"documents expire after {count(options['expireAfterSeconds'])} s")
+        text = _("documents expire after %(seconds)s s")
+        found.append(text % {"seconds": count(options["expireAfterSeconds"])})
     if collation := options.get("collation"):
-        found.append(f"collation {printable(str(collation.get('locale')))}")
+        found.append(_collation_text(collation))
     if "pipeline" in options:
-        found.append(f"pipeline of {counted(len(options['pipeline']), 'stage')}")
+        number = len(options["pipeline"])
+        text = ngettext("pipeline of %(count)s stage", "pipeline of %(count)s stages", number)
+        found.append(text % {"count": count(number)})
     known = {"capped", "size", "max", "timeseries", "expireAfterSeconds", "collation"}
     known |= {"pipeline", "viewOn", "clusteredIndex", "autoIndexId"}
     rest = {key: value for key, value in options.items() if key not in known}
     if rest:
-        found.append(f"options {document_text(rest)}")
+        found.append(_("options %(options)s") % {"options": document_text(rest)})
     return found
 
 
-def _map_text(keys: MapKeys) -> str:
-    least = "at least " if keys.distinct_is_bound else ""
-    form = "mixed" if keys.format == "mixed" else printable(keys.format)
-    noun = "key" if keys.distinct == 1 else "keys"
-    return f"map: {least}{count(keys.distinct)} {form} {noun}"
+def _capped_text(options: Mapping[str, Any]) -> str:
+    words = {"size": size(options.get("size", 0))}
+    if not options.get("max"):
+        return _("capped at %(size)s") % words
+    most = int(options["max"])
+    text = ngettext(
+        "capped at %(size)s or %(count)s document",
+        "capped at %(size)s or %(count)s documents",
+        most,
+    )
+    return text % {**words, "count": count(most)}
 
 
-def _value_notes(values: ValueSummary, type_name: str) -> list[str]:
-    """``type_name``: the most frequent type at the path."""
-    if values.constant and not values.masked:
-        only = values.enum[0][0] if values.enum else values.minimum
-        return [f"always {value_text(only)}"]
-    found = [f"{printable(name)} {percent(share)}" for name, share in values.formats.items()]
-    # One ObjectId tells nobody more than another: how many there are is all that is said of them.
-    is_listed = bool(values.enum) and not _are_object_ids(values)
-    if values.masked:
-        found.append("values hidden")
-    elif is_listed:
-        found.append(_enum_text(values))
-    elif values.minimum is not None and not _are_object_ids(values):
-        found.append(f"{value_text(values.minimum)} to {value_text(values.maximum)}")
-    if values.longest is not None:
-        unit = "byte" if type_name.startswith("binData") else "character"
-        same = values.shortest == values.longest
-        span = "" if same else f"{count(values.shortest or 0)} to "
-        found.append(f"{span}{counted(values.longest, unit)}")
-    if values.distinct is not None and not is_listed:
-        least = "at least " if values.distinct_is_bound else ""
-        found.append(f"{least}{count(values.distinct)} distinct")
-    if values.boolean_like:
-        found.append("reads as yes or no")
-    return found
+def _series_text(series: Mapping[str, Any]) -> str:
+    words = {"time": printable(series.get("timeField", "?"))}
+    if "metaField" not in series:
+        return _("time field %(time)s") % words
+    words["meta"] = printable(series["metaField"])
+    return _("time field %(time)s, meta field %(meta)s") % words
 
 
-def _are_object_ids(values: ValueSummary) -> bool:
-    if values.enum:
-        return all(isinstance(value, ObjectId) for value, _ in values.enum if value is not None)
-    return isinstance(values.minimum, ObjectId)
-
-
-def _enum_text(values: ValueSummary) -> str:
-    total = sum(number for _, number in values.enum)
-    shown = [
-        f"{value_text(value, 24)} {percent(number / total)}"
-        for value, number in values.enum[:ENUM_SHOWN]
-    ]
-    if rest := len(values.enum) - ENUM_SHOWN:
-        shown += [f"{count(rest)} more"] if rest > 0 else []
-    return "one of " + ", ".join(shown)
+def _collation_text(collation: Mapping[str, Any]) -> str:
+    return _("collation %(locale)s") % {"locale": printable(str(collation.get("locale")))}
 
 
 def _usage(usage: IndexUsage) -> str:
-    return f"{count(usage.operations)} since {usage.since:%Y-%m-%d}"
+    words = {"count": count(usage.operations), "day": f"{usage.since:%Y-%m-%d}"}
+    return _("%(count)s since %(day)s") % words
 
 
 def _property(index: Index, mark: str) -> str:
@@ -297,8 +302,10 @@ def _property(index: Index, mark: str) -> str:
         case "partial":
             return f"partial {document_text(index.partial_filter or {})}"
         case "collation":
-            return f"collation {printable(str((index.collation or {}).get('locale')))}"
+            return _collation_text(index.collation or {})
         case "building" if index.build and index.build.done is not None and index.build.total:
-            return f"building, {percent(index.build.done / index.build.total)} done"
-        case _:
-            return mark
+            share = percent(index.build.done / index.build.total)
+            return _("building, %(share)s done") % {"share": share}
+        case "building":
+            return _("building")
+    return mark

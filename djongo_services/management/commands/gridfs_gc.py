@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,19 +9,24 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from djongo_services.conf import settings
 from djongo_services.connections import Connection
-from djongo_services.formatting import parse_age, value_text
+from djongo_services.formatting import value_text
 from djongo_services.lease import Locked
 from djongo_services.management.base import ExitCode, ServiceCommand
+from djongo_services.management.collecting import (
+    add_buckets_argument,
+    add_collecting_arguments,
+    read_options,
+)
 from djongo_services.management.interruption import stop_on_interrupt
 from djongo_services.progress import Stop
 from djongo_services.storage.collector import (
-    BATCH_SIZE,
     CollectorInterrupted,
     CollectorReport,
-    Kind,
     PurgeReport,
     References,
     TrashEntry,
@@ -42,10 +46,11 @@ from djongo_services.storage.collector.rendering import (
     reports_json,
     restored_json,
 )
+from djongo_services.translation import all_of
 
 
 class Command(ServiceCommand):
-    help = (
+    help = gettext_noop(
         "Collect garbage in GridFS buckets: orphan chunks, broken and unreferenced files, "
         "superseded revisions and stale uploads go to the trash. Exit code 1: --check found "
         "something; 3: another run is in progress."
@@ -53,98 +58,12 @@ class Command(ServiceCommand):
     formats = ("text", "json")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "buckets",
-            nargs="*",
-            metavar="BUCKET",
-            help="Only these (default: those of the project's storages; without any, all that "
-            "the database has).",
-        )
+        add_buckets_argument(parser)
         super().add_arguments(parser)
-        parser.add_argument(
-            "--older-than",
-            type=_age,
-            metavar="AGE",
-            help='Skip what is younger, such as 48h or 7d (default: STORAGE["GRACE"], 48h); '
-            'with --purge: how long in the trash (default: STORAGE["TRASH_DAYS"], 30 days).',
-        )
-        parser.add_argument(
-            "--only",
-            action="append",
-            type=Kind,
-            choices=list(Kind),
-            metavar="KIND",
-            help=f"Only this kind, one of {', '.join(Kind)}; may be repeated.",
-        )
-        parser.add_argument(
-            "--verify",
-            action="store_true",
-            help="Read every byte, and compare sizes and checksums too.",
-        )
-        parser.add_argument(
-            "--ignore-model",
-            action="append",
-            default=[],
-            metavar="APP.MODEL",
-            help="Skip this model, whose table cannot be read; files that only it refers "
-            "to are collected. May be repeated.",
-        )
-        parser.add_argument(
-            "--exclude",
-            action="append",
-            default=[],
-            metavar="GLOB",
-            help="Skip files whose names match, such as 'thumbnails/*', in addition to those of "
-            'STORAGE["EXCLUDE"]. May be repeated.',
-        )
-        parser.add_argument(
-            "--batch-size",
-            type=int,
-            default=BATCH_SIZE,
-            metavar="N",
-            help="Files and names that are looked up at once (default: %(default)s).",
-        )
-        parser.add_argument(
-            "--no-trash",
-            action="store_true",
-            help="Delete for good instead of keeping in the trash.",
-        )
-        self._add_modes(parser)
-
-    def _add_modes(self, parser: CommandParser) -> None:
-        mode = parser.add_mutually_exclusive_group()
-        mode.add_argument(
-            "--restore",
-            nargs="+",
-            metavar="ID",
-            help="Restore these from the trash: ids as they are shown, or filenames.",
-        )
-        mode.add_argument(
-            "--purge",
-            action="store_true",
-            help="Delete for good what has been in the trash long enough.",
-        )
-        mode.add_argument(
-            "--resume",
-            action="store_true",
-            help="Resume an interrupted run, with its options.",
-        )
-        change = parser.add_mutually_exclusive_group()
-        change.add_argument(
-            "--dry-run", action="store_true", help="Report what would be done, and change nothing."
-        )
-        change.add_argument(
-            "--check",
-            action="store_true",
-            help="Like --dry-run; exit code 1 where there is something to collect or broken.",
-        )
-        change.add_argument("--noinput", action="store_true", help="Do not prompt before removing.")
+        add_collecting_arguments(parser)
 
     def handle(self, *, buckets: Sequence[str], database: str, **options: Any) -> None:
-        if isinstance(options["older_than"], str):  # As call_command() may pass it.
-            options["older_than"] = _called_age(options["older_than"])
-        options["only"] = _called_kinds(options["only"] or ())
-        _check_options(options)
+        read_options(options)
         self.check_output(options["output"])
         connection = self.connect(database, verbosity=options["verbosity"])
         with self._describing(connection, options), stop_on_interrupt() as stop:
@@ -182,7 +101,7 @@ class Command(ServiceCommand):
         """Look first, and ask. Where there is nothing to collect, the look is the result."""
         self._check_somebody_there()
         if options["resume"]:
-            self.ask("The interrupted run is resumed without a preview.")
+            self.ask(_("The interrupted run is resumed without a preview."))
             return True
         found = [self._run(connection, name, options, stop, dry_run=True) for name in names]
         if not any(report.count for report in found):
@@ -229,10 +148,12 @@ class Command(ServiceCommand):
     def _tell_resumed(self, connection: Connection, bucket: str) -> None:
         latest = list_runs(connection.database, bucket, limit=1)
         if latest and latest[0].status != "done":
-            began = f"{latest[0].started:%Y-%m-%d %H:%M}"
-            self.notice(f"{bucket}: resuming run {latest[0].id} of {began} UTC.")
+            run = {"run": latest[0].id, "began": f"{latest[0].started:%Y-%m-%d %H:%M}"}
+            text = _("%(bucket)s: resuming run %(run)s of %(began)s UTC.")
+            self.notice(text % {"bucket": bucket, **run})
         else:
-            self.notice(f"{bucket}: no interrupted run; starting a new one.")
+            text = _("%(bucket)s: no interrupted run; starting a new one.")
+            self.notice(text % {"bucket": bucket})
 
     def _purge(
         self, connection: Connection, names: Sequence[str], options: dict[str, Any], stop: Stop
@@ -311,9 +232,10 @@ class Command(ServiceCommand):
 
     def _check_somebody_there(self) -> None:
         if not sys.stdin.isatty():
-            raise _trouble(
+            text = _(
                 "Not running in a terminal; pass --noinput to confirm, or --dry-run to report only."
             )
+            raise _trouble(text)
 
     @contextmanager
     def _describing(self, connection: Connection, options: dict[str, Any]) -> Iterator[None]:
@@ -328,67 +250,36 @@ class Command(ServiceCommand):
                 ) from error
 
 
-def _age(text: str) -> timedelta:
-    try:
-        return parse_age(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _called_age(text: str) -> timedelta:
-    try:
-        return parse_age(text)
-    except ValueError as error:
-        raise _trouble(f"older_than: {error}.") from None
-
-
-def _called_kinds(names: Sequence[str]) -> list[Kind]:
-    if unknown := [name for name in names if name not in list(Kind)]:
-        raise _trouble(f"only: no kind {unknown[0]!r}; choose from {', '.join(Kind)}.")
-    return [Kind(name) for name in names]
-
-
 def _given(value: timedelta | None, default: timedelta) -> timedelta:
     return default if value is None else value
-
-
-def _check_options(options: dict[str, Any]) -> None:
-    if options["batch_size"] < 1:
-        raise _trouble(f"--batch-size must be positive, not {options['batch_size']}.")
-    looks = options["dry_run"] or options["check"]
-    if options["resume"] and looks:
-        raise _trouble("--resume cannot be combined with --dry-run or --check; it removes.")
-    if options["restore"] and looks:
-        raise _trouble("--restore cannot be combined with --dry-run or --check; it never prompts.")
-    collecting = {"only": "--only", "verify": "--verify", "no_trash": "--no-trash"}
-    given = [name for key, name in collecting.items() if options[key]]
-    for mode in ("restore", "purge", "resume"):
-        if options[mode] and given:
-            raise _trouble(f"{given[0]} cannot be combined with --{mode}.")
 
 
 def _meant(connection: Connection, names: Sequence[str], text: str) -> tuple[str, Any]:
     """The bucket and the id of what somebody wants restored."""
     found = [(name, id) for name in names for id in find_in_trash(connection.database, name, text)]
     if not found:
-        where = f"of {', '.join(names)}" if names else f"of {connection.database_name}"
-        raise _trouble(f"There is no {text!r} in the trash {where}; nothing was restored.")
+        where = ", ".join(names) or connection.database_name
+        said = _("There is no %(text)r in the trash of %(where)s; nothing was restored.")
+        raise _trouble(said % {"text": text, "where": where})
     if len(found) > 1:
-        both = " and ".join(f"{value_text(id)} in {name}" for name, id in found)
-        raise _trouble(f"{text!r} means {both}; name the bucket, and the id as Extended JSON.")
+        entry = _("%(id)s in %(bucket)s")
+        both = [entry % {"id": value_text(id), "bucket": name} for name, id in found]
+        said = _("%(text)r means %(meanings)s; name the bucket, and the id as Extended JSON.")
+        raise _trouble(said % {"text": text, "meanings": all_of(both)})
     return found[0]
 
 
 def _no_bucket(connection: Connection) -> str:
-    return f"There is no bucket in the database {connection.database_name!r}."
+    text = _("There is no bucket in the database %(database)r.")
+    return text % {"database": connection.database_name}
 
 
 def _interrupted(options: dict[str, Any]) -> str:
     if options["dry_run"] or options["check"]:
-        return "Interrupted; nothing was changed."
+        return _("Interrupted; nothing was changed.")
     if options["purge"]:
-        return "Interrupted: what was deleted is gone; run the command again to continue."
-    return "Interrupted: completed work is kept; run gridfs_gc --resume to continue."
+        return _("Interrupted: what was deleted is gone; run the command again to continue.")
+    return _("Interrupted: completed work is kept; run gridfs_gc --resume to continue.")
 
 
 def _trouble(sentence: str) -> CommandError:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from djongo_services.conf import SETTING, settings
 from djongo_services.connections import Connection
@@ -30,7 +32,7 @@ STYLES = ("backend", "plain")
 
 
 class Command(ServiceCommand):
-    help = (
+    help = gettext_noop(
         "Show what a MongoDB database is: collections, options, validators, indexes, and the shape "
         "of the documents. Nothing in the database is changed. Ctrl-C once ends with a partial "
         "result (exit code 130), twice at once."
@@ -41,55 +43,67 @@ class Command(ServiceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = parser.add_argument("collections", nargs="*", metavar="COLLECTION")
-        names.help = "Collections and views to inspect (default: all but the system's)."
+        names.help = _("Collections and views to inspect (default: all but the system's).")
         super().add_arguments(parser)
         parser.add_argument(
             "--depth",
             choices=("sample", "complete", "exact"),
             default="sample",
-            help="sample: a random sample. complete: the server proves that no document has "
-            "another type. exact: every count exact, too (default: %(default)s).",
+            help=_(
+                "sample: a random sample. complete: the server proves that no document has "
+                "another type. exact: every count exact, too (default: %(default)s)."
+            ),
         )
         parser.add_argument(
             "--sample",
             type=int,
             default=1000,
             metavar="N",
-            help="Documents of each collection to start from (default: %(default)s).",
+            help=_("Documents of each collection to start from (default: %(default)s)."),
         )
         parser.add_argument(
             "--values",
             action="store_true",
-            help="Read values too, and show them: ranges, lengths, formats, all of few values. "
-            "--format models derives choices and lengths from them.",
+            help=_(
+                "Read values too, and show them: ranges, lengths, formats, all of few values. "
+                "--format models derives choices and lengths from them."
+            ),
         )
         parser.add_argument(
             "--show-secrets",
             action="store_true",
-            help="With --values: show the values of passwords, keys, tokens, sessions and of "
-            "fields that look like them.",
+            help=_(
+                "With --values: show the values of passwords, keys, tokens, sessions and of "
+                "fields that look like them."
+            ),
         )
         parser.add_argument(
             "--mute",
             action="append",
             default=[],
             metavar="WHAT",
-            help="Count these warnings without showing them: a code (number-as-string), a path or "
-            "pattern ('*id_str', 'tweets.*') or both (number-as-string:tweets.*); may be repeated, "
-            "and adds to the setting INSPECTION['MUTE'].",
+            help=_(
+                "Count these warnings without showing them: a code (number-as-string), a path or "
+                "pattern ('*id_str', 'tweets.*') or both (number-as-string:tweets.*); may be "
+                "repeated, and adds to the setting INSPECTION['MUTE']."
+            ),
         )
         parser.add_argument(
             "--exclude",
             action="append",
             default=[],
             metavar="GLOB",
-            help="Leave out the collections whose names match, such as 'tmp_*'; may be repeated.",
+            help=_(
+                "Leave out the collections whose names match, such as 'tmp_*'; may be repeated."
+            ),
         )
         parser.add_argument(
             "--style",
             choices=STYLES,
-            help="With --format models: fields of django-mongodb-backend, or plain Django fields "
-            "(default: backend where the connection shares a DATABASES alias, else plain).",
+            help=_(
+                "With --format models: fields of django-mongodb-backend, or plain Django fields "
+                "(default: backend where the connection shares a DATABASES alias, else plain)."
+            ),
         )
         add_comparing_arguments(parser)
 
@@ -167,10 +181,8 @@ class Command(ServiceCommand):
         if comparing.against is None:
             return None
         if comparing.against == connection.alias:
-            raise CommandError(
-                f"--against and --database name the same connection {connection.alias!r}.",
-                returncode=ExitCode.TROUBLE,
-            )
+            text = _("--against and --database name the same connection %(alias)r.")
+            raise _trouble(text % {"alias": connection.alias})
         return self.connect(comparing.against, verbosity=verbosity)
 
     def _tell_unreadable(self, report: Report) -> None:
@@ -212,8 +224,9 @@ class Command(ServiceCommand):
     def _refuse_partial(self, report: Report) -> None:
         """What was found is shown, and is trouble all the same: it is not what was asked for."""
         if report.stopped is not None:
+            text = _("The result is partial: %(reason)s")
             raise CommandError(
-                f"The result is partial: {printable(report.stopped)}",
+                text % {"reason": printable(report.stopped)},
                 returncode=ExitCode.INTERRUPTED if self.interrupted else ExitCode.TROUBLE,
             )
 
@@ -231,20 +244,13 @@ class Command(ServiceCommand):
 
 def _check_options(format: str, options: dict[str, Any]) -> None:
     if options["sample"] < 1:
-        raise CommandError(
-            f"--sample must be a positive number of documents, not {options['sample']}.",
-            returncode=ExitCode.TROUBLE,
-        )
+        text = _("--sample must be a positive number of documents, not %(given)s.")
+        raise _trouble(text % {"given": options["sample"]})
     if options["show_secrets"] and not options["values"]:
-        raise CommandError(
-            "--show-secrets requires --values; without it no values are read.",
-            returncode=ExitCode.TROUBLE,
-        )
+        raise _trouble(_("--show-secrets requires --values; without it no values are read."))
     if options["style"] is not None and format != "models":
-        raise CommandError(
-            f"--style requires --format models; it cannot be combined with --format {format}.",
-            returncode=ExitCode.TROUBLE,
-        )
+        text = _("--style requires --format models; it cannot be combined with --format %(given)s.")
+        raise _trouble(text % {"given": format})
 
 
 def _mutes(asked: Sequence[str]) -> tuple[Mute, ...]:
@@ -252,14 +258,16 @@ def _mutes(asked: Sequence[str]) -> tuple[Mute, ...]:
     try:
         configured = parse_mutes(settings.inspection.mute)
     except ValueError as error:
-        raise CommandError(
-            f'{SETTING}["INSPECTION"]["MUTE"]: {error}', returncode=ExitCode.TROUBLE
-        ) from None
+        raise _trouble(f'{SETTING}["INSPECTION"]["MUTE"]: {error}') from None
     try:
         return (*configured, *parse_mutes(asked))
     except ValueError as error:
-        raise CommandError(f"--mute: {error}", returncode=ExitCode.TROUBLE) from None
+        raise _trouble(f"--mute: {error}") from None
 
 
 def _default_style(connection: Connection) -> str:
     return STYLES[0] if connection.settings.database is not None else STYLES[1]
+
+
+def _trouble(sentence: str) -> CommandError:
+    return CommandError(sentence, returncode=ExitCode.TROUBLE)

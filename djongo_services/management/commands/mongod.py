@@ -7,6 +7,8 @@ import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
 from djongo_services.embedded import MongoServer
 from djongo_services.exceptions import EmbeddedServerError
@@ -16,7 +18,7 @@ CHECK_SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    help = (
+    help = gettext_noop(
         "Run a real MongoDB replica set on this machine, without root or containers, until Ctrl-C. "
         "Its connection URI is the first and only line on stdout."
     )
@@ -25,6 +27,7 @@ class Command(BaseCommand):
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.__class__ = ServiceParser
+        parser.description = _(self.help)
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,22 +36,24 @@ class Command(BaseCommand):
             type=int,
             choices=(1, 3),
             default=1,
-            help="Members of the replica set (default: %(default)s).",
+            help=_("Members of the replica set (default: %(default)s)."),
         )
         parser.add_argument(
             "--port",
             type=int,
-            help="Port of the first member, the others follow (default: free ones).",
+            help=_("Port of the first member, the others follow (default: free ones)."),
         )
         parser.add_argument(
             "--path",
             metavar="DIR",
-            help="Keep the data in this folder (default: a temporary one, removed at the end).",
+            help=_("Keep the data in this folder (default: a temporary one, removed at the end)."),
         )
         parser.add_argument(
             "--mongod-version",
             metavar="VERSION",
-            help="Such as 5.0 or 6.0.27 (default: the mongod on PATH, else the installed wheel's).",
+            help=_(
+                "Such as 5.0 or 6.0.27 (default: the mongod on PATH, else the installed wheel's)."
+            ),
         )
 
     def handle(self, *, mongod_version: str | None, **options: Any) -> None:
@@ -74,13 +79,26 @@ class Command(BaseCommand):
         self.stdout.write(server.uri)
         self.stdout.flush()
         if verbosity:
-            count = len(server.members)
-            place = f"data in {path}" if path else "temporary data, removed at the end"
-            self.stderr.write(
-                f"MongoDB {server.version}, {count} member{'s' if count > 1 else ''}, {place}. "
-                f"Press Ctrl-C to stop it.",
-                lambda unstyled: unstyled,
-            )
+            self.stderr.write(_announced(server, path), lambda unstyled: unstyled)
+
+
+def _announced(server: MongoServer, path: str | None) -> str:
+    count = len(server.members)
+    if path:
+        text = ngettext(
+            "MongoDB %(version)s, %(count)s member, data in %(path)s. Press Ctrl-C to stop it.",
+            "MongoDB %(version)s, %(count)s members, data in %(path)s. Press Ctrl-C to stop it.",
+            count,
+        )
+    else:
+        text = ngettext(
+            "MongoDB %(version)s, %(count)s member, temporary data, removed at the end. "
+            "Press Ctrl-C to stop it.",
+            "MongoDB %(version)s, %(count)s members, temporary data, removed at the end. "
+            "Press Ctrl-C to stop it.",
+            count,
+        )
+    return text % {"version": server.version, "count": count, "path": path}
 
 
 def _watch(server: MongoServer) -> None:
@@ -88,4 +106,4 @@ def _watch(server: MongoServer) -> None:
     never = threading.Event()
     while all(member.running for member in server.members):
         never.wait(CHECK_SECONDS)
-    raise EmbeddedServerError("A member of the server has ended by itself; start it again.")
+    raise EmbeddedServerError(_("A member of the server has ended by itself; start it again."))

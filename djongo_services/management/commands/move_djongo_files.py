@@ -8,8 +8,10 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
-from djongo_services.formatting import counted
+from djongo_services.formatting import count
 from djongo_services.lease import Locked
 from djongo_services.management.base import ExitCode, ServiceCommand
 from djongo_services.management.interruption import stop_on_interrupt
@@ -20,7 +22,7 @@ from djongo_services.storage.gridfs import GridFSStorage
 
 
 class Command(ServiceCommand):
-    help = (
+    help = gettext_noop(
         "Copy the files that djongo's GridFSStorage kept, a bucket for each folder, to the same "
         "names in a GridFSStorage of the project. It can be run again as often as needed: what is "
         "there is left alone, and nothing is replaced. Exit code 2: some files stayed where they "
@@ -30,30 +32,34 @@ class Command(ServiceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "storage", metavar="STORAGE", help="Where the files go, an alias in STORAGES."
+            "storage", metavar="STORAGE", help=_("Where the files go, an alias in STORAGES.")
         )
         super().add_arguments(parser)
         parser.add_argument(
             "--collection",
             default="storage",
-            help="djongo's option of that name (default: %(default)s).",
+            help=_("djongo's option of that name (default: %(default)s)."),
         )
-        parser.add_argument("--location", default="", help="djongo's option of that name.")
+        parser.add_argument("--location", default="", help=_("djongo's option of that name."))
         parser.add_argument(
             "--folder",
             action="append",
             default=[],
             metavar="BUCKET=FOLDER",
-            help="Which folder a bucket was, without the collection's name, where dots were in the "
-            "names of folders: v1.2=v1.2 (default: every dot was a slash); may be repeated.",
+            help=_(
+                "Which folder a bucket was, without the collection's name, where dots were in the "
+                "names of folders: v1.2=v1.2 (default: every dot was a slash); may be repeated."
+            ),
         )
         parser.add_argument(
             "--delete-originals",
             action="store_true",
-            help="Delete what was copied, with its older revisions.",
+            help=_("Delete what was copied, with its older revisions."),
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="Report what would be moved, and change nothing."
+            "--dry-run",
+            action="store_true",
+            help=_("Report what would be moved, and change nothing."),
         )
 
     def handle(self, *, storage: str, database: str, **options: Any) -> None:
@@ -90,12 +96,16 @@ class Command(ServiceCommand):
         )
         if report.interrupted:
             raise CommandError(
-                "Interrupted: copied files are kept; run the command again to continue.",
+                _("Interrupted: copied files are kept; run the command again to continue."),
                 returncode=ExitCode.INTERRUPTED,
             )
         if report.stayed:
-            files, them = counted(report.stayed, "file"), "it" if report.stayed == 1 else "them"
-            raise _trouble(f"{files} stayed where djongo left {them}; the report says why.")
+            text = ngettext(
+                "%(count)s file stayed where djongo left it; the report says why.",
+                "%(count)s files stayed where djongo left them; the report says why.",
+                report.stayed,
+            )
+            raise _trouble(text % {"count": count(report.stayed)})
 
 
 def _storage(alias: str) -> GridFSStorage:
@@ -106,10 +116,11 @@ def _storage(alias: str) -> GridFSStorage:
     except ImproperlyConfigured as error:
         raise _trouble(str(error)) from error
     if not isinstance(storage, GridFSStorage):
-        raise _trouble(
-            f"STORAGES[{alias!r}] is of {type(storage).__name__}; files can be moved to a "
-            f"djongo_services.storage.GridFSStorage."
+        text = _(
+            "STORAGES[%(alias)r] is of %(type)s; files can be moved to a "
+            "djongo_services.storage.GridFSStorage."
         )
+        raise _trouble(text % {"alias": alias, "type": type(storage).__name__})
     return storage
 
 
@@ -122,12 +133,14 @@ def _no_storage(alias: str) -> str:
         if isinstance(storage, GridFSStorage) and storage.bucket_name == alias
     ]
     if meant:
-        return (
-            f"STORAGES has no alias {alias!r}. The storage with the bucket {alias!r} is "
-            f"{meant[0]!r}; run move_djongo_files {meant[0]}."
+        text = _(
+            "STORAGES has no alias %(alias)r. The storage with the bucket %(alias)r is "
+            "%(storage)r; run move_djongo_files %(storage)s."
         )
-    names = ", ".join(repr(name) for name in storages.backends) or "none"
-    return f"STORAGES has no alias {alias!r}; its aliases are {names}."
+        return text % {"alias": alias, "storage": meant[0]}
+    names = ", ".join(repr(name) for name in storages.backends) or _("none")
+    text = _("STORAGES has no alias %(alias)r; its aliases are %(names)s.")
+    return text % {"alias": alias, "names": names}
 
 
 def _folders(given: Sequence[str]) -> dict[str, str]:
@@ -135,7 +148,8 @@ def _folders(given: Sequence[str]) -> dict[str, str]:
     for each in given:
         bucket, equals, folder = each.partition("=")
         if not (bucket and equals and folder.strip("/")):
-            raise _trouble(f"--folder is BUCKET=FOLDER, such as v1.2=v1.2, not {each!r}.")
+            text = _("--folder is BUCKET=FOLDER, such as v1.2=v1.2, not %(given)r.")
+            raise _trouble(text % {"given": each})
         folders[bucket] = folder
     return folders
 

@@ -12,6 +12,8 @@ from typing import Any
 from bson import ObjectId
 from bson.errors import InvalidId
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
 from djongo_services.connections import Connection
 from djongo_services.formatting import printable
@@ -40,18 +42,19 @@ from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.syncing import check_violators, list_violations, make_plan
 from djongo_services.schema.target import models_of, nothing_chosen, select_specs, specs_for
 from djongo_services.schema.undoing import LaterRuns, UnknownRun, plan_rollback
+from djongo_services.translation import all_of
 
 WITHOUT_MODELS = ("from_plan", "rollback", "history")
 """Modes that say themselves what they are about."""
 
 
 class Command(ServiceCommand):
-    help = (
+    help = gettext_noop(
         "Make the collections, validators and indexes of a MongoDB database match the models. "
         "Without a mode the plan is made and applied. Exit code 1: --check found a difference; "
         "3: another run is in progress."
     )
-    epilog = (
+    epilog = gettext_noop(
         "What a validator enforces is set by DJONGO_SERVICES['SCHEMA']['RULES']: 'database' "
         "(default) refuses what one of Django's SQL databases would refuse: wrong types, null, "
         "values longer than max_length, too many digits, negative positive integers, and what "
@@ -67,38 +70,46 @@ class Command(ServiceCommand):
             "labels",
             nargs="*",
             metavar="APP[.MODEL]",
-            help="Only the collections of these apps and models (default: all).",
+            help=_("Only the collections of these apps and models (default: all)."),
         )
         super().add_arguments(parser)
-        parser.epilog = self.epilog
+        parser.epilog = _(self.epilog)
         mode = parser.add_mutually_exclusive_group()
-        mode.add_argument("--plan", action="store_true", help="Show what would be done.")
+        mode.add_argument("--plan", action="store_true", help=_("Show what would be done."))
         mode.add_argument(
-            "--check", action="store_true", help="Like --plan; exit code 1 where anything differs."
+            "--check",
+            action="store_true",
+            help=_("Like --plan; exit code 1 where anything differs."),
         )
         mode.add_argument(
             "--from-plan",
             type=Path,
             metavar="FILE",
-            help="Apply a plan saved by --plan --format json, if the database is still the same.",
+            help=_(
+                "Apply a plan saved by --plan --format json, if the database is still the same."
+            ),
         )
         mode.add_argument(
             "--rollback",
             metavar="RUN",
-            help="Undo a run of --history. Refused where later runs changed the same indexes or "
-            "validators.",
+            help=_(
+                "Undo a run of --history. Refused where later runs changed the same indexes or "
+                "validators."
+            ),
         )
-        mode.add_argument("--history", action="store_true", help="Show the latest runs.")
+        mode.add_argument("--history", action="store_true", help=_("Show the latest runs."))
         mode.add_argument(
             "--violations",
             type=int,
             metavar="N",
-            help="Show N documents of each collection that its validator refuses, and why.",
+            help=_("Show N documents of each collection that its validator refuses, and why."),
         )
         parser.add_argument(
             "--with-later",
             action="store_true",
-            help="With --rollback: also undo the later runs that changed the same, newest first.",
+            help=_(
+                "With --rollback: also undo the later runs that changed the same, newest first."
+            ),
         )
         add_policy_arguments(parser)
 
@@ -187,24 +198,30 @@ class Command(ServiceCommand):
         _tell(connection, plan, run)
         if options["verbosity"]:
             count = len(plan.operations)
-            steps = "step" if count == 1 else "steps"
-            self.notice(f"Applied {count} {steps} in run {run}.")
+            text = ngettext(
+                "Applied %(count)s step in run %(run)s.",
+                "Applied %(count)s steps in run %(run)s.",
+                count,
+            )
+            self.notice(text % {"count": count, "run": run})
 
     def _roll_back(self, connection: Connection, options: dict[str, Any], stop: Stop) -> None:
         run, with_later = _run_id(options["rollback"]), options["with_later"]
         try:
             rollback = plan_rollback(connection.database, run, with_later=with_later)
         except UnknownRun as error:
-            raise _trouble(f"No run '{run}'; list runs with --history.") from error
+            raise _no_run(str(run)) from error
         except LaterRuns as error:
-            raise _trouble(f"{error} Roll those back first, or add --with-later.") from error
+            text = _("%(error)s Roll those back first, or add --with-later.")
+            raise _trouble(text % {"error": error}) from error
         undo = rollback.plan.operations
         for operation in rollback.final:
-            self.notice(f"Cannot be undone: {operation.collection}: {printable(operation.words())}")
+            text = _("Cannot be undone: %(collection)s: %(step)s")
+            self.notice(text % _step(operation))
         for operation in undo:
-            self.notice(f"{operation.collection}: {printable(operation.words())}")
+            self.notice("{collection}: {step}".format_map(_step(operation)))
         if not undo:
-            raise _trouble(f"Nothing of run {run} can be undone.")
+            raise _trouble(_("Nothing of run %(run)s can be undone.") % {"run": run})
         self._permit(undo, options)
         with self._steps(options) as progress:
             undone = apply(
@@ -214,8 +231,9 @@ class Command(ServiceCommand):
                 stop=stop,
                 rolls_back=rollback.runs,
             )
-        also = "".join(f" and run {other}" for other in reversed(rollback.runs[:-1]))
-        self.notice(f"Rolled back run {run}{also} in run {undone}.")
+        each = [_("run %(run)s") % {"run": other} for other in (run, *rollback.runs[-2::-1])]
+        text = _("Rolled back %(runs)s in run %(run)s.")
+        self.notice(text % {"runs": all_of(each), "run": undone})
 
     def _history(self, connection: Connection, options: dict[str, Any]) -> None:
         runs = History(connection.database).runs()
@@ -251,21 +269,29 @@ class Command(ServiceCommand):
         grave = [step for step in operations if step.risk is Risk.DESTROYS]
         if not grave:
             return
-        first = f"{grave[0].collection}: {printable(grave[0].words())}"
-        verb = "is" if len(grave) == 1 else "are"
+        first = "{collection}: {step}".format_map(_step(grave[0]))
+        words = {"count": len(grave), "total": len(operations), "first": first}
         if not options["allow_destructive"]:
-            raise _trouble(
-                f"{len(grave)} of {len(operations)} steps {verb} destructive, the first is "
-                f"'{first}'; nothing was done. Add --allow-destructive to apply them."
+            text = ngettext(
+                "%(count)s of %(total)s steps is destructive, the first is '%(first)s'; nothing "
+                "was done. Add --allow-destructive to apply them.",
+                "%(count)s of %(total)s steps are destructive, the first is '%(first)s'; nothing "
+                "was done. Add --allow-destructive to apply them.",
+                len(grave),
             )
+            raise _trouble(text % words)
         if options["noinput"]:
             return
         if not sys.stdin.isatty():
             raise _trouble(
-                "Not running in a terminal; pass --noinput to confirm destructive steps."
+                _("Not running in a terminal; pass --noinput to confirm destructive steps.")
             )
-        steps = "step" if len(grave) == 1 else "steps"
-        self.ask(f"{len(grave)} {steps} {verb} destructive, the first is '{first}'.")
+        text = ngettext(
+            "%(count)s step is destructive, the first is '%(first)s'.",
+            "%(count)s steps are destructive, the first is '%(first)s'.",
+            len(grave),
+        )
+        self.ask(text % words)
 
     @contextmanager
     def _steps(self, options: dict[str, Any]) -> Iterator[Any]:
@@ -290,11 +316,12 @@ class Command(ServiceCommand):
 
 def _check_options(labels: Sequence[str], options: dict[str, Any]) -> None:
     if options["references"] and not options["check"]:
-        raise _trouble("--references requires --check.")
+        raise _trouble(_("--references requires --check."))
     if options["with_later"] and options["rollback"] is None:
-        raise _trouble("--with-later requires --rollback.")
+        raise _trouble(_("--with-later requires --rollback."))
     if options["violations"] is not None and options["violations"] < 1:
-        raise _trouble(f"--violations must be positive, not {options['violations']}.")
+        text = _("--violations must be positive, not %(given)s.")
+        raise _trouble(text % {"given": options["violations"]})
     for mode in (*WITHOUT_MODELS, "violations"):
         if not options[mode]:
             continue
@@ -302,7 +329,8 @@ def _check_options(labels: Sequence[str], options: dict[str, Any]) -> None:
         if labels and mode in WITHOUT_MODELS:
             given.append("APP[.MODEL]")
         if given:
-            raise _trouble(f"{given[0]} cannot be combined with {_flag(mode)}.")
+            text = _("%(one)s cannot be combined with %(other)s.")
+            raise _trouble(text % {"one": given[0], "other": _flag(mode)})
 
 
 def _flag(name: str) -> str:
@@ -313,13 +341,15 @@ def _read_plan(path: Path, connection: Connection) -> Plan:
     try:
         plan = load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise _trouble(f"Cannot read the plan {str(path)!r}: {reason}.") from error
+        reason = getattr(error, "strerror", None) or _("it is not UTF-8 text")
+        text = _("Cannot read the plan %(path)r: %(reason)s.")
+        raise _trouble(text % {"path": str(path), "reason": reason}) from error
     if plan.database != connection.database_name:
-        raise _trouble(
-            f"The plan is for the database {plan.database!r}, not {connection.database_name!r}; "
-            f"name its connection with --database."
+        text = _(
+            "The plan is for the database %(planned)r, not %(database)r; name its connection with "
+            "--database."
         )
+        raise _trouble(text % {"planned": plan.database, "database": connection.database_name})
     return plan
 
 
@@ -327,12 +357,24 @@ def _run_id(text: str) -> ObjectId:
     try:
         return ObjectId(text)
     except InvalidId:
-        raise _trouble(f"No run {text!r}; list runs with --history.") from None
+        raise _no_run(text) from None
+
+
+def _no_run(text: str) -> CommandError:
+    return _trouble(_("No run %(run)r; list runs with --history.") % {"run": text})
+
+
+def _step(operation: Operation) -> dict[str, str]:
+    return {"collection": operation.collection, "step": printable(operation.words())}
 
 
 def _interrupted(error: ApplyingInterrupted) -> str:
-    how = f"Stopped by {printable(error.by)}" if isinstance(error, RunStopped) else "Interrupted"
-    return f"{how}: completed steps are kept; run the command again to continue."
+    if isinstance(error, RunStopped):
+        text = _(
+            "Stopped by %(user)s: completed steps are kept; run the command again to continue."
+        )
+        return text % {"user": printable(error.by)}
+    return _("Interrupted: completed steps are kept; run the command again to continue.")
 
 
 def _tell(connection: Connection, plan: Plan, run: ObjectId) -> None:

@@ -17,9 +17,10 @@ from djongo_services.formatting import printable
 from djongo_services.schema.migrating.settling import relaxed_collections
 from djongo_services.schema.migrating.waiting import waiting_migrations
 from djongo_services.schema.plan import Plan
-from djongo_services.schema.rendering import summary
 from djongo_services.schema.syncing import make_plan
 from djongo_services.schema.target import specs_for
+from djongo_services.schema.wording import plan_text
+from djongo_services.translation import english
 
 
 def check_drift(
@@ -52,10 +53,11 @@ def _check(connection: Connection) -> Iterator[checks.CheckMessage]:
             yield _drift(connection, plan)
 
 
+@english()  # As all messages of checks are, those of Django among them.
 def _drift(connection: Connection, plan: Plan) -> checks.CheckMessage:
     return checks.Warning(
         f"The MongoDB database of the connection {connection.alias!r} does not match the models. "
-        f"{summary(plan)}",
+        f"{plan_text(plan)}",
         hint=f"See manage.py syncmongoschema --database {connection.alias} --plan.",
         obj=f"connection {connection.alias!r}",
         id="djongo_services.W006",

@@ -36,6 +36,8 @@ from djongo_services.schema.migrating.settling import Settled
 from djongo_services.schema.migrating.syncing import sync_after_migrate
 from djongo_services.schema.ownership import is_ours
 from djongo_services.server_errors import DOCUMENT_REFUSED
+from djongo_services.translation import any_of
+from djongo_services.translation import gettext as _
 
 logger = logging.getLogger("djongo_services.schema")
 
@@ -61,13 +63,13 @@ def before_migrate(
     _end(key)
     begun = _runs[key] = []
     for connection in _sharing(using):
-        with _failing(connection, "migrate did not start: {}"):
+        with _failing(connection, _("migrate did not start: %(reason)s")):
             run = MigrateRun(connection)
             begun.append(run)
             # The engine's schema editor keeps validators in step by itself; what an earlier run
             # has relaxed is put right all the same.
             names = run.relax(apps, () if _maintains(using) else plan)
-        _tell(names, "Relaxing validators: ", kwargs)
+        _tell(names, _("Relaxing validators: %(validators)s"), kwargs)
     if plan:
         _explain_refusals(using, begun)
     if _maintains(using):
@@ -153,7 +155,10 @@ def _sharing(using: str) -> Iterator[Connection]:
 def _settle(run: MigrateRun, registry: Apps, options: dict[str, Any]) -> None:
     with _failing(
         run.connection,
-        "The migrations are applied, but the validators were not restored: {} Run migrate again.",
+        _(
+            "The migrations are applied, but the validators were not restored: %(reason)s Run "
+            "migrate again."
+        ),
     ):
         try:
             settled = run.settle(registry)
@@ -161,7 +166,8 @@ def _settle(run: MigrateRun, registry: Apps, options: dict[str, Any]) -> None:
             # It will put right what is relaxed, or has relaxed it itself.
             logger.warning("The validators of %r were left alone: %s", run.connection.alias, error)
             return
-    _tell([_words(one) for one in settled], "Validators now as the models: ", options)
+    text = _("Validators now as the models: %(validators)s")
+    _tell([_words(one) for one in settled], text, options)
     for one in settled:
         if one.violators:
             _warn_of(one, run.connection)
@@ -169,7 +175,7 @@ def _settle(run: MigrateRun, registry: Apps, options: dict[str, Any]) -> None:
 
 def _words(one: Settled) -> str:
     if one.after is None:
-        return f"{one.collection} (none)"
+        return _("%(collection)s (none)") % {"collection": one.collection}
     return f"{one.collection} ({one.after.level}, {one.after.action})"
 
 
@@ -201,15 +207,15 @@ def _failing(connection: Connection, sentence: str) -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        raise CommandError(sentence.format(describe_error(error, connection))) from error
+        raise CommandError(sentence % {"reason": describe_error(error, connection)}) from error
     except (DjongoServicesError, ImproperlyConfigured) as error:
-        raise CommandError(sentence.format(error)) from error
+        raise CommandError(sentence % {"reason": error}) from error
 
 
-def _tell(what: Sequence[str], intro: str, options: dict[str, Any]) -> None:
+def _tell(what: Sequence[str], sentence: str, options: dict[str, Any]) -> None:
     if what and options.get("verbosity", 1) >= 1:
         stdout: Any = options.get("stdout", sys.stdout)
-        stdout.write(f"  {intro}{', '.join(map(printable, what))}")
+        stdout.write("  " + sentence % {"validators": ", ".join(map(printable, what))})
 
 
 # A validator that stays in force and refuses what a migration writes, said in a sentence.
@@ -253,17 +259,19 @@ def _codes(error: OperationFailure) -> Iterator[int | None]:
 
 def _sentence(refusal: OperationFailure, validators: dict[str, Validator]) -> str:
     names = [name for name in _written(refusal) if name in validators] or sorted(validators)
-    shown = " or ".join(map(printable, names))
     if all(is_ours(validators[name].query) for name in names):
-        return (
-            f"The validator of {shown} refuses a document of this migration, whose operations do "
-            f"not say that they write there. Add a migration of that app to its dependencies and "
-            f"run migrate again."
+        text = _(
+            "The validator of %(collections)s refuses a document of this migration, whose "
+            "operations do not say that they write there. Add a migration of that app to its "
+            "dependencies and run migrate again."
         )
-    return (
-        f"The validator of {shown} refuses a document of this migration. djongo_services did not "
-        f"write it, so it was left in force: change or remove it and run migrate again."
-    )
+    else:
+        text = _(
+            "The validator of %(collections)s refuses a document of this migration. "
+            "djongo_services did not write it, so it was left in force: change or remove it and "
+            "run migrate again."
+        )
+    return text % {"collections": any_of(list(map(printable, names)))}
 
 
 def _written(refusal: OperationFailure) -> Iterable[str]:

@@ -24,6 +24,8 @@ from djongo_services.schema.signals import schema_synced
 from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.syncing import make_plan
 from djongo_services.schema.target import specs_for
+from djongo_services.translation import english
+from djongo_services.translation import gettext as _
 
 logger = logging.getLogger("djongo_services.schema")
 
@@ -38,13 +40,17 @@ def sync_after_migrate(using: str) -> None:
     if not settings.schema.sync_on_migrate:
         return
     for connection, specs in _specs_of(using):
-        where = f"The schema of the connection {connection.alias!r} was not synced"
         try:
             _sync(connection, specs)
         except PyMongoError as error:
-            raise CommandError(f"{where}: {describe_error(error, connection)}") from error
+            raise _not_synced(connection, describe_error(error, connection)) from error
         except (DjongoServicesError, ImproperlyConfigured) as error:
-            raise CommandError(f"{where}: {error}") from error
+            raise _not_synced(connection, str(error)) from error
+
+
+def _not_synced(connection: Connection, reason: str) -> CommandError:
+    text = _("The schema of the connection %(alias)r was not synced: %(reason)s")
+    return CommandError(text % {"alias": connection.alias, "reason": reason})
 
 
 def _sync(connection: Connection, specs: tuple[CollectionSpec, ...]) -> None:
@@ -81,7 +87,8 @@ def _without_waiting(
     waiting = waiting_migrations(connection, specs)
     if not waiting:
         return specs
-    logger.warning("Not synced until they are applied: %s.", waiting_text(waiting))
+    with english():
+        logger.warning("Not synced until they are applied: %s.", waiting_text(waiting))
     behind = {name.partition(".")[0] for name in waiting}
     return tuple(
         spec

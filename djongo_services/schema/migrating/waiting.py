@@ -12,6 +12,8 @@ from django.db.migrations.executor import MigrationExecutor
 from djongo_services.connections import Connection
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.schema.spec import CollectionSpec
+from djongo_services.translation import gettext as _
+from djongo_services.translation import ngettext
 
 _SHOWN = 10
 
@@ -32,11 +34,11 @@ def refuse_waiting(connection: Connection, specs: Iterable[CollectionSpec]) -> N
     """
     waiting = waiting_migrations(connection, specs)
     if waiting:
-        raise MigrationsWait(
-            f"{waiting_text(waiting)}; run migrate"
-            f"{_option(connection.settings.database)} first, so that it finds the database as it "
-            f"expects it."
+        text = _(
+            "%(waiting)s; run %(command)s first, so that it finds the database as it expects it."
         )
+        command = f"migrate{_option(connection.settings.database)}"
+        raise MigrationsWait(text % {"waiting": waiting_text(waiting), "command": command})
 
 
 def waiting_migrations(connection: Connection, specs: Iterable[CollectionSpec]) -> tuple[str, ...]:
@@ -58,18 +60,23 @@ def unapplied(alias: str) -> list[tuple[str, str]]:
         executor = MigrationExecutor(databases[alias])
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except (BadMigrationError, NodeNotFoundError, DatabaseError, ValueError) as error:
-        raise MigrationsUnreadable(
-            f"The migrations of the database {alias!r} cannot be read: {error}"
-        ) from error
-    return [(migration.app_label, migration.name) for migration, _ in plan]
+        text = _("The migrations of the database %(alias)r cannot be read: %(error)s")
+        raise MigrationsUnreadable(text % {"alias": alias, "error": error}) from error
+    return [(migration.app_label, migration.name) for migration, backwards in plan]
 
 
 def waiting_text(waiting: tuple[str, ...]) -> str:
     """``2 migrations are not applied: a.0001_initial, a.0002_more``."""
-    named = ", ".join(waiting[:_SHOWN])
-    more = f" and {len(waiting) - _SHOWN} more" if len(waiting) > _SHOWN else ""
-    are = "migration is" if len(waiting) == 1 else "migrations are"
-    return f"{len(waiting)} {are} not applied: {named}{more}"
+    named, more = ", ".join(waiting[:_SHOWN]), len(waiting) - _SHOWN
+    if more > 0:
+        text = ngettext("%(names)s and %(count)s more", "%(names)s and %(count)s more", more)
+        named = text % {"names": named, "count": more}
+    text = ngettext(
+        "%(count)s migration is not applied: %(names)s",
+        "%(count)s migrations are not applied: %(names)s",
+        len(waiting),
+    )
+    return text % {"count": len(waiting), "names": named}
 
 
 def _option(alias: str | None) -> str:

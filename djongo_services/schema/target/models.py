@@ -18,6 +18,8 @@ from djongo_services.embedded_models import is_embedded
 from djongo_services.exceptions import DjongoServicesError
 from djongo_services.schema.spec import CollectionSpec
 from djongo_services.setting_values import REST
+from djongo_services.translation import any_of, english
+from djongo_services.translation import gettext as _
 
 AnyModel: TypeAlias = "type[models.Model]"
 
@@ -46,13 +48,26 @@ def models_of(connection: Connection) -> list[AnyModel]:
 def nothing_chosen(connection: Connection) -> str:
     """Why no model has its documents behind the connection, and how to choose some."""
     alias, shared = connection.alias, connection.settings.database
-    routed = f" and the routers send none to the DATABASES alias {shared!r}" if shared else ""
-    return (
-        f"No models are chosen for the connection {alias!r}{routed}; list them in "
-        f'{SETTING}["SCHEMA"]["MODELS"], such as {{"{alias}": ["app", "app.Model"]}}.'
-    )
+    words = {
+        "alias": alias,
+        "shared": shared,
+        "setting": f'{SETTING}["SCHEMA"]["MODELS"]',
+        "example": f'{{"{alias}": ["app", "app.Model"]}}',
+    }
+    if shared:
+        text = _(
+            "No models are chosen for the connection %(alias)r and the routers send none to the "
+            "DATABASES alias %(shared)r; list them in %(setting)s, such as %(example)s."
+        )
+    else:
+        text = _(
+            "No models are chosen for the connection %(alias)r; list them in %(setting)s, such as "
+            "%(example)s."
+        )
+    return text % words
 
 
+@english()  # For the system check; what the settings are is told in English.
 def check_labels() -> None:
     """Raise ImproperlyConfigured where ``MODELS`` or ``RULES`` names what does not exist."""
     configured = settings.schema
@@ -114,13 +129,14 @@ def _selected(specs: Sequence[CollectionSpec], label: str) -> list[CollectionSpe
         what = model._meta.label
     else:
         found = [s for s in specs if any(one.startswith(f"{app}.") for one in s.models)]
-        what = f"the app {app!r}"
+        what = _("the app %(app)r") % {"app": app}
     if found:
         return found
-    raise UnknownModel(
-        f"No documents of {what} are kept behind this connection: routers send its models "
-        f'elsewhere, and {SETTING}["SCHEMA"]["MODELS"] does not name them.'
+    text = _(
+        "No documents of %(what)s are kept behind this connection: routers send its models "
+        "elsewhere, and %(setting)s does not name them."
     )
+    raise UnknownModel(text % {"what": what, "setting": f'{SETTING}["SCHEMA"]["MODELS"]'})
 
 
 def _resolved(key: str, label: str) -> tuple[str, AnyModel | None]:
@@ -132,22 +148,32 @@ def _resolved(key: str, label: str) -> tuple[str, AnyModel | None]:
 
 def _found(label: str) -> tuple[str, AnyModel | None]:
     """The app, and the model where the label names one."""
-    app, _, name = label.partition(".")
+    app, _dot, name = label.partition(".")
     try:
         config = apps.get_app_config(app)
     except LookupError:
-        known = [config.label for config in apps.get_app_configs()]
-        raise UnknownModel(f"There is no app {app!r}{_close(app, known)}") from None
+        close = _close(app, [config.label for config in apps.get_app_configs()])
+        if close:
+            text = _("There is no app %(app)r; did you mean %(close)s?")
+        else:
+            text = _("There is no app %(app)r.")
+        raise UnknownModel(text % {"app": app, "close": close}) from None
     if not name:
         return app, None
     try:
         return app, config.get_model(name)
     except LookupError:
-        known = [model.__name__ for model in config.get_models(include_auto_created=True)]
-        raise UnknownModel(f"The app {app!r} has no model {name!r}{_close(name, known)}") from None
+        models = config.get_models(include_auto_created=True)
+        close = _close(name, [model.__name__ for model in models])
+        if close:
+            text = _("The app %(app)r has no model %(name)r; did you mean %(close)s?")
+        else:
+            text = _("The app %(app)r has no model %(name)r.")
+        raise UnknownModel(text % {"app": app, "name": name, "close": close}) from None
 
 
 def _close(name: str, known: Sequence[str]) -> str:
+    """Names that may have been meant; empty for none."""
     by_lower = {one.lower(): one for one in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=3)
-    return f"; did you mean {' or '.join(by_lower[one] for one in close)}?" if close else "."
+    return any_of([by_lower[one] for one in close]) if close else ""

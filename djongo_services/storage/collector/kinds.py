@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,13 +12,9 @@ import bson
 import bson.errors
 from bson import Regex
 
-from djongo_services.formatting import counted
+from djongo_services.formatting import count
 from djongo_services.storage.collector.bson_order import Key, sort_key
-
-
-def gettext_noop(text: str) -> str:
-    """Marks a text for makemessages; the pages that show it translate it."""
-    return text
+from djongo_services.translation import gettext_noop, ngettext
 
 
 class Kind(enum.StrEnum):
@@ -37,11 +34,12 @@ class Kind(enum.StrEnum):
 
     @property
     def words(self) -> str:
-        return _KINDS[self].words[1]
+        """The words of several, to be translated."""
+        return _KINDS[self].words
 
     def counted(self, number: int) -> str:
-        """``1 broken file``, ``1,234 broken files``."""
-        return counted(number, *_KINDS[self].words)
+        """``1 broken file``, ``1,234 broken files``, in the reader's language."""
+        return _KINDS[self].counted(number) % {"count": count(number)}
 
     @property
     def heading(self) -> str:
@@ -71,8 +69,10 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _About:
-    words: tuple[str, str]
-    """The words of one, and of several."""
+    words: str
+    """The words of several."""
+    counted: Callable[[int], str]
+    """A number of them."""
     meaning: str
     heading: str = ""
     """The heading on the pages, where it is not the words of several."""
@@ -83,31 +83,44 @@ class _About:
 
 _KINDS = {
     Kind.ORPHAN_CHUNKS: _About(
-        words=("run of orphan chunks", "runs of orphan chunks"),
+        words=gettext_noop("runs of orphan chunks"),
+        counted=lambda number: ngettext(
+            "%(count)s run of orphan chunks", "%(count)s runs of orphan chunks", number
+        ),
         meaning=gettext_noop("Chunks without a file or an upload."),
         heading=gettext_noop("orphan chunks"),
         needs_chunks=True,
     ),
     Kind.BROKEN: _About(
-        words=("broken file", gettext_noop("broken files")),
+        words=gettext_noop("broken files"),
+        counted=lambda number: ngettext("%(count)s broken file", "%(count)s broken files", number),
         meaning=gettext_noop("Files whose chunks do not match their files document."),
         is_file=True,
         needs_chunks=True,
     ),
     Kind.UNREFERENCED: _About(
-        words=("unreferenced file", gettext_noop("unreferenced files")),
+        words=gettext_noop("unreferenced files"),
+        counted=lambda number: ngettext(
+            "%(count)s unreferenced file", "%(count)s unreferenced files", number
+        ),
         meaning=gettext_noop("Files that nothing in the project refers to."),
         is_file=True,
         needs_names=True,
     ),
     Kind.SUPERSEDED: _About(
-        words=("superseded revision", gettext_noop("superseded revisions")),
+        words=gettext_noop("superseded revisions"),
+        counted=lambda number: ngettext(
+            "%(count)s superseded revision", "%(count)s superseded revisions", number
+        ),
         meaning=gettext_noop("Files with a newer revision of the same name."),
         is_file=True,
         needs_names=True,
     ),
     Kind.STALE_UPLOADS: _About(
-        words=("stale upload", gettext_noop("stale uploads")),
+        words=gettext_noop("stale uploads"),
+        counted=lambda number: ngettext(
+            "%(count)s stale upload", "%(count)s stale uploads", number
+        ),
         meaning=gettext_noop("Abandoned uploads."),
     ),
 }

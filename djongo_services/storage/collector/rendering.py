@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from rich import box
@@ -14,10 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from djongo_services.durations import duration_text
 from djongo_services.formatting import (
-    age_text,
     count,
-    counted,
     extended_json,
     printable,
     shortened,
@@ -28,11 +27,12 @@ from djongo_services.storage.collector.kinds import Kind
 from djongo_services.storage.collector.purging import PurgeReport
 from djongo_services.storage.collector.runs import CollectorReport, Example, KindTotal, TrashSummary
 from djongo_services.storage.collector.trash import TrashEntry
+from djongo_services.translation import all_of, ngettext
+from djongo_services.translation import gettext as _
 
 FORMAT_VERSION: Final = 1
 """Raised when a key changes its meaning or goes; new keys may come without."""
 
-_KEPT: Final = "Broken, but kept because they are or may be in use:"
 _SHOWN: Final = 3
 """Examples in the text; the JSON has all."""
 _LONGEST: Final = 60
@@ -46,7 +46,7 @@ def render_text(report: CollectorReport, *, color: bool = False, width: int = 10
     lines: list[Text | Table] = [Text(_heading(report), style="bold")]
     lines.append(_table(report) if report.count else Text())
     if report.kept.count:
-        lines.append(Text(_KEPT))
+        lines.append(Text(_("Broken, but kept because they are or may be in use:")))
         lines += [Text(f"  {_example(each)}") for each in report.kept.examples[:_SHOWN]]
         lines += [Text(f"  {line}") for line in _more(report.kept)]
         lines.append(Text())
@@ -56,25 +56,25 @@ def render_text(report: CollectorReport, *, color: bool = False, width: int = 10
 
 
 def render_purge(report: PurgeReport, *, color: bool = False, width: int = 100) -> str:
-    done = "Would delete" if report.dry_run else "Deleted"
-    what = counted(report.entries, "entry", "entries")
-    lines = [Text(f"Trash of the bucket {_place(report)}", style="bold")]
+    heading = _("Trash of the bucket %(bucket)s of %(database)s")
+    lines = [Text(heading % _place(report), style="bold")]
     lines += [Text(f"  {_entry(each)}") for each in report.examples]
     if (more := report.entries - len(report.examples)) > 0:
-        lines.append(Text(f"  and {more:,} more"))
+        lines.append(Text(f"  {_and_more(more)}"))
     if report.restored:
         text = _would_come_back if report.dry_run else _came_back
         lines.append(Text(text(report.restored)))
     if report.kept:
         lines.append(Text(_kept(report.kept)))
-    lines.append(Text(f"{done} {what} ({size(report.bytes)}) for good."))
+    lines.append(Text(_purged(report)))
     lines += [Text(line) for line in _trash_lines(report.trash)]
     return _on_console(lines, color=color, width=width)
 
 
 def render_restored(restored: Iterable[tuple[str, TrashEntry]]) -> str:
-    lines = [Text(f"Restored to {printable(bucket)}: {_entry(each)}") for bucket, each in restored]
-    return _on_console(lines, color=False, width=10_000)
+    text = _("Restored to %(bucket)s: %(entry)s")
+    words = [{"bucket": printable(bucket), "entry": _entry(each)} for bucket, each in restored]
+    return _on_console([Text(text % each) for each in words], color=False, width=10_000)
 
 
 def reports_json(reports: Iterable[CollectorReport]) -> str:
@@ -90,31 +90,60 @@ def restored_json(restored: Iterable[tuple[str, TrashEntry]]) -> str:
 
 
 def _heading(report: CollectorReport) -> str:
-    looked = f"{counted(report.files, 'file')}, {counted(report.chunks, 'chunk')}"
-    return f"Bucket {_place(report)}: {looked}"
+    files = ngettext("%(count)s file", "%(count)s files", report.files)
+    chunks = ngettext("%(count)s chunk", "%(count)s chunks", report.chunks)
+    words = {
+        "files": files % {"count": count(report.files)},
+        "chunks": chunks % {"count": count(report.chunks)},
+    }
+    return _("Bucket %(bucket)s of %(database)s: %(files)s, %(chunks)s") % {
+        **_place(report),
+        **words,
+    }
 
 
-def _place(report: CollectorReport | PurgeReport) -> str:
-    return printable(f"{report.bucket} of {report.database}")
+def _place(report: CollectorReport | PurgeReport) -> dict[str, str]:
+    return {"bucket": printable(report.bucket), "database": printable(report.database)}
+
+
+def _purged(report: PurgeReport) -> str:
+    if report.dry_run:
+        text = ngettext(
+            "Would delete %(count)s entry (%(size)s) for good.",
+            "Would delete %(count)s entries (%(size)s) for good.",
+            report.entries,
+        )
+    else:
+        text = ngettext(
+            "Deleted %(count)s entry (%(size)s) for good.",
+            "Deleted %(count)s entries (%(size)s) for good.",
+            report.entries,
+        )
+    return text % {"count": count(report.entries), "size": size(report.bytes)}
 
 
 def _table(report: CollectorReport) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("KIND", no_wrap=True)
-    table.add_column("COUNT", justify="right", no_wrap=True)
-    table.add_column("BYTES", justify="right", no_wrap=True)
-    table.add_column("SUCH AS", overflow="fold")
+    table.add_column(_("KIND"), no_wrap=True)
+    table.add_column(_("COUNT"), justify="right", no_wrap=True)
+    table.add_column(_("BYTES"), justify="right", no_wrap=True)
+    table.add_column(_("SUCH AS"), overflow="fold")
     for found in report.found.values():
         if found.count:
             examples = [_example(each) for each in found.examples[:_SHOWN]]
-            cells = (found.kind.words, count(found.count), size(found.bytes))
+            cells = (_(found.kind.words), count(found.count), size(found.bytes))
             table.add_row(*cells, Text("\n".join([*examples, *_more(found)])))
     return table
 
 
 def _more(found: KindTotal) -> list[str]:
     more = found.count - min(len(found.examples), _SHOWN)
-    return [f"and {more:,} more"] if more > 0 else []
+    return [_and_more(more)] if more > 0 else []
+
+
+def _and_more(more: int) -> str:
+    text = ngettext("and %(count)s more", "and %(count)s more", more)
+    return text % {"count": count(more)}
 
 
 def _example(example: Example) -> str:
@@ -128,8 +157,11 @@ def _entry(entry: TrashEntry) -> str:
     name = value_text(entry.id)
     if entry.filename is not None:
         name = f"{shortened(printable(entry.filename), _LONGEST)} ({name})"
-    removed = f"{entry.trashed_at:%Y-%m-%d %H:%M}"
-    return f"{name}: {printable(str(entry.kind))}, removed {removed} UTC"
+    return _("%(name)s: %(kind)s, removed %(when)s UTC") % {
+        "name": name,
+        "kind": printable(str(entry.kind)),
+        "when": f"{entry.trashed_at:%Y-%m-%d %H:%M}",
+    }
 
 
 def _summary(report: CollectorReport) -> list[str]:
@@ -140,65 +172,72 @@ def _summary(report: CollectorReport) -> list[str]:
         lines.append(_came_back(report.restored))
     lines += _trash_lines(report.trash)
     listed = [found.kind.counted(found.count) for found in report.found.values() if found.count]
-    total = f"{_listing(listed)} ({size(report.bytes)})"
-    match (report.count, report.dry_run, report.deleted):
-        case (0, _, _):
-            lines.append("Nothing to collect.")
-        case (_, True, False):
-            lines.append(f"Would move {total} to the trash.")
-        case (_, True, True):
-            lines.append(f"Would delete {total} for good.")
-        case (_, False, False):
-            lines.append(f"Moved {total} to the trash in run {report.run}.")
-        case (_, False, True):
-            lines.append(f"Deleted {total} for good in run {report.run}.")
-    return lines
+    if not report.count:
+        return [*lines, _("Nothing to collect.")]
+    words = {"what": all_of(listed), "size": size(report.bytes), "run": report.run}
+    return [*lines, _done(report) % words]
+
+
+def _done(report: CollectorReport) -> str:
+    match (report.dry_run, report.deleted):
+        case (True, False):
+            return _("Would move %(what)s (%(size)s) to the trash.")
+        case (True, True):
+            return _("Would delete %(what)s (%(size)s) for good.")
+        case (False, False):
+            return _("Moved %(what)s (%(size)s) to the trash in run %(run)s.")
+    return _("Deleted %(what)s (%(size)s) for good in run %(run)s.")
 
 
 def _young(report: CollectorReport) -> str:
-    age = age_text(report.older_than)
-    if report.young == 1:
-        return f"1 more is kept: it is younger than {age}."
-    return f"{report.young:,} more are kept: they are younger than {age}."
+    text = ngettext(
+        "%(count)s more is kept: it is younger than %(age)s.",
+        "%(count)s more are kept: they are younger than %(age)s.",
+        report.young,
+    )
+    age = duration_text(report.older_than.total_seconds())
+    return text % {"count": count(report.young), "age": age}
 
 
 def _trash_lines(trash: TrashSummary) -> list[str]:
     if not trash.entries or trash.oldest is None:
         return []
-    return [
-        f"In the trash: {counted(trash.entries, 'entry', 'entries')} ({size(trash.bytes)}), the "
-        f"oldest of {trash.oldest:%Y-%m-%d}."
-    ]
-
-
-def _listing(parts: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *before, last = parts or [""]
-    return f"{', '.join(before)} and {last}" if before else last
+    text = ngettext(
+        "In the trash: %(count)s entry (%(size)s), the oldest of %(day)s.",
+        "In the trash: %(count)s entries (%(size)s), the oldest of %(day)s.",
+        trash.entries,
+    )
+    words = {"count": count(trash.entries), "size": size(trash.bytes)}
+    return [text % {**words, "day": f"{trash.oldest:%Y-%m-%d}"}]
 
 
 def _came_back(restored: int) -> str:
-    if restored == 1:
-        return "1 file was restored from the trash because something refers to it again."
-    files = f"{count(restored)} files"
-    return f"{files} were restored from the trash because something refers to them again."
+    text = ngettext(
+        "%(count)s file was restored from the trash because something refers to it again.",
+        "%(count)s files were restored from the trash because something refers to them again.",
+        restored,
+    )
+    return text % {"count": count(restored)}
 
 
 def _would_come_back(restored: int) -> str:
-    which = "it" if restored == 1 else "them"
-    files = counted(restored, "file")
-    return f"{files} would be restored from the trash because something refers to {which} again."
+    text = ngettext(
+        "%(count)s file would be restored from the trash because something refers to it again.",
+        "%(count)s files would be restored from the trash because something refers to them again.",
+        restored,
+    )
+    return text % {"count": count(restored)}
 
 
 def _kept(kept: int) -> str:
-    if kept == 1:
-        return (
-            "1 entry stays in the trash because something refers to it; restore it with --restore."
-        )
-    return (
-        f"{count(kept)} entries stay in the trash because something refers to them; restore "
-        f"them with --restore."
+    text = ngettext(
+        "%(count)s entry stays in the trash because something refers to it; restore it with "
+        "--restore.",
+        "%(count)s entries stay in the trash because something refers to them; restore them with "
+        "--restore.",
+        kept,
     )
+    return text % {"count": count(kept)}
 
 
 def _report(report: CollectorReport) -> Json:

@@ -36,6 +36,7 @@ from djongo_services.storage.djongo.report import EXAMPLES, MovedBucket, MoveRep
 from djongo_services.storage.djongo.storage import DjongoGridFSStorage
 from djongo_services.storage.errors import StorageError
 from djongo_services.storage.gridfs import GridFSStorage
+from djongo_services.translation import gettext as _
 
 LEASE = "move_djongo_files"
 
@@ -64,7 +65,7 @@ def move_djongo_files(
     folder that there is not; Locked when another run is in progress.
     """
     if old.bucket.session() is not None or new.bucket.session() is not None:
-        raise StorageError("Files are moved one by one, and so outside of any transaction.")
+        raise StorageError(_("Files are moved one by one, and so outside of any transaction."))
     order = _Order(new=new, delete=delete_originals, dry_run=dry_run, progress=progress, stop=stop)
     planned = _planned(old, new, folders or {})
     if dry_run:
@@ -92,7 +93,8 @@ def _planned(
     """Each bucket, and its folder in the new storage."""
     found = old.buckets()
     if unknown := [dotted for dotted in folders if dotted not in found]:
-        raise StorageError(f"There is no bucket {old.bucket_name}.{unknown[0]} to move files from.")
+        text = _("There is no bucket %(bucket)s to move files from.")
+        raise StorageError(text % {"bucket": f"{old.bucket_name}.{unknown[0]}"})
     planned = []
     for dotted, storage in found.items():
         path = folders.get(dotted, dotted.replace(".", "/")).strip("/")
@@ -100,10 +102,11 @@ def _planned(
         if not _is_same_bucket(storage, new):
             planned.append((storage, folder))
         elif new.place.prefix + folder:
-            raise StorageError(
-                f"The new storage keeps its files in the bucket {storage.bucket_name!r}, from which"
-                f" they are to be moved; give it another bucket."
+            text = _(
+                "The new storage keeps its files in the bucket %(bucket)r, from which they are to "
+                "be moved; give it another bucket."
             )
+            raise StorageError(text % {"bucket": storage.bucket_name})
     return planned
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from djongo_services.formatting import counted, printable, size
+from djongo_services.formatting import count, printable, size
+from djongo_services.translation import gettext as _
+from djongo_services.translation import ngettext
 
 FORMAT_VERSION = 1
 EXAMPLES = 20
@@ -79,17 +81,10 @@ class MoveReport:
 def render_text(report: MoveReport) -> str:
     lines = [line for bucket in report.buckets for line in _bucket_lines(bucket, report.dry_run)]
     if not report.buckets:
-        lines.append("There is no file.")
-    verb = "would be moved" if report.dry_run else "moved"
-    total = f"{counted(report.moved, 'file')} ({size(report.moved_bytes)}) {verb}"
-    rest = [
-        f"{report.already:,} moved before" if report.already else "",
-        f"{counted(report.deleted, 'original')} deleted" if report.deleted else "",
-        f"{report.stayed:,} stayed" if report.stayed else "",
-    ]
-    lines += ["", ", ".join(filter(None, [total, *rest])) + "."]
+        lines.append(_("There is no file."))
+    lines += ["", ", ".join(filter(None, _totals(report))) + "."]
     if report.interrupted:
-        lines.append("Interrupted: run it again to continue.")
+        lines.append(_("Interrupted: run it again to continue."))
     return "\n".join(lines) + "\n"
 
 
@@ -106,20 +101,64 @@ def render_json(report: MoveReport) -> str:
     return json.dumps(document, indent=2)
 
 
+def _totals(report: MoveReport) -> Iterator[str]:
+    """Phrases; empty for those without a number."""
+    if report.dry_run:
+        text = ngettext(
+            "%(count)s file (%(size)s) would be moved",
+            "%(count)s files (%(size)s) would be moved",
+            report.moved,
+        )
+    else:
+        text = ngettext(
+            "%(count)s file (%(size)s) moved", "%(count)s files (%(size)s) moved", report.moved
+        )
+    yield text % {"count": count(report.moved), "size": size(report.moved_bytes)}
+    yield _moved_before(report.already)
+    deleted = ngettext("%(count)s original deleted", "%(count)s originals deleted", report.deleted)
+    yield deleted % {"count": count(report.deleted)} if report.deleted else ""
+    yield _stayed(report.stayed)
+
+
+def _moved_before(number: int) -> str:
+    text = ngettext("%(count)s moved before", "%(count)s moved before", number)
+    return text % {"count": count(number)} if number else ""
+
+
+def _stayed(number: int) -> str:
+    text = ngettext("%(count)s stayed", "%(count)s stayed", number)
+    return text % {"count": count(number)} if number else ""
+
+
+def _bucket_parts(bucket: MovedBucket, dry_run: bool) -> Iterator[str]:
+    if dry_run:
+        text = ngettext(
+            "%(count)s to move (%(size)s)", "%(count)s to move (%(size)s)", bucket.moved
+        )
+    else:
+        text = ngettext("%(count)s moved (%(size)s)", "%(count)s moved (%(size)s)", bucket.moved)
+    yield text % {"count": count(bucket.moved), "size": size(bucket.moved_bytes)}
+    yield _moved_before(bucket.already)
+    older = ngettext(
+        "%(count)s older revision not copied",
+        "%(count)s older revisions not copied",
+        bucket.older,
+    )
+    yield older % {"count": count(bucket.older)} if bucket.older else ""
+    deleted = ngettext("%(count)s deleted", "%(count)s deleted", bucket.deleted)
+    yield deleted % {"count": count(bucket.deleted)} if bucket.deleted else ""
+    yield _stayed(bucket.stayed)
+
+
 def _bucket_lines(bucket: MovedBucket, dry_run: bool) -> Sequence[str]:
-    verb = "to move" if dry_run else "moved"
-    parts = [
-        f"{bucket.moved:,} {verb} ({size(bucket.moved_bytes)})",
-        f"{bucket.already:,} moved before" if bucket.already else "",
-        f"{counted(bucket.older, 'older revision')} not copied" if bucket.older else "",
-        f"{bucket.deleted:,} deleted" if bucket.deleted else "",
-        f"{bucket.stayed:,} stayed" if bucket.stayed else "",
-    ]
-    folder = printable(bucket.folder) or "no folder"
-    lines = [f"{printable(bucket.bucket)} -> {folder}: {', '.join(filter(None, parts))}"]
+    folder = printable(bucket.folder) or _("no folder")
+    parts = ", ".join(filter(None, _bucket_parts(bucket, dry_run)))
+    lines = [f"{printable(bucket.bucket)} -> {folder}: {parts}"]
     for problem in bucket.problems:
         lines.append(f"  {printable(problem.name)} ({printable(problem.id)}): ")
         lines[-1] += printable(problem.reason)
     if bucket.stayed > len(bucket.problems):
-        lines.append(f"  and {bucket.stayed - len(bucket.problems):,} more")
+        more = bucket.stayed - len(bucket.problems)
+        text = ngettext("and %(count)s more", "and %(count)s more", more)
+        lines.append("  " + text % {"count": count(more)})
     return lines

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from djongo_services.formatting import age_text, parse_age
 from djongo_services.storage.collector import list_runs
@@ -237,6 +238,18 @@ class TestRemoving:
         assert result.code == 0
         assert json.loads(result.stdout)["buckets"][0]["count"] == 2
         assert filenames(garbage) == ["damaged", "kept", "young"]
+
+    def test_asks_in_german_and_hears_yes(self, garbage, monkeypatch):
+        monkeypatch.setattr("sys.stdin", Terminal("ja\n"))
+        with translation.override("de"):
+            result = gridfs_gc()
+        assert result.code == 0
+        what = "1 Folge verwaister Chunks und 1 nicht referenzierte Datei (17 B)"
+        assert f"Würde in den Papierkorb verschieben: {what}." in result.stderr
+        assert result.stderr.endswith("Fortfahren? [j/N] ")
+        assert "ART" in result.stdout
+        assert "1 Fund mehr wird behalten: Er ist jünger als 48 Stunden." in result.stdout
+        assert f" in den Papierkorb verschoben: {what}." in result.stdout
 
     def test_asks_nothing_where_there_is_nothing(self, fs, monkeypatch):
         monkeypatch.setattr("sys.stdin", Terminal(""))

@@ -31,7 +31,8 @@
       collections += shown ? 1 : 0;
       fields += matching;
     }
-    found.textContent = wanted ? `Found in ${collections} collections, ${fields} fields.` : "";
+    const text = found.dataset.text.replace("%(collections)s", collections).replace("%(fields)s", fields);
+    found.textContent = wanted ? text : "";
   };
 
   const theme = () => root.dataset.theme || (dark.matches ? "dark" : "light");
