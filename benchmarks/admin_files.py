@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FILES = 1_000_000
 PER_PAGE = 100
 CONTENT = b"x" * 20_000
-"""Of the one file that has any."""
+"""The content of the one file that has any."""
 TYPES = ("image/jpeg", "image/png", "application/pdf", "text/plain", "video/mp4", "audio/wav")
 START = dt.datetime(2022, 1, 1, tzinfo=dt.UTC)
 BUCKET = "media"

@@ -115,7 +115,8 @@ class TransactionSettings:
     rollback_timeout: float = 5.0
     """Seconds that ending an interrupted transaction on the server may take."""
     savepoints: Literal["replay", "off"] = "replay"
-    """Of the engine: restore what came before a savepoint, or roll all back as without one."""
+    """How the engine rolls back to a savepoint: restore what came before it, or roll back the
+    whole transaction as without one."""
     savepoint_log: int = 16 << 20
     """Bytes of a transaction's writes that the engine keeps to restore them."""
 
@@ -370,7 +371,7 @@ def _check_mirrors(configured: Mapping[str, ConnectionSettings]) -> None:
 
 
 def _without_secrets(host: str | None) -> str | None:
-    """Of a URI, neither user and password nor the options, which may hold secrets as well."""
+    """The URI without user and password, and without its options, which may hold secrets too."""
     scheme, mark, rest = (host or "").partition("://")
     if not mark:
         return host

@@ -24,7 +24,7 @@ from tests.databases import drop
 from tests.processes import ROOT, STARTUP, python_path
 
 VERSIONS = ["4.4", "5.0", "6.0"]
-"""Of the server, the newest last."""
+"""The server's versions, the newest last."""
 TEARDOWN_SECONDS = 300
 """How long what a test leaves to be cleaned up may hang before the session ends."""
 

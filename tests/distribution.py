@@ -60,7 +60,8 @@ class Environment:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Of a shell in which it is activated; ``pip`` is that of the tests, and installs here."""
+        """The variables of a shell that activated it; ``pip`` is the tests' own and installs here.
+        """
         folders = [str(each.folder / "bin") for each in self.layers]
         kept = _inherited()
         return {

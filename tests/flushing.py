@@ -32,7 +32,7 @@ class _Flushed:
         self._since = self._latest()
 
     def delete(self, names: list[str]) -> None:
-        """Of these collections, put those back that were written since the last time."""
+        """Restore those of these collections that were written since the last time."""
         for name in self._written() & {*names}:
             self._database[name].delete_many({})
             if documents := self._first.get(name):

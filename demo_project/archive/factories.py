@@ -42,7 +42,7 @@ DAYS = 1_500
 
 
 def _instant() -> dt.datetime:
-    """Of the four years that the archive covers; whole milliseconds, as BSON keeps them."""
+    """A moment in the four years that the archive covers, in whole milliseconds, as in BSON."""
     return FIRST_DAY + dt.timedelta(milliseconds=randgen.randrange(DAYS * 86_400_000))
 
 
@@ -181,7 +181,7 @@ class SearchFactory(DjangoModelFactory[Search]):
 
 
 def _token() -> str:
-    """Of 40 random bits: apart from what the seed numbers."""
+    """40 random bits in hexadecimal, which do not depend on the seed's numbering."""
     return f"{randgen.getrandbits(40):010x}"
 
 

@@ -33,7 +33,7 @@ class Deployment:
     """What the steps of the demo work on."""
 
     uri: str
-    """Of the server."""
+    """The address of the server."""
     database: str
     folder: Path
     """For the reports and kind B's SQLite file."""

@@ -116,8 +116,8 @@ _CARD: Final = re.compile(
 _SSN: Final = re.compile(r"\d{3}-\d{2}-\d{4}")
 
 _MIXED: Final = 0.4
-"""Of the places between two characters, those at which random text changes between capitals, small
-letters and digits; half as many in names that people write."""
+"""The share of places between two characters at which random text changes between capitals, small
+letters and digits; in names that people write, it is half of that."""
 
 HIDDEN: Final = "(hidden)"
 

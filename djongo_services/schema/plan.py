@@ -46,7 +46,7 @@ class Change:
     operations: tuple[Operation, ...] = ()
     """None of them for ``!``, and for what is only reported."""
     rules: tuple[RuleChange, ...] = ()
-    """Of a validator that changes: its rules that differ."""
+    """The rules that differ, if a validator changes."""
     found: Mapping[str, Any] | None = None
     """The definition, as the server has it, of an index that is changed where it stands."""
 

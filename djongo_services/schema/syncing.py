@@ -182,8 +182,8 @@ def _check_named(plan: Plan, policy: IndexPolicy) -> None:
 
 
 def _empty(database: Database[Document], plan: Plan, views: Container[str]) -> Iterator[str]:
-    """Of the collections where documents could expire by a new TTL index, and of those with what
-    cannot be changed, those without any documents. Views are not asked: it would run them."""
+    """The empty ones among the collections where documents could expire by a new TTL index and
+    those with a change that is impossible. Views are not queried: that would run them."""
     builds = [step for step in plan.operations if isinstance(step, BuildIndexes) and step.expires]
     names = [build.collection for build in builds]
     names += [change.collection for change in plan.changes if change.sign == "!"]

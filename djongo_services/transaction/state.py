@@ -143,8 +143,8 @@ class ActiveTransaction:
         """No further operation becomes a part of it; next it is committed or rolled back."""
 
     def end_session(self) -> Any:
-        """Of the one that began it, once the server's transaction has ended; of an asynchronous
-        client this is to be awaited."""
+        """End the session, once the server's transaction has ended. With an asynchronous client,
+        the result must be awaited."""
         return self.session.end_session()
 
     def mark_rollback_only(self, cause: BaseException) -> None:

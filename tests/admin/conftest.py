@@ -66,7 +66,7 @@ class Page:
         raise AssertionError(f"no link {text!r}")
 
     def value(self, name: str) -> str:
-        """Of a field of a form."""
+        """The value of a form's field."""
         found = re.search(rf'name="{name}" value="([^"]*)"', self.html)
         assert found is not None
         return html.unescape(found[1])

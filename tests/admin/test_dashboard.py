@@ -168,7 +168,7 @@ class TestTotalsOfManyCollections:
 class TestGroups:
     @pytest.fixture
     def mixed(self, root: Site) -> Site:
-        """Of every group some; the models' are visits, which is in sync, and three that are not."""
+        """Some of every group; the models' are visits, which is in sync, and three that are not."""
         from djongo_services.connections import connections
         from djongo_services.schema.applying import apply
         from djongo_services.schema.declared import specs_by_name

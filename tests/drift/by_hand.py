@@ -76,7 +76,7 @@ def report(
 
 
 def spec(**schema: Any) -> dict[str, CollectionSpec]:
-    """Of a model whose validator is that schema."""
+    """The specs of a model whose validator is that schema."""
     validator = {"$jsonSchema": {"bsonType": "object", **schema}}
     return {"things": CollectionSpec(name="things", models=("a.Thing",), validator=validator)}
 
@@ -86,7 +86,7 @@ def differences(before: Report, after: Report, **options: Any) -> list[Differenc
 
 
 def lines(before: Report, after: Report, **options: Any) -> list[str]:
-    """Of those that count."""
+    """The lines of the differences that count."""
     return [line(one) for one in differences(before, after, **options) if one.counts]
 
 

@@ -178,7 +178,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 def test_any_command(
     members: MongoServer, faulty: Any, command: str, skipped: int, fault: str
 ) -> None:
-    """Of one block, its repetition included."""
+    """The fault can hit any command of one block, including its repetition."""
     data = {"failCommands": [command], **FAULTS[fault]}
     with MongoClient[Any](primary_of(members).address, directConnection=True) as primary:
         primary.admin.command(

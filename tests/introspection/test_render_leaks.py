@@ -63,7 +63,7 @@ def leaks(text: str) -> list[tuple[str, str]]:
 
 
 def texts(report: Report) -> dict[str, str]:
-    """Of what is for people; JSON and source have syntaxes of their own."""
+    """The outputs that people read; JSON and source have syntaxes of their own."""
     page = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", render_html(report), flags=re.DOTALL)
     return {
         "text": render_text(report),

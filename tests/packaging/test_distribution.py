@@ -213,7 +213,7 @@ def test_the_sdist_can_be_installed(distribution: Distribution, tmp_path: Path) 
 
 
 def test_the_environment_of_the_tests_has_the_extra_dev() -> None:
-    """Of pinned versions, which satisfy what the extra asks for."""
+    """Its versions are pinned, and satisfy what the extra requires."""
     for text in PROJECT["optional-dependencies"]["dev"]:
         wanted = Requirement(text)
         assert wanted.specifier.contains(metadata.version(wanted.name), prereleases=True), text

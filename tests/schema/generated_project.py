@@ -29,7 +29,7 @@ DJONGO_SERVICES = {{"SCHEMA": {{"MODELS": {models!r}}}}}
 @dataclass(frozen=True, kw_only=True)
 class Checked:
     code: int
-    """Of ``syncmongoschema --check``."""
+    """The exit code of ``syncmongoschema --check``."""
     plan: dict[str, Any]
     errors: str
 

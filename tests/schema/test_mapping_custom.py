@@ -99,7 +99,7 @@ class Colour(enum.Enum):
 
 
 class ColourField(models.Field):
-    """Of no known kind; only a colour can be saved."""
+    """A field of no known kind; only a colour can be saved."""
 
     def get_prep_value(self, value: Any) -> Any:
         return value.value

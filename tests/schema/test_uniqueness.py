@@ -325,7 +325,7 @@ class TestGivenUp:
 
 
 class TestLeftShadow:
-    """Of a run that was interrupted after the old index was dropped."""
+    """A run was interrupted after it dropped the old index, and left its shadow index."""
 
     @pytest.fixture
     def left(self, matrix_database):
@@ -352,7 +352,7 @@ class TestLeftShadow:
         )
 
     def test_stands_beside_the_next_one(self, left):
-        """Of the same name and another meaning."""
+        """The next one has the same name and another definition."""
         create(left.things, unique("new", "sparse"))
         plan = plan_for(left, unique("new", "compound"))
         for operation in plan.operations:

@@ -45,7 +45,7 @@ class Result:
     faults: Mapping[str, int]
     series: Sequence[Series]
     version: str
-    """Of the server."""
+    """The server's version."""
     wrong: Mapping[str, int]
     """What must not be; empty after a good run."""
 

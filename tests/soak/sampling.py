@@ -62,10 +62,11 @@ class Series:
     last: float
     highest: float
     limit: float | None
-    """Of the last third, or of the highest where a process is restarted; None: not judged."""
+    """The limit for the last third, or for the highest value where a process is restarted; None:
+    not judged."""
     of_highest: bool = False
     rest: float | None = None
-    """After the load, with all connections and nothing to do: what is there still is kept."""
+    """The value after the load, with all connections open and no work: what remains is kept."""
 
     @property
     def flat(self) -> bool:

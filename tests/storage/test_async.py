@@ -164,7 +164,7 @@ def wait_for_inserts(database: Database[Any], collection: str) -> None:
 
 
 class TestUploads:
-    """Of the asyncio bucket, whose tasks may be cancelled."""
+    """Uploads into the asyncio bucket, whose tasks may be cancelled."""
 
     @pytest.fixture
     async def bucket(self, settings: Any, database: Database[Any]) -> AsyncIterator[AsyncBucket]:

@@ -221,7 +221,7 @@ class TestOverwriting:
         assert connected.fs.chunks.count_documents({}) == 1
 
     def test_a_clock_that_was_ahead(self, storage: GridFSStorage, connected: Database[Any]) -> None:
-        """Of another process, or of this one before it was set right."""
+        """The clock of another process, or of this one before it was corrected."""
         storage.save("a.txt", ContentFile(b"old"))
         ahead = datetime.now(UTC) + timedelta(days=2)
         connected.fs.files.update_one({}, {"$set": {"uploadDate": ahead}})

@@ -30,7 +30,7 @@ BATCH = 1_000
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
     letters: str
-    """Of its keys."""
+    """What its keys begin with."""
     model: type[Model]
     count: int
     build: Callable[[ObjectId, int], Model]

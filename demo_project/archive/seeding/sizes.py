@@ -16,9 +16,9 @@ class Size:
     loans: int
     searches: int
     cards: int
-    """Of the old card index, where most of the oddities are."""
+    """Documents of the old card index, which has most of the oddities."""
     readings: int
-    """Of the time series."""
+    """Measurements in the time series."""
 
 
 SIZES = {

@@ -98,7 +98,7 @@ class ChangingPages(FileActions):
         return sent_to(request, self.page_of(own))
 
     def revive(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Of several files of one name, let this one be the current one."""
+        """Make this file the current one among several files of one name."""
         self.require(request, "view", "change")
         address = self.file_address(object_id)
         deadline = self.deadline(request, connections[address.alias])

@@ -118,7 +118,7 @@ class CollectorPage(JobPages):
         )
 
     def empty_trash(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Of what has been there long enough, or of all."""
+        """Delete the entries that have been in the trash long enough, or all entries."""
         self.require(request, "view", "delete")
         address = self.bucket_address(object_id)
         days = _days(request.POST.get("days", request.GET.get("days", "")))

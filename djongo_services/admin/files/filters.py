@@ -95,7 +95,7 @@ class Filters:
 
     @property
     def is_everything(self) -> bool:
-        """Of its state."""
+        """Whether it selects every file of its state."""
         return not self.begins and not self.conditions()
 
     def conditions(self, prefix: str = "", *, names: bool = False) -> Document:

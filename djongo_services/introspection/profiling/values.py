@@ -249,11 +249,11 @@ MAX_SATURATED = 1000
 """Distinct values in a sample up to which a whole collection is asked to tell them apart."""
 
 UNSEEN_SHARE = 0.02
-"""Of a sample's values, those that occur once estimate how many values of the collection the
-sample did not see (Good and Turing); above this share the distinct values are too many to hold."""
+"""The values that occur once in a sample estimate how many values of the collection the sample did
+not see (Good and Turing); above this share the distinct values are too many to hold."""
 
 MIN_ALIKE = 10
-"""Of fewer values, a 0 and a 1 are two numbers."""
+"""Among fewer values, a 0 and a 1 are two numbers, not no and yes."""
 
 _YES_AND_NO = frozenset(
     frozenset(pair)

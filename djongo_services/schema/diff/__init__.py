@@ -116,7 +116,7 @@ def _anew(
 
 
 def _options(spec: CollectionSpec, policy: ValidationPolicy) -> dict[str, Any]:
-    """Of a collection that does not exist: with its validator at once, for it has no violators."""
+    """The options of a new collection. They include its validator, because it has no violators."""
     options: dict[str, Any] = dict(spec.options)
     validator = policy.wanted(spec, violators=0)
     if validator is not None:

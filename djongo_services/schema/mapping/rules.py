@@ -99,8 +99,8 @@ class Rules:
         return combined([*parts, _never(empties)])
 
     def _of_custom_field(self, column: Keywords) -> Keywords:
-        """Of a class that converts or checks its values itself: its choices where it stores one of
-        them, otherwise what its column says."""
+        """Rules for a class that converts or checks its values itself: its choices if it stores one
+        of them, otherwise those of its column."""
         choices = self.field.choices
         try:
             if choices is not None and not changing(choices) and stores_choices(self.field):

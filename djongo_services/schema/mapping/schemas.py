@@ -252,7 +252,7 @@ def _types(names: tuple[str, ...], *, null: bool) -> dict[str, Any]:
 
 
 def _key_keywords(target: AnyField, pattern: str | None) -> dict[str, Any]:
-    """Of a relation: the form of its target's key; what is in it the target has checked."""
+    """A relation has the form of its target's key; the target has checked the key's content."""
     own = [] if pattern is None else [{"pattern": pattern}]
     return combined([*own, *column_keywords(target)])
 

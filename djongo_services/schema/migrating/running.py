@@ -128,7 +128,8 @@ class MigrateRun:
         self.validators[name] = after
 
     def _specs(self, registry: Apps) -> dict[str, CollectionSpec]:
-        """Of the project's models; of those at this point of the migrations where some wait.
+        """The specs of the project's models, or of the models as they are at this point of the
+        migrations if some are unapplied.
 
         After ``migrate app 0001`` the code is newer than the documents. Where nothing waits the two
         are the same models, and the code says more of them than migrations record.

@@ -12,7 +12,7 @@ from bson import Int64, ObjectId
 Document = dict[str, Any]
 
 BATCH_BYTES = 2 * 1024 * 1024
-"""Of data in one insert: enough to hide the round trip, little enough to stay small."""
+"""Data in one insert: enough to hide the round trip, and still little memory."""
 
 BATCH_CHUNKS = 1_000
 

@@ -26,7 +26,7 @@ class StoredFile:
     """One file of a bucket, or one revision of it."""
 
     id: Any
-    """Of any BSON type; the chunks carry it as ``files_id``."""
+    """A value of any BSON type; the chunks contain it as ``files_id``."""
     filename: str | None
     """Not unique: files of one name are its revisions."""
     length: int
@@ -48,7 +48,8 @@ class StoredFile:
 
     @property
     def sha256(self) -> str | None:
-        """Of the bytes in the chunks, hexadecimal; None for files that other tools stored."""
+        """The checksum of the bytes in the chunks, in hexadecimal; None for files that other tools
+        stored."""
         found = self.metadata.get("sha256")
         return found if isinstance(found, str) else None
 

@@ -125,7 +125,7 @@ def server_now(client: Any) -> datetime:
 
 # What both flavours of a bucket are made with.
 Change: TypeAlias = Callable[[Document], None]
-"""Of a files document that is not stored yet, such as giving it another filename."""
+"""Changes a files document that is not stored yet, for example gives it another filename."""
 
 NewFile: TypeAlias = tuple[ObjectId, str | None, bytes, Document]
 """A new id, filename, content, metadata."""

@@ -51,7 +51,7 @@ def this_very(document: Document) -> Document:
 
 
 PROVISIONAL = "metadata.provisional"
-"""Of a file that waits for the commit of its row: the alias of the row's database."""
+"""The alias of the row's database, in a file that waits for the commit of its row."""
 
 
 _SHARED: dict[str, Any] = {"metadata.exclusive": True}

@@ -10,16 +10,16 @@ from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.errors import CorruptFile
 
 FIRST_CHUNKS = 4
-"""Of the first query, so that the first byte does not wait for a large batch."""
+"""Chunks of the first query: few, so that the first byte does not wait for a large batch."""
 
 SMALL_CHUNKS = 8
-"""That few are worth no second query."""
+"""Up to this many chunks, a second query does not pay off."""
 
 BATCH_BYTES = 1536 * 1024
-"""Of data in each later batch."""
+"""Data in each later batch."""
 
 BATCH_CHUNKS = 1_000
-"""And of documents: small chunks are many."""
+"""Documents in each later batch: small chunks are many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -103,7 +103,7 @@ class AesGcm(Codec):
 
 
 def _identity(record: Mapping[str, Any]) -> bytes:
-    """Of the file, where its key depends on it. Who takes the mark away gets another key, too."""
+    """The file's ``_id``, if its key depends on it. Removing the mark changes the key as well."""
     if not record.get("bound"):
         return b""
     return bson.encode({"_id": record[FILE]}, codec_options=_IDS)

@@ -235,7 +235,8 @@ def read_runs(batches: Iterable[bytes]) -> Iterator[Run]:
 
 
 def size_and_data(chunk: Mapping[str, Any]) -> tuple[int, bytes | None]:
-    """Of a chunk read with :data:`SIZED` or :data:`WHOLE`; size -1 when its data is no binary."""
+    """Size and data of a chunk read with :data:`SIZED` or :data:`WHOLE`; size -1 when its data is
+    not binary."""
     if "size" in chunk:
         return int(chunk["size"]), None
     data = chunk.get("data")

@@ -25,7 +25,7 @@ SMALL = 32 * 1024
 """Bytes of a file that is copied together with others."""
 
 BATCH = 64
-"""Of such files: at most 2 MB."""
+"""The number of such files: at most 2 MB together."""
 
 _OURS = frozenset({"contentType", "codecs", "size", "sha256", "exclusive", "shareable", "aliases"})
 """Keys of the metadata that say how a storage keeps a file, not what it is."""

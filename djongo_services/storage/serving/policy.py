@@ -31,8 +31,8 @@ SANDBOX = "sandbox; default-src 'none'"
 """The Content-Security-Policy of a file: it runs nothing, loads nothing, is no part of the site."""
 
 _PLAYER = "default-src 'none'; media-src 'self'; object-src 'self'; style-src 'unsafe-inline'"
-"""Of what browsers show in a page of their own, which refuses to work in a sandbox. There are still
-no scripts."""
+"""The policy of files that browsers show in a page of their own, which does not work in a sandbox.
+It still allows no scripts."""
 
 _PLAYED = re.compile(r"(audio|video)/.*|application/pdf")
 

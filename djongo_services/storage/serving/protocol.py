@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from djongo_services.storage.bucket.file import StoredFile
 
 Permission = Callable[[HttpRequest, str, StoredFile], bool | Awaitable[bool]]
-"""Of request, name and file: whether the client may have it."""
+"""Takes request, name and file, and returns whether the client may have the file."""
 
 
 class ServedStorage(Protocol):

@@ -134,8 +134,8 @@ class GridFSUploadHandler(FileUploadHandler):
 _PENDING = "_djongo_services_uploads"
 
 _abandoned: deque[HeldUpload] = deque()
-"""Of requests that vanished unclosed. A finaliser runs anywhere, so it must not talk to a server;
-the end of the next request does."""
+"""Uploads of requests that were never closed. A finaliser runs anywhere, so it must not talk to a
+server; the end of the next request does."""
 
 
 def end_with(request: HttpRequest | None, upload: HeldUpload) -> None:

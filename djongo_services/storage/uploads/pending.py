@@ -108,7 +108,7 @@ class HeldUpload(UploadStream):
             self._remove_chunks()
 
     def _remove_files_document(self) -> None:
-        """Of an insert of which nobody knows whether it was made, or that no rollback undoes."""
+        """Remove what an insert left whose outcome is unknown, or that no rollback undoes."""
         removing.remove_document(self._layout, self._latest)
 
     def _remove_chunks(self) -> None:

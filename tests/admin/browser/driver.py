@@ -131,7 +131,7 @@ class Browser:
         return [entry["message"] for entry in found if "favicon.ico" not in entry["message"]]
 
     def command(self, name: str, **parameters: Any) -> Any:
-        """Of the DevTools protocol."""
+        """Run a command of the DevTools protocol."""
         return self._driver.execute_cdp_cmd(name, parameters)
 
     def _wait(self, is_there: Any, what: str) -> None:

@@ -218,7 +218,8 @@ class TestFate:
     def test_it_is_the_collectors_own_judgement(
         self, files: Files, new_picture: Callable[..., Any]
     ) -> None:
-        """Of files of every sort, those go that a dry run finds, and as the same kind."""
+        """Among files of every sort, the page announces the ones that a dry run finds, as the same
+        kind."""
         from djongo_services.connections import connections
         from djongo_services.storage.collector import Kind, collect, references_for
         from djongo_services.storage.collector.outlook import outlook

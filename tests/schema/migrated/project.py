@@ -24,7 +24,7 @@ from pymongo.errors import WriteError
 from tests.mongodb_orm import connections
 
 ENGINE = os.environ.get("MIGRATED_ENGINE", "django_mongodb_backend")
-"""Of the alias ``default``."""
+"""The engine of the alias ``default``."""
 ALIASES = ("default", "bare")
 REFUSED = 121
 MODELS = ("thing", "tag", "note", "item", "other")

@@ -128,7 +128,7 @@ def place(
 def matrix_place(
     request: pytest.FixtureRequest, settings: Any, mongodb_servers: Any, database: Database[Any]
 ) -> Iterator[Place]:
-    """Of every kind on the newest server, and of ours on the older ones."""
+    """A place of every kind on the newest server, and of our kind on the older ones."""
     if request.param in KINDS:
         made = _place(request.param, settings, database)
         yield made

@@ -100,7 +100,7 @@ def run(
 
 
 def counts(report: CollectorReport) -> dict[Kind, int]:
-    """Of the kinds of which there is something."""
+    """Counts of the kinds that were found at all."""
     return {kind: found.count for kind, found in report.found.items() if found.count}
 
 

@@ -45,7 +45,7 @@ def ids(put: Put) -> dict[str, Any]:
 
 
 def contents(storage: GridFSStorage) -> dict[str, bytes]:
-    """Of all files of a bucket, by their names; newer revisions win."""
+    """The contents of all files of a bucket, by their names; newer revisions win."""
     found = storage.bucket.find(sort={"uploadDate": 1, "_id": 1})
     return {
         str(each.filename): b"".join(storage.read_range(each, 0, storage.size_of(each)))

@@ -321,7 +321,7 @@ def test_a_damaged_file_is_an_error(each_site: Site, size: int) -> None:
 
 
 def test_bytes_that_are_not_those_of_the_checksum(each_site: Site) -> None:
-    """Of the right number, so that only their sum tells: the last of them are not sent."""
+    """Their number is right, so only the checksum differs: the last of them are not sent."""
     stored = each_site.save("a", bytes(5 * MB))
     each_site.bucket.chunks.update_one(
         {"files_id": stored.id, "n": 7}, {"$set": {"data": b"\1" * CHUNK}}

@@ -139,7 +139,7 @@ class Ledger:
             self._changed.notify_all()
 
     def tell_by_hooks(self, work: Work) -> None:
-        """Of a work that was cancelled: only its hooks know how it ended."""
+        """Record a work that was cancelled: only its hooks know how it ended."""
         work.cancelled = True
         work.told = work.hooks[-1] if work.hooks else "unknown"
 

@@ -22,7 +22,7 @@ Prove = "from tests.transaction.packages.site import prove; print(prove())\n"
 
 @pytest.fixture
 def packages_environment(mongodb_server: MongoServer, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Of a process that is to serve the site."""
+    """The environment of a process that serves the site."""
     name = f"packages_{uuid.uuid4().hex}"
     yield {
         **os.environ,

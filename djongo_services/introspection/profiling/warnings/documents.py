@@ -20,10 +20,10 @@ NEAR_MISSING = 0.02
 """A field that fewer have, or that fewer lack, is more often a mistake than a choice."""
 
 MIN_PARENTS = 50
-"""Of fewer objects, two percent are none."""
+"""The smallest number of objects in which two percent mean anything."""
 
 MANY_RARE = 5
-"""More rare fields of one object are told in one sentence: attributes, not mistakes."""
+"""More rare fields of one object share one warning: they are attributes, not mistakes."""
 
 LONG_ARRAY = 1000
 GROWING_ARRAY = 200

@@ -98,7 +98,7 @@ def _by_path(references: Sequence[Reference]) -> dict[Path, list[Reference]]:
 def _examples(
     database: Database[Any], profile: Profile, alike: Sequence[Reference], stop: Stop | None
 ) -> tuple[Any, ...]:
-    """Of values that none of the targets has; a DBRef names the target that has to have it."""
+    """Documents with values that no target has; a DBRef names the target that must have it."""
     if alike[0].kind not in ADDRESSED:
         return tuple(_dangling_documents(database, profile, alike, stop))[:EXAMPLES]
     each = (_dangling_documents(database, profile, [one], stop) for one in alike)

@@ -108,7 +108,8 @@ def _walk(
 
 
 def _embedded_models(field: Any) -> Iterable[AnyModel]:
-    """Of django-mongodb-backend's fields, told by their attributes; it need not be installed."""
+    """The models of django-mongodb-backend's embedded fields, which are recognised by their
+    attributes; the backend need not be installed."""
     several = getattr(field, "embedded_models", None)
     return (
         several if several is not None else filter(None, [getattr(field, "embedded_model", None)])

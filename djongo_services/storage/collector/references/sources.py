@@ -53,7 +53,7 @@ class Territory:
     """The part of a bucket that a storage keeps its files in."""
 
     prefix: str
-    """Of the filenames: the storage's location with its slash, or "" for the whole bucket."""
+    """What filenames begin with: the storage's location with its slash, or "" for all files."""
     spoken_for: bool
     """Whether fields say which files of it are in use. Files of a storage that only code writes
     to, such as that of staticfiles, are named nowhere."""
