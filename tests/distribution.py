@@ -60,8 +60,7 @@ class Environment:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of a shell that activated it; ``pip`` is the tests' own and installs here.
-        """
+        """The variables of a shell that activated it; ``pip`` is the tests' own."""
         folders = [str(each.folder / "bin") for each in self.layers]
         kept = _inherited()
         return {

@@ -374,7 +374,7 @@ class TestMany:
         bucket = flavour.make(exclusive=True)
         marks = {"exclusive": True}
         bucket.upload("a", b"first", metadata=marks)
-        with pytest.raises(NameTaken, match="Somebody else stored a file 'a' at the same time"):
+        with pytest.raises(NameTaken, match="Another client stored a file 'a' at the same time"):
             bucket.upload_many([("b", b"b"), ("a", b"a")], metadata=marks)
         new = [(ObjectId(), name, name.encode(), {**marks}) for name in ("b", "a")]
         stored = bucket.upload_new(new, rename=lambda file: file.update(filename="other"))

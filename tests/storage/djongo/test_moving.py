@@ -412,7 +412,7 @@ def test_somebody_else_takes_the_name_meanwhile(
         return
     assert (report.moved, report.deleted, report.stayed) == (0, 0, 1)
     assert report.buckets[0].problems[0].reason == (
-        "Somebody else stored a file of this name at the same time."
+        "Another client stored a file with this name at the same time."
     )
     assert new.bucket.files.count_documents({}) == 1
     assert new.bucket.chunks.count_documents({}) == 1
