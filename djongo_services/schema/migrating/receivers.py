@@ -1,7 +1,6 @@
-"""What is done before and after ``migrate``: receivers of Django's two signals.
+"""Receivers of Django's two signals before and after ``migrate``.
 
-Django sends them once for each app. Ours act at the last one, when the receivers of other apps have
-had their turn.
+Django sends them once for each app. Ours act at the last one, after the receivers of other apps.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from djongo_services.server_errors import DOCUMENT_REFUSED
 logger = logging.getLogger("djongo_services.schema")
 
 _runs: dict[tuple[int, str], list[MigrateRun]] = {}
-"""Between the two signals, by thread and DATABASES alias."""
+"""Runs between the two signals, by thread and DATABASES alias."""
 
 
 def before_migrate(
@@ -51,9 +50,9 @@ def before_migrate(
     apps: Apps | None = None,
     **kwargs: Any,
 ) -> None:
-    """Receiver of ``pre_migrate``: relax the validators of ours that the plan would meet.
+    """Receiver of ``pre_migrate``: relax our validators that the plan affects.
 
-    Raises CommandError where that cannot be done; nothing has been migrated then.
+    Raises CommandError if that is impossible; nothing has been migrated then.
     """
     if plan is None or apps is None or not _is_last(sender):
         return
@@ -64,8 +63,8 @@ def before_migrate(
         with _failing(connection, "migrate did not start: {}"):
             run = MigrateRun(connection)
             begun.append(run)
-            # The engine's schema editor keeps validators in step by itself; what an earlier run
-            # has relaxed is put right all the same.
+            # The engine's schema editor keeps validators up to date itself; validators that an
+            # earlier run has relaxed are restored all the same.
             names = run.relax(apps, () if _maintains(using) else plan)
         _tell(names, "Relaxing validators: ", kwargs)
     if plan:
@@ -84,10 +83,10 @@ def after_migrate(
     apps: Apps | None = None,
     **kwargs: Any,
 ) -> None:
-    """Receiver of ``post_migrate``: put validators right, and sync where the settings ask for it.
+    """Receiver of ``post_migrate``: restore validators, and sync if the settings ask for it.
 
     ``flush`` sends the signal too, without a plan: it changes no schema. Raises CommandError with
-    the reason where something could not be done.
+    the reason if a step fails.
     """
     if plan is None or apps is None or not _is_last(sender):
         return
@@ -104,10 +103,10 @@ def after_migrate(
 
 
 def end_runs() -> None:
-    """Give back the leases of runs of ``migrate`` that failed in this thread.
+    """Release the leases of runs of ``migrate`` that failed in this thread.
 
-    Django sends no signal when a migration fails. But whoever does something else in the same
-    thread has left ``migrate`` behind.
+    Django sends no signal when a migration fails. But code that does something else in the same
+    thread has left ``migrate``.
     """
     for key in [key for key in _runs if key[0] == threading.get_ident()]:
         _end(key)
@@ -134,15 +133,15 @@ def _is_last(sender: AppConfig) -> bool:
 
 
 def _maintains(using: str) -> bool:
-    """Whether the schema editor of the alias changes validators together with the rest."""
+    """Whether the schema editor of the alias updates validators itself."""
     wrapper: Any = databases[using]
     return bool(getattr(wrapper.SchemaEditorClass, "maintains_validators", False))
 
 
 def _sharing(using: str) -> Iterator[Connection]:
-    """The connection on whose collections the alias's migrations work.
+    """The connection whose collections the alias's migrations change.
 
-    Those with a server of their own are left out: no migration touches their documents.
+    Connections with a server of their own are left out: no migration changes their documents.
     """
     for alias, entry in settings.connections.items():
         if entry.database == using:
@@ -158,7 +157,7 @@ def _settle(run: MigrateRun, registry: Apps, options: dict[str, Any]) -> None:
         try:
             settled = run.settle(registry)
         except Locked as error:
-            # It will put right what is relaxed, or has relaxed it itself.
+            # It will restore relaxed validators, or has relaxed them itself.
             logger.warning("The validators of %r were left alone: %s", run.connection.alias, error)
             return
     _tell([_words(one) for one in settled], "Validators now as the models: ", options)
@@ -212,12 +211,12 @@ def _tell(what: Sequence[str], intro: str, options: dict[str, Any]) -> None:
         stdout.write(f"  {intro}{', '.join(map(printable, what))}")
 
 
-# A validator that stays in force and refuses what a migration writes, said in a sentence.
+# Explaining a refusal by a validator that stays in force during a migration.
 def explaining(editor: type[Any], validators: dict[str, Validator]) -> type[Any]:
-    """The schema editor, which raises CommandError where one of the validators refuses a write.
+    """The schema editor, which raises CommandError if one of the validators refuses a write.
 
-    All that a migration does happens inside the editor, and nobody else tells which collection it
-    was: the server's error names none.
+    All changes of a migration happen inside the editor, and only the editor knows which collection
+    it was: the server's error does not name it.
     """
 
     class ExplainingEditor(editor):  # type: ignore[misc]
@@ -237,7 +236,7 @@ def explaining(editor: type[Any], validators: dict[str, Validator]) -> type[Any]
 
 
 def _refusal(error: BaseException | None) -> OperationFailure | None:
-    """The driver's error behind it, where a validator refused a document."""
+    """The driver's error behind it, if a validator refused a document."""
     while error is not None:
         if isinstance(error, OperationFailure) and DOCUMENT_REFUSED in _codes(error):
             return error

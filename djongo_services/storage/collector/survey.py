@@ -173,8 +173,9 @@ that."""
 
 @contextmanager
 def quiet_gc() -> Iterator[None]:
-    """Do not examine existing objects again and again, and new ones less often (otherwise it takes
-    half of the time). Objects that the program has frozen itself stay frozen."""
+    """Do not examine existing objects again and again, and new ones less often; otherwise the
+    garbage collector takes half of the time. Objects that the program has frozen itself stay
+    frozen."""
     thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
     gc.set_threshold(_OBJECTS, *thresholds[1:])
     if not frozen:
