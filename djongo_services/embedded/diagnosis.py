@@ -1,4 +1,4 @@
-"""Why a mongod ended: its structured log (JSON lines since 4.4) in one sentence."""
+"""Why a mongod ended: a summary of its structured log (JSON lines since 4.4)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LAST_CHARACTERS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnosis:
-    """Why it ended, and what to do."""
+    """Why it ended, and the next step."""
 
     cause: Cause
     sentence: str
 
 
-# What the server's own words contain, most telling first.
+# Parts of the server's own messages, the most specific first.
 _SIGNS = (
     (
         Cause.DISK_FULL,
@@ -74,11 +74,11 @@ def diagnose(log: Path, offset: int, output: Path, *, folder: Path, port: int) -
 
 
 def last_words(log: Path) -> list[str]:
-    """The last errors and fatal messages in a log, else its last lines."""
+    """The last errors and fatal messages in a log, otherwise its last lines."""
     offset = max(0, log.stat().st_size - _LAST_BYTES) if log.exists() else 0
     text = _tail(log, offset)
     if offset:
-        text = text.partition("\n")[2]  # The first line is not whole.
+        text = text.partition("\n")[2]  # The first line is incomplete.
     said = list(_messages(text)) or text.splitlines()
     return [" ".join(line.split())[:_LAST_CHARACTERS] for line in said[-_LAST_LINES:]]
 
@@ -102,7 +102,8 @@ def _sentence(cause: Cause, folder: Path, port: int) -> str:
 
 
 def _messages(text: str) -> Iterator[str]:
-    """Errors and fatal messages with their attributes; what is not JSON is a plain complaint."""
+    """Errors and fatal messages with their attributes; a line that is not JSON is a message
+    itself."""
     for line in text.splitlines():
         try:
             entry: dict[str, Any] = json.loads(line)

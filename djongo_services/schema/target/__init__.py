@@ -152,7 +152,7 @@ def model_validator(
 
 
 def column_title(backend: Any) -> Callable[[Any], str] | None:
-    """How the engine's schema editor names a field in a validator; None on the plain backend, whose
+    """How the engine's schema editor names a field in a validator; None on the stock backend, whose
     editor writes no validators."""
     found: Callable[[Any], str] | None = None
     if backend is not None:
