@@ -134,7 +134,7 @@ class EngineTransaction(ActiveTransaction):
         self._recorded: bytes | None = None
         """The key by which its writes are recorded."""
         self._opened = 0
-        """Savepoints so far."""
+        """The number of savepoints so far."""
         self._savepoints: dict[str, _Savepoint] = {}
         self.begin = self._begin
         self.creates_collections = False

@@ -1,6 +1,6 @@
-"""The words of a comparison: what its renderers say alike.
+"""The words of a comparison, which its renderers share.
 
-Names and values from a database are data: what is returned is printable and nothing else.
+Names and values from a database are data: every returned text is printable.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from djongo_services.introspection.path import ELEMENT, KEY, Path
 from djongo_services.introspection.report import Field
 
 _NAMED = 3
-"""Differences within what samples allow that a line names; the rest is a number."""
+"""The maximum number of differences within sampling error that a line lists; the rest is
+counted."""
 
 
 def parents_noun(path: Path) -> str:
-    """What the share of a field is a share of."""
+    """The noun for what the share of a field refers to."""
     if path[-1] is ELEMENT:
         return "elements"
     if path[-1] is KEY:
@@ -112,7 +113,7 @@ def line(difference: Difference) -> str:
 
 
 def doubtful_words(differences: Sequence[Difference]) -> str | None:
-    """One sentence for those that the samples do not tell from chance."""
+    """One sentence for the differences that may be chance."""
     doubtful = [one for one in differences if not one.certain and one.accepted is None]
     if not doubtful:
         return None
@@ -128,7 +129,7 @@ SEVERITY_WORDS: Mapping[Severity, tuple[str, str]] = {
     "new": ("is new", "are new"),
     "moved": ("moved", "moved"),
 }
-"""For one difference, and for several."""
+"""The words for one difference, and for several."""
 
 
 def summary(comparison: Comparison) -> str:

@@ -1,9 +1,9 @@
-"""A report from the JSON that ``inspectmongo --format json`` wrote, perhaps long ago.
+"""Reading a report from the JSON that ``inspectmongo --format json`` wrote, perhaps long ago.
 
-The file is somebody's input: each value is checked, and what is wrong is said with its place. Keys
-that came with later versions of this app may be missing, and the use of indexes is left out.
-Options, validators and definitions of indexes stay the JSON that they are in the file, because
-Extended JSON cannot be told from a query of the same look.
+The file is untrusted input: each value is checked, and an error is reported with its position. Keys
+that were added in later versions of this app may be missing, and the use of indexes is left out.
+Options, validators and definitions of indexes stay in their JSON form, because Extended JSON cannot
+be distinguished from a query that looks the same.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _DEPTHS: Final = ("sample", "complete", "exact")
 
 
 def read_report(text: str | bytes) -> Report:
-    """Bytes may be UTF-8, UTF-16 (as PowerShell redirects) or UTF-32.
+    """Read a report; bytes may be UTF-8, UTF-16 (from redirection in PowerShell) or UTF-32.
 
-    Raises ReportUnreadable, with a sentence that says what is wrong and what to do.
+    Raises ReportUnreadable, with a sentence about what is wrong and what to do.
     """
     try:
         document = json.loads(text)
@@ -184,7 +184,7 @@ def _direction(key: JsonValue) -> int | float | str:
 
 
 def _fields(found: JsonValue) -> tuple[Field, ...]:
-    """The tree of the flat list, in which each field precedes those inside of it."""
+    """The tree for the flat list, in which each field precedes those inside of it."""
     listed: dict[Path, JsonValue] = {}
     for one in found.items():
         path = one["path"].path()

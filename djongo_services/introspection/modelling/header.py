@@ -1,4 +1,4 @@
-"""What a generated module says of itself before its classes."""
+"""The texts at the beginning of a generated module."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def header(
     declared: Container[str] = (),
     generator: str = "inspectmongo",
 ) -> tuple[str, ...]:
-    """The paragraphs of the module's docstring; nothing in them changes from run to run.
+    """The paragraphs of the module's docstring, which do not change from run to run.
 
-    ``declared``: names of the collections whose documents were not asked.
+    ``declared``: names of the collections whose documents were not read.
     """
     first = f"Models of the MongoDB database {report.database}."
     examined = [each for each in report.collections if each.collection.name not in declared]

@@ -1,4 +1,4 @@
-"""Warnings about references: values that nothing in the target has."""
+"""Warnings about references: values that do not exist in the target."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from djongo_services.progress import Stop
 
 EXAMPLES = 5
 _SCANNED = 10_000
-"""Documents among which examples are looked for."""
+"""The number of documents that are searched for examples."""
 
 
 def about_references(references: Sequence[Reference]) -> list[Finding]:
@@ -82,7 +82,7 @@ def _dangling(path: Path, alike: Sequence[Reference], checked: int, missing: int
 
 
 def _checked(alike: Sequence[Reference]) -> int:
-    """Values looked up: a DBRef under its own target, any other under each."""
+    """The number of values looked up: a DBRef under its own target, any other under each."""
     if alike[0].kind in ADDRESSED:
         return sum(one.checked for one in alike)
     return max(one.checked for one in alike)
