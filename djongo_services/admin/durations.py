@@ -1,4 +1,4 @@
-"""Times that passed, and times that something will take, in the reader's language."""
+"""Elapsed and estimated times, in the user's language."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from djongo_services.schema.estimating import BuildEstimate
 
 
 def elapsed_text(seconds: float) -> str:
-    """``3 minutes 12 seconds``; as :func:`djongo_services.formatting.elapsed`."""
+    """``3 minutes 12 seconds``; the same as :func:`djongo_services.formatting.elapsed`."""
     return " ".join(map(_part, time_parts(seconds))) or _("less than 1 second")
 
 
 def about_text(estimate: BuildEstimate | None) -> str:
-    """``about 2 to 12 minutes``; empty where nothing is known."""
+    """``about 2 to 12 minutes``; empty if nothing is known."""
     if estimate is None:
         return ""
     first, last = time_range(estimate.low, estimate.high)
@@ -24,7 +24,7 @@ def about_text(estimate: BuildEstimate | None) -> str:
 
 
 def estimated_text(estimate: BuildEstimate | None) -> str:
-    """How long builds take together, and how that is known; empty where nothing is."""
+    """The total time of the builds, and the basis of the estimate; empty if nothing is known."""
     if estimate is None:
         return ""
     time = {"time": about_text(estimate)}

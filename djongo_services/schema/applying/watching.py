@@ -77,7 +77,7 @@ def _kill(database: Database[Document], comment: str) -> None:
 
 
 def _operations(database: Database[Document], comment: str) -> list[Document]:
-    # The index builder belongs to no user: a user who sees only his own operations sees no
+    # The index builder belongs to no user: a user who sees only their own operations sees no
     # progress, but can still stop.
     for whose in ({"allUsers": True}, {}):
         pipeline: list[Document] = [
