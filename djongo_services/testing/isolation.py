@@ -47,7 +47,7 @@ class Isolation:
     ) -> None:
         """
         :param database: belongs to a client without the listener.
-        :param without: collections that somebody else puts back.
+        :param without: collections that are restored elsewhere.
         """
         self._database = database
         self._listener = listener

@@ -1,7 +1,8 @@
 """Earlier profiles: a series for each collection, limited in number and bytes.
 
 One document for each: ``{"_id": {"c": "notes", "r": <run>}, "kept": {"finished", "reached",
-"documents", "by", ...}, "size": 1234, "profile": <bytes>}``. The name is in the ``_id``, so that the index of every collection finds a series in order.
+"documents", "by", ...}, "size": 1234, "profile": <bytes>}``. The name is in the ``_id``, so that
+the index of every collection finds a series in order.
 """
 
 from __future__ import annotations
