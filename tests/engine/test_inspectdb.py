@@ -316,7 +316,7 @@ def test_a_table_that_does_not_exist(engine: Any, database: Mongo) -> None:
     source = inspected("plain", "nothing")
     assert list(classes_of(source)) == ["Plain"]
     assert source.endswith(
-        "# Unable to inspect table 'nothing'\n# The error was: The collection does not exist.\n"
+        "# Unable to inspect table 'nothing'\n# The error was: There is no such collection.\n"
     )
 
 
