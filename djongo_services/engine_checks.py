@@ -231,8 +231,8 @@ def _why_not_enforced(model: type[Model]) -> tuple[str, str] | None:
             else 'validation_action="warn"'
         )
         return (
-            f"The model has @collection_options({said}), so that the server accepts what breaks "
-            f"them.",
+            f"The model has @collection_options({said}), so the server accepts documents that "
+            f"violate them.",
             "Remove that option, or the constraints.",
         )
     return None

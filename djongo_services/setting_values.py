@@ -61,7 +61,7 @@ def mutes(where: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         raise ImproperlyConfigured(f'{where}["MUTE"] must be a list of codes and patterns.')
     if bad := [text for text in value if not isinstance(text, str)]:
         raise ImproperlyConfigured(
-            f'{where}["MUTE"] holds {bad[0]!r}; write codes and patterns such as "*_str".'
+            f'{where}["MUTE"] contains {bad[0]!r}; write codes and patterns such as "*_str".'
         )
     return tuple(value)
 
@@ -78,7 +78,7 @@ def models(where: str, entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
             )
         if bad := [label for label in labels if not isinstance(label, str)]:
             raise ImproperlyConfigured(
-                f'{where}["MODELS"] holds {bad[0]!r}; write labels such as "app.Model".'
+                f'{where}["MODELS"] contains {bad[0]!r}; write labels such as "app.Model".'
             )
     return {alias: tuple(labels) for alias, labels in by_alias.items() if labels}
 
@@ -105,7 +105,7 @@ def paths(where: str, value: Any) -> tuple[str, ...]:
         raise ImproperlyConfigured(f'{where}["REFERENCES"] must be a list of dotted paths.')
     if bad := [path for path in value if not isinstance(path, str) or "." not in path]:
         raise ImproperlyConfigured(
-            f'{where}["REFERENCES"] holds {bad[0]!r}; write dotted paths such as '
+            f'{where}["REFERENCES"] contains {bad[0]!r}; write dotted paths such as '
             f'"app.module.function".'
         )
     return tuple(value)
@@ -116,7 +116,7 @@ def patterns(where: str, value: Any) -> tuple[str, ...]:
         raise ImproperlyConfigured(f'{where} must be a list of patterns such as "thumbnails/*".')
     if bad := [each for each in value if not isinstance(each, str) or not each]:
         raise ImproperlyConfigured(
-            f'{where} holds {bad[0]!r}; write patterns such as "thumbnails/*".'
+            f'{where} contains {bad[0]!r}; write patterns such as "thumbnails/*".'
         )
     return tuple(value)
 

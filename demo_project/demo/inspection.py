@@ -104,7 +104,7 @@ def kind_b(deployment: Deployment) -> str:
         text=True,
         check=False,
     )
-    said = done.stderr.strip().splitlines() or ["it said nothing"]
+    said = done.stderr.strip().splitlines() or ["it wrote no message"]
     require(done.returncode == 0, f"Kind B fails with exit code {done.returncode}: {said[-1]}")
     document = parse(output.read_text("utf-8"), output.name)
     names = {collection["name"] for collection in document["collections"]}

@@ -42,5 +42,5 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
     for line in process.stdout:
         if found := re.search(r"server at (http://[\d.]+:\d+)/", line):
             return found[1]
-    said = log.read_text("utf-8").strip().splitlines() or ["it said nothing"]
+    said = log.read_text("utf-8").strip().splitlines() or ["it wrote no message"]
     raise StepFailed(f"The site did not start: {said[-1]}.")

@@ -39,8 +39,8 @@ def group_name(group: Group) -> str:
     return {
         "models": _("Collections of models"),
         "files": _("Files"),
-        "free": _("Of no model"),
-        "django": _("Of Django itself"),
+        "free": _("Without a model"),
+        "django": _("Django's own"),
         "own": _("Kept by this app"),
     }[group]
 

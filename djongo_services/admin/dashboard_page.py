@@ -175,7 +175,7 @@ def _states(kept: dict[str, str]) -> list[dict[str, Any]]:
         "": _("All"),
         "differs": _("Different from the models"),
         "same": _("In sync"),
-        "free": _("Of no model"),
+        "free": _("Without a model"),
     }
     return [
         {"name": name, "url": _with(kept, state=state), "is_current": state == kept["state"]}

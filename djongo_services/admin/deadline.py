@@ -90,7 +90,7 @@ class PageQuestion(Generic[T]):
         except Exception:
             # Without an error, the page would treat the result as empty.
             logger.exception("A part of a page of %r failed.", self._page_deadline.connection.alias)
-            self._trouble = _("An error occurred; the site's log tells which.")
+            self._trouble = _("An error occurred; see the site's log for details.")
         finally:
             self._done.set()
 

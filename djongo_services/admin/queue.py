@@ -48,7 +48,7 @@ def run_job(order: QueueOrder) -> Status | None:
         connection = connections[order["connection"]]
         language = order["language"]
     except (KeyError, TypeError, InvalidId) as error:
-        raise ValueError(f"{order!r} is no order of the admin's pages.") from error
+        raise ValueError(f"{order!r} is not an order of the admin's pages.") from error
     with translation.override(language):
         match kind:
             case "files":

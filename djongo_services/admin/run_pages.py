@@ -149,7 +149,7 @@ class RunPages(CollectionPages):
                 self.log_change(request, Collection(key=address.key), said)
             self.message_user(
                 request,
-                _("The run will stop soon: the step under way ends or is undone."),
+                _("The run will stop soon: the current step ends or is undone."),
             )
         return HttpResponseRedirect(self.database_url("run", connection.alias, run))
 

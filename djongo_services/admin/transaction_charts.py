@@ -163,7 +163,7 @@ def _reasons(reasons: Mapping[str, int]) -> list[dict[str, Any]]:
     most = max(reasons.values(), default=0)
     raised = _("Raised in the block or in the view.")
     hints = {
-        "": _("The block was told to roll back, or the response was an error."),
+        "": _("The block was marked for rollback, or the response was an error."),
         "WriteConflict": _(
             "Another transaction was changing the same document: retry the whole with ATTEMPTS or "
             "run_in_transaction."

@@ -40,7 +40,7 @@ def lock(
         if error.code == DOCUMENT_REFUSED and LOCK in explain_refusal(error.details).fields:
             raise NotSupportedError(
                 f"select_for_update() cannot lock documents of {collection.name}: its validator "
-                f"allows no other fields, which the model does not say. Declare "
+                f"allows no other fields, but the model does not declare that. Declare "
                 f"@collection_options(closed=True) on {model._meta.label}."
             ) from error
         raise

@@ -42,7 +42,7 @@ def explain_refusal(details: Any, collection: str | None = None) -> ValidatorRef
     if info is None:
         return ValidatorRefusal(
             message=f"{where}: the validator of the collection refused a document; this server "
-            f"does not say why, MongoDB 5.0 does.",
+            f"gives no reason; MongoDB 5.0 and later do.",
             constraint=None,
             fields=(),
         )
@@ -140,8 +140,8 @@ def _words(operator: str, rule: Details) -> str:
         case "bsonType":
             kinds = limit if isinstance(limit, list) else [limit]
             return (
-                f"may not be {rule.get('consideredType', 'that')}, "
-                f"it has to be {' or '.join(map(str, kinds))}"
+                f"is {rule.get('consideredType', 'of another type')}, but "
+                f"must be {' or '.join(map(str, kinds))}"
             )
         case "maxLength":
             return f"is longer than {limit} characters"
@@ -153,13 +153,13 @@ def _words(operator: str, rule: Details) -> str:
             side = "below" if operator == "minimum" else "above"
             return f"is {side} {value_text(limit, _LONGEST)}: {value_text(value, _LONGEST)}"
         case "pattern":
-            return "has not the form that it has to have"
+            return "does not have the required form"
         case "enum":
-            return f"is none of the values that it may have: {value_text(value, _LONGEST)}"
+            return f"is not one of the allowed values: {value_text(value, _LONGEST)}"
         case "not" if (rule.get("specifiedAs") or {}).get("not") == {"bsonType": "null"}:
-            return "may not be null"
+            return "must not be null"
         case "anyOf" | "oneOf" | "allOf" | "not":
-            return "has a value that it may not have"
+            return "has a value that is not allowed"
     return f"breaks the rule {printable(operator)}"
 
 

@@ -335,7 +335,9 @@ class EngineTransaction(ActiveTransaction):
         if self._log.unkept:
             raise CannotRollBack(self._log.unkept)
         if writes and moment is None and self.has_seen and not self.in_test():
-            raise CannotRollBack("The server does not say at which moment the transaction reads.")
+            raise CannotRollBack(
+                "The server does not report the moment of the transaction's reads."
+            )
         for write in writes:
             if not write.can_be_repeated:
                 raise CannotRollBack(

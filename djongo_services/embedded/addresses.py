@@ -80,5 +80,5 @@ def open_access(folder: Path) -> Access:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise EmbeddedServerError(
-            f"The key {path} cannot be read or made ({reason}); choose another folder."
+            f"The key {path} cannot be read or created ({reason}); choose another folder."
         ) from error

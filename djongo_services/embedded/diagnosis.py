@@ -69,7 +69,7 @@ def diagnose(log: Path, offset: int, output: Path, *, folder: Path, port: int) -
     for cause, signs in _SIGNS:
         if any(sign in message for sign in signs for message in said):
             return Diagnosis(cause=cause, sentence=_sentence(cause, folder, port))
-    reason = said[-1].rstrip(".") if said else "it said nothing"
+    reason = said[-1].rstrip(".") if said else "it wrote no message"
     return Diagnosis(cause=Cause.OTHER, sentence=f"mongod ended at its start: {reason}.")
 
 
@@ -92,7 +92,7 @@ def _sentence(cause: Cause, folder: Path, port: int) -> str:
         case Cause.DISK_FULL:
             return f"The disk of {folder} is full; free some space or choose another folder."
         case Cause.NOT_WRITABLE:
-            return f"mongod may not write to {folder}; make it writable or choose another folder."
+            return f"mongod cannot write to {folder}; make it writable or choose another folder."
         case Cause.OTHER_VERSION:
             return (
                 f"The data in {folder} was written by another version of MongoDB; start that "

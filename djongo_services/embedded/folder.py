@@ -65,7 +65,7 @@ def _has_room(folder: Path) -> bool:
 def _refuse_other_size(folder: Path, present: int, members: int) -> None:
     if present not in (0, members):
         raise EmbeddedServerError(
-            f"The folder {folder} holds a server with {present} "
+            f"The folder {folder} contains a server with {present} "
             f"member{'' if present == 1 else 's'}, not {members}; "
             f"start it with members={present} or choose another folder."
         )

@@ -124,7 +124,7 @@ class _Servers:
                 words = "\n".join(member.last_words())
                 pytest.exit(
                     f"MongoDB {server.version} of these tests has ended with status "
-                    f"{member.exit_status}; the last that it said:\n{words}",
+                    f"{member.exit_status}; its last messages:\n{words}",
                     returncode=1,
                 )
 

@@ -29,7 +29,7 @@ class TTLIndex(MongoIndex):
         super().__init__(**kwargs)
         is_span = isinstance(expire_after, dt.timedelta)
         self.expire_after = int(expire_after.total_seconds()) if is_span else expire_after  # type: ignore[union-attr]
-        self._require(len(self.fields) == 1, "MongoDB takes exactly one field")
+        self._require(len(self.fields) == 1, "MongoDB accepts exactly one field")
         whole = isinstance(self.expire_after, int) and not isinstance(expire_after, bool)
         fits = whole and 0 <= self.expire_after <= LONGEST_TTL  # type: ignore[operator]
         self._require(fits, f"expire_after must be 0 to {LONGEST_TTL:,} seconds or a timedelta")
@@ -46,7 +46,7 @@ class TTLIndex(MongoIndex):
         if path == "_id":
             return ["_id cannot expire"]
         if field is not None and not isinstance(getattr(field, "base_field", field), DateField):
-            return [f"{self.paths[0][0]} holds no dates, so nothing would ever expire"]
+            return [f"{self.paths[0][0]} contains no dates, so nothing would ever expire"]
         return []
 
 
@@ -181,7 +181,7 @@ class WildcardIndex(MongoIndex):
         self._require(not any(o for _, o in self.paths), "wildcards have no descending order")
         self._require(not (self.fields and projection), "projection is for whole documents")
         one_way = len(set(self.projection.values())) < 2
-        self._require(one_way, "projection either takes fields in or leaves them out")
+        self._require(one_way, "projection either includes or excludes fields")
 
     def keys(self, model: type[Model], *, backend: bool) -> Keys:
         bases = [path for path, _ in super().keys(model, backend=backend)] or [""]

@@ -51,7 +51,7 @@ def read_report(text: str | bytes) -> Report:
         raise ReportUnreadable(_not_json(error)) from None
     except UnicodeDecodeError:
         raise ReportUnreadable(
-            "It is not a text; make it with inspectmongo --format json."
+            "It is not text; create it with inspectmongo --format json."
         ) from None
     except (RecursionError, ValueError) as error:
         too_deep = isinstance(error, RecursionError)
@@ -59,12 +59,12 @@ def read_report(text: str | bytes) -> Report:
         raise ReportUnreadable(f"It is not a report of inspectmongo: {reason}.") from None
     if not isinstance(document, dict) or not {"server", "collections"} <= document.keys():
         raise ReportUnreadable(
-            "It is not a report of inspectmongo; make one with inspectmongo --format json."
+            "It is not a report of inspectmongo; create one with inspectmongo --format json."
         )
     version = document.get("format_version")
     if version != FORMAT_VERSION:
         newer = isinstance(version, int) and version > FORMAT_VERSION
-        step = "upgrade djongo_services, or make it again" if newer else "make it again"
+        step = "upgrade djongo_services, or create it again" if newer else "create it again"
         raise ReportUnreadable(
             f"It has the format version {version!r}, and this version of djongo_services reads "
             f"{FORMAT_VERSION}; {step}."
@@ -75,9 +75,9 @@ def read_report(text: str | bytes) -> Report:
 def _not_json(error: json.JSONDecodeError) -> str:
     text = error.doc
     if not text.strip():
-        return "It is empty; make it again with inspectmongo --format json --output FILE."
+        return "It is empty; create it again with inspectmongo --format json --output FILE."
     if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-        return f"It ends too early, at line {error.lineno:,}; make it again."
+        return f"It is truncated at line {error.lineno:,}; create it again."
     return f"It is not JSON: {error.msg} at line {error.lineno:,}, column {error.colno:,}."
 
 

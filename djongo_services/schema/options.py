@@ -215,7 +215,7 @@ def _of_kind(options: CollectionOptions) -> str | None:
     if len(kinds) > 1:
         return f"a collection cannot be both {kinds[0]} and {kinds[1]}"
     if options.view and options.collation is not None:
-        return "a view has the collation that it was made with"
+        return "a view has the collation that it was created with"
     series: Any = options.time_series
     if series is not None and not isinstance(series, TimeSeries):
         return "time_series must be a TimeSeries or the name of its time field"

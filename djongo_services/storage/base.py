@@ -60,8 +60,8 @@ _BUCKET = re.compile(r"[^.$\0]+(\.[^.$\0]+)*")
 def _bucket_name(name: object) -> str:
     if not isinstance(name, str) or not _BUCKET.fullmatch(name) or name.startswith("system."):
         raise ImproperlyConfigured(
-            f"A GridFSStorage cannot have the bucket {name!r}: MongoDB allows no collection of "
-            f"such a name."
+            f"A GridFSStorage cannot have the bucket {name!r}: MongoDB does not allow collections "
+            f"with such a name."
         )
     return name
 
@@ -259,7 +259,7 @@ def _checked(name: str) -> None:
     if not _is_text(name):
         raise SuspiciousFileOperation(
             f"The file name {name!r} contains a null character, or half of a surrogate pair, which "
-            f"BSON cannot hold."
+            f"BSON does not allow."
         )
 
 

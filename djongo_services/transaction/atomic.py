@@ -44,7 +44,7 @@ class _Atomic:
     def _refuse_if_open(self) -> None:
         if self._block is not None:
             raise RuntimeError(
-                f"This atomic block on {self.using!r} is open already; make a new one for each "
+                f"This atomic block on {self.using!r} is open already; create a new one for each "
                 f"`with`."
             )
 
@@ -220,7 +220,7 @@ def wanted(
         return _PLAIN
     if unknown := sorted(options.keys() - set(Options.__slots__)):
         raise TypeError(
-            f"An atomic block has no option {unknown[0]!r}; it takes savepoint, durable, "
+            f"An atomic block has no option {unknown[0]!r}; it accepts savepoint, durable, "
             f"{', '.join(Options.__slots__)}."
         )
     given = Options(**options)

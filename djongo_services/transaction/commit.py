@@ -74,7 +74,7 @@ def rolled_back(transaction: ActiveTransaction, error: BaseException | None) -> 
     lost = TransactionManagementError(
         f"The transaction on {transaction.alias!r} was rolled back, though its block ended "
         f"without an exception: an inner {type(cause).__name__} was caught inside of it. Catch "
-        f"it outside of the outermost atomic block, or let it through."
+        f"it outside of the outermost atomic block, or let it propagate."
     )
     lost.__cause__ = cause
     return Ending(outcome="rolled back", error=lost)

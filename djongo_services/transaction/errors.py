@@ -32,7 +32,7 @@ UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 
 _INSTEAD = {
     "count": "use count_documents()",
-    "aggregate": "stages such as $out, $merge, $unionWith and $collStats work outside only",
+    "aggregate": "run stages such as $out, $merge, $unionWith and $collStats outside of the block",
     "listCollections": "list the collections before the block",
     "listIndexes": "read the indexes before the block",
     "createIndexes": "create the indexes before the block, or with the collection inside of it",

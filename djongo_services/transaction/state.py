@@ -183,7 +183,7 @@ class ActiveTransaction:
     def refuse_waiting_for_oneself(self) -> None:
         raise TransactionManagementError(
             f"A blocking operation was called in the event loop's thread while another operation "
-            f"of the same transaction on {self.alias!r} was under way; await the one before the "
+            f"of the same transaction on {self.alias!r} was in progress; await one before the "
             f"other, or call it through sync_to_async."
         )
 
@@ -383,7 +383,7 @@ def _already_gone(error: BaseException) -> bool:
 def _because(transaction: ActiveTransaction) -> str:
     match transaction.rollback_cause:
         case None:
-            return " as set_rollback(True) asked for it"
+            return " as set_rollback(True) requested"
         case cause if transaction.interrupted:
             return f" because an operation was interrupted ({type(cause).__name__})"
         case cause:

@@ -44,7 +44,7 @@ NOT_SHOWN = (
     "The decoder ended with ",
     " names no pages",
     # To the author of a worker.
-    " is no order of the admin's pages.",
+    " is not an order of the admin's pages.",
     "There are no jobs of the kind ",
     # Names: of a phase, of an outcome, of a content type, of HTML.
     "files and chunks",

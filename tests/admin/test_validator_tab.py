@@ -162,7 +162,7 @@ def test_more_rules_than_are_counted(root: Site) -> None:
 
 def test_a_model_says_the_rule(root: Site) -> None:
     page = root.get(root.collection("books", "validator"))
-    assert "The models would make this validator with the collection." in page.text
+    assert "The models would create this validator with the collection." in page.text
     assert "library.Book.title" in page.text
     assert page.link("Show the plan") == root.collection("books", "plan")
     root.database.create_collection("books")

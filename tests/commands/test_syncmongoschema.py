@@ -70,7 +70,7 @@ class TestPlan:
         index = "  + index title_pages {title: 1, pages: -1}  (slow, about 0 to 1 second)"
         assert index in lines
         assert lines[-2] == (
-            "Index builds take about 0 to 1 second, estimated from usual speeds of servers."
+            "Index builds take about 0 to 1 second, estimated from typical speeds of servers."
         )
         (step,) = [
             step
@@ -184,7 +184,7 @@ class TestApply:
         result = sync()
         assert result.code == 2
         assert '{name: "A"}: 2 documents, such as 1 and 2' in result.stderr
-        assert "make them differ and run again" in result.stderr
+        assert "make them distinct and run again" in result.stderr
 
 
 class TestDestructive:

@@ -98,7 +98,7 @@ def test_another_number_of_members_is_refused(tmp_path: Path):
     with pytest.raises(EmbeddedServerError) as caught:
         MongoServer(path=tmp_path).start()
     assert str(caught.value) == (
-        f"The folder {tmp_path} holds a server with 3 members, not 1; "
+        f"The folder {tmp_path} contains a server with 3 members, not 1; "
         f"start it with members=3 or choose another folder."
     )
 

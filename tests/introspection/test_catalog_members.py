@@ -91,7 +91,8 @@ def test_a_direct_connection_says_what_it_cannot_ask(
     (missing,) = catalog.unavailable
     assert missing.what == "usage"
     assert (
-        missing.reason == "The client is connected to one member directly; 2 more cannot be asked."
+        missing.reason
+        == "The client is connected to one member directly; 2 more cannot be queried."
     )
 
 

@@ -272,7 +272,7 @@ def test_only_plain_literals_and_known_calls_are_written() -> None:
     [
         (
             Collection(name="x", type="timeseries"),
-            "# A time-series collection: the server takes new documents, but changes none.\n",
+            "# A time-series collection: the server accepts new documents, but no changes.\n",
         ),
         (
             Collection(name="x", options={"capped": True}),

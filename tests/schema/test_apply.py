@@ -124,7 +124,7 @@ class TestDuplicates:
     def test_forbid_a_unique_index_and_are_listed(self, matrix_database):
         matrix_database.things.insert_many([{"a": n // 2} for n in range(20)] + [{}, {}, {}])
         unique = things(IndexSpec(name="u", keys=(("a", 1),), options={"unique": True}))
-        with pytest.raises(OperationRefused, match="make them differ and run again") as raised:
+        with pytest.raises(OperationRefused, match="make them distinct and run again") as raised:
             apply(matrix_database, plan_for(matrix_database, unique))
         first = raised.value.duplicates[0]
         assert (first.key, first.documents) == ({"a": None}, 3)
@@ -135,7 +135,7 @@ class TestDuplicates:
         year = DatetimeMS(2**62)
         matrix_database.things.insert_many([{"a": year}, {"a": year}])
         unique = things(IndexSpec(name="u", keys=(("a", 1),), options={"unique": True}))
-        with pytest.raises(OperationRefused, match="make them differ and run again") as raised:
+        with pytest.raises(OperationRefused, match="make them distinct and run again") as raised:
             apply(matrix_database, plan_for(matrix_database, unique))
         assert raised.value.duplicates[0].key == {"a": year}
 

@@ -313,7 +313,7 @@ class TestChangedMeanwhile:
 
         plan = plan_for(matrix_database, WHOLE)
         if before is SetValidator:
-            with pytest.raises(OperationRefused, match="dropped or renamed meanwhile; make a new"):
+            with pytest.raises(OperationRefused, match="dropped or renamed in the meantime; make"):
                 apply(matrix_database, plan, progress=told)
         else:
             # createIndexes makes the collection again.
@@ -327,7 +327,7 @@ class TestChangedMeanwhile:
             reached()
             dropping = background(shop.things.drop)
         dropping.result(30)
-        with pytest.raises(OperationRefused, match="dropped or renamed meanwhile; make a new"):
+        with pytest.raises(OperationRefused, match="dropped or renamed in the meantime; make"):
             run.result(30)
         finish(shop, WHOLE)
 

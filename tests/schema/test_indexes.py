@@ -117,7 +117,7 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("index", "said"),
         [
-            (TTLIndex(fields=["name"], expire_after=1), "name holds no dates"),
+            (TTLIndex(fields=["name"], expire_after=1), "name contains no dates"),
             (TTLIndex(fields=["pk"], expire_after=1), "_id cannot expire"),
             (HashedIndex(fields=["tags"]), "tags is an array"),
             (MongoIndex(fields=["nothing"], name="n"), "no field named 'nothing'"),

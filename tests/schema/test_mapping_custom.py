@@ -218,8 +218,8 @@ def test_choices_that_are_computed() -> None:
     found, (reason,) = described("computed", "model")
     assert found == {"bsonType": "string", "minLength": 1, "maxLength": 9}
     assert reason == (
-        "choices are computed each time they are read, so a validator cannot hold them; "
-        "Django alone enforces them."
+        "choices are computed each time they are read, so a validator cannot contain them; "
+        "only Django enforces them."
     )
 
 

@@ -176,20 +176,21 @@ def test_what_cannot_be_expressed_is_said() -> None:
         for problem in model_schema(app.Inexpressible, backend=True, rules="model").problems
     }
     assert {name: reason.split(", because ")[-1] for name, reason in found.items()} == {
-        "mapping.Inexpressible": "it takes such a name for a path; Django alone enforces it.",
-        "mapping.Inexpressible.lucky": "it is code; Django alone enforces it.",
-        "mapping.Inexpressible.late": "only numbers have a minimum there; a CheckConstraint can "
-        "say it of other values; Django alone enforces it.",
-        "mapping.Inexpressible.current": "its limit is computed anew each time; "
-        "Django alone enforces it.",
+        "mapping.Inexpressible": "the server treats such a name as a path; "
+        "only Django enforces it.",
+        "mapping.Inexpressible.lucky": "it is code; only Django enforces it.",
+        "mapping.Inexpressible.late": "only numbers have a minimum there; use a CheckConstraint "
+        "for other values; only Django enforces it.",
+        "mapping.Inexpressible.current": "its limit is computed each time; "
+        "only Django enforces it.",
         "mapping.Inexpressible.fractions": "steps of fractions depend on how they are rounded; "
-        "Django alone enforces it.",
+        "only Django enforces it.",
         "mapping.Inexpressible.shifted": "MongoDB counts steps from 0 only; "
-        "Django alone enforces it.",
-        "mapping.Inexpressible.blob": "no keyword knows the length of binData values; "
-        "Django alone enforces it.",
+        "only Django enforces it.",
+        "mapping.Inexpressible.blob": "no keyword checks the length of binData values; "
+        "only Django enforces it.",
         "mapping.Inexpressible.twice": "the server may read a back-reference differently; "
-        "Django alone enforces it.",
+        "only Django enforces it.",
     }
     nested = model_schema(app.Nested, backend=True, rules="model").problems
     assert ["contains itself" in problem.reason for problem in nested] == [True]

@@ -292,7 +292,7 @@ class TestWhatTheDocumentsForbid:
         things = matrix_database.things
         create(things, unique("old", "sparse"))
         things.insert_many([{}, {}])
-        sentence = "documents share a key of the unique index old; make them differ and run again"
+        sentence = "documents share a key of the unique index old; make them distinct and run again"
         with pytest.raises(OperationRefused, match=sentence) as raised:
             apply(matrix_database, plan_for(matrix_database, unique("old", "ascending")))
         assert set(things.index_information()) == {"_id_", "old"}
@@ -308,7 +308,7 @@ class TestGivenUp:
         (change,) = plan.changes
         assert change.risk is Risk.DESTROYS
         assert change.words == (
-            "index old {a: 1}: no longer unique; duplicates can get in from then on"
+            "index old {a: 1}: no longer unique; duplicates are possible from then on"
         )
         apply(matrix_database, plan)
         assert "unique" not in matrix_database.things.index_information()["old"]
@@ -319,8 +319,8 @@ class TestGivenUp:
         (change,) = plan_for(matrix_database, spec).changes
         assert change.risk is Risk.DESTROYS
         assert change.words == (
-            "index new {p: 2dsphere}: renamed from old; duplicates can get in during the rebuild, "
-            "because the server allows only one index of its kind"
+            "index new {p: 2dsphere}: renamed from old; duplicates are possible during the "
+            "rebuild, because the server allows only one index of its kind"
         )
 
 

@@ -44,7 +44,7 @@ def test_decorators_refuse_what_they_cannot_wrap() -> None:
         atomic(generator)
     with pytest.raises(TypeError, match="decorates a function"):
         atomic()("x")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="no option 'readconcern'; it takes savepoint, durable"):
+    with pytest.raises(TypeError, match="no option 'readconcern'; it accepts savepoint, durable"):
         atomic(readconcern=1)  # type: ignore[call-overload]
 
 

@@ -210,7 +210,7 @@ def _type_name(text: str) -> str:
 def _escaped(text: str) -> str:
     """The text escaped for a regular expression that finds exactly this text."""
     if not text:
-        raise ConditionRefused(_("Say with which text the values begin."))
+        raise ConditionRefused(_("Enter the text that the values begin with."))
     if "\0" in text:
         raise ConditionRefused(
             _("The beginning of a text cannot be found by a NUL character; leave it out.")

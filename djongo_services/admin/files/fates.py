@@ -22,8 +22,7 @@ def fate_text(found: Outlook) -> str:
             return _("The collector keeps it, because something refers to it.")
         case "unsure":
             return _(
-                "The collector keeps it: nothing that it asks would know whether the file is in "
-                "use."
+                "The collector keeps it: nothing that it checks shows whether the file is in use."
             )
         case "excluded":
             return _("The collector keeps it, because the project excludes its name.")

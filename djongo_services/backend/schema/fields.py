@@ -63,7 +63,7 @@ class FieldEditor(MisfitEditor):
         impossible = value == _NULL and not field.null and not self.collect_sql
         if impossible and self.read(table).find_one(absent, {"_id": 1}) is not None:
             raise IntegrityError(
-                f"{printable(table)}.{printable(column)} cannot be added: it may not be null and "
+                f"{printable(table)}.{printable(column)} cannot be added: it cannot be null and "
                 f"has no default, and the collection has documents."
             )
         live = self.validator_of(model)

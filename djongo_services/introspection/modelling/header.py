@@ -70,7 +70,7 @@ def about(report: CollectionReport, *, declared: bool = False) -> tuple[str, ...
             lines.append(f"A view of {collection.view_on}: it can be read, not written.")
         case "timeseries":
             lines.append(
-                "A time-series collection: the server takes new documents, but changes none."
+                "A time-series collection: the server accepts new documents, but no changes."
             )
         case _ if collection.capped:
             lines.append("A capped collection: nothing can be removed from it one by one.")
@@ -89,7 +89,7 @@ def _depth(reports: Sequence[CollectionReport]) -> str:
         case [depth]:
             return f"Depth: {depth}."
         case depths:
-            return f"Depths: {', '.join(depths)}; each class says its own."
+            return f"Depths: {', '.join(depths)}; each class contains its own."
 
 
 def _coverage(coverage: Coverage) -> str:

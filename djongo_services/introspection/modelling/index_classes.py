@@ -83,7 +83,7 @@ def _shared(
     if partial is not None and "partialFilterExpression" not in said.options:
         filter_ = condition(partial, fields)
         if filter_ is None:
-            raise Inexpressible("no condition makes its partialFilterExpression")
+            raise Inexpressible("no condition produces its partialFilterExpression")
         shared["condition"] = filter_
     if index.hidden:
         shared["hidden"] = True
@@ -153,7 +153,7 @@ def _unique(index: Index, fields: IndexFields, names: list[Value]) -> _Said:
     if rest:
         filter_ = condition(rest, fields)
         if filter_ is None:
-            raise Inexpressible("no condition makes its partialFilterExpression")
+            raise Inexpressible("no condition produces its partialFilterExpression")
         call = call.having(condition=filter_)
     return _Said(call=call, options=frozenset(options))
 
@@ -212,7 +212,7 @@ def _wildcard(index: Index, fields: IndexFields) -> _Said:
     if any(projection.values()):
         projection = {path: taken for path, taken in projection.items() if taken or path != "_id"}
     if len(set(projection.values())) > 1:
-        raise Inexpressible("WildcardIndex takes paths in or leaves paths out")
+        raise Inexpressible("WildcardIndex includes or excludes paths")
     if projection:
         items = tuple((_name(path, fields), taken) for path, taken in projection.items())
         call = call.having(projection=Dictionary(items=items))

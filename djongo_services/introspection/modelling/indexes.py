@@ -190,11 +190,11 @@ class _Declaring:
             call = Call(function="UniqueIndex", kwargs=call.kwargs)
         arguments = dict(call.kwargs)
         if "condition" in arguments:
-            raise Inexpressible("Django takes its name for no index, and a condition needs one")
+            raise Inexpressible("Django does not accept its name, and a condition needs one")
         # Django derives the name from the fields and the class.
         made_of = (call.function, *_listed(arguments.get("fields")))
         if made_of in self.unnamed:
-            raise Inexpressible("Django takes its name for no index, and another has these fields")
+            raise Inexpressible("Django does not accept its name, and another has these fields")
         self.unnamed.append(made_of)
         self.remarks.append(f"The {_described(call)} is called {index.name} in the database.")
         return call

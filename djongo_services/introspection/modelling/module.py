@@ -200,7 +200,7 @@ class _Builder:
         if self.style == "plain":
             return None
         if "." in key or key.startswith("$"):
-            return "the backend would take its name for a path or an operator"
+            return "the backend would treat its name as a path or an operator"
         if unwritable := facts.unwritable(found):
             return f"PyMongo cannot write {' and '.join(unwritable)}"
         return None

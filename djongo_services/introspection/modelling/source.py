@@ -79,7 +79,7 @@ def literal(value: bool | int | str | None) -> str:
             text = repr(str(value))
             return text if '"' in value or text[0] == '"' else f'"{text[1:-1]}"'
         case _:
-            raise TypeError(f"A generated module holds no value of type {type(value).__name__}.")
+            raise TypeError(f"A generated module cannot contain a {type(value).__name__}.")
 
 
 def visible(text: str) -> str:

@@ -339,6 +339,6 @@ def _beyond_direct_connection(server: Abilities) -> list[Unavailable]:
         Unavailable(
             what="usage",
             reason=f"The client is connected to one member directly; "
-            f"{others} more cannot be asked.",
+            f"{others} more cannot be queried.",
         )
     ]

@@ -178,7 +178,7 @@ def _reason(error: OperationFailure) -> str:
     if error.code == NO_SPACE:
         return "the server has too little disk space; free some and run again"
     if error.code in COLLECTION_GONE:
-        return "the collection was dropped or renamed meanwhile; make a new plan"
+        return "the collection was dropped or renamed in the meantime; make a new plan"
     words = str((error.details or {}).get("errmsg") or error).split(" :: caused by :: ")[-1]
     # Some messages quote a pattern over several lines.
     return " ".join(words.split()).rstrip(".")
@@ -191,7 +191,7 @@ def _duplicates(
     return OperationRefused(
         f"{what}: documents share a key of the unique index "
         f"{index.name.removeprefix(SHADOW_PREFIX)}; "
-        f"make them differ and run again.",
+        f"make them distinct and run again.",
         found,
     )
 

@@ -139,7 +139,7 @@ def _in(lhs: Any, rhs: Any, compile_: Compile) -> MQL:
 
 def _is_null(lookup: Any, compile_: Compile) -> MQL:
     if not isinstance(lookup.rhs, bool):
-        raise NotExpressible("isnull takes True or False only")
+        raise NotExpressible("isnull accepts only True or False")
     value = compile_(lookup.lhs)
     if isinstance(lookup.lhs, KeyTransform):
         # JSON's null is a value; only a missing key is NULL.

@@ -38,12 +38,13 @@ from djongo_services.schema.operations import (
 from djongo_services.schema.spec import IndexSpec
 
 SHADOWED = "a temporary index serves queries during the rebuild"
-UNIQUE_SHADOWED = "a temporary unique index takes its place during the rebuild"
+UNIQUE_SHADOWED = "a temporary unique index replaces it during the rebuild"
 GAP = "queries cannot use it during the rebuild"
 UNIQUE_GAP = (
-    "duplicates can get in during the rebuild, because the server allows only one index of its kind"
+    "duplicates are possible during the rebuild, because the server allows only one index of its "
+    "kind"
 )
-NO_LONGER_UNIQUE = "duplicates can get in from then on"
+NO_LONGER_UNIQUE = "duplicates are possible from then on"
 
 _NOT_SHADOWED = ("expireAfterSeconds", "hidden")
 """Options that a shadow does not copy: it deletes nothing, and it serves queries."""

@@ -112,9 +112,7 @@ def _decoded(field: AnyField, value: Any) -> Any:
     try:
         found = codecs.decode(value, field)
     except (ValueError, TypeError, OverflowError, AttributeError) as error:
-        raise ValueError(
-            f"{_label(field)} cannot have what the document holds: {error}."
-        ) from error
+        raise ValueError(f"{_label(field)} cannot have the document's value: {error}.") from error
     source: Any = keyed_by(field)
     # The inverse of a custom field's get_prep_value; JSONField's is the decoder's.
     custom = getattr(type(source), "from_db_value", None)

@@ -84,8 +84,8 @@ class Rules:
             if not changing(self.field.choices):
                 return self._choices()
             self.reasons.append(
-                "choices are computed each time they are read, so a validator cannot hold them; "
-                "Django alone enforces them."
+                "choices are computed each time they are read, so a validator cannot contain them; "
+                "only Django enforces them."
             )
         parts = [column, *self._size(), *self._validators()]
         empties = self._empties()
@@ -141,7 +141,7 @@ class Rules:
             except (NoKeyword, Untranslatable) as error:
                 self.reasons.append(
                     f"{_named(validator)} cannot be expressed in MongoDB, because {error}; "
-                    f"Django alone enforces it."
+                    f"only Django enforces it."
                 )
 
     def _validator(self, validator: Any) -> Keywords:
@@ -268,7 +268,7 @@ def _named(validator: Any) -> str:
 
 def _limit(validator: Any) -> Any:
     if callable(validator.limit_value):
-        raise NoKeyword("its limit is computed anew each time")
+        raise NoKeyword("its limit is computed each time")
     return validator.limit_value
 
 
@@ -277,14 +277,14 @@ def _length(rules: Rules, limit: Any, *, longest: bool) -> Keywords:
         raise NoKeyword("it is about the content of the file")
     keywords = [_LENGTHS[name][longest] for name in rules.types if name in _LENGTHS]
     if not keywords:
-        raise NoKeyword(f"no keyword knows the length of {', '.join(rules.types)} values")
+        raise NoKeyword(f"no keyword checks the length of {', '.join(rules.types)} values")
     return dict.fromkeys(keywords, limit)
 
 
 def _bound(rules: Rules, limit: Any, keyword: str) -> Keywords:
     if not NUMBERS.intersection(rules.types):
         raise NoKeyword(
-            f"only numbers have a {keyword} there; a CheckConstraint can say it of other values"
+            f"only numbers have a {keyword} there; use a CheckConstraint for other values"
         )
     number = _bson_number(limit, backend=rules.backend)
     outside = number <= _INT64_MIN if keyword == "minimum" else number >= _INT64_MAX

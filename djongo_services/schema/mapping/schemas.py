@@ -202,8 +202,8 @@ class _SchemaWriter:
         if model in self.inside:
             self._report(
                 subject,
-                f"{model._meta.label} contains itself, which a schema cannot say; "
-                f"what is below its first level is not checked.",
+                f"{model._meta.label} contains itself, which a schema cannot express; "
+                f"only its first level is checked.",
             )
             return {"bsonType": "object"}
         outside, self.inside = self.inside, (*self.inside, model)
@@ -230,7 +230,7 @@ class _SchemaWriter:
             self._report(
                 subject,
                 "limit_choices_to looks at another collection, which a validator cannot; "
-                "Django alone enforces it.",
+                "only Django enforces it.",
             )
 
 
@@ -309,8 +309,8 @@ def object_schema(
     if closed:
         found["additionalProperties"] = False
     reasons = [
-        f"a schema cannot require {name!r}, because it takes such a name for a path; "
-        f"Django alone enforces it."
+        f"a schema cannot require {name!r}, because the server treats such a name as a path; "
+        f"only Django enforces it."
         for name in required
         if name in literal
     ]

@@ -255,9 +255,9 @@ def _sentence(refusal: OperationFailure, validators: dict[str, Validator]) -> st
     shown = " or ".join(map(printable, names))
     if all(is_ours(validators[name].query) for name in names):
         return (
-            f"The validator of {shown} refuses a document of this migration, whose operations do "
-            f"not say that they write there. Add a migration of that app to its dependencies and "
-            f"run migrate again."
+            f"The validator of {shown} refuses a document of this migration, but its operations "
+            f"do not declare that they write there. Add a migration of that app to its "
+            f"dependencies and run migrate again."
         )
     return (
         f"The validator of {shown} refuses a document of this migration. djongo_services did not "

@@ -34,8 +34,8 @@ def refuse_waiting(connection: Connection, specs: Iterable[CollectionSpec]) -> N
     if waiting:
         raise MigrationsWait(
             f"{waiting_text(waiting)}; run migrate"
-            f"{_option(connection.settings.database)} first, so that it finds the database as it "
-            f"expects it."
+            f"{_option(connection.settings.database)} first, so that it finds the database in "
+            f"the expected state."
         )
 
 

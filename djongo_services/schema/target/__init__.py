@@ -76,7 +76,7 @@ def collection_spec(models: Sequence[type[Model]], *, backend: Any = None) -> Co
         return spec
     problem = Problem(
         subject=f"{spec.models[0]}: {len(spec.indexes)} indexes",
-        reason=f"MongoDB allows {MOST_INDEXES - 1} beside the one on _id; leave some out.",
+        reason=f"MongoDB allows {MOST_INDEXES - 1} in addition to the one on _id; remove some.",
     )
     return replace(spec, problems=(*spec.problems, problem))
 

@@ -109,5 +109,5 @@ def _whole(document: Mapping[str, Any], key: str, *, at_least: int) -> int:
 
 def _wrong(document: Mapping[str, Any], key: str, value: object) -> CorruptFile:
     return CorruptFile(
-        f"The files document {document.get('_id')!r} has {key} {value!r}, which no file has."
+        f"The files document {document.get('_id')!r} has {key} {value!r}, which is invalid."
     )

@@ -40,8 +40,8 @@ _WITHOUT = {
     UNAUTHORIZED: "the user may neither look for it nor create it",
     INDEX_OPTIONS_CONFLICT: "there is another index in its place",
     INDEX_KEY_SPECS_CONFLICT: "there is another index in its place",
-    DUPLICATE_KEY: "there are documents that it would not allow",
-    DUPLICATE_KEY_OF_UPDATE: "there are documents that it would not allow",
+    DUPLICATE_KEY: "existing documents violate it",
+    DUPLICATE_KEY_OF_UPDATE: "existing documents violate it",
 }
 """Errors that the next attempt would meet again."""
 
@@ -90,7 +90,7 @@ class WantedIndex:
         if why is None:
             raise error
         logger.warning(
-            "%s goes without the index on %s, because %s: %s",
+            "%s has no index on %s, because %s: %s",
             self.collection.full_name,
             ", ".join(name for name, _ in self.keys),
             why,

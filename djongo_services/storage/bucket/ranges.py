@@ -76,7 +76,7 @@ class RangeReader:
         """The wanted bytes of the next chunk. Raises CorruptFile if it is not the expected one."""
         n, data = chunk.get("n"), chunk.get("data")
         if not isinstance(data, bytes):
-            raise self._corrupt(f"chunk {n!r} holds no binary data")
+            raise self._corrupt(f"chunk {n!r} contains no binary data")
         # A Binary of another subtype never equals bytes.
         data = bytes(data)
         if self._next >= self._file.chunk_count:

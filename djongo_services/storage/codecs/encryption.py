@@ -91,7 +91,7 @@ class AesGcm(Codec):
         if not isinstance(name, str) or name not in self._keys:
             raise UnknownKey(
                 f"The file was encrypted with the key {name!r}, which is not in "
-                f'DJONGO_SERVICES["STORAGE"]["ENCRYPTION_KEYS"]; put it back, after the first.'
+                f'DJONGO_SERVICES["STORAGE"]["ENCRYPTION_KEYS"]; restore it, after the first one.'
             )
         ciphers, hashes, kdf = _package()
         derived = kdf.HKDF(

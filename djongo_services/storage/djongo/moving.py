@@ -193,7 +193,7 @@ class _Mover:
         name = self._folder + original.filename
         if not self._is_djongos(name, original.filename):
             for document in original.revisions:
-                self._stays(name, document["_id"], "djongo gives no file such a name.")
+                self._stays(name, document["_id"], "djongo does not give files such names.")
             return
         for document in self._revisions(original):
             try:

@@ -114,7 +114,7 @@ class _Progress:
     def _wrong_length(self) -> CorruptFile:
         return CorruptFile(
             f"The file {self._stored.filename!r} (id {self._stored.id!r}) is damaged: it does not "
-            f"have the length that it says."
+            f"have the length in its files document."
         )
 
 

@@ -61,7 +61,7 @@ def served_storage(which: str | ServedStorage) -> ServedStorage:
         where = f"STORAGES[{which!r}]" if isinstance(which, str) else "The storage"
         raise ImproperlyConfigured(
             f"{where} is of {type(storage).__name__}, whose files are in no bucket; make it a "
-            f"djongo_services.storage.GridFSStorage, or serve them otherwise."
+            f"djongo_services.storage.GridFSStorage, or serve them in another way."
         )
     found: ServedStorage = storage
     return found

@@ -46,7 +46,7 @@ class ViewBlocks:
         """Roll them back without an exception: the response describes what went wrong."""
         for block in self._blocks:
             if block.savepoint is not None or block.django is not None:
-                block.given_up = RuntimeError("the view's response says that it failed")
+                block.given_up = RuntimeError("the view's response reports a failure")
                 continue
             block.transaction.rollback_only = True
             if block.outermost:

@@ -196,7 +196,7 @@ class TestFate:
     def test_where_nothing_says_what_is_in_use(self, root: Site) -> None:
         files = Files(root, "other")
         page = files.file(files.add_old("a.txt")).text
-        assert "nothing that it asks would know whether the file is in use" in page
+        assert "nothing that it checks shows whether the file is in use" in page
 
     def test_in_the_trash(self, files: Files) -> None:
         id = files.add_old("pictures/a.png")

@@ -192,7 +192,7 @@ def test_what_is_no_order(root: Site) -> None:
     from djongo_services.admin.queue import run_job
 
     order: Any = {"kind": "files", "connection": "archive", "name": "media", "run": "x"}
-    with pytest.raises(ValueError, match="is no order of the admin's pages"):
+    with pytest.raises(ValueError, match="is not an order of the admin's pages"):
         run_job(order)
     order |= {"language": "en", "run": "0" * 24, "kind": "mail"}
     with pytest.raises(ValueError, match="no jobs of the kind 'mail'"):

@@ -145,7 +145,7 @@ def test_an_error_that_was_not_foreseen(
     monkeypatch.setattr("djongo_services.admin.files.file_parts.find_outlook", fail)
     page = files.file(stored.id)
     assert "words" in page.text
-    assert "Collector An error occurred; the site's log tells which." in page.text
+    assert "Collector An error occurred; see the site's log for details." in page.text
     assert "ZeroDivisionError" in caplog.text
 
 

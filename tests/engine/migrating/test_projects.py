@@ -23,8 +23,8 @@ from tests.schema.migrated.writing import write_app
 ROOT = Path(__file__).parents[3]
 AT_ONCE = 7
 REFUSED = {
-    "remove": ("back", "it may not be null and has no default"),
-    "closed_remove": ("back", "it may not be null and has no default"),
+    "remove": ("back", "it cannot be null and has no default"),
+    "closed_remove": ("back", "it cannot be null and has no default"),
     "longer_used": ("back", "longer_used_thing.name cannot become CharField"),
     "shorter_violated": ("forth", "shorter_violated_thing.name cannot become CharField"),
     "remove_check": ("back", "CHECK constraint failed: size_not_negative"),

@@ -145,10 +145,10 @@ BROKEN = {
     "chunk 0 has 5 bytes instead of 4": lambda chunks: chunks.update_one(
         {"n": 0}, {"$set": {"data": b"12345"}}
     ),
-    "chunk 1 holds no bytes": lambda chunks: chunks.update_one(
+    "chunk 1 contains no binary data": lambda chunks: chunks.update_one(
         {"n": 1}, {"$set": {"data": "4567"}}
     ),
-    "chunk 3 is one too many": lambda chunks: chunks.insert_one(
+    "chunk 3 is superfluous": lambda chunks: chunks.insert_one(
         {"_id": object_id(), "files_id": chunks.find_one()["files_id"], "n": 3, "data": b"x"}
     ),
 }

@@ -249,7 +249,7 @@ def test_damaged_files_stay(
     reasons = {each.name: each.reason for each in report.buckets[0].problems}
     assert "chunk 1 is missing" in reasons["missing.txt"]
     assert reasons["md5.txt"] == "Its bytes do not have the checksum that they were stored with."
-    assert "has length 'three', which no file has" in reasons["odd.txt"]
+    assert "has length 'three', which is invalid" in reasons["odd.txt"]
     assert contents(new) == {"good.txt": b"good", "right.txt": b"right"}
     assert originals_left(database) == 3
     assert new.bucket.chunks.count_documents({}) == 2
@@ -266,7 +266,7 @@ def test_files_that_are_not_djongos_stay(
     report = move_djongo_files(old, new, delete_originals=True)
     assert (report.moved, report.stayed) == (0, len(names))
     reasons = sorted({each.reason for each in report.buckets[0].problems})
-    assert reasons == ["It has no name.", "djongo gives no file such a name."]
+    assert reasons == ["It has no name.", "djongo does not give files such names."]
     assert originals_left(database) == len(names)
 
 

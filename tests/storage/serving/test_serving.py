@@ -441,7 +441,7 @@ def test_a_storage_that_has_no_bucket(each_site: Site, settings: Any) -> None:
         each_site.get("/media/a")
     assert str(raised.value) == (
         "STORAGES['default'] is of InMemoryStorage, whose files are in no bucket; make it a "
-        "djongo_services.storage.GridFSStorage, or serve them otherwise."
+        "djongo_services.storage.GridFSStorage, or serve them in another way."
     )
 
 

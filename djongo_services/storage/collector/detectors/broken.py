@@ -87,7 +87,7 @@ def problem(document: Document, chunks: Iterable[Mapping[str, Any]]) -> str | No
         size, data = size_and_data(chunk)
         if seen >= expected:
             if size:
-                return f"chunk {chunk.get('n')} is one too many"
+                return f"chunk {chunk.get('n')} is superfluous"
             continue
         if wrong := _chunk_problem(chunk.get("n"), size, seen, _wanted(document, seen, expected)):
             return wrong
@@ -113,7 +113,7 @@ def _chunk_problem(n: Any, size: int, number: int, wanted: int) -> str | None:
     if n != number:
         return f"chunk {number} is missing"
     if size < 0:
-        return f"chunk {number} holds no bytes"
+        return f"chunk {number} contains no binary data"
     if size != wanted:
         return f"chunk {number} has {size:,} bytes instead of {wanted:,}"
     return None
