@@ -40,7 +40,7 @@ def group_name(group: Group) -> str:
         "models": _("Collections of models"),
         "files": _("Files"),
         "free": _("Without a model"),
-        "django": _("Django's own"),
+        "django": _("Used by Django"),
         "own": _("Kept by this app"),
     }[group]
 

@@ -29,7 +29,7 @@ def estimated_text(estimate: BuildEstimate | None) -> str:
         return ""
     time = {"time": about_text(estimate)}
     if not estimate.builds:
-        return _("Index builds take %(time)s, estimated from typical speeds of servers.") % time
+        return _("Index builds take %(time)s, estimated from usual speeds of servers.") % time
     said = ngettext(
         "Index builds take %(time)s, estimated from %(count)s earlier build in this database.",
         "Index builds take %(time)s, estimated from %(count)s earlier builds in this database.",

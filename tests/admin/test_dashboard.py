@@ -201,7 +201,7 @@ class TestGroups:
             "Collections of models 3",
             "Files 3",
             "Without a model 2",
-            "Django's own 1",
+            "Used by Django 1",
             f"Kept by this app {own}",
         ]
         assert self.names(mixed)[:9] == [
@@ -213,9 +213,9 @@ class TestGroups:
 
     def test_djangos_own_models_are_told_apart(self, root: Site) -> None:
         page = root.get(root.url(DASHBOARD), connection="default")
-        django = page.html.split("Django's own")[1].split("</tbody>")[0]
+        django = page.html.split("Used by Django")[1].split("</tbody>")[0]
         assert "auth_user" in read(django)
-        assert "Django's own" in page.text
+        assert "Used by Django" in page.text
 
     def test_by_size_there_are_no_groups(self, mixed: Site) -> None:
         mixed.database.zoo.insert_one({"long": "x" * 10_000})

@@ -288,7 +288,7 @@ def test_operators_and_types_that_there_are_not(root: Site, notes: Any) -> None:
     page = documents(root, f="n", o="type", t="string", v="text")
     assert "There is no BSON type" in page.text
     page = documents(root, f="n", o="begins", t="string", v="")
-    assert "Say with which text" in page.text
+    assert "Enter the text that" in page.text
     page = documents(root, f="n", o="in", t="string", v='"a')
     assert "Separate the values with commas" in page.text
 
@@ -491,7 +491,7 @@ class TestAnyDocument:
         page = documents(root)
         check_inert(page)
         assert "its id is too long for a page of its own" in page.text
-        assert "There is no page beside this one" in page.text
+        assert "There is no further page" in page.text
 
     def test_large_documents_are_not_fetched(self, root: Site) -> None:
         root.database.notes.insert_many([{"_id": n, "blob": "x" * 4_000_000} for n in range(5)])
@@ -595,7 +595,7 @@ class TestOtherSources:
         root.database.create_collection("bare", viewOn="notes", pipeline=[{"$unset": "_id"}])
         page = documents(root, "bare")
         assert shown(page) == ["without _id"] * 20
-        assert "There is no page beside this one" in page.text
+        assert "There is no further page" in page.text
 
     def test_a_time_series(self, root: Site) -> None:
         series = root.database.create_collection("series", timeseries={"timeField": "at"})

@@ -70,7 +70,7 @@ class TestPlan:
         index = "  + index title_pages {title: 1, pages: -1}  (slow, about 0 to 1 second)"
         assert index in lines
         assert lines[-2] == (
-            "Index builds take about 0 to 1 second, estimated from typical speeds of servers."
+            "Index builds take about 0 to 1 second, estimated from usual speeds of servers."
         )
         (step,) = [
             step

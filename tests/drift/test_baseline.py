@@ -132,7 +132,7 @@ def test_names_are_data(database: Mongo, keep: Any, since: Since, name: str) -> 
     [
         (None, "Cannot read the baseline {path!r}: No such file or directory."),
         ("", "Cannot use the baseline {path!r}. It is empty; create it again with inspectmongo "),
-        ('{"a": 1', "Cannot use the baseline {path!r}. It is truncated at line 1; make it "),
+        ('{"a": 1', "Cannot use the baseline {path!r}. It is truncated at line 1; create it "),
     ],
 )
 def test_a_baseline_that_is_none(

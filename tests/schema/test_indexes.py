@@ -81,7 +81,7 @@ class TestArguments:
             ),
             (lambda: WildcardIndex(fields=["a", "b"]), "one field at most"),
             (lambda: WildcardIndex(fields=["a"], projection={"b": True}), "whole documents"),
-            (lambda: WildcardIndex(projection={"a": True, "b": False}), "either takes fields in"),
+            (lambda: WildcardIndex(projection={"a": True, "b": False}), "includes or excludes"),
             (lambda: SparseIndex(fields=["a"], condition=Q(a=1), name="x"), "sparse and partial"),
             (lambda: MongoIndex(fields=["a"], collation={"strength": 1}), 'needs a "locale"'),
             (

@@ -96,7 +96,7 @@ def test_an_unknown_alias_is_named(mongo: Mongo) -> None:
         (lambda db: db.list_collection_names(), "list the collections before the block"),
         (lambda db: db.there.create_index("x"), "create the indexes before the block"),
         (lambda db: db.there.drop(), "use delete_many"),
-        (lambda db: list(db.there.aggregate([{"$collStats": {"count": {}}}])), "outside only"),
+        (lambda db: list(db.there.aggregate([{"$collStats": {"count": {}}}])), "outside of the"),
     ],
 )
 def test_what_the_server_refuses_says_what_to_use(

@@ -103,7 +103,7 @@ class TestAddField:
     def test_no_default_and_not_null_is_refused_where_there_are_documents(self, moving):
         moving.do(THING)
         moving.collection("Thing").insert_one({"name": "a", "size": 1})
-        with pytest.raises(IntegrityError, match=r"moving_thing\.code cannot be added: it may not"):
+        with pytest.raises(IntegrityError, match=r"moving_thing\.code cannot be added: it cannot"):
             moving.do(o.AddField("Thing", "code", char()))
         assert moving.out_of_step() == []
 

@@ -110,7 +110,7 @@ def _synced(label: str) -> Iterator[str]:
         if not any(words in note.words for words in _NOTED):
             yield f"note: {note.collection}: {note.words}"
     for problem in plan.problems:
-        if "takes such a name for a path" not in problem.reason:
+        if "treats such a name as a path" not in problem.reason:
             yield f"problem: {problem.subject}: {problem.reason}"
     apply(database, plan)
     again = make_plan(database, specs)
