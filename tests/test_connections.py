@@ -261,7 +261,7 @@ class TestNameChangedAtRunTime:
             databases["default"].connection[before][collection].drop()
 
     def test_in_other_threads(self, other_name, close):
-        """Each has its own wrapper, which nobody closes."""
+        """Each has its own wrapper, which is never closed."""
         changed = threading.Event()
         names: list[str] = []
 

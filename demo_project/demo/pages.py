@@ -120,7 +120,7 @@ def _visit_loans(browser: Browser) -> int:
         page = browser.require(loan[1], "Hand over to")
         borrower = re.search(r'<option value="([^"]+)"', page)
         if borrower is None:
-            raise StepFailed(f"{loan[1]} names nobody to hand it over to.")
+            raise StepFailed(f"{loan[1]} lists no person to hand it over to.")
         form = {"borrower": borrower[1], **_token(page)}
         status, text = browser.open(f"{loan[1]}fail/{variant}", form)
         if status != 500 or "Failed on purpose" not in text:

@@ -16,7 +16,7 @@ from demo_project.demo.mending import mend
 from demo_project.demo.step import Step, StepFailed
 
 REPAIR = ("--prune", "drop", "--allow-destructive", "--noinput")
-"""Also drops what no model declares, which ``make demo`` asks nobody about."""
+"""Also drops what no model declares, for which ``make demo`` asks no confirmation."""
 
 
 def sync(deployment: Deployment, file: str, *arguments: str, code: int = 0) -> str:

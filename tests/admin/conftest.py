@@ -204,7 +204,7 @@ def connect(project: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def site(connect: Callable[..., None], database: Database[Any]) -> Site:
-    """Nobody is logged in yet."""
+    """No user is logged in yet."""
     connect(archive=entry(database))
     return Site(database)
 

@@ -383,7 +383,7 @@ class TestSecrets:
         assert shown(page) == ["1"]
 
     def test_an_id_that_is_a_secret(self, site: Site) -> None:
-        """No address tells it, and no address that somebody makes up finds it out."""
+        """No address reveals it, and no guessed address does either."""
         keys = [f"{n:02}" + "abcdefghij" * 3 for n in range(25)]
         sessions = site.database.sessions
         sessions.insert_many([{"_id": key, "n": n} for n, key in enumerate(keys)])
@@ -452,7 +452,7 @@ class TestPermissions:
             tabs = site.get(site.collection("notes"))
             assert ("/documents/" in tabs.html) == allowed
 
-    def test_nobody_without_login(self, site: Site) -> None:
+    def test_no_access_without_login(self, site: Site) -> None:
         assert "/login/" in documents(site).location
 
 

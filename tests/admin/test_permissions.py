@@ -133,7 +133,7 @@ def test_the_table_of_changes(visitor: tuple[str, Site]) -> None:
     assert bool(site.log()) == (user in C)
 
 
-def test_what_nobody_may(visitor: tuple[str, Site]) -> None:
+def test_what_no_visitor_may(visitor: tuple[str, Site]) -> None:
     user, site = visitor
     for visit in NEVER.values():
         assert answer(visit(site)) == (LOGIN if user == "anonymous" else FORBIDDEN)

@@ -200,7 +200,7 @@ class TestDestructive:
         assert "Add --allow-destructive" in result.stderr
         assert "nobodys" in indexes(unmanaged)["books"]
 
-    def test_nobody_to_ask(self, unmanaged, monkeypatch):
+    def test_without_a_terminal_to_ask(self, unmanaged, monkeypatch):
         monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
         result = sync("--prune", "drop", "--allow-destructive")
         assert result.code == 2

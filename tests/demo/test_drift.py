@@ -88,7 +88,7 @@ result = list(mend(json.loads(output.getvalue())))
 """
 
 
-def test_what_nobody_can_mend_is_said(demo: Demo) -> None:
+def test_what_the_demo_cannot_mend_is_reported(demo: Demo) -> None:
     told = demo.run(
         """
 from demo_project.demo.mending import mend
@@ -99,4 +99,4 @@ except StepFailed as error:
     result = str(error)
 """
     )
-    assert told == "Nobody knows how to mend a document of auth_user."
+    assert told == "The demo cannot mend documents of auth_user."

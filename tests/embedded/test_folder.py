@@ -135,7 +135,7 @@ def test_an_impossible_folder_is_refused(path: str, sentence: str):
 
 
 def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path):
-    """Root may write everywhere, so the server is started by nobody where the tests are root."""
+    """Root may write everywhere; where the tests run as root, user ``nobody`` starts the server."""
     closed = Path("/tmp") / f"djongo-services-closed-{os.getpid()}"
     closed.mkdir(mode=0o555)
     code = (

@@ -182,7 +182,7 @@ def test_a_port_in_use_is_named():
 
 
 def test_a_port_taken_at_the_last_moment_is_replaced(monkeypatch: pytest.MonkeyPatch):
-    """Between our look and mongod's bind somebody else may take the port."""
+    """Between our check and mongod's bind, another process may take the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         offered = [taken.getsockname()[1]]
         from djongo_services.embedded import member

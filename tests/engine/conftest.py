@@ -69,7 +69,7 @@ def sent(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
 
 @pytest.fixture
 def outside(transactional_db: None) -> Iterator[Any]:
-    """The database of "default" as somebody else sees it."""
+    """The database of "default" as another client sees it."""
     from django.db import connection
 
     with MongoClient[Any](settings.DATABASES["default"]["HOST"]) as client:

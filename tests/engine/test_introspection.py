@@ -280,7 +280,7 @@ def test_every_kind_of_index(
 
 
 def test_within_a_transaction(shop: Any, database: Mongo) -> None:
-    """The server refuses listings there; the transaction goes on as if nobody had asked."""
+    """The server refuses listings there; the transaction continues as if there had been none."""
     database["foreign"].insert_one({"a": 1})
     before = (described(shop, "thing"), described(shop, "foreign"))
     with transaction.atomic(using="engine"):

@@ -188,7 +188,7 @@ def test_a_view_that_allows_no_other_collation(matrix_database: Mongo) -> None:
 
 
 def test_a_validator_is_applied_as_the_server_applies_it(matrix_database: Mongo) -> None:
-    """By the collection's own collation, which is how the server compares when somebody writes."""
+    """By the collection's own collation, which the server uses to compare on writes."""
     matrix_database.create_collection(
         "people", collation=BLIND, validator={"state": "active"}, validationLevel="moderate"
     )

@@ -1,4 +1,4 @@
-"""Warnings that say the same of many fields, and those that nobody wants to see."""
+"""Warnings that repeat themselves for many fields, and those that a project silences."""
 
 from __future__ import annotations
 

@@ -277,7 +277,7 @@ def call_each(names: list[str]) -> None:
 
 
 class Admin:
-    """Somebody who uses the admin; each page must answer as it does on SQL."""
+    """A user of the admin; each page must answer as it does on SQL."""
 
     def __init__(self) -> None:
         User.objects.filter(username="admin").delete()

@@ -1,6 +1,6 @@
 """Run all operations in this process, and print what became of each as JSON.
 
-``accepted``, ``refused`` where the database did it, or the error of somebody else. Arguments are
+``accepted``, ``refused`` where the database refused it, or another error. Arguments are
 parts of the names of operations.
 """
 

@@ -184,7 +184,7 @@ class TestKilled:
             ends = run_killed(mongodb_server.uri, event, "tests.schema.drifted", *names)
             assert ends == [-signal.SIGKILL] * steps
             for copy in copies:
-                # The dead run's lease is of one second; nobody waits longer than that.
+                # The dead run's lease lasts one second, so no run waits longer than that.
                 finish(copy)
                 assert indexes_of(copy) == WANTED, (event, copy.name)
                 assert plan_for(copy).in_sync
@@ -221,7 +221,7 @@ class TestLease:
 
     def test_is_taken_over_when_it_ran_out(self, database):
         dead = SchemaLease(database, seconds=0.3)
-        dead._acquire()  # As if the process died: nobody renews it.
+        dead._acquire()  # As if the process died: the lease is not renewed.
         threading.Event().wait(0.4)
         with SchemaLease(database) as lease:
             lease.check()

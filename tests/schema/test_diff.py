@@ -144,13 +144,13 @@ class TestRebuild:
         assert seen == [True] * 4
         assert set(things.things.index_information()) == {"_id_", "new"}
 
-    def test_a_name_that_nobody_chose_is_no_drift(self, things):
+    def test_a_generated_name_is_no_drift(self, things):
         things.things.create_index([("a", 1)], name="old")
         assert plan_for(things, wants(index("new", ("a", 1), named=False))).in_sync
 
     def test_another_name_and_options_build_before_they_drop(self, database):
         database.things.create_index([("a", 1)], name="one", sparse=True)
-        # By meaning they differ, so the old one is nobody's.
+        # By meaning they differ, so no model declares the old one.
         spec = wants(index("two", ("a", 1)))
         plan = plan_for(database, spec, indexes=IndexPolicy(prune="drop", named=("things.one",)))
         assert carry_out(database, plan) == ["build index two {a: 1}", "drop index one"]
@@ -296,7 +296,7 @@ class TestPrune:
 class TestValidator:
     SCHEMA = {"$jsonSchema": {"required": ["a", "missing"]}}
 
-    def test_begins_gently_while_nobody_has_counted(self, things):
+    def test_begins_gently_without_a_count(self, things):
         plan = plan_for(things, wants(validator=self.SCHEMA))
         assert lines(plan) == ["+ validator, moderate and warn"]
         carry_out(things, plan)

@@ -331,7 +331,7 @@ class TestChangedMeanwhile:
             run.result(30)
         finish(shop, WHOLE)
 
-    def test_somebody_elses_build_is_waited_for(self, members, shop, background):
+    def test_the_build_of_another_client_is_waited_for(self, members, shop, background):
         """The server refuses collMod on a collection while an index is built there."""
         with members.held(HANG) as reached:
             building = background(shop.things.create_index, "other")
@@ -347,7 +347,7 @@ class TestChangedMeanwhile:
 
 
 def test_errors_of_the_history_do_not_hide_the_first_one(database, monkeypatch):
-    """The run fails because of its operation, also when nobody can note that."""
+    """The run fails because of its operation, even when the history cannot record that."""
     fill(database)
 
     def refuse(*_: Any, **__: Any) -> None:

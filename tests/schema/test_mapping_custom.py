@@ -223,7 +223,7 @@ def test_choices_that_are_computed() -> None:
     )
 
 
-def test_choices_of_a_field_that_nobody_edits() -> None:
+def test_choices_of_a_field_that_is_not_editable() -> None:
     """``full_clean()`` does not check them either."""
     assert described("uneditable", "model") == (STRING, [])
 

@@ -83,7 +83,7 @@ class Meddler(CommandListener):
 def meddled(
     database: Database[Any], command: str, on: str, number: int | None, work: Callable[[], Any]
 ) -> Iterator[Database[Any]]:
-    """The same database, where somebody else does something after one of its commands."""
+    """The same database, where another client does something after one of its commands."""
     listener = Meddler(command, on, number, work)
     address = database.client.address
     assert address is not None
@@ -92,11 +92,11 @@ def meddled(
 
 
 def set_aside(database: Database[Any], work: Callable[[], Any]) -> Any:
-    """The same, where somebody does something when there is no collection for a moment."""
+    """The same, where another client acts while the collection is missing for a moment."""
     return meddled(database, "renameCollection", f"{database.name}.log", 1, work)
 
 
-class TestSomebodyWrites:
+class TestAnotherClientWrites:
     def test_into_the_old_one_at_the_last_moment(self, matrix_database):
         """After it was found empty, before it is renamed: its new one gets the document."""
         matrix_database.create_collection("log")
@@ -177,7 +177,7 @@ class TestSomebodyWrites:
         assert is_right(matrix_database, spec)
 
 
-class TestSomebodyMakesAnother:
+class TestAnotherClientMakesAnother:
     def test_in_between(self, matrix_database):
         """With options of its own: it stays, and what was set aside comes into it."""
         matrix_database.create_collection("log")
@@ -227,7 +227,7 @@ class TestSomebodyMakesAnother:
 
 
 class TestKilled:
-    """SIGKILL before and after every single command, while somebody writes."""
+    """SIGKILL before and after every single command, while another client writes."""
 
     @pytest.mark.parametrize("event", ["started", "succeeded"])
     def test_the_next_run_finishes(self, database, mongodb_server, event):
@@ -243,7 +243,7 @@ class TestKilled:
             assert ends == [-signal.SIGKILL] * killed + [1] * (len(ends) - killed)
             for number, copy in enumerate(copies):
                 names = copy.list_collection_names()
-                # Somebody writes before the next run: into the new one, or into none.
+                # A client writes before the next run: into the new collection, or into none.
                 came = [{"_id": 1, "at": number}] if aside_name("log") in names else []
                 if came:
                     copy.log.insert_many(came)

@@ -124,7 +124,7 @@ class TestLaterRuns:
 
 
 class TestOthersSince:
-    """What somebody has changed by hand is not overwritten."""
+    """Changes made by hand are not overwritten."""
 
     def test_a_validator(self, matrix_database):
         matrix_database.create_collection("things")

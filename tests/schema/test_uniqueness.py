@@ -276,7 +276,7 @@ class TestTwoAtOnce:
         assert plan_for(matrix_database, *wanted).in_sync
 
     def test_keys_that_are_taken(self, matrix_database):
-        """Somebody has an index with the keys that a shadow would have."""
+        """An index of someone else has the keys that a shadow would have."""
         things = matrix_database.things
         things.create_index("a", name="old", unique=True)
         things.create_index([("a", 2)], name="by_hand")

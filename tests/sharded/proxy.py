@@ -136,7 +136,7 @@ class Router(socketserver.ThreadingTCPServer):
         self.stop()
 
     def stop(self) -> None:
-        """As a mongos that is killed: its connections end, and nobody listens any more."""
+        """As a mongos that is killed: its connections end, and nothing listens any more."""
         self.shutdown()
         self.server_close()
         for each in list(self._open):

@@ -148,7 +148,7 @@ def test_a_block_that_raises_stores_nothing(storage: GridFSStorage) -> None:
     assert file.closed
 
 
-def test_somebody_else_creates_it_meanwhile(storage: GridFSStorage) -> None:
+def test_another_process_creates_it_meanwhile(storage: GridFSStorage) -> None:
     every: list[dict[str, Any]] = [{}, {"allow_overwrite": True}, {"deduplicate": True}]
     for options in every:
         mine = GridFSStorage(bucket=f"b{len(str(options))}", **options)

@@ -146,7 +146,7 @@ class TestAtomic:
             storage.save_many((f"{number}.txt", b"content") for number in range(20))
         assert counts(connected) == (20, 20)
 
-    def test_a_name_that_somebody_else_took_meanwhile(
+    def test_a_name_that_another_file_took_meanwhile(
         self, connected: Database[Any], storage: GridFSStorage
     ) -> None:
         """The transaction cannot go on; whoever repeats it gets another name."""

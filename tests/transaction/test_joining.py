@@ -77,7 +77,7 @@ def test_one_that_can_only_be_rolled_back_cannot_be_joined(mongo: Mongo) -> None
 
 
 def test_the_order_of_callbacks(mongo: Mongo) -> None:
-    """What was done last is undone first, and nobody's exception comes before."""
+    """What was done last is undone first, even if a callback raises."""
     ran: list[str] = []
 
     def boom() -> None:
@@ -225,7 +225,7 @@ class TestBoundSession:
                     database.client.admin.command("killSessions", [{"id": own}], session=other)
             assert ran == ["rolled back"]
 
-    def test_a_commit_of_which_nobody_knows(self, client: Any, database: Mongo) -> None:
+    def test_a_commit_with_an_unknown_outcome(self, client: Any, database: Mongo) -> None:
         """Neither is done, and not by the next transaction either."""
         ran: list[str] = []
         with client.start_session() as session, session.bind():

@@ -36,7 +36,7 @@ GARBAGE = (
     Garbage(kind="unreferenced", count=4, says="four plates that no medium refers to"),
     Garbage(kind="broken", count=1, says="a plate of which the second chunk is missing"),
     Garbage(kind="superseded", count=2, says="two older revisions of the first plate"),
-    Garbage(kind="stale-uploads", count=1, says="an upload that somebody gave up"),
+    Garbage(kind="stale-uploads", count=1, says="an upload that was abandoned"),
 )
 
 

@@ -347,7 +347,7 @@ class TestJobs:
             work(files.site.database, stop, lambda progress: None)
         assert files.names() == {"a"}
 
-    def test_what_nobody_expected_is_told_too(
+    def test_unexpected_errors_are_shown_too(
         self, garbage: Files, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from djongo_services.admin.files import collecting

@@ -25,7 +25,7 @@ def test_a_picture(files: Files) -> None:
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["Content-Security-Policy"].startswith("sandbox")
     assert answer["X-Frame-Options"] == "SAMEORIGIN"
-    # Browsers keep it, ask whether it is still the same, and nobody else keeps it.
+    # Browsers keep it and ask whether it is still the same; shared caches do not keep it.
     assert answer["Cache-Control"] == "no-cache, private"
     same = get(files, stored.id, If_None_Match=answer["ETag"])
     assert same.status_code == 304

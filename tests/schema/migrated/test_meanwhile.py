@@ -85,7 +85,7 @@ class TestMeanwhile:
         said = "".join(process.communicate(timeout=120))
         assert process.returncode == 0, said
 
-    def test_nothing_is_refused_and_nobody_interferes(self, synced):
+    def test_nothing_is_refused_and_no_run_interferes(self, synced):
         change(synced, NEW, f"{TO_NEW} migrations.RunPython(wait),")
         with self.held(synced) as process:
             books = synced.database.shop_book
@@ -107,7 +107,7 @@ class TestMeanwhile:
             said = synced.manage("syncmongoschema", code=3)
             assert "Another run is changing the schema" in said
             assert synced.validator("shop_book")[0] == "off"
-            # Nothing to apply, and nothing to put right while somebody else is at it.
+            # Nothing to apply, and nothing to put right while another run is at work.
             said = synced.manage("migrate")
             assert "The validators of 'default' were left alone: Another run" in said
             self.ended(synced, process)

@@ -241,5 +241,5 @@ def test_several_processes_create_the_same_buckets(
         assert keys(database[f"fs{number}.chunks"]) == OF_CHUNKS
 
 
-def test_nobody_is_in_a_transaction(database: Database[Any]) -> None:
+def test_without_a_transaction(database: Database[Any]) -> None:
     assert joined(database.client) is None

@@ -282,7 +282,7 @@ def test_an_upload_that_fails_inside(place: Place) -> None:
 
 
 def test_an_id_that_exists_stays_what_it_is(place: Place) -> None:
-    """Also after the rollback of the transaction in which somebody tried it."""
+    """Also after the rollback of the transaction in which it was tried."""
     for there, new in itertools.product([b"", b"first"], [b"", b"second"]):
         stored = place.bucket.upload("a", there, id="mine")
         with place.rolled_back(), pytest.raises(FileExists):

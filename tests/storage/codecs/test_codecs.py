@@ -303,7 +303,7 @@ class TestEncryption:
         assert asked == [(30 * (BLOCK + TAG), 31 * (BLOCK + TAG))]
 
     def rewrite(self, database: Database[Any], data: bytes) -> None:
-        """Change the stored bytes as somebody with access to the database could."""
+        """Change the stored bytes as anyone with access to the database could."""
         document = database.fs.files.find_one() or {}
         database.fs.chunks.delete_many({})
         database.fs.files.update_one({}, {"$set": {"length": len(data)}})

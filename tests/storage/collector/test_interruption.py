@@ -349,7 +349,7 @@ class TestTwoRuns:
                 purge(fs, references=in_use(), older_than=GRACE)
             with pytest.raises(Locked, match=sentence):
                 restore(fs, ids=[])
-            run(fs, dry_run=True)  # Changes nothing, so it disturbs nobody.
+            run(fs, dry_run=True)  # Changes nothing, so it disturbs no other run.
         assert contents(fs, before) == before
 
     def test_on_two_buckets(self, fs):

@@ -229,7 +229,7 @@ class TestBroken:
         assert counts(run(fs, in_use("a"), only=[Kind.BROKEN])) == {}
         assert filenames(fs) == ["a"]
 
-    def test_of_which_nobody_knows_whether_it_is_in_use(self, fs):
+    def test_files_whose_use_is_unknown(self, fs):
         put(fs, "a")
         fs["fs.chunks"].delete_one({"n": 1})
         report = run(fs, References())
@@ -335,7 +335,7 @@ class TestUnreferenced:
         assert run(fs, in_use(*names)).is_clean
         assert counts(run(fs)) == {Kind.UNREFERENCED: len(names)}
 
-    def test_not_looked_for_where_nobody_can_know(self, fs):
+    def test_not_looked_for_where_use_is_unknown(self, fs):
         put(fs, "a")
         report = run(fs, References())
         assert counts(report) == {}
@@ -392,7 +392,7 @@ class TestSuperseded:
         assert counts(run(fs)) == {Kind.UNREFERENCED: 2}
 
     def test_superseded_a_moment_ago(self, fs):
-        """Somebody may be reading it still."""
+        """A client may still be reading it."""
         put(fs, "a")
         put(fs, "a", age=timedelta(minutes=1))
         report = run(fs, in_use("a"), only=[Kind.SUPERSEDED])

@@ -1,7 +1,8 @@
 """A writer races the collector for tens of thousands of files: nothing in use is ever lost.
 
-The writer saves files and refers to them a moment later, refers to old files that nobody used any
-more, saves new revisions, and drops references. What it refers to in the end has to be there.
+The writer saves files and refers to them a moment later, refers to old files that had no
+reference left, saves new revisions, and drops references. What it refers to in the end has to be
+there.
 """
 
 from __future__ import annotations

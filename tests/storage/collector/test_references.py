@@ -59,7 +59,7 @@ class TestColumns:
             "covers/b.png",
             "scans/deleted.png",
             "scans/past.png",
-            # Under another location, in another case: nobody can be sure.
+            # Under another location, in another case: the collector cannot be sure.
             "media/A.pdf",
             "covers/a.pdf",
             "media/past.png",
@@ -319,7 +319,7 @@ def everything_is_used(names: Any) -> set[str]:
 
 
 def articles(names: Any) -> Any:
-    """A generator is fine, and so are names that nobody asked for."""
+    """A generator is fine, and so are names that were not asked for."""
     yield "in an article"
     yield from ()
 

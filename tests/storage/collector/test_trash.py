@@ -261,7 +261,7 @@ class TestPurge:
         assert filenames(bucket) == ["a"]
         assert bucket["fs.chunks"].count_documents({}) == 3
 
-    def test_unless_somebody_deleted_it(self, fs):
+    def test_unless_it_was_deleted(self, fs):
         """The admin has a trash for what people delete, which is this one: what they deleted does
         not come back, and is not destroyed while something refers to it."""
         put(fs, "a")

@@ -90,7 +90,7 @@ class TestWhichStorage:
         assert counts(run(bucket_of_project, references_in(bucket_of_project), **now)) == {
             Kind.UNREFERENCED: 1
         }
-        # Nobody can tell of a location that no field and no setting has.
+        # The collector cannot know about a location that no field and no setting has.
         assert filenames(bucket_of_project) == ["tenants/private/2024/a.png"]
 
     @pytest.mark.parametrize("location", ["folded", "hashed", "delegated"])
@@ -133,7 +133,7 @@ class TestWhichStorage:
         assert counts(run(bucket_of_project, references)) == {Kind.UNREFERENCED: 1}
 
     def test_it_is_in_no_setting_any_more(self, bucket_of_project, unsure):
-        """Rows that were saved by an alias of before, whose location nobody knows."""
+        """Rows that were saved by a former alias, whose location is unknown."""
         unsure.get_model("Note").objects.create(scan="2024/a.png")
         assert stays(bucket_of_project, "old-location/2024/a.png", "notes/x/2024/a.png")
 

@@ -392,7 +392,7 @@ def test_a_server_that_fails_leaves_what_can_go_on(
 
 @pytest.mark.parametrize("size", [3, 300_000])
 @pytest.mark.parametrize("options", [{}, {"deduplicate": True}, {"allow_overwrite": True}], ids=str)
-def test_somebody_else_takes_the_name_meanwhile(
+def test_another_file_takes_the_name_meanwhile(
     old: DjongoGridFSStorage, put: Put, monkeypatch: Any, options: dict[str, Any], size: int
 ) -> None:
     new = GridFSStorage(**options)

@@ -141,7 +141,7 @@ class TestSaved:
         assert seen == [["a.txt"]]
 
     def test_others_with_the_same_name(self, connected: Database[Any], papers: Any) -> None:
-        """A name is taken as soon as somebody has it, as on a disk."""
+        """A name is taken as soon as a file has it, as on a disk."""
         with pytest.raises(Boom), atomic():
             first = papers.Paper.objects.create(title="a", file=file("mine"))
             name = elsewhere(lambda: papers.PLAIN.save("a.txt", file("theirs")))
@@ -288,9 +288,7 @@ class TestShared:
             raise Boom
         assert papers.SHARING.listdir("") == ([], ["a.txt"])
 
-    def test_somebody_joins_what_is_rolled_back(
-        self, connected: Database[Any], papers: Any
-    ) -> None:
+    def test_joining_what_is_rolled_back(self, connected: Database[Any], papers: Any) -> None:
         with pytest.raises(Boom), atomic():
             papers.Copy.objects.create(title="a", file=file())
             elsewhere(lambda: papers.SHARING.save("b.txt", file()))
@@ -397,7 +395,7 @@ class TestHowItEnds:
             papers.Paper.objects.count()
         assert nothing_left(connected)
 
-    def test_nobody_knows_whether_it_was_committed(
+    def test_a_commit_with_an_unknown_outcome(
         self, connected: Database[Any], papers: Any, caplog: Any, monkeypatch: Any
     ) -> None:
         """What may be referred to stays, and is read as any other."""

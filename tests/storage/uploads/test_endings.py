@@ -230,7 +230,7 @@ def _noticed(nothing: None) -> None:
     received.set()
 
 
-def test_a_request_that_nobody_closes(looked_at: Site) -> None:
+def test_a_request_that_is_never_closed(looked_at: Site) -> None:
     request = RequestFactory().generic("POST", "/", b"", TYPE)
     handler = GridFSUploadHandler(request)
     with pytest.raises(StopFutureHandlers):

@@ -1,4 +1,4 @@
-"""Indexes that somebody made by hand on the collections of models."""
+"""Indexes that were created by hand on the collections of models."""
 
 from __future__ import annotations
 

@@ -18,9 +18,7 @@ ODDITIES = (
     Oddity(collection=COLLECTION, says="a field that begins with a dollar", field="$price"),
     Oddity(collection=COLLECTION, says="a field that is a Python keyword", field="class"),
     Oddity(collection=COLLECTION, says="a field outside of ASCII", field="größe"),
-    Oddity(
-        collection=COLLECTION, says="a field that looks like code", field='x"); import os #'
-    ),
+    Oddity(collection=COLLECTION, says="a field that looks like code", field='x"); import os #'),
     Oddity(collection=COLLECTION, says="a field that holds secrets", field="api key"),
 )
 

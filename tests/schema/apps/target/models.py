@@ -99,7 +99,7 @@ class KeeperProxy(Keeper):
 
 
 class KeeperTwin(models.Model):
-    """The same collection, seen by somebody else."""
+    """The same collection, declared by a second model."""
 
     code = models.CharField(max_length=20)
 
