@@ -1,4 +1,4 @@
-"""docs/architecture.md names what exists, and the house keeps its own rules."""
+"""docs/architecture.md names what exists, and the package keeps its own rules."""
 
 from __future__ import annotations
 
