@@ -1,4 +1,4 @@
-"""What the demo's landing page offers to try: a link to each page and each service."""
+"""The landing page's suggestions: a link to each page and each service."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BUCKET = "media"
 class Stop:
     title: str
     text: str
-    """What is to be seen there, or to be done."""
+    """What a visitor sees or does there."""
     url: str
     command: str = ""
-    """The command of the same service."""
+    """The command for the same service."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +33,7 @@ class Part:
 
 
 def tour(note: Note | None) -> list[Part]:
-    """``note``: a published one, to add a file to."""
+    """The suggestions; ``note`` is a published note to which a file can be added."""
     return [_schema(), _shape(), _files(note), _transactions(), _site()]
 
 

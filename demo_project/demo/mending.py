@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 def mend(document: Json) -> Iterator[str]:
-    """Mend every document that is listed in the command's JSON; says what was done to each.
+    """Mend every document that is listed in the command's JSON, and yield what was done to each.
 
     Raises StepFailed where no mender exists, or where Django itself refuses the result.
     """
@@ -68,7 +68,7 @@ def _mend_loan(loan: Loan) -> str:
 
 
 _COUNTRIES = {358: "FI"}
-"""By what one dials."""
+"""Countries by their dialling codes."""
 
 _MENDERS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "archive_person": ("archive.Person", _mend_person),

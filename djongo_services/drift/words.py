@@ -148,7 +148,7 @@ def summary(comparison: Comparison) -> str:
     if phrases:
         return f"{', '.join(phrases)}{known}."
     compared = counted(comparison.compared, "collection")
-    # Whoever was interrupted has not seen all.
+    # An interrupted inspection has not seen everything.
     is_partial = comparison.before.stopped or comparison.after.stopped
     return f"No differences{' so far' if is_partial else ''} in {compared}{known}."
 
@@ -194,6 +194,6 @@ def basis_words(comparison: Comparison) -> str | None:
 
 
 def coverages(collection: CollectionDrift) -> str | None:
-    """How much stands behind the two sides, where it does not go without saying."""
+    """What the figures of the two sides are based on; None if neither side says so."""
     sides = [side for side in (collection.before, collection.after) if side is not None]
     return " → ".join(dict.fromkeys(sides)) if sides else None

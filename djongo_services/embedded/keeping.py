@@ -148,5 +148,5 @@ def _close_in_child() -> None:
     _living.clear()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where find_binary() refuses to go on
+if hasattr(os, "register_at_fork"):  # not on Windows, where find_binary() raises an error
     os.register_at_fork(after_in_child=_close_in_child)

@@ -1,4 +1,4 @@
-"""How much ``seed_demo`` makes."""
+"""The amount of content that ``seed_demo`` creates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """Documents by kind."""
+    """The number of documents by kind."""
 
     people: int
     places: int

@@ -77,7 +77,7 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _interrupt() -> None:
-    """Interrupt the work, so that no history shows it as running for ever."""
+    """Interrupt the work, so that no history shows it as running permanently."""
     begun = list(_under_way)
     for each in begun:
         each.stop.set()

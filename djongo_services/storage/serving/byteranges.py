@@ -133,7 +133,7 @@ def partial(ranges: Sequence[ByteRange], size: int, content_type: str) -> Conten
 
 
 def _multipart(ranges: Sequence[ByteRange], size: int, content_type: str) -> Content:
-    # Generated anew each time: an uploader must not be able to put it into a file.
+    # Generated each time: an uploader must not be able to put it into a file.
     boundary = secrets.token_hex(16)
     steps: list[Step] = []
     for each in ranges:

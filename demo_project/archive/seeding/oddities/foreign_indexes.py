@@ -34,7 +34,7 @@ ODDITIES = (
 
 
 def seed(database: Database[Any], size: Size) -> dict[str, int]:
-    # Creating an index that is there already does nothing.
+    # Creating an index that already exists does nothing.
     database["archive_note"].create_indexes(
         [
             IndexModel(

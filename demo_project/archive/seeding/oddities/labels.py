@@ -1,4 +1,4 @@
-"""A collection whose own name, keys and ids are hard to write in Python."""
+"""A collection whose name, keys and ids are hard to write in Python."""
 
 from __future__ import annotations
 
