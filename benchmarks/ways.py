@@ -34,7 +34,8 @@ DATABASE = "benchmark_ways"
 
 
 class Trace:
-    """Calls of the package's functions while the block lasts, in all threads begun by then."""
+    """The calls of the package's functions during the block, in all threads that were started by
+    then."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -83,7 +84,7 @@ def ways() -> dict[str, Callable[[], object]]:
         database["auth_group"].drop()
         command("syncmongoschema", "auth.Group", "--noinput")
 
-    call_command("migrate", verbosity=0)  # A plan is refused while migrations wait.
+    call_command("migrate", verbosity=0)  # A plan is refused while migrations are unapplied.
     database["notes"].insert_one({"title": "Of bells", "pages": 12, "tags": ["iron"]})
     return {
         "storage.save, 300 kB": lambda: storage.save("a.txt", ContentFile(b"a" * 300_000)),
