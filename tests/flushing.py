@@ -28,7 +28,7 @@ class _Flushed:
             name: list(self._database[name].find())
             for name in self._database.list_collection_names()
         }
-        """By collection, the documents that the new database has."""
+        """By collection, the documents of the new database."""
         self._since = self._latest()
 
     def delete(self, names: list[str]) -> None:

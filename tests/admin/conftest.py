@@ -54,12 +54,12 @@ class Page:
 
     @property
     def text(self) -> str:
-        """What a reader sees, on one line."""
+        """The visible text, on one line."""
         body = re.sub(r"(?s)<(script|style|noscript).*?</\1>", " ", self.html)
         return read(re.sub(r"(?s)<(nav|header|footer)\b.*?</\1>", " ", body))
 
     def link(self, text: str) -> str:
-        """Where the first link of that text leads."""
+        """The target of the first link with that text."""
         for found in re.finditer(r'(?s)<a href="([^"]*)"[^>]*>(.*?)</a>', self.html):
             if read(found[2]).startswith(text):
                 return html.unescape(found[1])
@@ -73,7 +73,7 @@ class Page:
 
 
 def rows(page: str) -> list[str]:
-    """What a reader sees of each row of the page's first table, headings of groups left out."""
+    """The text of each row of the page's first table, without the headings of groups."""
     bodies = page.split("<tbody>", 1)[1].split("</table>")[0]
     found = re.findall(r"(?s)<tr[^>]*>(.*?)</tr>", bodies)
     return [read(row) for row in found if 'scope="rowgroup"' not in row]
@@ -92,7 +92,8 @@ class Site:
         self.client = Client(raise_request_exception=False)
 
     def login(self, *permissions: str, is_superuser: bool = False, is_staff: bool = True) -> Any:
-        """As a new user with these permissions of our models: ``"view_collection"``."""
+        """Log in as a new user with these permissions of the package's models:
+        ``"view_collection"``."""
         from django.contrib.auth.models import Permission, User
 
         name = "_".join(permissions) or ("root" if is_superuser else "nobody")

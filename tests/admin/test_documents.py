@@ -343,7 +343,7 @@ class TestFreeQueries:
 
 
 class TestSecrets:
-    """Whoever may see documents sees no secret of them, and cannot find one out."""
+    """A user who may see documents sees no secret in them, and cannot find one out."""
 
     HASH = "pbkdf2_sha256$1000000$abc$def"
 

@@ -9,7 +9,7 @@ import pytest
 from tests.admin.conftest import Page, Site
 
 SEES, FORBIDDEN, GONE, LOGIN = 200, 403, 302, "login"
-"""What a page answers; a change that was made answers with a redirect."""
+"""The status of a page's answer; a change that was made is answered with a redirect."""
 
 NOWHERE = "0" * 24
 """The id of no run."""

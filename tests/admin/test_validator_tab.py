@@ -105,7 +105,7 @@ def test_without_permission_to_see_documents(site: Site, notes: Any) -> None:
 
 
 def test_all_combinations_of_schemas(root: Site) -> None:
-    """Whatever a schema says, the documents that break it break one of its rules."""
+    """For any schema, every document that breaks it breaks one of its rules."""
     schema = {
         "allOf": [{"required": ["a"]}, {"properties": {"b": {"minimum": 3}}}],
         "anyOf": [{"required": ["x"]}, {"required": ["y"]}],
@@ -255,7 +255,7 @@ def test_without(root: Site) -> None:
 
 
 class TestLinks:
-    """From a document that the ORM keeps to the page of its object."""
+    """Links from a document that the ORM keeps to the page of its object."""
 
     @pytest.fixture
     def tome(self, root: Site) -> Any:

@@ -252,7 +252,7 @@ class TestCheck:
 
     @pytest.mark.parametrize("authors", [[], [{"name": "A"}], [{"name": 5}]])
     def test_says_the_same_as_the_plan(self, library, authors):
-        """Whether documents violate decides how strict a validator begins."""
+        """Whether documents violate the rules decides how strict a validator is at first."""
         library.create_collection("authors")
         if authors:
             library.authors.insert_many(authors)

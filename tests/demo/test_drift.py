@@ -19,7 +19,7 @@ REPAIR = ("--prune", "drop", "--allow-destructive", "--noinput")
 
 @pytest.fixture(scope="module")
 def drifted(demo: Demo) -> Iterator[Demo]:
-    """A database of its own, which the tests of this module repair."""
+    """A separate database, which the tests of this module repair."""
     name = f"demo_{uuid.uuid4().hex[:8]}"
     database = demo.database.client[name]
     made = replace(demo, database=database, environment={**demo.environment, "MONGODB_NAME": name})

@@ -60,8 +60,8 @@ def blocks_of(page: str) -> list[Block]:
 
 
 def matches(shown: str, output: str) -> bool:
-    """Whether ``output`` is what is shown, where ``...`` stands for anything: alone in a line, for
-    any lines."""
+    """Whether ``output`` matches the printed text, in which ``...`` stands for any text and, alone
+    on a line, for any lines."""
     lines = shown.strip().splitlines()
     pattern = "".join(_any_lines if line == "..." else _one_line(line) for line in lines)
     return re.fullmatch(pattern, output.strip() + "\n") is not None

@@ -97,13 +97,13 @@ def test_with_the_orm_on_sql(reader: ReadersProject) -> None:
 
 
 def promised(section: str) -> list[str]:
-    """What the code is said to print."""
+    """The output that the page prints after the code."""
     code = "\n".join(block.text for block in of(section))
     return re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
 
 
 def inline(command: str) -> str:
-    """A command that stands in a sentence."""
+    """A command within a sentence."""
     assert f"`{command}`" in TEXT, command
     return command
 

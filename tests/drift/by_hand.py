@@ -1,4 +1,4 @@
-"""Reports made by hand, and what a comparison of them says."""
+"""Reports made by hand, and the result of comparing them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAMPLE = 1_000
 
 
 def sampled(documents: int, *, of: int, proven: bool = False) -> Coverage:
-    """What a random sample of ``documents`` would say of itself."""
+    """The coverage that a random sample of ``documents`` would report."""
     margin = 1.96 * 0.5 / documents**0.5 * ((of - documents) / (of - 1)) ** 0.5
     return Coverage(
         requested="sample",

@@ -34,7 +34,7 @@ def keep(inspectmongo: Run, baseline: Path) -> Callable[..., None]:
 
 @pytest.fixture
 def since(inspectmongo: Run, baseline: Path) -> Since:
-    """What changed since then."""
+    """The changes since the baseline."""
 
     def run(*arguments: str) -> Result:
         return inspectmongo("--baseline", str(baseline), "-v", "0", *arguments)

@@ -1,4 +1,4 @@
-"""What a running server offers: versions, members, ways to disturb them, and its errors."""
+"""The features of a running server: versions, members, ways to disturb them, and its errors."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_an_unsupported_platform_is_named(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_missing_library_is_named_with_its_package(tmp_path: Path):
-    """A mongod that wants a libcurl which no system has."""
+    """A mongod that requires a libcurl which no system has."""
     binary = tmp_path / "mongod"
     content = WHEELS_MONGOD.read_bytes()
     assert content.count(b"libcurl.so.4\0") == 1

@@ -1,4 +1,4 @@
-"""Django's introspection on the engine: of its own tables, and of anybody's collections."""
+"""Django's introspection on the engine: of the engine's own tables, and of any collections."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def test_an_error_in_a_transaction_leaves_it_usable(engine: Any, database: Mongo
 
 
 def test_django_own_command_works(shop: Any) -> None:
-    """It knows nothing of MongoDB."""
+    """The command is not written for MongoDB."""
     out = StringIO()
     call_command(inspectdb.Command(), "maker", "thing", "nothing", database="engine", stdout=out)
     lines = [line.strip() for line in out.getvalue().splitlines()]

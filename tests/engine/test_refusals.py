@@ -1,4 +1,4 @@
-"""What is said of a document that a validator refused: from insert, update, bulk and upsert."""
+"""The messages about a document that a validator refused: from insert, update, bulk and upsert."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def operations(catalog: Catalog) -> dict[str, int]:
 
 
 def counted(member: Member, database: Mongo) -> int:
-    """What the member itself says; a query that it begins anew counts twice."""
+    """The member's own count; a query that it restarts counts twice."""
     with MongoClient[dict[str, Any]](member.address, directConnection=True) as client:
         things = client[database.name]["things"]
         found = things.aggregate([{"$indexStats": {}}, {"$match": {"name": "a_1"}}])

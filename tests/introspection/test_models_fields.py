@@ -1,4 +1,4 @@
-"""Which declarations documents, indexes and references become."""
+"""The declarations that documents, indexes and references become."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which indexes fields, ``Meta`` and comments tell of."""
+"""The indexes that fields, ``Meta`` and comments declare."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def test_what_is_misspelled_is_not_taken_for_a_path(text: str, sentence: str) ->
 
 
 def test_every_code_can_be_muted() -> None:
-    """And is documented where the others are."""
+    """Every code is also documented with the others."""
     written = set()
     for path in PACKAGE.rglob("*.py"):
         written |= set(re.findall(r'code="([a-z-]+)"', path.read_text("utf-8")))

@@ -148,7 +148,7 @@ class TestReferences:
 
 
 class TestFate:
-    """What the collector will do with the file, which is what it then does."""
+    """The page says what the collector will do with the file, and the collector then does it."""
 
     def test_of_use(self, files: Files, new_picture: Callable[..., Any]) -> None:
         id = files.add_old("pictures/a.png")

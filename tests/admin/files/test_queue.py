@@ -40,7 +40,7 @@ def queue(root: Site, settings: Any) -> Queue:
 
 @pytest.fixture
 def work(django_sql: RunDjango, root: Site, tmp_path: Path) -> Callable[..., Any]:
-    """What ``run_job`` returns in a process of its own, of a project whose rows are in SQL."""
+    """The result of ``run_job`` in a separate process, in a project whose rows are in SQL."""
 
     def work(order: str, **changed: str) -> Any:
         order = json.dumps({**json.loads(order), **changed})

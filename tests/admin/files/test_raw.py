@@ -121,7 +121,8 @@ def test_a_server_that_goes_away(files: Files, monkeypatch: pytest.MonkeyPatch) 
 
 
 class TestSigned:
-    """For whoever sees an object: they need not be allowed to see every file."""
+    """Signed links are for every user who may see an object, without permission to see all
+    files."""
 
     def url(self, files: Files, id: Any) -> str:
         from django.core import signing

@@ -57,7 +57,7 @@ _NOTED = (
 )
 """What a plan tells and does nothing about; an index that no class says is a comment."""
 _DRIFT = ("djongo_services.W006",)
-"""That the schema waits to be synchronised, which it does here."""
+"""The warning that the schema is not synchronised, which happens here."""
 _BASE = dict(PROJECT.DJONGO_SERVICES)
 
 Model = type[models.Model]
@@ -134,7 +134,7 @@ def _dangles(instance: models.Model, field: Any) -> bool:
 
 class _WithoutTable(ModelForm):
     def validate_unique(self) -> None:
-        """In projects of kind B the ORM has no table to look into."""
+        """In projects of kind B, the ORM has no table to query."""
 
 
 class _Served:
