@@ -23,7 +23,7 @@ WALKS = [
 
 LONGEST = 400
 SAME_NAME = {"Command", "Meta", "Collection"}
-"""What Django demands, and the admin's model beside the catalog's collection."""
+"""Files that Django requires, and the admin's model beside the catalog's collection."""
 
 
 def test_no_file_is_too_long() -> None:

@@ -1,6 +1,6 @@
-"""What a project does with Django's own apps, with packages, and in the admin.
+"""Operations of a project with Django's own apps, with packages, and in the admin.
 
-Each thing by itself; the same on MongoDB and on SQL.
+Each operation is independent, and the same on MongoDB and on SQL.
 """
 
 from __future__ import annotations

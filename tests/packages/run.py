@@ -55,7 +55,7 @@ def _outcome(run: Any, atomic: Any) -> str:
 
 
 def _difference() -> str:
-    """What ``syncmongoschema --check`` says at the end."""
+    """The last lines of ``syncmongoschema --check``."""
     text = io.StringIO()
     try:
         call_command("syncmongoschema", check=True, verbosity=0, stdout=text)

@@ -1,4 +1,4 @@
-"""Generated models in a project of their own, compared with the database they were made from."""
+"""Generated models in a separate project, compared with the database they were made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applying plans: what is done, told, refused, undone and gone on with after a crash."""
+"""Applying plans: what is done, reported, refused, undone, and continued after a crash."""
 
 from __future__ import annotations
 

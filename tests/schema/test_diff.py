@@ -50,7 +50,7 @@ def lines(plan: Plan) -> list[str]:
 
 
 def settles(client: MongoClient[Any], *models: tuple[CollectionSpec, ...]) -> None:
-    """In a new database, which becomes what each of ``models`` says, one after another."""
+    """In a new database, apply the plan of each of ``models``, one after another."""
     database = client[f"test_{uuid.uuid4().hex}"]
     try:
         for specs in models:
@@ -70,7 +70,7 @@ def things(matrix_database):
 
 
 class TestFixedPoint:
-    """What was just applied needs nothing more."""
+    """After a plan was applied, nothing is left to do."""
 
     @settings(
         max_examples=60,
@@ -262,7 +262,7 @@ class TestPrune:
 
     @pytest.mark.parametrize("declares", [("a",), ("both",), ("a", "both")])
     def test_drop_and_the_advice_agree(self, things, declares):
-        """What the warning of an inspection says to drop, a sync drops, too."""
+        """A sync drops the indexes that an inspection's warning advises to drop."""
         known = {"a": (("a", 1),), "both": (("a", 1), ("b", 1))}
         for name, keys in known.items():
             things.things.create_index(list(keys), name=name)
@@ -383,7 +383,7 @@ class TestImpossible:
 
 
 class TestMadeAnew:
-    """What cannot be changed is no obstacle while there are no documents."""
+    """Options that cannot be changed are no obstacle while there are no documents."""
 
     CAPPED = wants(index("a_idx", ("a", 1)), name="log", options={"capped": True, "size": 8192})
 

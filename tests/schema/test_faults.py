@@ -1,4 +1,4 @@
-"""What goes wrong while a plan is applied: the run waits, finishes, or says what to do.
+"""Faults while a plan is applied: the run waits, finishes, or says what to do.
 
 Nothing is lost in any of these, and the next run finishes what is left.
 """

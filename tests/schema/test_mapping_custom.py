@@ -1,4 +1,4 @@
-"""Fields of other people, which convert and check their values in ways of their own."""
+"""Fields of other packages, which convert and check their values in different ways."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Joined(models.CharField):
 
 
 class Unlisted(Several):
-    """As django-countries does it for the admin's sake."""
+    """As django-countries does it for the admin."""
 
     flatchoices = None
 
@@ -55,14 +55,14 @@ class Lenient(models.CharField):
 
 
 class Careless(models.CharField):
-    """Fails where it is asked about values that are none of its own."""
+    """A field that fails on values of other types."""
 
     def validate(self, value: Any, instance: Any) -> None:
         raise TypeError(instance.pk)
 
 
 class Own(models.CharField):
-    """One choice, checked by a method of its own."""
+    """A field with one choice and a custom check."""
 
     def validate(self, value: Any, instance: Any) -> None:
         super().validate(value, instance)

@@ -1,4 +1,5 @@
-"""What Django's validation refuses and BSON can show, the server refuses: written past Django."""
+"""Values that Django's validation refuses and BSON can hold: the server refuses them when they are
+written without Django."""
 
 from __future__ import annotations
 
@@ -125,7 +126,7 @@ def mongo(mongodb_server: Any) -> Iterator[Mongo]:
 
 @pytest.mark.parametrize(("model", "name", "wrong"), CASES)
 def test_refused(mongo: Mongo, model: type[models.Model], name: str, wrong: Any) -> None:
-    """By the schema of the one property, so that nothing else can be the reason."""
+    """By the schema of this one property, so that nothing else can be the reason."""
     schema = dict(model_schema(model, backend=True, closed=True, rules="model").schema)
     key = "patternProperties" if "." in name else "properties"
     inner = schema[key][r"\Aa\.b\z" if "." in name else name]

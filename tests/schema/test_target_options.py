@@ -146,7 +146,7 @@ def test_children_inherit_from_abstract_bases_only():
             app_label = "target"
 
     class Grandchild(Child):
-        """With a collection of its own beside that of its parent."""
+        """A model with a separate collection beside that of its parent."""
 
         class Meta:
             app_label = "target"

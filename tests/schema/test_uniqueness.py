@@ -59,7 +59,7 @@ PAIRS: tuple[Pair, ...] = (
     ({"b": 1}, {"b": 1}),
     ({"a": "x"}, {"a": "y"}),
 )
-"""What a kind refuses, and another accepts."""
+"""Documents that one kind refuses and another accepts."""
 
 
 def unique(name: str, kind: str) -> IndexSpec:
@@ -80,7 +80,7 @@ def create(collection: Collection[Any], spec: IndexSpec) -> None:
 
 
 def refuses(collection: Collection[Any], pair: Pair) -> bool:
-    """Whether the second cannot be there beside the first."""
+    """Whether the second document cannot exist beside the first."""
     try:
         collection.insert_many([{**document} for document in pair])
     except BulkWriteError as error:
@@ -134,7 +134,7 @@ _rejections: dict[str, dict[str, set[int]]] = {}
 
 @pytest.fixture
 def rejections(matrix_database):
-    """By kind; asked of each server once."""
+    """The refused pairs by kind, read from each server once."""
     version = matrix_database.client.server_info()["version"]
     if version not in _rejections:
         _rejections[version] = {kind: refused_by(matrix_database, kind) for kind in KEYS}
@@ -300,7 +300,7 @@ class TestWhatTheDocumentsForbid:
 
 
 class TestGivenUp:
-    """What the models do not want unique any more, and what the server cannot keep unique."""
+    """Values that need not be unique any more, and those that the server cannot keep unique."""
 
     def test_no_longer_unique(self, matrix_database):
         matrix_database.things.create_index("a", name="old", unique=True)
@@ -344,7 +344,8 @@ class TestLeftShadow:
         assert set(left.things.index_information()) == {"_id_", "new"}
 
     def test_is_kept_where_the_models_have_changed_since(self, left):
-        """It is the last that keeps unique what was; whoever wants it gone has to say so."""
+        """It is the last index that keeps the values unique; a user who wants to drop it must name
+        it."""
         (change,) = plan_for(left).changes
         assert change.risk is Risk.DESTROYS
         assert change.words.endswith(

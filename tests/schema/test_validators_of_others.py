@@ -42,7 +42,7 @@ def replacing() -> SyncPolicy:
 
 
 def stored(database: Any) -> bytes:
-    """What the server has, undecoded."""
+    """The server's document, undecoded."""
     raw = database.codec_options.with_options(document_class=RawBSONDocument)
     answer = database.command("listCollections", filter={"name": "things"}, codec_options=raw)
     return bytes(answer["cursor"]["firstBatch"][0]["options"]["validator"].raw)

@@ -52,7 +52,7 @@ that watch for each of 5 clients, and 14 of the other members and of this proces
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """What was measured of one process, by thirds of the load."""
+    """The measurements of one process, by thirds of the load."""
 
     name: str
     unit: str
@@ -134,7 +134,7 @@ class Sampler:
         self._thread.join()
 
     def rest(self) -> None:
-        """To be called when the programs are idle."""
+        """Call it when the programs are idle."""
         self._rest = {name: resident(pid) for name, pid in self._processes.items()}
 
     def all_series(self) -> list[Series]:

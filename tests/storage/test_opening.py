@@ -34,7 +34,7 @@ def content(storage: Storage, name: str = "a.txt") -> bytes:
 
 
 def use(file: Any, script: list[tuple[str, Any]]) -> list[Any]:
-    """Call methods in turn; an exception's type stands for it."""
+    """Call methods in turn; an exception is replaced by its type."""
     results: list[Any] = []
     for method, *arguments in script:
         try:

@@ -50,7 +50,7 @@ def test_decorators_refuse_what_they_cannot_wrap() -> None:
 
 @pytest.mark.parametrize("savepoint", [True, False])
 async def test_savepoint_is_accepted_as_by_django(async_mongo: Any, savepoint: bool) -> None:
-    """Neither saves a part: there are no savepoints."""
+    """Neither block saves a part: there are no savepoints."""
 
     def blocking() -> None:
         with atomic(savepoint=savepoint), atomic("default", savepoint, False):

@@ -98,9 +98,9 @@ def begin(label: str, target: str | None, number: int) -> str | None:
 
 
 def go_on(label: str, target: str | None, number: int) -> dict[str, Any]:
-    """What a user sees after the kill, and after running the command again.
+    """Show what a user sees after the kill, and after running the command again.
 
-    Where nothing is left to be migrated, ``syncmongoschema`` ends it just as well; every second
+    If nothing is left to be migrated, ``syncmongoschema`` finishes it just as well; every second
     time, it does.
     """
     database = connections["default"].database

@@ -1,4 +1,5 @@
-"""``migrate`` that fails, that others meet at work, and that meets what it may not change."""
+"""``migrate`` when it fails, when other commands run meanwhile, and when it finds validators that
+it may not change."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ class TestInterrupted:
 
 
 class TestModelsThatDisagree:
-    """At some migration two models share a collection, and no validator fits both."""
+    """After some migration, two models share a collection, and no validator fits both."""
 
     STATE = "migrations.SeparateDatabaseAndState(state_operations=[migrations.{}])"
 

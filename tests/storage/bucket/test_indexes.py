@@ -1,4 +1,4 @@
-"""The indexes of a bucket: there after the first write, asked for once, whoever else does."""
+"""The indexes of a bucket: they exist after the first write, and are created only once."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_other_errors_are_raised_and_leave_nothing(
 def test_a_transaction_that_holds_the_collection(
     database: Database[Any], commands: Commands
 ) -> None:
-    """Waiting for it would be waiting for ever; the index is created when it has ended."""
+    """Waiting for it would never end; the index is created after it has ended."""
     with MongoClient[Any](uri_of(database), event_listeners=[commands]) as client:
         bucket = Bucket(client[database.name])
         with client.start_session() as session, session.bind(), session.start_transaction():
@@ -209,7 +209,7 @@ with MongoClient(uri) as client:
 
 @pytest.fixture
 def uploaders(database: Database[Any]) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that are ready to create the buckets whose numbers they are told."""
+    """Processes that are ready to create the buckets whose numbers they receive."""
     command = [sys.executable, "-c", UPLOADER, uri_of(database), database.name]
     pipe = subprocess.PIPE
     processes = [

@@ -1,4 +1,4 @@
-"""What an upload leaves behind, whichever way it ends."""
+"""The documents that an upload leaves behind, however it ends."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_a_connection_that_keeps_breaking(
 def test_chunks_that_a_new_primary_does_not_have(
     database: Database[Any], flavour: Flavour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What an election may do to chunks that no majority had, done by hand."""
+    """The effect that an election may have on chunks that no majority had, caused by hand."""
     bucket = flavour.make()
     terms = iter(range(100))
     monkeypatch.setattr(Layout, "primary", lambda self: next(terms))

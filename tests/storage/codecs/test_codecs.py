@@ -359,7 +359,8 @@ class TestEncryption:
     def test_another_file_in_its_place(
         self, encrypting: GridFSStorage, connected: Database[Any]
     ) -> None:
-        """With the record that belongs to the bytes, and without the mark that binds them."""
+        """With the record that belongs to the bytes, and without the mark that binds them to the
+        file."""
         for name in ("a.txt", "b.txt"):
             encrypting.save(name, ContentFile(name.encode() * 20))
         a, b = (encrypting.stored(name).id for name in ("a.txt", "b.txt"))

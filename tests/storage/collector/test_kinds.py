@@ -1,4 +1,4 @@
-"""What the collector finds, of each kind, and what it leaves alone."""
+"""The findings of the collector, of each kind, and the files that it leaves alone."""
 
 from __future__ import annotations
 
@@ -112,7 +112,8 @@ class TestOrphanChunks:
         assert contents(fs, ["fs.chunks", "fs.files"]) == before
 
     def test_without_a_date(self, fs):
-        """A chunk's id that is no ObjectId has none; only the trash is safe for such."""
+        """A chunk's id that is not an ObjectId has no date; only the trash is safe for such a
+        chunk."""
         fs["fs.chunks"].insert_one({"_id": "chunk", "files_id": "x", "n": 0, "data": b"0"})
         report = run(fs, keep_in_trash=False)
         assert counts(report) == {}
@@ -220,7 +221,7 @@ class TestBroken:
         assert run(fs, in_use("a", "b"), verify=True).is_clean
 
     def test_in_use_stays(self, fs):
-        """What is left of it may be worth something to whoever refers to it."""
+        """The rest of the file may still be useful to the objects that refer to it."""
         put(fs, "a")
         fs["fs.chunks"].delete_one({"n": 1})
         report = run(fs, in_use("a"))

@@ -1,4 +1,4 @@
-"""What others do while the collector is at work: nothing that is in use is lost."""
+"""Changes by other processes while the collector works: no file in use is lost."""
 
 from __future__ import annotations
 

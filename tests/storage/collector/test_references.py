@@ -379,7 +379,7 @@ class TestProviders:
 
 
 def test_a_storage_of_the_project_and_its_rows(bucket_of_project, shop):
-    """From saving a file to its removal, as a project does it."""
+    """From saving a file to its removal, as in a project."""
     Product = shop.get_model("Product")
     product = Product()
     product.sheet.save("a.txt", ContentFile(b"first"))

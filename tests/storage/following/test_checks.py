@@ -1,4 +1,4 @@
-"""Where files cannot follow their rows, the system checks say so."""
+"""The system checks report where files cannot follow their rows."""
 
 from __future__ import annotations
 

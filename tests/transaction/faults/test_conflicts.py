@@ -22,7 +22,7 @@ TRANSFERS = 8
 """Transfers of each clerk."""
 ACCOUNTS = 5
 MONEY = 100
-"""On each account in the beginning."""
+"""The initial balance of each account."""
 
 
 def open_bank(outside: Mongo) -> None:

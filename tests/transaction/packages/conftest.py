@@ -1,4 +1,5 @@
-"""The site of the tests beside a package, each in a process and on a database of its own."""
+"""The site for the tests with other packages, each in a separate process and on a separate
+database."""
 
 from __future__ import annotations
 
