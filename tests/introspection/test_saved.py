@@ -92,7 +92,7 @@ NOT = "It is not a report of inspectmongo"
         (WHOLE.rstrip()[:-1], "It is truncated"),
         ("hello", "It is not JSON: Expecting value at line 1, column 1."),
         ("[]", f"{NOT}; create one with inspectmongo --format json."),
-        ('{"format_version": 1, "operations": []}', f"{NOT}; make one"),
+        ('{"format_version": 1, "operations": []}', f"{NOT}; create one"),
         ("[" * 100_000, "nested too deeply"),
         ('{"a": ' + "9" * 5000 + "}", "a number in it is too long"),
         (b"\xff\xfe\xfd", "It is not text"),
