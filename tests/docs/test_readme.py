@@ -16,7 +16,7 @@ pytestmark = PATIENCE
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = blocks_of(TEXT)
 ENGINE = "A: Django's ORM on MongoDB, with this package's engine"
-STOCK = "A: the same on django-mongodb-backend as it is"
+STOCK = "A: the same on django-mongodb-backend alone"
 SQL = "B: the ORM on SQL, MongoDB through PyMongo"
 EXAMPLES = "One example each"
 FOLLOWED = (ENGINE, STOCK, SQL, EXAMPLES)
