@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-setup: $(SETUP)  ## make .venv and install the project with all that it needs
+setup: $(SETUP)  ## make .venv and install the project with everything it needs
 
 $(SETUP): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "djongo_services needs Python 3.11 or later; run: make PYTHON=python3.11")'
@@ -80,7 +80,7 @@ test: $(MATRIX) $(CHROME) $(POSTGRES) lint docs  ## lint, the documentation and 
 	$(if $(MEASURED),$(BIN)/coverage combine --quiet)
 	$(if $(MEASURED),$(BIN)/coverage report --format=total)
 
-coverage: $(SETUP)  ## what the last `make test COVERAGE=yes` did not cover, line by line
+coverage: $(SETUP)  ## the lines that the last `make test COVERAGE=yes` did not cover
 	$(BIN)/coverage report
 
 django-tests: $(SETUP)  ## Django's own suites on the backend and the engine; writes docs/engine.md
@@ -96,7 +96,7 @@ messages: $(SETUP)  ## collect the sentences for translators, and compile (needs
 	cd djongo_services && ../$(BIN)/python -m django makemessages -l en -l de --no-wrap --no-location --no-obsolete
 	cd djongo_services && ../$(BIN)/python -m django compilemessages
 
-synchronous: $(SETUP)  ## write the blocking twins of the asynchronous modules
+synchronous: $(SETUP)  ## write the blocking versions of the asynchronous modules
 	$(BIN)/python -m tests.synchronous
 
 docs: $(SETUP)  ## the documentation as a site in site/; warnings are errors
@@ -112,7 +112,7 @@ lint: $(SETUP)  ## ruff, mypy, bandit and the layers of the imports
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive djongo_services
 
-bench: $(SETUP)  ## ours beside its peers, interleaved; takes minutes
+bench: $(SETUP)  ## compare with other packages, interleaved; takes minutes
 	$(BIN)/python -m benchmarks
 
 MINUTES  ?= 10
@@ -121,10 +121,10 @@ soak: $(SETUP)  ## a mixed load while members are killed, stopped and stepped do
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # A quarter of the time for each parser.
-fuzz: $(ATHERIS)  ## atheris on what parses bytes of strangers; MINUTES=2
+fuzz: $(ATHERIS)  ## atheris on the parsers of untrusted input; MINUTES=2
 	for target in ranges plans pictures signatures; do \
 		PYTHONPATH=$(VENV)/atheris $(BIN)/python -m tests.fuzz $$target $$(($(MINUTES) * 15)) || exit 1; \
 	done
 
-clean:  ## remove what the other targets made
+clean:  ## remove the files that the other targets made
 	rm -rf $(VENV) .nox site .mypy_cache .pytest_cache .ruff_cache .hypothesis demo_project/var benchmarks/results .coverage .coverage.*

@@ -1,8 +1,8 @@
-"""Ours beside its peers: ``python -m benchmarks [NAME...] [--repeats 5]``.
+"""Comparisons with other packages: ``python -m benchmarks [NAME...] [--repeats 5]``.
 
-Every module of this package with a function ``run(uri, repeats)`` is a benchmark; it measures the
-peer and ours in one run, interleaved, and returns rows. The table goes to the terminal and, after
-each benchmark, as JSON to ``benchmarks/results/``, with the machine's load average when each began.
+Every module of this package with a function ``run(uri, repeats)`` is a benchmark. It measures the
+peer and this package in one run, interleaved, and returns rows. The table goes to the terminal and,
+after each benchmark, as JSON to ``benchmarks/results/``, with the load averages of the machine.
 """
 
 from __future__ import annotations

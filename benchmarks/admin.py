@@ -1,8 +1,9 @@
 """The admin's pages and the demo's landing page, with 4,000 collections and 1,000,000 files.
 
 A page is a whole request to Django, from the URL to the HTML, by a superuser of the demo's project:
-its models, sessions and users are in the same database. Beside it are the bare queries that the
-page needs, one after the other. It runs in a process of its own, because Django is set up but once.
+its models, sessions and users are in the same database. For comparison, the bare queries that the
+page needs are run one after the other. The benchmark runs in a separate process, because Django can
+be set up only once.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _measured(client: MongoClient[Document], repeats: int) -> list[dict[str, Any
 
 
 def _in_turn(ours: Mapping[str, Visit], peers: Mapping[str, Visit]) -> dict[str, Visit]:
-    """Each page, and right after it its bare queries."""
+    """Each page, followed directly by its bare queries."""
     pairs = zip(ours.items(), peers.items(), strict=True)
     return {name: visit for pair in pairs for name, visit in pair}
 

@@ -1,4 +1,4 @@
-"""The pages about collections in a database of 4,000 of them, and the queries that they need."""
+"""The pages about collections in a database with 4,000 of them, and the queries that they need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COLLECTIONS = 4_000
 LARGE = 10_000
-"""Documents of the one collection whose own pages are visited."""
+"""The number of documents in the one collection whose own pages are visited."""
 ONE = "collection_0007"
 PER_PAGE = 50
 ROOT = "/admin/djongo_services/collection/"
@@ -32,11 +32,12 @@ Mongo = Database[Document]
 
 
 def fill(database: Mongo) -> None:
-    """Each has an index and five documents; one has a validator, too, which many violate."""
+    """Fill the collections: each has an index and five documents; one also has a validator, which
+    many documents violate."""
 
     def make(number: int) -> None:
         name = f"collection_{number:04}"
-        # It makes the collection as well: one command instead of two.
+        # This creates the collection as well: one command instead of two.
         database.command("createIndexes", name, indexes=[{"key": {"a": 1}, "name": "a_1"}])
         database[name].bulk_write([InsertOne(_document(n)) for n in range(5)])
 
@@ -99,7 +100,7 @@ def _take_profile(client: Client, one: str) -> None:
 
 
 def _make_run(client: Client, database: Mongo) -> ObjectId:
-    """What the models want of one of the demo's collections is done."""
+    """Apply the plan of one of the demo's collections, so that there is a run."""
     from django.core.management import call_command
 
     call_command(
@@ -112,14 +113,14 @@ def _make_run(client: Client, database: Mongo) -> ObjectId:
 
 
 def _index(client: Client, one: str) -> str:
-    """The digest of its index, as the links on the page have it."""
+    """The digest of its index, as the page's links contain it."""
     html = client.get(f"{one}change/").content.decode()
     (digest,) = set(re.findall(r"/index/([^/]+)/drop/", html))
     return str(digest)
 
 
 def bare(database: Mongo) -> Mapping[str, Visit]:
-    """The same from the server, without anything done with it."""
+    """The same data from the server, without any processing."""
     one, runs = database[ONE], database["djongo_services_runs"]
     profiles = database["djongo_services_profiles"]
     past = database["djongo_services_past_profiles"]
@@ -177,7 +178,8 @@ def bare(database: Mongo) -> Mapping[str, Visit]:
         "dashboard, one name": lambda: with_totals([ONE]),
         "dashboard, different from the models": lambda: with_totals(modelled()),
         "dashboard, of no model": lambda: with_totals(free()[:PER_PAGE]),
-        # It says that all sizes would have to be read, and is by name until that is wanted.
+        # The page says that all sizes would have to be read, and is sorted by name until that is
+        # requested.
         "dashboard, largest first": lambda: with_totals(listed()[:PER_PAGE]),
         "indexes": usage,
         "index, its line for a model": lambda: sizes([ONE]),

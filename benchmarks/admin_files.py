@@ -1,6 +1,6 @@
 """The pages about a bucket of 1,000,000 files, and the queries that they need.
 
-The bare queries ask for as much as the page shows, where it shows it: for the last page of a list
+The bare queries read as much as the page shows, at the same position: for the last page of a list,
 they begin behind the same file.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FILES = 1_000_000
 PER_PAGE = 100
 CONTENT = b"x" * 20_000
-"""Of the one file that has any."""
+"""The content of the only file that has content."""
 TYPES = ("image/jpeg", "image/png", "application/pdf", "text/plain", "video/mp4", "audio/wav")
 START = dt.datetime(2022, 1, 1, tzinfo=dt.UTC)
 BUCKET = "media"
@@ -103,7 +103,7 @@ def pages(database: Database[Document], client: Client) -> Mapping[str, Visit]:
 
 
 def bare(database: Database[Document]) -> Mapping[str, Visit]:
-    """The same from the server, without anything done with it."""
+    """The same data from the server, without any processing."""
     files, chunks = database[f"{BUCKET}.files"], database[f"{BUCKET}.chunks"]
     stats = [{"$collStats": {"storageStats": {}}}]
     middle = file_id(FILES // 2)

@@ -1,8 +1,8 @@
-"""The catalog of 500 collections beside the bare ``list_indexes()`` calls.
+"""The catalog of 500 collections compared with the bare ``list_indexes()`` calls.
 
-One loop over ``list_indexes()`` is the measure; a pool of as many threads as ours, and a plain loop
-that asks for as much as the catalog does, stand beside it. Sizes are a row of their own: the
-server computes statistics of every collection and index for them, whoever asks.
+The baseline is one loop over ``list_indexes()``. A pool of as many threads as the catalog uses, and
+a plain loop that reads as much as the catalog does, are measured as well. Sizes have a separate
+row, because the server computes statistics of every collection and index for them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from djongo_services.introspection.reading.catalog_queries import WORKERS
 
 COLLECTIONS = 500
 TARGET = 2.0
-"""Times the bare loop."""
+"""As a multiple of the bare loop's time."""
 
 Measured = Mapping[str, float]
 
@@ -39,7 +39,7 @@ def run(uri: str, repeats: int) -> list[dict[str, Any]]:
 
 
 def _fill(database: Database[dict[str, Any]]) -> list[str]:
-    """Three indexes each, one of them multikey."""
+    """Create three indexes in each collection, one of them multikey."""
     names = [f"collection_{number:03d}" for number in range(COLLECTIONS)]
     for name in names:
         database[name].insert_many([{"a": number, "b": [number, 1]} for number in range(5)])
@@ -85,7 +85,7 @@ def _stage(database: Database[dict[str, Any]], name: str, stage: str, options: A
 
 
 def _interleaved(contestants: Mapping[str, Callable[[], object]], repeats: int) -> Measured:
-    """Medians in seconds; one round before is not counted."""
+    """Medians in seconds; a first round is not counted."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(repeats + 1):
         for name, contestant in contestants.items():

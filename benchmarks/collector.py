@@ -1,9 +1,10 @@
-"""The collector beside a bare merge of the two covered cursors, and ``$group`` with ``$lookup``.
+"""The collector compared with a bare merge of the two covered cursors, and with ``$group`` and
+``$lookup``.
 
-All look for chunks without a file; the bare merge also finds files without chunks, and ours
-compares the number of each file's chunks with its length as well. A pass that also looks every name
-up, among as many documents that refer to them, stands without a peer. Memory is the growth of the
-peak of a process of its own.
+All look for chunks without a file. The bare merge also finds files without chunks, and the
+collector also compares the number of each file's chunks with its length. A pass that also looks up
+every name, among as many documents that refer to them, has no peer. Memory is the growth of the
+peak of a separate process.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from djongo_services.storage.collector.references.sources import Naming, Territo
 FILES = 1_000_000
 MANY_FILES = 4_000_000
 WITHOUT_FILE = 1_033
-"""One in so many chunks has no file."""
+"""One of this many chunks has no file."""
 WITHOUT_CHUNKS = 12_500
 LARGE_REPEATS = 3
-"""At most, of what takes many seconds."""
+"""The most repeats of work that takes many seconds."""
 MEMORY_TARGET = 16.0
 DATABASE = "benchmark_collector"
 
@@ -90,7 +91,7 @@ def integrity(database: Database[Document]) -> tuple[int, int]:
 
 
 def everything(database: Database[Document]) -> int:
-    """All kinds, each name looked up among the documents that refer to them."""
+    """All kinds; each name is looked up among the documents that refer to files."""
     source = DocumentSource(
         collection=database.rows, path="photo", model="rows", alias="default", naming=Naming()
     )
@@ -105,7 +106,7 @@ def everything(database: Database[Document]) -> int:
 
 
 def bare_merge(database: Database[Document]) -> tuple[int, int]:
-    """As written by hand, with the batch size that suits PyMongo best."""
+    """A merge as one would write it by hand, with the batch size that suits PyMongo best."""
     key = [("files_id", 1), ("n", 1)]
     files = database["fs.files"].find({}, {"_id": 1}, batch_size=1000).sort("_id", 1)
     chunks = database["fs.chunks"].find({}, {"_id": 0, "files_id": 1, "n": 1}, batch_size=1000)
@@ -137,7 +138,7 @@ def group_and_lookup(database: Database[Document]) -> int:
 
 
 def fill(database: Database[Document], start: int, stop: int) -> None:
-    """Files of one chunk each; some chunks have no file, and some files no chunk."""
+    """Insert files of one chunk each; some chunks have no file, and some files no chunk."""
     database["fs.files"].create_index([("filename", 1), ("uploadDate", 1)])
     database["fs.chunks"].create_index([("files_id", 1), ("n", 1)], unique=True)
     date, data = datetime(2024, 1, 1, tzinfo=UTC), os.urandom(1024)
@@ -229,7 +230,7 @@ def _grown(command: list[str]) -> float:
 
 
 def _interleaved(contestants: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Medians in seconds; one round before is not counted, and each turns the order round."""
+    """Medians in seconds; a first round is not counted, and each round reverses the order."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     order = list(contestants)
     for number in range(repeats + 1):

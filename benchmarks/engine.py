@@ -1,8 +1,8 @@
-"""What the engine costs: Django's everyday calls beside the stock backend, and savepoints.
+"""The cost of the engine: Django's everyday calls compared with the stock backend, and savepoints.
 
-Two contestants take turns, call by call and each first in every other round; medians count. All in
-a process of its own, because Django is set up but once. ``djongo_services`` is not installed, so
-that the stock backend is as its authors ship it.
+Two contestants alternate, call by call, and each is first in every other round; medians count.
+Everything runs in a separate process, because Django can be set up only once. ``djongo_services``
+is not installed, so that the stock backend is as its authors ship it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.transaction import TARGET, Rounds, Row, compared, measured
 
 ROUNDS = 400
-"""For each of the repeats."""
+"""The number of rounds for each of the repeats."""
 LONG_ROUNDS = 20
 """The same for blocks of a hundred writes."""
 WRITES = 100
@@ -88,7 +88,7 @@ def _model() -> Any:
 
 
 def _calls(book: Any, rounds: int) -> list[Row]:
-    """The same on both; neither begins a transaction."""
+    """The same calls on both; neither begins a transaction."""
     from django.db import transaction
 
     kept = book.objects.using("stock").create(title="kept")
@@ -156,7 +156,7 @@ def _two_writes(book: Any, rounds: int) -> Row:
 
 
 def _savepoint(book: Any, rounds: int) -> Row:
-    """What an inner block adds to an outer one, beside the smallest of round trips."""
+    """The time that an inner block adds to an outer one, compared with the smallest round trips."""
     from django.db import connections, transaction
 
     engine: Any = connections["engine"]

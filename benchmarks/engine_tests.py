@@ -1,8 +1,8 @@
 """300 small tests in Django's TestCase, by Django's runner, on the engine and the stock backend.
 
-Processes take turns; the time is the one that the runner prints, without making and dropping the
-database. Ten classes with ``setUpTestData``, each of thirty tests: a create, a read, an update, a
-get_or_create, a block that fails, a many-to-many relation.
+The processes alternate. The time is the one that the runner prints, without creating and dropping
+the database. Ten classes with ``setUpTestData``, each of thirty tests: a create, a read, an update,
+a get_or_create, a block that fails, a many-to-many relation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 PEER, OURS = "django_mongodb_backend", "djongo_services.backend"
 TARGET = 10.0
 MOST = 3
-"""Repeats: the stock backend takes more than a minute for one."""
+"""The most repeats: the stock backend takes more than a minute for one."""
 
 
 def run(uri: str, repeats: int = 5) -> list[dict[str, Any]]:

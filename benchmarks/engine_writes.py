@@ -1,4 +1,4 @@
-"""What the engine does to many documents, and to many at once, beside the same without it.
+"""Many documents, and many writers at once, on the engine, compared with the same without it.
 
 - ``bulk_create()`` of 100,000 objects with the collection's validator and without one.
 - A field with a default for a million documents, by a migration's ``AddField`` and by one bare
@@ -6,7 +6,7 @@
 - Blocks that read and write the same few rows from several threads, each with an inner block that
   fails, and the same without it: how many commit, and whether an update was lost.
 
-All in a process of its own, because Django is set up but once.
+Everything runs in a separate process, because Django can be set up only once.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ Row = dict[str, Any]
 
 DATABASE = "benchmark_engine_writes"
 CACHE = 3
-"""GB."""
+"""In GB."""
 BULK = 100_000
 DOCUMENTS = 1_000_000
 BLOCKS = 1_000
 THREADS = 8
 COUNTERS = 20
 MOST = 3
-"""Repeats; each takes half a minute."""
+"""The most repeats; each takes half a minute."""
 
 
 def run(uri: str, repeats: int = 5) -> list[Row]:
-    """On a server of its own: a transaction has to fit into the server's cache."""
+    """Run on a separate server: a transaction has to fit into the server's cache."""
     with MongoServer(cache_gb=CACHE) as server:
         arguments = [server.uri, str(min(repeats, MOST))]
         command = [sys.executable, "-m", "benchmarks.engine_writes", *arguments]
@@ -192,7 +192,7 @@ def _contended(book: Any, repeats: int) -> list[Row]:
 
 
 def _run_blocks(book: Any, counters: list[Any], *, fails: bool) -> int:
-    """How many of them committed; none is run again."""
+    """The number of blocks that committed; none is retried."""
 
     def work(seed: int) -> int:
         from django.db import connection

@@ -1,8 +1,8 @@
-"""Buckets beside PyMongo's GridFSBucket: small files, ranges, whole files, and their memory.
+"""Buckets compared with PyMongo's GridFSBucket: small files, ranges, whole files, and their memory.
 
-Both work on one server with the client's default write concern. What goes over the wire is counted
-by the server (``serverStatus`` ``network.bytesOut``), memory as the growth of the peak of the
-resident set while one contestant works.
+Both work on one server with the client's default write concern. The server counts the bytes that
+are sent (``serverStatus`` ``network.bytesOut``); memory is the growth of the peak of the resident
+set while one contestant works.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def _parts(
 
 
 class _Zeros:
-    """A source of zero bytes that is never in memory as a whole."""
+    """A source of zero bytes that is never completely in memory."""
 
     def __init__(self, length: int) -> None:
         self._left = length
@@ -217,8 +217,8 @@ def _bytes_out(database: Database[Document]) -> int:
 
 
 class _Growth:
-    """MB by which the peak of this process's memory grew, by name: the most of all runs, since
-    later ones find the memory of earlier ones."""
+    """MB by which the peak of this process's memory grew, by name: the largest value of all runs,
+    because later runs reuse the memory of earlier ones."""
 
     def __init__(self) -> None:
         self.most: dict[str, float] = {}
@@ -234,7 +234,7 @@ class _Growth:
 
 
 def _peak() -> int:
-    """KB."""
+    """The peak in KB."""
     with Path("/proc/self/status").open() as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
 
@@ -245,7 +245,7 @@ def _interleaved(
     prepare: Mapping[str, Callable[[], object]] | None = None,
     growth: _Growth | None = None,
 ) -> dict[str, float]:
-    """Medians in seconds; one round before is not counted, and each turns the order round."""
+    """Medians in seconds; a first round is not counted, and each round reverses the order."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     order = list(contestants)
     for number in range(repeats + 1):

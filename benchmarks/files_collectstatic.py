@@ -1,7 +1,7 @@
-"""``collectstatic`` of 2,000 files beside Django's own storages on the disk.
+"""``collectstatic`` of 2,000 files, compared with Django's own storages on disk.
 
-It runs in a process of its own, for its settings. At most twice their time is a ratio of at least
-0.5.
+It runs in a separate process, because it needs other settings. At most twice their time is a ratio
+of at least 0.5.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _row(
     for turn in range(repeats + 1):
         for backend in seconds:
             taken = _collect(backend, client, root)
-            if turn:  # The first is for what Python and the server load once.
+            if turn:  # The first one is for everything that Python and the server load only once.
                 seconds[backend].append(taken)
     median = {backend: statistics.median(times) for backend, times in seconds.items()}
     ratio = median[peer] / median[ours]
@@ -80,7 +80,7 @@ def _row(
 
 
 def _collect(backend: str, client: MongoClient[Row], root: Path) -> float:
-    """Seconds, into an empty place."""
+    """Collect into an empty place, and return the seconds."""
     shutil.rmtree(root / "target", ignore_errors=True)
     for kind in ("files", "chunks"):
         client[DATABASE][f"static.{kind}"].delete_many({})

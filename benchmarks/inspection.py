@@ -1,9 +1,10 @@
-"""A database of 4,000 small collections, inspected, beside reading their documents at all.
+"""The inspection of a database with 4,000 small collections, compared with merely reading their
+documents.
 
-Each has twenty documents, an index and references to the next; the work is in the number of
-collections, not of documents. The measure is one loop of ``find()`` and ``list_indexes()`` over all
-of them. The load of the machine is told, for on a busy one the seconds say little and the ratios
-say more.
+Each has twenty documents, an index and references to the next one; the work depends on the number
+of collections, not of documents. The baseline is one loop of ``find()`` and ``list_indexes()`` over
+all of them. The machine's load is reported, because on a busy machine the ratios say more than the
+seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from djongo_services.introspection.rendering.text import render_text
 COLLECTIONS = 4_000
 DOCUMENTS = 20
 TARGET = 60.0
-"""Seconds."""
+"""In seconds."""
 
 Row = dict[str, Any]
 

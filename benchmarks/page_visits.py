@@ -1,4 +1,4 @@
-"""Visits to pages: what one is, and how long a first one and the later ones take."""
+"""Visits to pages: what a visit is, and how long a first one and the later ones take."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Seconds:
 
 
 def visit(client: Client, url: str) -> Visit:
-    """A visit that fails unless all of the page is there."""
+    """A visit that fails unless the whole page is returned."""
 
     def get() -> None:
         response = client.get(url)
@@ -37,7 +37,7 @@ def visit(client: Client, url: str) -> Visit:
 
 
 def interleaved(contestants: Mapping[str, Visit], repeats: int) -> dict[str, Seconds]:
-    """Everyone once, and then everyone again, ``repeats`` times."""
+    """Visit every page once, and then again, ``repeats`` times."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(repeats + 1):
         for name, contestant in contestants.items():

@@ -1,4 +1,4 @@
-"""Profiles beside those who learn schemas, and beside reading the documents at all.
+"""Profiles compared with other tools that learn schemas, and with merely reading the documents.
 
 The peers install themselves: mongodb-schema (Compass) from npm into ``benchmarks/node_modules``,
 pymongo-schema from PyPI into ``benchmarks/node_modules/.pymongo-schema``, a venv. All read the same
@@ -93,7 +93,7 @@ def run(uri: str, repeats: int = 5) -> list[Row]:
 
 
 def document(number: int, chance: random.Random) -> dict[str, Any]:
-    """About 850 bytes and 54 elements, of the shapes that applications store."""
+    """A document of about 850 bytes and 54 elements, of the shapes that applications store."""
     day = datetime.datetime(2020, 1, 1) + datetime.timedelta(minutes=number)
     made: dict[str, Any] = {
         "_id": ObjectId(),
@@ -160,7 +160,7 @@ def _batches(total: int) -> Iterator[range]:
 def _contestants(
     uri: str, database: Database[dict[str, Any]], python: Path
 ) -> dict[str, Callable[[], float]]:
-    """Name to a function that does the work once and returns the seconds that it took."""
+    """The functions by name; each does the work once and returns the seconds that it took."""
     documents = database.documents
     target = (uri, DATABASE, "documents")
     return {
@@ -201,7 +201,7 @@ def _peer(command: list[str], folder: Path = HERE.parent) -> float:
 
 
 def _answer(command: list[str], folder: Path = HERE.parent) -> dict[str, Any]:
-    """What a process prints as JSON, run where it finds its imports."""
+    """The JSON that a process prints, run in the folder where it finds its imports."""
     done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -210,7 +210,7 @@ def _answer(command: list[str], folder: Path = HERE.parent) -> dict[str, Any]:
 def _interleaved(contestants: dict[str, Callable[[], float]], repeats: int) -> dict[str, float]:
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for contestant in (contestants["complete"], contestants["$sample"], contestants["dynamic"]):
-        contestant()  # the cache is warm for everyone
+        contestant()  # the cache is warm for all
     for _ in range(repeats):
         for name, contestant in contestants.items():
             taken[name].append(contestant())
@@ -281,7 +281,7 @@ def _memory_row(uri: str, depth: str, repeats: int) -> Row:
 
 
 def _install_peers() -> Path:
-    """Install what is not there yet; returns the interpreter that has pymongo-schema."""
+    """Install what is missing, and return the interpreter that has pymongo-schema."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         raise RuntimeError("mongodb-schema needs Node.js: install node and npm")

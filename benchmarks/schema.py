@@ -1,8 +1,9 @@
-"""Comparing, building and counting beside the bare commands to the server.
+"""Comparing, building and counting, compared with the bare commands to the server.
 
-A check reads the catalog of the models' collections and compares it; beside it stand
-``listCollections`` and a loop of ``listIndexes``. Builds stand beside one ``createIndexes`` by
-hand, counts of violators beside one ``$nor``. The comparison alone is measured in CPU seconds.
+A check reads the catalog of the models' collections and compares it; its peers are
+``listCollections`` and a loop of ``listIndexes``. The peer of index builds is one
+``createIndexes``, that of counts of violators one ``$nor``. The comparison alone is measured in CPU
+seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from djongo_services.schema.violators import count_violators
 MODELS = 1_000
 DOCUMENTS = 1_000_000
 LARGE_REPEATS = 5
-"""At most, of what takes seconds."""
+"""The most repeats of work that takes seconds."""
 
 Document = dict[str, Any]
 Measured = Mapping[str, float]
@@ -81,7 +82,8 @@ def _catalog(database: Database[Document]) -> Any:
 
 
 def _model(number: int) -> CollectionSpec:
-    """Ten fields with a validator, and three indexes: plain, unique as the backend has it, TTL."""
+    """Ten fields with a validator, and three indexes: plain, unique as the backend creates it,
+    TTL."""
     fields = {f"field_{n}": {"bsonType": ["string", "null"], "maxLength": 100} for n in range(8)}
     properties = {
         "_id": {"bsonType": "objectId"},
@@ -176,7 +178,7 @@ def _interleaved(
     clock: Callable[[], float],
     prepare: Callable[[], object] = lambda: None,
 ) -> Measured:
-    """Medians in seconds; one round before is not counted, and each turns the order round."""
+    """Medians in seconds; a first round is not counted, and each round reverses the order."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     order = list(contestants)
     for number in range(repeats + 1):

@@ -1,8 +1,8 @@
-"""Files of 1 MB over HTTP: out of the bucket, beside WhiteNoise with copies on the disk.
+"""Files of 1 MB over HTTP: from the bucket, compared with WhiteNoise with copies on disk.
 
-Requests a second over ``CONNECTIONS`` connections that are kept, asked in rounds that take turns;
-medians. All servers are up at once, each with ``WORKERS`` processes; the database, the servers and
-the clients share the machine. gunicorn, uvicorn and WhiteNoise install themselves into
+Requests per second over ``CONNECTIONS`` connections that are kept open, in rounds that alternate;
+medians. All servers run at the same time, each with ``WORKERS`` processes; the database, the
+servers and the clients share the machine. gunicorn, uvicorn and WhiteNoise install themselves into
 ``benchmarks/node_modules/.serving``.
 """
 
@@ -37,7 +37,7 @@ SIZE = 1024 * 1024
 WORKERS, THREADS = 2, 4
 CONNECTIONS = 8
 REQUESTS = 400
-"""In one round."""
+"""The number of requests in one round."""
 
 DISK = "WhiteNoise on disk, gunicorn"
 BY_HAND = "PyMongo's GridOut, gunicorn"
@@ -150,7 +150,7 @@ def _interleaved(contestants: dict[str, Contestant], repeats: int) -> dict[str, 
 
 
 def _round(contestant: Contestant, requests: int) -> float:
-    """Seconds that all of them took."""
+    """The seconds that all of them took."""
     failures: list[BaseException] = []
 
     def ask(numbers: range) -> None:
@@ -191,7 +191,7 @@ def _ask(contestant: Contestant, numbers: range) -> None:
 
 
 def _receive(connection: socket.socket, buffer: bytearray) -> bool:
-    """Take one whole answer; returns whether the connection is kept."""
+    """Read one whole response, and return whether the connection is kept open."""
     view = memoryview(buffer)
     received = end = 0
     while not end:

@@ -1,7 +1,7 @@
-"""The site that the benchmark of serving asks, loaded by gunicorn and by uvicorn.
+"""The site that the benchmark of serving requests, loaded by gunicorn and by uvicorn.
 
-``application`` is ours (and PyMongo's, beside it) under WSGI, ``asgi`` the same under ASGI, and
-``whitenoise`` the same with the files' copies on the disk in front of it.
+``application`` is this package's view (and PyMongo's, for comparison) under WSGI, ``asgi`` the same
+under ASGI, and ``whitenoise`` the same with copies of the files on disk in front of it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ django.setup()
 
 
 def by_pymongo(_: HttpRequest, name: str) -> FileResponse:
-    """As projects do it by hand."""
+    """A view as projects write it by hand."""
     from gridfs import GridFSBucket
 
     from djongo_services.connections import connections

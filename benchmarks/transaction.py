@@ -1,8 +1,8 @@
-"""Atomic requests and blocks beside none, and beside transactions written by hand.
+"""Atomic requests and blocks, compared with none, and with transactions written by hand.
 
-Two contestants take turns, call by call and each first in every other round, so that whatever else
-the machine does meets both; medians count. (Empty requests: by rounds of ``CALLS_EMPTY`` calls, and
-the median of the rounds' differences.) The load is ``REQUESTS`` requests at once against the
+Two contestants alternate, call by call, and each is first in every other round, so that other work
+on the machine affects both; medians count. (Empty requests: by rounds of ``CALLS_EMPTY`` calls, and
+the median of the rounds' differences.) The load is ``REQUESTS`` concurrent requests to the
 handlers, from threads and in a loop; every twentieth view fails after its first write, and
 afterwards every write is looked for.
 """
@@ -28,21 +28,21 @@ from benchmarks import transaction_site as site
 REQUESTS = 2_000
 THREADS = 16
 TASKS = 64
-"""Requests under way at once in the loop."""
+"""The number of concurrent requests in the loop."""
 ROUNDS = 400
-"""For each of the repeats; one call of each contestant in a round."""
+"""The number for each of the repeats; each contestant is called once in a round."""
 ROUNDS_EMPTY, CALLS_EMPTY = 40, 200
-"""The same for requests that do nothing, too quick to be timed one by one."""
+"""The same for requests that do nothing, which are too quick to be timed one by one."""
 WARM = 20
-"""Rounds before the first that counts."""
+"""The rounds before the first that counts."""
 EMPTY_TARGET = 25.0
-"""Microseconds."""
+"""In microseconds."""
 TARGET = 1.05
 
 Row = dict[str, Any]
 Contestants = Mapping[str, Callable[[], object]]
 Rounds = dict[str, list[float]]
-"""Seconds of one call, by contestant and round."""
+"""The seconds of one call, by contestant and round."""
 
 
 def run(uri: str, repeats: int = 5) -> list[Row]:
@@ -118,7 +118,8 @@ def _reads(repeats: int) -> list[Row]:
     ]
     rows = []
     for name, ours, peer, peer_name, target in pairs:
-        # In pairs: what a commit leaves for the server to do would meet whoever comes next.
+        # In pairs, because the work that a commit leaves to the server would slow down the next
+        # call.
         pair = {each: contestants[each] for each in (peer, ours)}
         taken = measured(pair, ROUNDS * repeats)
         rows.append(compared(name, taken, ours, peer, peer_name, target))
@@ -196,7 +197,7 @@ def _threads(client: site.SyncClient, repeats: int) -> list[Row]:
             "without": serve(site.handler(middleware=False), "lend"),
             "by hand": serve(site.handler(middleware=False), "lend-by-hand"),
         }
-        contestants["without"](books.next_numbers())  # the connections are open for everyone
+        contestants["without"](books.next_numbers())  # the connections are open for all
         for _ in range(repeats):
             for name, contestant in contestants.items():
                 numbers = books.next_numbers()
@@ -239,7 +240,7 @@ async def _tasks(client: site.SyncClient, repeats: int) -> list[Row]:
 
 
 class _Books:
-    """What requests were answered, and what the database holds of them."""
+    """The responses to the requests, and what the database contains of them."""
 
     def __init__(self, client: site.SyncClient) -> None:
         self._database = client[site.DATABASE]

@@ -1,6 +1,6 @@
 """The site that the benchmark of transactions serves: Django's settings, its views, its handlers.
 
-Requests go straight to Django's handler, without a test client or a server in between.
+Requests go directly to Django's handler, without a test client or a server in between.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Failed(Exception):
 
 
 def configure(uri: str) -> None:
-    """The ORM on MongoDB twice ("plain" is used without us), and a connection of its own."""
+    """Configure the ORM on MongoDB twice ("plain" is used without this package), and a separate
+    connection."""
     backend = {"ENGINE": "django_mongodb_backend", "HOST": uri, "NAME": DATABASE}
     settings.configure(
         ALLOWED_HOSTS=["*"],
@@ -54,7 +55,7 @@ def configure(uri: str) -> None:
 
 @cache
 def model() -> Any:
-    """A model of this process alone, once Django is set up."""
+    """A model that only this process has, available once Django is set up."""
     from django.db import models
 
     class Loan(models.Model):
@@ -84,7 +85,7 @@ def async_database() -> Any:
 
 
 def handler(*, middleware: bool) -> Answer:
-    """A sync stack's answer to a request."""
+    """The response of a sync stack to a request."""
     made = BaseHandler()
     with override_settings(MIDDLEWARE=[OURS] if middleware else []):
         made.load_middleware()
@@ -118,7 +119,7 @@ def read(_: HttpRequest) -> HttpResponse:
 
 
 def read_in_transaction(_: HttpRequest) -> HttpResponse:
-    """Written by hand: begun and committed, as if it had written."""
+    """A view written by hand, which begins and commits a transaction as if it had written."""
     base = database()
     with base.client.start_session() as session, session.start_transaction():
         return HttpResponse(base.stock.find_one({"_id": 1}, session=session)["title"])
@@ -161,13 +162,13 @@ async def alend_by_hand(_: HttpRequest, number: int) -> HttpResponse:
 
 
 def fail_sometimes(number: int) -> None:
-    """Every twentieth request."""
+    """Fail at every twentieth request."""
     if number % 20 == 0:
         raise Failed
 
 
 def refused(_: HttpRequest) -> HttpResponse:
-    """Django's page of an error, without its report."""
+    """Django's error page, without its report."""
     return HttpResponse(status=500)
 
 

@@ -1,9 +1,9 @@
-"""The ways of one thing through the house: ``python -m benchmarks.ways [--files]``.
+"""The path of one thing through the package: ``python -m benchmarks.ways [--files]``.
 
-What one document, one upload, one plan, one orphan and one write in ``atomic()`` pass: how many
-files of the package have a function called, how many calls that is, and how often a call comes from
-another file than the one before it in its thread. A measure of the reader's way, not of time;
-imports do not count, for everything is done once before.
+For one document, one upload, one plan, one orphan and one write in ``atomic()``, this counts the
+files of the package in which a function is called, the calls, and how often a call comes from
+another file than the one before it in its thread. It measures how far a reader has to jump, not
+time; imports do not count, because everything is done once before.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ DATABASE = "benchmark_ways"
 
 
 class Trace:
-    """Calls of the package's functions while the block lasts, in all threads begun by then."""
+    """The calls of the package's functions during the block, in all threads that were started by
+    then."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -83,7 +84,7 @@ def ways() -> dict[str, Callable[[], object]]:
         database["auth_group"].drop()
         command("syncmongoschema", "auth.Group", "--noinput")
 
-    call_command("migrate", verbosity=0)  # A plan is refused while migrations wait.
+    call_command("migrate", verbosity=0)  # A plan is refused while migrations are unapplied.
     database["notes"].insert_one({"title": "Of bells", "pages": 12, "tags": ["iron"]})
     return {
         "storage.save, 300 kB": lambda: storage.save("a.txt", ContentFile(b"a" * 300_000)),

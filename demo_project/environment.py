@@ -1,8 +1,8 @@
-"""Where the demo keeps its things, and where its MongoDB server is.
+"""Where the demo keeps its data, and where its MongoDB server is.
 
-The environment may say so: ``MONGODB_URI`` (a real server), ``MONGODB_NAME`` (the database) and
+The environment may set both: ``MONGODB_URI`` (a real server), ``MONGODB_NAME`` (the database) and
 ``DEMO_VAR`` (the folder). Otherwise the server is the embedded one of a running ``manage.py demo``,
-which records its address in the folder; without a record, one that was started with
+which records its address in the folder; without a record, it is one that was started with
 ``manage.py mongod --port 27117``.
 """
 
@@ -18,7 +18,7 @@ VAR = Path(os.environ.get("DEMO_VAR") or Path(__file__).resolve().parent / "var"
 RECORD = VAR / "uri"
 REPORTS = VAR / "reports"
 DEMO_USER = "admin"
-"""The superuser, and the password: good for a site on the loopback interface and nothing else."""
+"""The superuser, and the password: suitable for a site on the loopback interface only."""
 UNRECORDED_URI = "mongodb://127.0.0.1:27117/"
 
 
@@ -36,7 +36,7 @@ def mongodb_name() -> str:
 
 
 def secret_key() -> str:
-    """Made once and kept beside the data, so that sessions outlive a restart."""
+    """The secret key, created once and kept with the data, so that sessions survive a restart."""
     path = VAR / "secret_key"
     with contextlib.suppress(FileNotFoundError):
         if kept := path.read_text("utf-8"):
@@ -49,7 +49,7 @@ def secret_key() -> str:
 
 @contextlib.contextmanager
 def recorded(uri: str) -> Iterator[None]:
-    """While inside, other commands of the demo find the server at ``uri``."""
+    """Inside the block, other commands of the demo find the server at ``uri``."""
     VAR.mkdir(parents=True, exist_ok=True)
     write_whole(RECORD, uri)
     try:
@@ -59,7 +59,8 @@ def recorded(uri: str) -> Iterator[None]:
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write beside the file, then rename: a reader sees the old text or the new, never a half."""
+    """Write a temporary file, then rename it: a reader sees the old text or the new, never a
+    part."""
     aside = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

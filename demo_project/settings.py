@@ -31,8 +31,9 @@ DATABASES = {
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 
-# The archive's validators also enforce choices, field validators and blank=False, because whatever
-# writes to it validates. Those of Django's own apps enforce what a SQL database would: the default.
+# The archive's validators also enforce choices, field validators and blank=False, because all code
+# that writes to it validates. Those of Django's own apps enforce what a SQL database would: the
+# default.
 DJONGO_SERVICES = {
     "SCHEMA": {"RULES": {"archive": "model"}},
     # The server runs on the same machine, whose processors may be busy.

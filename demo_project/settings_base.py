@@ -1,4 +1,4 @@
-"""What both kinds of demo project share."""
+"""Settings that both kinds of demo project share."""
 
 from demo_project.environment import secret_key
 
@@ -11,7 +11,7 @@ LANGUAGE_CODE = "en-gb"
 STATIC_URL = "static/"
 MEDIA_URL = "media/"
 
-# Files are in MongoDB too: a file appears together with the document that points to it.
+# Files are in MongoDB, too: a file appears together with the document that points to it.
 STORAGES = {
     "default": {
         "BACKEND": "djongo_services.storage.GridFSStorage",
@@ -49,7 +49,7 @@ TEMPLATES = [
     }
 ]
 
-# A missing server is said after two seconds instead of PyMongo's thirty.
+# A missing server is reported after two seconds instead of PyMongo's thirty.
 MONGODB_OPTIONS = {"serverSelectionTimeoutMS": 2000}
 
 # django-extensions: `manage.py shell_plus` starts with the models, the factories and PyMongo.

@@ -1,4 +1,5 @@
-"""Project kind B: Django's data is in SQLite; the archive in MongoDB is reached with PyMongo."""
+"""Project kind B: Django's data is in SQLite, and the archive in MongoDB is accessed with
+PyMongo."""
 
 from demo_project.environment import VAR, mongodb_name, mongodb_uri
 from demo_project.settings_base import *  # noqa: F403

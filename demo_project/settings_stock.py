@@ -1,7 +1,7 @@
-"""The same project on django-mongodb-backend as it is, without the engine.
+"""The same project on the unmodified django-mongodb-backend, without the engine.
 
-What this needs beside the other ``ENGINE``: configurations and migrations of Django's own apps,
-whose keys would be integers otherwise.
+In addition to the other ``ENGINE``, this needs configurations and migrations of Django's own apps,
+whose keys would otherwise be integers.
 """
 
 from demo_project.settings import *  # noqa: F403
@@ -20,6 +20,6 @@ MIGRATION_MODULES = {
     "contenttypes": "demo_project.mongo_migrations.contenttypes",
 }
 
-# The backend does not create CheckConstraints, and Django warns of it. Here the server checks them
-# all the same: syncmongoschema writes them into the validators.
+# The backend does not create CheckConstraints, and Django warns of that. Here the server checks
+# them anyway: syncmongoschema writes them into the validators.
 SILENCED_SYSTEM_CHECKS = ["models.W027"]

@@ -1,4 +1,4 @@
-"""What the server behind a client can do, asked of the server itself."""
+"""What the server behind a client supports, according to the server itself."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ Topology = Literal["standalone", "replica set", "sharded"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Abilities:
-    """Facts about a deployment; a feature is a fact of its own, never a version to compare."""
+    """Facts about a deployment; each feature is a fact of its own, never derived from a version by
+    callers."""
 
     version: str
-    """As the server spells it: ``6.0.27``."""
+    """The version as the server reports it: ``6.0.27``."""
     feature_compatibility: str | None
-    """``featureCompatibilityVersion``; None where the privilege is missing or mongos answers."""
+    """``featureCompatibilityVersion``; None if the privilege is missing or a mongos responds."""
     topology: Topology
     set_name: str | None
     members: tuple[str, ...]
-    """``host:port``, sorted: the members of a replica set that hold data and are not hidden, each
-    mongos of a sharded cluster that answers, or the one server."""
+    """``host:port``, sorted: the members of a replica set that contain data and are not hidden,
+    each mongos of a sharded cluster that responds, or the single server."""
     transactions: bool
-    """Replica sets and sharded clusters; a standalone server answers code 20."""
+    """True for replica sets and sharded clusters; a standalone server returns the error 20."""
     snapshot_reads: bool
-    """``readConcern: snapshot`` outside a transaction (5.0+, not on a standalone server)."""
+    """``readConcern: snapshot`` outside of a transaction (5.0+, not on a standalone server)."""
     validator_errinfo: bool
-    """Whether a refused write says which rule refused it (5.0+)."""
+    """Whether the error of a refused write contains the rule that refused it (5.0+)."""
     prepare_unique: bool
     """Whether collMod can convert an index to unique (6.0+)."""
     index_signatures: bool
-    """Whether unique, sparse and partial twins of an index may exist beside it (5.0+)."""
+    """Whether unique, sparse and partial variants of an index may exist beside it (5.0+)."""
     ttl_conversion: bool
-    """Whether collMod can make a single-field index a TTL index (5.1+)."""
+    """Whether collMod can convert a single-field index to a TTL index (5.1+)."""
     time_series: bool
     clustered_collections: bool
     read_only: bool
-    """Whether the server asked accepts no writes."""
+    """Whether the queried server accepts no writes."""
 
     @property
     def version_tuple(self) -> tuple[int, ...]:
@@ -49,13 +50,14 @@ class Abilities:
 
 
 def read_abilities(client: MongoClient[Any]) -> Abilities:
-    """Ask the server: ``hello``, ``buildInfo`` and, where allowed, ``getParameter``.
+    """Query the server: ``hello``, ``buildInfo`` and, if allowed, ``getParameter``.
 
-    What a server can do follows its feature compatibility version where that is known: an upgraded
-    server whose feature compatibility still lags keeps the older abilities.
+    A server's features depend on its feature compatibility version, if that is known: an upgraded
+    server with an older feature compatibility has only the older features.
 
-    Asks the primary, or a secondary while there is none, outside of any session or transaction
-    that the caller has bound. Raises PyMongo's errors when the server cannot be reached.
+    It queries the primary, or a secondary while there is none, outside of any session or
+    transaction that the caller has bound. Raises PyMongo's errors when the server cannot be
+    reached.
     """
     # With a session of its own, because hello and buildInfo are refused in a transaction.
     with client.start_session() as session:
@@ -89,7 +91,7 @@ def abilities_of(
     transactions: bool,
     read_only: bool = False,
 ) -> Abilities:
-    """What follows from what a server tells of itself. Raises ValueError for no version."""
+    """What follows from a server's own description. Raises ValueError for an invalid version."""
     release = _release(feature_compatibility or version)
     replicated = topology != "standalone"
     return Abilities(
@@ -117,7 +119,8 @@ def _topology(hello: dict[str, Any]) -> Topology:
 
 
 def _members(hello: dict[str, Any]) -> tuple[str, ...]:
-    # Members of priority 0 are listed apart; arbiters hold no data, and hidden ones are not told.
+    # Members with priority 0 are listed separately; arbiters contain no data, and hidden ones are
+    # not listed.
     return tuple(sorted([*hello.get("hosts", ()), *hello.get("passives", ())]))
 
 
@@ -136,5 +139,5 @@ def _release(version: str) -> tuple[int, int]:
 
 
 def _addresses(client: MongoClient[Any]) -> tuple[str, ...]:
-    # Not client.address, which PyMongo refuses where it has several mongos to choose from.
+    # Not client.address, which PyMongo refuses if there are several mongos to choose from.
     return tuple(sorted(f"{host}:{port}" for host, port in client.nodes))

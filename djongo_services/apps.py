@@ -14,7 +14,7 @@ class DjongoServicesConfig(AppConfig):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # No models yet: the first to get its primary key may do so before the engine is loaded.
+        # No models yet: the first one to get its primary key may do so before the engine is loaded.
         from djongo_services.backend import keys
 
         keys.install()
@@ -42,7 +42,7 @@ class DjongoServicesConfig(AppConfig):
             count_transactions()
 
 
-# What they do takes a fifth of all our modules, which no other command than migrate needs.
+# Their implementation is a fifth of all our modules, which no command except migrate needs.
 def _before_migrate(**signal: Any) -> None:
     from djongo_services.schema.migrating.receivers import before_migrate
 

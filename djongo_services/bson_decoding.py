@@ -1,7 +1,7 @@
-"""How values from the database are decoded where they are shown or compared, not changed.
+"""How values from the database are decoded that are displayed or compared, but not changed.
 
-Nothing that BSON can hold fails: dates beyond Python's calendar become DatetimeMS, and text that
-is not UTF-8 shows replacement characters.
+Every value that BSON allows can be decoded: dates beyond Python's calendar become DatetimeMS, and
+text that is not UTF-8 gets replacement characters.
 """
 
 from __future__ import annotations
@@ -29,5 +29,5 @@ NOT_EXTENDED_JSON = (
     RecursionError,
     BSONError,
 )
-"""What ``json_util.loads`` raises for text that is none: no JSON, nested too deeply, or with a
-value that its type does not have."""
+"""What ``json_util.loads`` raises for invalid text: no JSON, nested too deeply, or with a value
+that its type does not allow."""

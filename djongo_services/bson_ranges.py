@@ -12,10 +12,10 @@ from bson.decimal128 import Decimal128
 
 
 def whole_range(operators: Mapping[str, Any]) -> str | None:
-    """The type all of whose values, and no others, the bounds let through.
+    """The type whose values, and no others, all match the bounds.
 
-    The forms of django-mongodb-backend's ``_get_partial_unique_filter``, and the lowest value of a
-    type alone: a comparison finds values of its own type only.
+    These are the forms of django-mongodb-backend's ``_get_partial_unique_filter``, and the lowest
+    value of a type alone: a comparison finds only values of its own type.
     """
     if "$in" in operators:
         values = operators["$in"]

@@ -1,9 +1,9 @@
 """The names of BSON types as MongoDB's ``$type`` and ``bsonType`` spell them.
 
-Two refinements are ours, because they matter to whoever models the data and the server's
-aliases lump them together: binary values carry their subtype after a colon (``binData:uuid``;
-the generic subtype 0 stays ``binData``), and an embedded document with ``$ref`` and ``$id`` is a
-``dbRef``. :func:`server_type` takes a refined name back to the server's alias.
+Two refinements are ours, because they matter for modelling and the server's aliases do not
+distinguish them: binary values have their subtype after a colon (``binData:uuid``; the generic
+subtype 0 stays ``binData``), and an embedded document with ``$ref`` and ``$id`` is a ``dbRef``.
+:func:`server_type` converts a refined name to the server's alias.
 
 Source: BSON specification 1.1 (https://bsonspec.org/spec.html), MongoDB manual "BSON Types".
 """
@@ -33,10 +33,10 @@ ALIASES: tuple[str, ...] = (
     "minKey",
     "maxKey",
 )
-"""Every alias that ``$type`` answers, in the order of the BSON type numbers."""
+"""Every alias that ``$type`` returns, in the order of the BSON type numbers."""
 
 NUMBERS: frozenset[str] = frozenset({"int", "long", "double", "decimal"})
-"""The types that MongoDB's ``"number"`` alias stands for."""
+"""The types that MongoDB's ``"number"`` alias includes."""
 
 BINARY_SUBTYPES: dict[int, str] = {
     0: "generic",
@@ -61,7 +61,7 @@ def binary_type(subtype: int) -> str:
 
 
 def server_type(name: str) -> str:
-    """The alias under which the server's ``$type`` and ``bsonType`` know a refined name."""
+    """The server's alias, in ``$type`` and ``bsonType``, for a refined name."""
     if name == "dbRef":
         return "object"
     return name.partition(":")[0]

@@ -1,4 +1,4 @@
-"""System checks: the settings always, the servers when ``check --database`` asks for it.
+"""System checks: of the settings always, of the servers with ``check --database``.
 
 ============================  =====================================================
 ``djongo_services.E001``      no MongoDB connection is configured
@@ -48,7 +48,7 @@ from djongo_services.introspection.muting import parse_mutes
 from djongo_services.translation import english
 
 OLDEST_SERVER = (4, 4)
-"""What PyMongo 4.18+ talks to."""
+"""The oldest server that PyMongo 4.18+ supports."""
 
 
 @checks.register(checks.Tags.compatibility)
@@ -78,10 +78,10 @@ def check_databases(
     databases: Sequence[str] | None = None,
     **kwargs: Any,
 ) -> list[checks.CheckMessage]:
-    """The servers, and what is in them where all can be used.
+    """Check the servers and, if all of them can be used, their contents.
 
-    One check, because Django runs checks in any order and the backend refuses a server only the
-    first time that it is asked: a check of drift that came first would hide that.
+    This is one check, because Django runs checks in any order and the backend refuses a server only
+    at the first query: an earlier check of drift would hide that.
     """
     from djongo_services.drift.checking import check_shapes
     from djongo_services.schema.migrating.drift import check_drift
@@ -97,9 +97,10 @@ def check_servers(
     databases: Sequence[str] | None = None,
     **kwargs: Any,
 ) -> list[checks.CheckMessage]:
-    """Ask the servers behind the named DATABASES aliases, and all that are no such alias.
+    """Check the servers behind the named DATABASES aliases, and all servers that are not in
+    DATABASES.
 
-    ``check --database`` takes only aliases of DATABASES, so a server of our own could not be named.
+    ``check --database`` accepts only aliases of DATABASES, so a server of our own cannot be named.
     """
     if not databases:
         return []
@@ -110,7 +111,7 @@ def check_servers(
             if configured.database is None or configured.database in databases
         ]
     except ImproperlyConfigured:
-        return []  # check_settings has said it.
+        return []  # check_settings reports it.
     return [message for connection in asked for message in _check_server(connection)]
 
 
@@ -139,7 +140,7 @@ def _check_tests(configured: Mapping[str, ConnectionSettings]) -> Iterator[check
 
 
 def _check_services() -> Iterator[checks.CheckMessage]:
-    """Each service reads its own part of the setting, perhaps long after the start."""
+    """Check each service's part of the setting, which it may read long after the start."""
     for service in ("admin", "inspection", "schema", "storage", "transaction"):
         try:
             getattr(settings, service)
@@ -180,7 +181,7 @@ def _check_labels() -> Iterator[checks.CheckMessage]:
 
 
 def _check_connection(connection: Connection) -> list[checks.CheckMessage]:
-    """What is wrong with its settings, as far as that shows without the server."""
+    """What is wrong with its settings, as far as that is known without the server."""
     try:
         connection.address  # noqa: B018  (raises when the alias or HOST is unusable)
     except ImproperlyConfigured as error:
@@ -199,7 +200,7 @@ def _wrong_setting(sentence: str) -> checks.CheckMessage:
 
 def _check_server(connection: Connection) -> list[checks.CheckMessage]:
     if _check_connection(connection):
-        return []  # check_settings has said it.
+        return []  # check_settings reports it.
     try:
         abilities = connection.abilities
     except (PyMongoError, DatabaseError, ImproperlyConfigured) as error:

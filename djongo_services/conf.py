@@ -1,6 +1,6 @@
-"""The settings dict ``DJONGO_SERVICES``: typed, read live, checked.
+"""The settings dict ``DJONGO_SERVICES``: typed, read at each access, and checked.
 
-Every property reads Django's settings when it is asked, so ``override_settings`` works. An unknown
+Every property reads Django's settings at each access, so ``override_settings`` works. An unknown
 key or a value of the wrong type raises :class:`~django.core.exceptions.ImproperlyConfigured` with
 the setting's full name; ``manage.py check`` reports the same sentences as ``djongo_services.E002``.
 """
@@ -24,7 +24,7 @@ EXAMPLE = (
     f'{SETTING} = {{"CONNECTIONS": {{"default": '
     f'{{"HOST": "mongodb://localhost:27017", "NAME": "mydatabase"}}}}}}'
 )
-"""For those who have no connection yet."""
+"""An example for projects without a connection."""
 _SERVICES = ("ADMIN", "CONNECTIONS", "INSPECTION", "SCHEMA", "STORAGE", "TRANSACTION")
 _ADMIN_KEYS = ("JOBS", "TIMEOUT", "TRANSACTION_HISTORY")
 _TRANSACTION_KEYS = (
@@ -72,9 +72,9 @@ class ConnectionSettings:
     user: str = ""
     password: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments of ``MongoClient``; they may hold secrets, so they are never shown."""
+    """Keyword arguments of ``MongoClient``; never displayed, because they may contain secrets."""
     test_name: str = ""
-    """``TEST["NAME"]``: the database of a test run; by default ``test_`` and the name."""
+    """``TEST["NAME"]``: the database of a test run; by default ``test_`` followed by the name."""
     test_mirror: str | None = None
     """``TEST["MIRROR"]``: the alias whose test database this connection uses."""
 
@@ -88,26 +88,26 @@ class ConnectionSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdminSettings:
-    """``ADMIN``: the pages."""
+    """``ADMIN``: the pages in the admin."""
 
     jobs: str | None = None
-    """Dotted path of a function that hands a job to the project's own queue; None: jobs run in
-    threads of the process that shows the pages."""
+    """Dotted path of a function that passes a job to the project's own queue; None: jobs run in
+    threads of the process that serves the pages."""
     timeout: float = 1.7
-    """Seconds that a page waits for the server at most; with the rendering it is there within two.
-    A reader can always choose to wait longer."""
+    """The maximum time in seconds that a page waits for the server; with the rendering, a page
+    takes less than two. Users can always choose to wait longer."""
     transaction_history: bool = True
-    """Whether each process reports, every ten seconds, how its transactions went."""
+    """Whether each process reports the outcomes of its transactions every ten seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TransactionSettings:
-    """``TRANSACTION``: what ``atomic`` does where it has a choice."""
+    """``TRANSACTION``: options of ``atomic``."""
 
     standalone: Literal["error", "single-document"] = "error"
-    """On a server without transactions: refuse, or keep each operation atomic by itself."""
+    """On a server without transactions: raise an error, or keep each operation atomic by itself."""
     max_attempts: int = 10
-    """How often ``run_in_transaction`` calls its function at most."""
+    """The maximum number of times that ``run_in_transaction`` calls its function."""
     timeout: float = 30.0
     """Seconds after which ``run_in_transaction`` begins no further attempt."""
     commit_timeout: float = 20.0
@@ -115,20 +115,20 @@ class TransactionSettings:
     rollback_timeout: float = 5.0
     """Seconds that ending an interrupted transaction on the server may take."""
     savepoints: Literal["replay", "off"] = "replay"
-    """Of the engine: restore what came before a savepoint, or roll all back as without one."""
+    """How the engine rolls back to a savepoint: restore what came before it, or roll back the
+    whole transaction as without one."""
     savepoint_log: int = 16 << 20
     """Bytes of a transaction's writes that the engine keeps to restore them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InspectionSettings:
-    """``INSPECTION``: what inspections leave out, and what a check looks at."""
+    """``INSPECTION``: what inspections leave out, and what a check reads."""
 
     mute: tuple[str, ...] = ()
-    """Warnings that are counted and not shown: codes, paths and patterns as ``--mute`` has them."""
+    """Warnings that are counted but not shown: codes, paths and patterns as in ``--mute``."""
     check_shapes: bool = False
-    """Whether ``check --database`` also reads a sample of the documents and warns of what models
-    refuse."""
+    """Whether ``check --database`` also reads a sample of documents and warns of invalid ones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,15 +136,15 @@ class SchemaSettings:
     """``SCHEMA``: which models are synced where, when, and what their validators enforce."""
 
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By connection, ``app`` and ``app.Model`` labels of the models whose documents it holds.
+    """By connection, ``app`` and ``app.Model`` labels of the models whose documents it contains.
     Models that the ORM keeps in MongoDB need not be named."""
     rules: Mapping[str, RuleSet] = field(default_factory=dict)
-    """By ``app``, ``app.Model`` and ``*``. What is not named has the rules ``"database"``."""
+    """Rules by ``app``, ``app.Model`` and ``*``. Other models have the rules ``"database"``."""
     sync_on_migrate: bool = False
     """Whether ``migrate`` also syncs the migrated apps' collections."""
 
     def rules_of(self, *labels: str) -> RuleSet:
-        """The rules of the first of these labels that is named, otherwise those of the rest."""
+        """The rules of the first of these labels in the setting, otherwise those of ``*``."""
         named = {label.lower(): rules for label, rules in self.rules.items()}
         found = (named.get(label.lower()) for label in (*labels, REST))
         return next((rules for rules in found if rules is not None), "database")
@@ -152,42 +152,42 @@ class SchemaSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadSettings:
-    """``STORAGE["UPLOADS"]``: what ``GridFSUploadHandler`` takes in."""
+    """``STORAGE["UPLOADS"]``: what ``GridFSUploadHandler`` accepts."""
 
     storage: str = "default"
-    """The alias in ``STORAGES`` whose bucket uploads go to."""
+    """The alias in ``STORAGES`` whose bucket uploads are stored in."""
     max_size: int | None = None
     """Bytes of one file; None: no limit."""
     max_total: int | None = None
     """Bytes of all files of one request."""
     progress: str | None = None
-    """Dotted path of a function that is told how far each upload is."""
+    """The dotted path of a function that is called with the progress of each upload."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StorageSettings:
-    """``STORAGE``: files, and the collector of those that nobody refers to."""
+    """``STORAGE``: files, and the collector of unreferenced ones."""
 
     references: tuple[str, ...] = ()
-    """Dotted paths of functions that say which names are in use, beside the models' file fields."""
+    """Dotted paths of functions that return names in use, beside the models' file fields."""
     search: Literal["everything", "fields"] = "everything"
-    """Whether all texts of all databases are looked through before a file is called unreferenced,
-    or only fields of files and providers are asked."""
+    """Whether all texts of all databases are searched before a file is called unreferenced, or only
+    fields of files and providers are queried."""
     search_exclude: tuple[str, ...] = ()
-    """Patterns of tables and collections that are not looked through."""
+    """Patterns of tables and collections that are not searched."""
     exclude: tuple[str, ...] = ()
-    """Patterns of names of files that the collector leaves alone."""
+    """Patterns of file names that the collector ignores."""
     grace: timedelta = timedelta(hours=48)
-    """How old a file must be before the collector touches it."""
+    """The minimum age of files that the collector touches."""
     trash_days: int = 30
     """How long removed files can be restored before ``gridfs_gc --purge`` deletes them."""
     encryption_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """By name, 32 bytes in Base64; the first encrypts new files."""
+    """Keys by name, 32 bytes in Base64 each; the first one encrypts new files."""
     uploads: UploadSettings = field(default_factory=UploadSettings)
 
 
 class Settings:
-    """``DJONGO_SERVICES``, one property per service."""
+    """``DJONGO_SERVICES``, with one property per service."""
 
     @property
     def raw(self) -> Mapping[str, Any]:
@@ -196,7 +196,7 @@ class Settings:
 
     @property
     def connections(self) -> dict[str, ConnectionSettings]:
-        """By alias, in the order of the setting.
+        """Connections by alias, in the order of the setting.
 
         Without ``CONNECTIONS``, every ``DATABASES`` alias of django-mongodb-backend (or of a
         subclass of its engine) is a connection of the same name.
@@ -280,18 +280,18 @@ class Settings:
         given = tuple((key, type(entry[key]), entry[key]) for key in entry if key != "MIDDLEWARE")
         try:
             return _transaction(where, given)
-        except TypeError:  # A value that cannot be hashed, and so is none of those that are right.
+        except TypeError:  # A value that cannot be hashed, and so is not valid either.
             return _transaction.__wrapped__(where, given)
 
     @property
     def middleware(self) -> Mapping[str, Any]:
-        """``TRANSACTION["MIDDLEWARE"]`` as it is; the middleware knows its keys."""
+        """``TRANSACTION["MIDDLEWARE"]`` unparsed; the middleware knows its keys."""
         transaction = self.raw.get("TRANSACTION", {})
         entry = transaction.get("MIDDLEWARE", {}) if isinstance(transaction, Mapping) else {}
         return setting_values.mapping(f'{SETTING}["TRANSACTION"]["MIDDLEWARE"]', entry)
 
     def _service(self, name: str, keys: tuple[str, ...]) -> tuple[str, Mapping[str, Any]]:
-        """Where it stands, for messages, and what it is."""
+        """The full name of a service's setting, for messages, and its value."""
         where = f'{SETTING}["{name}"]'
         return where, setting_values.section(where, self.raw.get(name, {}), keys)
 
@@ -305,8 +305,8 @@ def mongodb_database_aliases() -> list[str]:
 
 @lru_cache(maxsize=8)
 def _transaction(where: str, given: tuple[tuple[str, type, Any], ...]) -> TransactionSettings:
-    """Cached, because each transaction asks; by the values, for the setting may be changed in its
-    place. Their types are given because ``True`` equals 1."""
+    """Cached, because each transaction reads them; by value, because the setting may be changed in
+    place. The types are part of the key because ``True`` equals 1."""
     entry = {key: value for key, _, value in given}
     setting_values.choice(where, entry, "STANDALONE", _STANDALONE)
     if "MAX_ATTEMPTS" in entry and not isinstance(entry["MAX_ATTEMPTS"], int):
@@ -370,7 +370,7 @@ def _check_mirrors(configured: Mapping[str, ConnectionSettings]) -> None:
 
 
 def _without_secrets(host: str | None) -> str | None:
-    """Of a URI, neither user and password nor the options, which may hold secrets as well."""
+    """The URI without user and password, and without its options, which may hold secrets too."""
     scheme, mark, rest = (host or "").partition("://")
     if not mark:
         return host

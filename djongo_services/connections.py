@@ -1,7 +1,7 @@
-"""One door to MongoDB: ``connections["default"].database``.
+"""The single access to MongoDB: ``connections["default"].database``.
 
 Clients are lazy, one per process and alias, shared by all threads (PyMongo's clients are
-thread-safe pools), and made anew in a forked child. A connection that names a ``DATABASES`` alias
+thread-safe pools), and recreated in a forked child. A connection that names a ``DATABASES`` alias
 uses the backend's own client, so that both see the same sessions and transactions.
 """
 
@@ -34,9 +34,9 @@ from djongo_services.event_loops import ByLoop
 Document = dict[str, Any]
 
 client_made = Signal()
-"""Sent with ``connection`` and ``client`` for each client that a connection makes.
+"""Sent with ``connection`` and ``client`` for each client that a connection creates.
 
-The transactions use it to teach the client which session an operation belongs to.
+The transactions use it to patch the client, so that each operation uses the right session.
 """
 
 DEFAULT_ALIAS = "default"
@@ -53,7 +53,8 @@ class Connection:
             if configured.database is None
             else ("DATABASES", configured.database)
         )
-        """Equal for connections that share their clients, and with them their transactions."""
+        """A key that is equal for connections that share their clients, and with them their
+        transactions."""
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._client: MongoClient[Document] | None = None
@@ -65,10 +66,11 @@ class Connection:
 
     @property
     def client(self) -> MongoClient[Document]:
-        """The process's client; nothing is sent before its first operation. In an event loop, too:
-        a storage needs it there, while Django parses the body of an async view's request.
+        """The process's client; nothing is sent before its first operation. It is also used in an
+        event loop: a storage needs it there while Django parses the body of an async view's
+        request.
 
-        Raises ImproperlyConfigured when the options are not MongoClient's.
+        Raises ImproperlyConfigured if the options are not those of MongoClient.
         """
         if self.settings.database is not None:
             wrapper = _backend_wrapper(self.settings)
@@ -96,9 +98,9 @@ class Connection:
 
     @property
     def async_client(self) -> AsyncMongoClient[Document]:
-        """The client of the running event loop; raises RuntimeError outside of one.
+        """The client of the running event loop. Raises RuntimeError outside of one.
 
-        It is closed with :meth:`aclose`, or when the loop ends.
+        It is closed by :meth:`aclose`, or when the loop ends.
         """
         self._renew_after_fork()
         client = self._async_clients.get()
@@ -113,7 +115,7 @@ class Connection:
 
     @property
     def abilities(self) -> Abilities:
-        """What the server can do: asked once per topology, and again when that changes.
+        """The server's features, read once per topology, and again when that changes.
 
         Raises PyMongo's errors when the server cannot be reached.
         """
@@ -125,15 +127,15 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Where the server is, without user and password: ``db1:27017,db2:27017/archive``.
+        """The address of the server, without user and password: ``db1:27017,db2:27017/archive``.
 
-        Raises ImproperlyConfigured when HOST is no URI that MongoClient takes.
+        Raises ImproperlyConfigured if HOST is not a URI that MongoClient accepts.
         """
         with self._explaining_settings():
             return f"{address_of(self.settings)}/{self.database_name}"
 
     def close(self) -> None:
-        """Close what this connection opened itself; the backend's client is the backend's."""
+        """Close what this connection opened itself, but not the backend's client."""
         with self._lock:
             client, self._client = self._client, None
             self._abilities = None
@@ -145,8 +147,8 @@ class Connection:
         await self._async_clients.end()
 
     def _renew_after_fork(self) -> None:
-        # A forked child shares its parent's sockets, and perhaps a lock that another thread of
-        # the parent held; neither may be touched, so both are left behind unclosed.
+        # A forked child shares its parent's sockets, and perhaps a lock that another thread of the
+        # parent held; neither may be touched, so both are left unclosed.
         if self._pid != os.getpid():
             self._lock = threading.Lock()
             self._client = None
@@ -161,7 +163,7 @@ class Connection:
                 given = arguments.get("event_listeners", ())
                 arguments["event_listeners"] = [*given, write_listener.listener]
             if self.settings.database is not None:
-                # The engine's listeners hear both clients of an alias.
+                # The engine's listeners observe both clients of an alias.
                 heard = getattr(_backend_wrapper(self.settings), "command_listeners", ())
                 given = arguments.get("event_listeners", ())
                 arguments["event_listeners"] = [*given, *heard]
@@ -180,7 +182,7 @@ class Connection:
 
 
 class ConnectionHandler:
-    """``connections[alias]``, built from the settings when first asked for."""
+    """``connections[alias]``, built from the settings when first used."""
 
     def __init__(self) -> None:
         self._connections: dict[str, Connection] = {}
@@ -205,7 +207,7 @@ class ConnectionHandler:
         return [self[alias] for alias in self]
 
     def close_all(self) -> None:
-        """Close every client made here and forget the settings they were made from."""
+        """Close every client that was created here and discard its settings."""
         with self._lock:
             opened, self._connections = list(self._connections.values()), {}
         for connection in opened:
@@ -236,7 +238,7 @@ setting_changed.connect(_forget_on_changed_settings)
 
 def client_arguments(configured: ConnectionSettings) -> dict[str, Any]:
     if configured.database is not None:
-        # The async client beside the backend's own: the same server, seen in the same way.
+        # The async client beside the backend's own: the same server with the same options.
         shared: dict[str, Any] = _backend_wrapper(configured).get_connection_params()
         return shared
     arguments: dict[str, Any] = {
@@ -276,7 +278,7 @@ def _backend_wrapper(configured: ConnectionSettings) -> Any:
 
 
 def _without_loop(connect: Callable[[], object]) -> None:
-    """Django refuses to connect in the thread of an event loop."""
+    """Connect in another thread: Django refuses to connect in the thread of an event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -293,7 +295,7 @@ def _nodes(configured: ConnectionSettings) -> list[tuple[str, int]]:
         host, port = shared.get("HOST") or None, int(shared.get("PORT") or 0) or None
     if host and "://" in host:
         if host.startswith("mongodb+srv://"):
-            # The members of a seed list are known only to DNS; the name itself says enough.
+            # Only DNS knows the members of a seed list; its name suffices here.
             return [(host.removeprefix("mongodb+srv://").split("@")[-1].split("/")[0], 27017)]
         nodes: list[tuple[str, int]] = parse_uri(host, warn=False)["nodelist"]
         return nodes
@@ -301,7 +303,7 @@ def _nodes(configured: ConnectionSettings) -> list[tuple[str, int]]:
 
 
 def _topology_key(client: MongoClient[Document]) -> Any:
-    """Changes when servers join, leave, restart or change roles."""
+    """A key that changes when servers join, leave, restart or change roles."""
     description = client.topology_description
     return frozenset(
         (address, server.server_type, server.max_wire_version)

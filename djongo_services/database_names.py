@@ -1,4 +1,4 @@
-"""What the database of a connection is called while tests run."""
+"""The name of a connection's database while tests run."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import sys
 from djongo_services.conf import ConnectionSettings, settings
 
 PREFIX = "test_"
-"""Django's own, too."""
+"""The same as Django's own prefix."""
 _LONGEST = 63
-"""Bytes of a database's name, as MongoDB's manual limits them."""
+"""The maximum length of a database's name in bytes, from MongoDB's manual."""
 _COPIED = 40
 
 
 def is_testing() -> bool:
-    """Whether Django's test environment is set up, as its runner and pytest-django do first."""
+    """Whether Django's test environment is set up, which its runner and pytest-django do first."""
     utils = sys.modules.get("django.test.utils")
     return utils is not None and hasattr(utils._TestState, "saved_data")
 
 
 def database_name(configured: ConnectionSettings) -> str:
-    """The database of a connection with a server of its own, as things are now.
+    """The current database of a connection with a server of its own.
 
-    In a test run that is ``TEST["NAME"]``, or ``test_`` and the name unless it begins so already,
-    and a suffix for each parallel worker.
+    In a test run that is ``TEST["NAME"]``, or ``test_`` followed by the name unless it has that
+    prefix already, and a suffix for each parallel worker.
     """
     return name_in_tests(configured, worker_suffix()) if is_testing() else configured.name
 
@@ -40,14 +40,15 @@ def name_in_tests(configured: ConnectionSettings, suffix: str = "") -> str:
 
 
 def with_suffix(name: str, suffix: str) -> str:
-    """Once only, and no longer than the server takes."""
+    """The name with the suffix, added only once, and within the server's limit."""
     if name.endswith(f"_{suffix}"):
         return name
     return f"{name.encode()[: _LONGEST - len(suffix) - 1].decode(errors='ignore')}_{suffix}"
 
 
 def prefix_of_copies(name: str) -> str:
-    """What the databases with copies of a test database's documents are called, without number."""
+    """The prefix, without the number, of the databases that contain copies of a test database's
+    documents."""
     if len(name) > _COPIED:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]
         name = f"{name[: _COPIED - len(digest) - 1]}_{digest}"
@@ -55,7 +56,8 @@ def prefix_of_copies(name: str) -> str:
 
 
 def worker_suffix() -> str:
-    """``1`` in the first of Django's parallel workers, ``gw0`` in pytest-xdist's, else empty."""
+    """``1`` in the first of Django's parallel workers, ``gw0`` in pytest-xdist's, otherwise
+    empty."""
     runner = sys.modules.get("django.test.runner")
     if number := getattr(runner, "_worker_id", 0):
         return str(number)

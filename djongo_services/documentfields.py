@@ -1,10 +1,10 @@
-"""Arrays and embedded documents of django-mongodb-backend, as documents have them.
+"""Fields for arrays and embedded documents, based on django-mongodb-backend's.
 
-The fields store what the backend's own do. They differ in what they let pass and in their forms: a
-document that may be missing passes ``full_clean()`` when it is, also inside of another; forms give
-back what nobody changed, and show arrays as lists in JSON, where an item may contain a comma.
+The fields store the same as the backend's own. They differ in validation and in their forms: an
+optional document may be missing in ``full_clean()``, also inside of another one; forms return
+unchanged values unchanged, and show arrays as lists in JSON, where an item may contain a comma.
 Modules that ``inspectmongo --format models`` writes use them, and they may be used by hand as well.
-Only projects on django-mongodb-backend can import this.
+Only projects on django-mongodb-backend can import this module.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = ["ArrayField", "EmbeddedModelArrayField", "EmbeddedModelField"]
 
 
 class EmbeddedModelField(backend.EmbeddedModelField):  # type: ignore[misc]
-    """An embedded document, which ``null=True`` lets be missing."""
+    """An embedded document, which may be missing with ``null=True``."""
 
     empty_strings_allowed = False
-    """One that was not given is None, where the backend's field has an empty string."""
+    """A missing one is None, whereas the backend's field has an empty string."""
 
     def validate(self, value: Any, model_instance: Any) -> None:
         models.Field.validate(self, value, model_instance)
@@ -40,7 +40,7 @@ class EmbeddedModelField(backend.EmbeddedModelField):  # type: ignore[misc]
             )
         for field in self.embedded_model._meta.fields:
             inner = getattr(value, field.attname)
-            # As clean_fields() does it; a key that is not set is not stored.
+            # As in clean_fields(); a key that is not set is not stored.
             if inner in field.empty_values and (field.blank or field.primary_key):
                 continue
             field.validate(inner, model_instance)
@@ -51,7 +51,7 @@ class EmbeddedModelField(backend.EmbeddedModelField):  # type: ignore[misc]
 
 
 class _Missing(models.Field):  # type: ignore[type-arg]  # no parameters at run time
-    """An array that may be None: the backend validates its items without looking."""
+    """An array that may be None: the backend validates its items without checking that."""
 
     def validate(self, value: Any, model_instance: Any) -> None:
         if value is None:
@@ -65,7 +65,7 @@ class _Missing(models.Field):  # type: ignore[type-arg]  # no parameters at run 
 
 
 class ArrayField(_Missing, backend.ArrayField):  # type: ignore[misc]
-    """An array, which ``null=True`` lets be missing."""
+    """An array, which may be missing with ``null=True``."""
 
     if TYPE_CHECKING:  # The backend has no types, and a field of Django begins with its name.
 

@@ -1,8 +1,8 @@
-"""Form fields for arrays and embedded documents that give back what nobody has changed.
+"""Form fields for arrays and embedded documents that return unchanged values unchanged.
 
-A part of a form that was sent back as it was shown keeps its value, whatever the widgets can say of
-it: ids of embedded documents, spaces at the ends of texts, a document that is not there. Only what
-was changed is read from the form.
+A part of a form that is submitted as it was shown keeps its value, even if the widgets cannot
+represent it: ids of embedded documents, spaces at the ends of texts, a missing document. Only
+changed parts are read from the form.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from django.utils.translation import gettext_lazy as _
 from djongo_services.bson_decoding import NOT_EXTENDED_JSON
 
 EXTRA_DOCUMENTS = 1
-"""Empty forms behind those of the documents that an array has."""
+"""The number of empty forms after those of the documents in an array."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sent:
-    """A part of a form that came back, beside the value that it was made of."""
+    """A submitted part of a form, together with the value that it was created from."""
 
     data: Any
     files: Any
@@ -46,21 +46,21 @@ class _InnerForm(forms.ModelForm):  # type: ignore[type-arg]
         return [name for name in changed if not _is_as_shown(self[name])]
 
     def clean(self) -> dict[str, Any]:
-        # Not Django's, after which uniqueness is looked up: embedded documents have no collection.
+        # Not Django's, which also looks up uniqueness: embedded documents have no collection.
         found: dict[str, Any] = self.cleaned_data
-        # A formset has added a box of its own.
+        # A formset has added a checkbox of its own.
         own = {field.name for field in self.instance._meta.fields}
         same = own & found.keys() - {*self.changed_data}
         return found | {name: getattr(self.instance, name) for name in same}
 
     @property
     def is_emptied(self) -> bool:
-        """Whether nothing is filled in."""
+        """Whether the form is empty."""
         return all(_is_empty(self[name]) for name in self.fields)
 
 
 class _PartWidget(forms.Widget):
-    """Finds the part of the data; its bound field renders it."""
+    """Finds its part of the data; its bound field renders it."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Sent:
         return Sent(data=data, files=files, prefix=name)
@@ -70,7 +70,7 @@ class _PartWidget(forms.Widget):
 
 
 class _PartField(forms.Field):
-    """A form field that is a form, or several, inside of another form."""
+    """A form field that is itself one or several forms inside of another form."""
 
     widget = _PartWidget
 
@@ -83,9 +83,9 @@ class _PartField(forms.Field):
         return _PartBound(form, self, field_name)
 
     def part(self, value: Any, prefix: str) -> Any:
-        """The inner form or formset: bound where ``value`` was sent, else showing ``value``.
+        """The inner form or formset: bound if ``value`` was submitted, otherwise showing ``value``.
 
-        Each of the two kinds of fields implements it.
+        Both kinds of fields implement it.
         """
         raise NotImplementedError
 
@@ -125,8 +125,8 @@ class _PartBound(forms.BoundField):
 class EmbeddedDocumentField(_PartField):
     """The form of one embedded document.
 
-    With ``null``, a document all of whose fields were emptied is none, and so is one that was not
-    there and was not filled in.
+    With ``null``, a document whose fields were all emptied becomes None, and so does a missing one
+    that was not filled in.
     """
 
     def __init__(self, *, null: bool = False, **options: Any) -> None:
@@ -155,7 +155,7 @@ class EmbeddedDocumentField(_PartField):
 
 
 class EmbeddedDocumentsField(_PartField):
-    """The forms of the embedded documents of an array, each with a box that removes it."""
+    """The forms of the embedded documents of an array, each with a checkbox that removes it."""
 
     default_error_messages = {"required": _("Add at least one.")}
 
@@ -194,7 +194,7 @@ class EmbeddedDocumentsField(_PartField):
 
 
 class _Documents(forms.BaseFormSet):  # type: ignore[type-arg]
-    """Forms of instances, which a plain formset does not know."""
+    """Forms of instances, which a plain formset does not support."""
 
     def __init__(self, *args: Any, documents: Sequence[models.Model] = (), **options: Any) -> None:
         self.documents = documents
@@ -215,7 +215,7 @@ class _Documents(forms.BaseFormSet):  # type: ignore[type-arg]
         return options
 
     def kept(self) -> Iterator[models.Model]:
-        """The documents in order: unchanged ones as they were, without those to be removed."""
+        """The documents in order: unchanged ones as they were, without those that are removed."""
         for place, form in enumerate(self.forms):
             known = place < len(self.documents)
             if form in self.deleted_forms:
@@ -228,9 +228,9 @@ class _Documents(forms.BaseFormSet):  # type: ignore[type-arg]
 
 
 class JSONArrayField(forms.CharField):
-    """An array as a list in JSON, whose items are what the form field of one item takes.
+    """An array as a list in JSON, whose items are what the form field of one item accepts.
 
-    Values that JSON does not know, and all where an item is any BSON, are in Extended JSON.
+    Values that JSON does not have, and all values if an item is any BSON, are in Extended JSON.
     """
 
     widget = forms.Textarea
@@ -243,7 +243,7 @@ class JSONArrayField(forms.CharField):
         self.base_field = base_field
         self.null = null
         if isinstance(base_field, forms.CharField):
-            # An item is what stands between the quotes, spaces included.
+            # An item is the text between the quotes, including spaces.
             base_field.strip = False
         super().__init__(**options)
 
@@ -327,14 +327,14 @@ _CANONICAL = json_util.CANONICAL_JSON_OPTIONS
 
 
 def _extended_json_field() -> type[forms.Field]:
-    # Model fields import their form fields, and these here are some.
+    # Model fields import their form fields, and some of these are here.
     from djongo_services.modelfields import ExtendedJSONField
 
     return ExtendedJSONField
 
 
 def _copied(document: models.Model) -> models.Model:
-    """For a form to write to. Django's own way looks for the class in the registry of apps."""
+    """A copy for a form to change. Django's own way looks up the class in the registry of apps."""
     found = type(document).__new__(type(document))
     vars(found).update(vars(document), _state=copy.copy(document._state))
     return found
@@ -345,7 +345,7 @@ def _lines(text: Any) -> str:
 
 
 def _is_as_shown(bound: Any) -> bool:
-    """Whether a text came back to the letter, spaces at its ends included."""
+    """Whether a text was submitted unchanged, including spaces at its ends."""
     if not isinstance(bound.field, forms.CharField) or not isinstance(bound.data, str):
         return False
     shown = bound.field.prepare_value(bound.initial)
@@ -363,7 +363,7 @@ def _is_empty(bound: Any) -> bool:
 
 
 def _complaints(form: Any) -> Iterator[str]:
-    """The errors of an inner form as sentences that name its fields."""
+    """The errors of an inner form, as sentences with the names of its fields."""
     for name, errors in form.errors.items():
         label = form[name].label if name in form.fields else ""
         for error in errors:

@@ -51,7 +51,7 @@ def check_engine_settings(
         configured = settings.connections
         middleware_settings()
     except ImproperlyConfigured:
-        return []  # check_settings has said it.
+        return []  # check_settings reports it.
     engines, others = _aliases()
     return [
         *_check_savepoints(engines),
@@ -78,7 +78,7 @@ def check_models_on_the_engine(
             *_check_router(models, engines),
         ]
     except ImproperlyConfigured:
-        return []  # check_settings has said it.
+        return []  # check_settings reports it.
 
 
 def _aliases() -> tuple[list[str], list[str]]:
@@ -88,7 +88,7 @@ def _aliases() -> tuple[list[str], list[str]]:
         try:
             wrapper = load_backend(databases.settings[alias]["ENGINE"]).DatabaseWrapper
         except ImproperlyConfigured:
-            continue  # Django says so to whoever uses it.
+            continue  # Django reports that when it is used.
         if brings_transactions(wrapper):
             engines.append(alias)
         elif wrapper.vendor == "mongodb":
@@ -167,7 +167,7 @@ def _check_connections(
 
 def _check_test_names(engines: list[str]) -> Iterator[checks.CheckMessage]:
     if database_names.is_testing():
-        return  # The settings have the names of the test databases in the place of the real ones.
+        return  # The settings contain the names of the test databases instead of the real ones.
     for alias in engines:
         name = (databases.settings[alias].get("TEST") or {}).get("NAME")
         for other in engines:
@@ -214,7 +214,7 @@ def _check_constraints(model: type[Model], engines: list[str]) -> Iterator[check
 
 
 def _why_not_enforced(model: type[Model]) -> tuple[str, str] | None:
-    """The reason that holds for all constraints of the model, and what to do."""
+    """The reason that applies to all constraints of the model, and what to do."""
     options = options_of(model)
     if rules_of(model) == "off":
         return (
@@ -231,8 +231,8 @@ def _why_not_enforced(model: type[Model]) -> tuple[str, str] | None:
             else 'validation_action="warn"'
         )
         return (
-            f"The model has @collection_options({said}), so that the server accepts what breaks "
-            f"them.",
+            f"The model has @collection_options({said}), so the server accepts documents that "
+            f"violate them.",
             "Remove that option, or the constraints.",
         )
     return None
@@ -280,7 +280,7 @@ def _servers_of(alias: str) -> str:
 
 
 def _address(configured: ConnectionSettings) -> str:
-    """Empty where it cannot be told, as check_settings says."""
+    """The address; empty if it cannot be determined, which check_settings reports."""
     try:
         return address_of(configured)
     except (ImproperlyConfigured, PyMongoError, ValueError):

@@ -1,7 +1,7 @@
-"""What went wrong with a connection, as one sentence that names it and the next step, in the
-reader's language.
+"""An error of a connection as one sentence in the reader's language, with its name and the next
+step.
 
-Addresses appear, user names and passwords never do.
+Addresses are included, user names and passwords never are.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from djongo_services.connections import Connection
 from djongo_services.formatting import printable
 
 _COMMAND = re.compile(r'execute command \{ (\w+): (?:"([^"]*)")?.*', re.DOTALL)
-"""How a refusal quotes the whole command, with filters and signatures."""
+"""A refusal that quotes the whole command, with filters and signatures."""
 
 _OPERATION = re.compile(r"\b_Op\.([A-Z_]+)")
-"""How PyMongo names an operation in some of its errors (``_Op.UPDATE command document too large``),
-by the member of an enum."""
+"""An operation as PyMongo names it in some of its errors
+(``_Op.UPDATE command document too large``), by the member of an enum."""
 
 
 def unknown_connection(error: ConnectionDoesNotExist) -> str:
@@ -43,7 +43,7 @@ def unknown_connection(error: ConnectionDoesNotExist) -> str:
 
 
 def address_of(connection: Connection) -> str:
-    """``'archive' (db1:27017/archive)``, or the alias alone where HOST makes no sense."""
+    """``'archive' (db1:27017/archive)``, or the alias alone if HOST is invalid."""
     try:
         return f"{connection.alias!r} ({printable(connection.address)})"
     except ImproperlyConfigured:
@@ -62,7 +62,8 @@ def wrong_settings(error: Exception) -> str:
 
 
 def describe_error(error: Exception, connection: Connection) -> str:
-    """The sentence for an error of PyMongo's, the ORM's or the settings, met on a connection."""
+    """The sentence for an error of PyMongo, the ORM or the settings that occurred on a
+    connection."""
     if isinstance(error, DatabaseError) and isinstance(error.__cause__, PyMongoError):
         error = error.__cause__  # the backend wraps PyMongo's errors in Django's
     if isinstance(error, ImproperlyConfigured):
@@ -101,7 +102,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _refusal(error: OperationFailure) -> str:
-    """What the server answered instead of doing what it was asked."""
+    """The server's response instead of a result."""
     match error:
         case OperationFailure(code=code) if code in server_errors.AUTHENTICATION_FAILED:
             return _(
@@ -128,8 +129,8 @@ def _refusal(error: OperationFailure) -> str:
 def without_secrets(text: str, connection: Connection) -> str:
     """``text`` with every password of the connection replaced by three asterisks.
 
-    PyMongo quotes pieces of a malformed URI in its errors (``Port must be an integer ...: 'pa'``
-    for ``mongodb://user:pa/ss@host``), so the pieces are looked for too.
+    PyMongo quotes parts of a malformed URI in its errors (``Port must be an integer ...: 'pa'`` for
+    ``mongodb://user:pa/ss@host``), so these parts are replaced too.
     """
     for secret in _secrets(connection):
         text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
@@ -137,7 +138,7 @@ def without_secrets(text: str, connection: Connection) -> str:
 
 
 def _secrets(connection: Connection) -> list[str]:
-    """Longest first, so that a piece never hides the whole."""
+    """The passwords, longest first, so that a part never prevents the replacement of the whole."""
     host, *passwords = _configured(connection)
     found = set(passwords)
     if "://" in host and "@" in host:
@@ -148,7 +149,8 @@ def _secrets(connection: Connection) -> list[str]:
 
 
 def _configured(connection: Connection) -> tuple[str, str, str]:
-    """HOST and the two places of a password, of the connection itself or the alias it shares."""
+    """HOST and the two places of a password, from the connection itself or the alias that it
+    shares."""
     configured = connection.settings
     if configured.database is None:
         option = configured.options.get("password")
@@ -159,7 +161,7 @@ def _configured(connection: Connection) -> tuple[str, str, str]:
 
 
 def _reason(error: Exception) -> str:
-    """The error's own words on one line, without PyMongo's dump of its topology."""
+    """The error's own message on one line, without PyMongo's description of its topology."""
     text = str(error)
     if isinstance(error, OperationFailure):
         text = str((error.details or {}).get("errmsg") or text)

@@ -1,4 +1,4 @@
-"""What each event loop has for itself, and what ends with the loop."""
+"""Values that belong to an event loop, and end with it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ Value = TypeVar("Value")
 class ByLoop(Generic[Value]):
     """A value for each running event loop.
 
-    Not a weak dictionary, since a value may hold its loop, as PyMongo's asynchronous clients do,
-    and would keep its own entry for ever: under WSGI an async view has a loop for each request.
+    It is not a weak dictionary, since a value may refer to its loop, as PyMongo's asynchronous
+    clients do, and would keep its own entry for ever: under WSGI an async view has a loop for each
+    request.
     """
 
     def __init__(self) -> None:
@@ -23,21 +24,22 @@ class ByLoop(Generic[Value]):
         return len(self._kept)
 
     def get(self) -> Value | None:
-        """That of the running loop. Raises RuntimeError outside of one."""
+        """The value of the running loop. Raises RuntimeError outside of one."""
         kept = self._kept.get(asyncio.get_running_loop())
         return None if kept is None else kept[0]
 
     def keep(self, value: Value, close: Callable[[], Awaitable[None]] | None = None) -> Value:
-        """Until the running loop ends, when ``close`` is awaited in it, or :meth:`end` is called.
+        """Keep a value until the running loop ends, when ``close`` is awaited in it, or :meth:`end`
+        is called.
 
-        The end is where ``asyncio.run`` and others call ``shutdown_asyncgens``. A loop that was
-        closed without that is forgotten when another one keeps a value.
+        The loop ends when ``asyncio.run`` and others call ``shutdown_asyncgens``. A loop that was
+        closed without that is discarded when another one keeps a value.
         """
         loop = asyncio.get_running_loop()
         for other in [each for each in list(self._kept) if each.is_closed()]:
             self._kept.pop(other, None)
         ending = self._ending(loop, close)
-        # An event loop knows an asynchronous generator from its first step on.
+        # An event loop knows an asynchronous generator only after its first step.
         try:
             ending.__anext__().send(None)
         except StopIteration:
@@ -45,7 +47,7 @@ class ByLoop(Generic[Value]):
         return value
 
     async def end(self) -> None:
-        """What the end of the running loop does, now."""
+        """Do now what the end of the running loop would do."""
         kept = self._kept.get(asyncio.get_running_loop())
         if kept is not None:
             await kept[1].aclose()

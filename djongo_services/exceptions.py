@@ -1,4 +1,4 @@
-"""What the services raise; each class's docstring is its default message."""
+"""The base classes of the services' exceptions; each docstring is the default message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PermissionMissing(DjongoServicesError):
 
 
 class CollectionNotFound(DjongoServicesError):
-    """There is no such collection."""
+    """The collection does not exist."""
 
 
 class EmbeddedServerError(DjongoServicesError):

@@ -1,6 +1,6 @@
-"""Numbers, sizes, ages, text and values as people read them.
+"""Numbers, sizes, ages, text and values in a readable form.
 
-Text from a database is made safe to show: what steers a terminal is spelled out instead.
+Text from a database is made safe to display: control characters are escaped.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def size(number: float) -> str:
 
 
 def percent(share: float) -> str:
-    """``42 %``, ``3.5 %``, ``99.5 %``: a digit behind the point below 10 and above 90.
+    """``42 %``, ``3.5 %``, ``99.5 %``: with one decimal below 10 and above 90.
 
-    Never ``0 %`` for something that there is, nor ``100 %`` for less than all.
+    It is never ``0 %`` for a positive share, nor ``100 %`` for less than all.
     """
     value = share * 100
     if 0 < value < 0.1:
@@ -57,7 +57,7 @@ def percent(share: float) -> str:
 
 
 def decimal(number: float) -> str:
-    """``3``, ``3.1``: one digit, where it says something."""
+    """``3``, ``3.1``: with one decimal unless that is zero."""
     return f"{number:,.1f}".removesuffix(".0")
 
 
@@ -66,7 +66,7 @@ _SPELLED_OUT = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co"})
 and paragraph separator, private use."""
 
 _JOINERS = frozenset("\u200c\u200d")
-"""Zero width (non-)joiners: format characters that Persian, Hindi and emoji cannot do without."""
+"""Zero width (non-)joiners: format characters that are necessary in Persian, Hindi and emoji."""
 
 
 def printable(text: str) -> str:
@@ -86,7 +86,7 @@ def _spelled(character: str) -> str:
 
 
 LONGEST_TEXT = 40
-"""Characters; what is longer ends in an ellipsis."""
+"""The maximum number of characters; longer text ends with an ellipsis."""
 
 
 def value_text(value: Any, longest: int = LONGEST_TEXT) -> str:
@@ -95,12 +95,12 @@ def value_text(value: Any, longest: int = LONGEST_TEXT) -> str:
 
 
 def document_text(document: Mapping[str, Any]) -> str:
-    """A document on one line, whole: Extended JSON."""
+    """A whole document on one line, as Extended JSON."""
     return printable(extended_json(document))
 
 
 def extended_json(value: Any, indent: int | None = None) -> str:
-    """Relaxed Extended JSON in ASCII; out-of-range dates and native UUIDs included."""
+    """Relaxed Extended JSON in ASCII, also for out-of-range dates and native UUIDs."""
     text: str = dumps(value, json_options=EXTENDED_JSON, indent=indent)
     return text
 
@@ -108,7 +108,7 @@ def extended_json(value: Any, indent: int | None = None) -> str:
 EXTENDED_JSON: JSONOptions = JSONOptions(
     json_mode=JSONMode.RELAXED, uuid_representation=UuidRepresentation.STANDARD
 )
-"""Numbers and dates of the years 1970 to 9999 are plain; UUIDs have subtype 4."""
+"""Numbers, and dates of the years 1970 to 9999, are plain; UUIDs have the subtype 4."""
 
 
 def shortened(text: str, longest: int) -> str:
@@ -159,12 +159,13 @@ def parse_age(text: str) -> timedelta:
 
 
 def age_text(age: timedelta) -> str:
-    """In the largest unit that fits, up to days: ``48 hours``, ``7 days``, ``90 seconds``."""
+    """The age in the largest unit that fits, up to days: ``48 hours``, ``7 days``,
+    ``90 seconds``."""
     return duration(age.total_seconds())
 
 
 def duration(seconds: float) -> str:
-    """Seconds as :func:`age_text` shows them; fractions are rounded."""
+    """Seconds in the format of :func:`age_text`; fractions are rounded."""
     if not math.isfinite(seconds):
         return f"{seconds} seconds"
     return _part_text(whole_unit(seconds))
@@ -178,7 +179,7 @@ def whole_unit(seconds: float) -> TimePart:
     """Finite seconds in the largest unit that fits, up to days: ``(7, "d")``, ``(90, "s")``."""
     seconds = round(seconds)
     if seconds == 172_800:
-        return 48, "h"  # As it is known by.
+        return 48, "h"  # This is the usual name of the period.
     for unit in _PARTS:
         number, rest = divmod(seconds, _SECONDS[unit])
         if number and not rest:
@@ -188,13 +189,13 @@ def whole_unit(seconds: float) -> TimePart:
 
 _PARTS = ("d", "h", "m", "s")
 _MOST = {"s": 100, "m": 100, "h": 48}
-"""From so many of a unit on, a range is shown in the next one."""
+"""From this number of units on, a range is shown in the next larger one."""
 
 
 def time_parts(seconds: float) -> tuple[TimePart, ...]:
-    """The two largest units of a time that passed: ``((3, "m"), (12, "s"))``.
+    """The two largest units of a duration: ``((3, "m"), (12, "s"))``.
 
-    Empty for less than a second; what is smaller is rounded.
+    Empty for less than a second; smaller units are rounded.
     """
     whole = round(seconds) if seconds >= 1 else 0
     first = next((place for place, unit in enumerate(_PARTS) if whole >= _SECONDS[unit]), None)
@@ -218,9 +219,9 @@ def elapsed(seconds: float) -> str:
 
 
 def time_range(low: float, high: float) -> tuple[TimePart, TimePart]:
-    """Both in a unit that fits: ``((2, "m"), (12, "m"))``, ``((40, "s"), (3, "m"))``.
+    """Both ends in a unit that fits: ``((2, "m"), (12, "m"))``, ``((40, "s"), (3, "m"))``.
 
-    The first is rounded down, the second up, to 1 at least.
+    The first is rounded down, the second up, to at least 1.
     """
     last = _unit_of(high)
     most = max(math.ceil(high / _SECONDS[last]), 1)

@@ -1,7 +1,7 @@
-"""The kinds of indexes that MongoDB has, one row each, and which options of an index mean what.
+"""The kinds of MongoDB's indexes, one row each, and the meaning of their options.
 
-Who declares indexes, reads, compares, shows or writes them looks here: ``indexes``, the catalog,
-the differences of plans, generated models, warnings, and the engine.
+All code that declares, reads, compares, shows or writes indexes uses this table: ``indexes``, the
+catalog, the differences of plans, generated models, warnings, and the engine.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from typing import Any
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexKind:
     name: str
-    """As a key says it, ``{"a": "hashed"}``; for the others as MongoDB's manual calls them."""
+    """The name in a key, ``{"a": "hashed"}``; for others, the name in MongoDB's manual."""
     declared_by: str = ""
-    """The class of :mod:`djongo_services.indexes`; empty where Django's ``Index`` or none does."""
+    """The class of :mod:`djongo_services.indexes`; empty if Django's ``Index`` declares it, or none
+    does."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    """What tells that class to declare this kind."""
+    """The arguments with which that class declares this kind."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Options that it alone has, and what the server puts where one is not given."""
+    """Options that only this kind has, and the server's defaults for them."""
     version: str = ""
-    """The option in which the server notes the version of the format, which it chooses itself."""
+    """The option in which the server records the version of the format, which it chooses itself."""
     is_ordinary: bool = False
-    """Whether it sorts, and may be a prefix of another one."""
+    """Whether it sorts, and may be a prefix of another index."""
     is_only_one: bool = False
-    """Whether a collection has one at most."""
+    """Whether a collection can have only one."""
     collates: bool = True
-    """Whether it may have a collation; others compare bytes, and refuse that of the collection."""
+    """Whether it supports a collation; others compare bytes, and refuse that of the collection."""
     finds_equal: bool = True
     """Whether a query for equality with its first key uses it."""
     takes_hint: bool = True
     """Whether a query without a condition accepts it as a hint."""
     order: str = ""
-    """What ``orders`` of Django's constraints call it; empty means its name in capitals."""
+    """Its name in ``orders`` of Django's constraints; empty means its name in capitals."""
 
 
 KINDS: Mapping[str, IndexKind] = {
@@ -73,25 +74,25 @@ KINDS: Mapping[str, IndexKind] = {
 }
 
 DESCRIPTION = frozenset({"v", "key", "name", "ns", "background", "clustered", "buildUUID"})
-"""What ``listIndexes`` says of an index beside its options."""
+"""The parts of an entry of ``listIndexes`` that are not options."""
 VERSIONS = frozenset(kind.version for kind in KINDS.values() if kind.version)
 PATH_OPTIONS = ("partialFilterExpression", "weights", "wildcardProjection")
-"""Options that name fields of the documents."""
+"""Options that contain names of fields in the documents."""
 OPTION_DEFAULTS: Mapping[str, Any] = {
     "unique": False,
     "sparse": False,
     **{name: value for kind in KINDS.values() for name, value in kind.options.items()},
 }
-"""What an index has that was told nothing else."""
+"""The options of an index if none were given."""
 
 LONGEST_TTL = 2**31 - 1
-"""Seconds."""
+"""The maximum in seconds."""
 
 _EVERYTHING = "$**"
 
 
 def kind_named(name: str) -> IndexKind:
-    """One that is not in the table has a name and nothing special."""
+    """The kind with this name; one that is not in the table has no special properties."""
     return KINDS.get(name) or IndexKind(name=name)
 
 
@@ -106,7 +107,7 @@ def kind_of(keys: Sequence[tuple[str, object]]) -> IndexKind:
 
 
 def wildcard_base(path: str) -> str | None:
-    """``a.b`` for ``a.b.$**``, ``""`` for ``$**``; None for a key that is no wildcard."""
+    """``a.b`` for ``a.b.$**``, ``""`` for ``$**``; None for a key that is not a wildcard."""
     if path == _EVERYTHING:
         return ""
     return path.removesuffix(f".{_EVERYTHING}") if path.endswith(f".{_EVERYTHING}") else None

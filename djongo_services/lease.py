@@ -1,7 +1,8 @@
-"""One run of a kind at a time: a lease in the database itself, timed by the server's clock.
+"""Allowing one run of a kind at a time: a lease in the database, timed by the server's clock.
 
-The holder renews the lease from a thread of its own. A holder that died stops renewing, and after
-:data:`SECONDS` the next run takes over. Clocks of clients play no part: every time is ``$$NOW``.
+The holder renews the lease from a thread of its own. If the holder dies, it stops renewing, and
+after :data:`SECONDS` the next run takes over. Clocks of clients are irrelevant: every time is
+``$$NOW``.
 """
 
 from __future__ import annotations
@@ -26,29 +27,31 @@ from djongo_services.formatting import printable
 COLLECTION = "djongo_services_leases"
 SECONDS = 30.0
 """How long a lease lasts after its last renewal: long enough for an election (10 to 12 s with the
-server's defaults), short enough not to keep a deploy waiting after a crash."""
+server's defaults), short enough not to delay a deployment after a crash."""
 
 Document = dict[str, Any]
 
 
 class Locked(DjongoServicesError):
-    """Another run is at work."""
+    """Another run is in progress."""
 
 
 class LeaseLost(DjongoServicesError):
-    """The lease ran out and another run took over; run again."""
+    """The lease expired and another run took over; run again."""
 
 
 class Lease:
-    """Context manager: acquire on entering, renew meanwhile, release on leaving.
+    """A context manager that acquires the lease on entering, renews it in the meantime, and
+    releases it on leaving.
 
-    Raises Locked on entering when somebody else holds it; :meth:`check` raises LeaseLost.
+    Raises Locked on entering if another run holds it; :meth:`check` raises LeaseLost.
     """
 
     def __init__(
         self, database: Database[Document], name: str, *, doing: str, seconds: float = SECONDS
     ) -> None:
-        """``name`` is what only one may hold; ``doing`` is what the others hear: "changing ..."."""
+        """``name`` identifies the lease; ``doing`` describes the work in the error of other runs:
+        "changing ..."."""
         majority = WriteConcern("majority")
         self._leases = database.get_collection(COLLECTION, write_concern=majority)
         self._name = name
@@ -78,13 +81,13 @@ class Lease:
         except PyMongoError:
             if exc is None:
                 raise
-            # The lease ends by itself; what went wrong first is what the caller must hear.
+            # The lease expires by itself; the first error is the one that the caller needs.
 
     def check(self) -> None:
-        """Renew now, and raise LeaseLost when somebody else has it.
+        """Renew now, and raise LeaseLost if another run holds it.
 
-        Called before every operation: a process that was stopped for longer than the lease must not
-        go on where another took over.
+        Call it before every operation: a process that was stopped for longer than the lease must
+        not continue after another took over.
         """
         if not self._renew():
             raise LeaseLost
@@ -92,11 +95,11 @@ class Lease:
     def _acquire(self) -> None:
         while not self._take():
             held = self._leases.find_one({"_id": self._name})
-            if held is not None:  # Else it was released just now.
+            if held is not None:  # Otherwise it was released just now.
                 raise Locked(_who(held, self._doing))
 
     def _take(self) -> bool:
-        # $expr is refused in the filter of an upsert, so the document is made first.
+        # $expr is refused in the filter of an upsert, so the document is created first.
         with contextlib.suppress(DuplicateKeyError):
             self._leases.insert_one({"_id": self._name, "expires": datetime.min})
         free = {"$lt": ["$expires", "$$NOW"]}
@@ -108,8 +111,8 @@ class Lease:
         return taken is not None
 
     def _renew(self) -> bool:
-        # Whoever takes over writes their own name, and removes the document when they have ended:
-        # as long as it has ours, nobody began, even when an election outlasted the lease.
+        # A run that takes over writes its own name, and removes the document when it has ended: as
+        # long as it has ours, no other run began, even when an election outlasted the lease.
         answer = self._leases.update_one(
             {"_id": self._name, "holder": self._holder}, [{"$set": {"expires": self._until()}}]
         )
@@ -120,14 +123,14 @@ class Lease:
             try:
                 self._renew()
             except PyMongoError:
-                continue  # The next try, or check(), tells whether it is lost.
+                continue  # The next attempt, or check(), shows whether it is lost.
 
     def _until(self) -> Document:
         return {"$add": ["$$NOW", round(self._seconds * 1000)]}
 
 
 def holder_text() -> str:
-    """Who works here, for people: ``user@host, process 4711``."""
+    """A description of this process: ``user@host, process 4711``."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # No entry in the password database, as in many containers.
@@ -136,7 +139,7 @@ def holder_text() -> str:
 
 
 def _who(held: Document, doing: str) -> str:
-    # Whoever may write the lease may write anything into it.
+    # A user who may write the lease may write anything into it.
     host, _, rest = printable(str(held.get("holder", "another host"))).partition(":")
     process = rest.partition(":")[0] or "?"
     since, expires = held.get("since"), held.get("expires")

@@ -3,8 +3,8 @@
 >>> MIDDLEWARE = ["djongo_services.middleware.MongoTransactionMiddleware", ...]
 
 Put it first, or before the first middleware that uses MongoDB (sessions, authentication): it gives
-the request's operations their causal session. The transactions are around the view alone, wherever
-the middleware stands. Settings: :mod:`djongo_services.transaction.requests.settings`.
+the request's operations their causal session. The transactions cover only the view, wherever the
+middleware is in the list. Settings: :mod:`djongo_services.transaction.requests.settings`.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ __all__ = [
 class MongoTransactionMiddleware:
     """One class for sync and async stacks.
 
-    Per request, every operation on a configured connection is causally consistent with those
-    before it. Per view, the operations on each connection are one transaction, which begins with
-    the first of them and ends in the view's own thread or task: committed, or rolled back when the
-    view raised or its response says that it failed (ROLLBACK_ON: a status of 500 or more).
+    In a request, every operation on a configured connection is causally consistent with the
+    previous ones. In a view, the operations on each connection are one transaction, which begins
+    with the first of them and ends in the view's own thread or task: committed, or rolled back if
+    the view raised an exception or its response reports an error (ROLLBACK_ON: a status of 500 or
+    more).
     """
 
     sync_capable = True
@@ -62,7 +63,7 @@ class MongoTransactionMiddleware:
         if self._is_async:
             markcoroutinefunction(self)
         self._policy: tuple[Any, ViewPolicy] | None = None
-        self.policy()  # a wrong setting is said when the site starts
+        self.policy()  # so that a wrong setting is reported when the site starts
         patch_handlers()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
@@ -105,7 +106,7 @@ class MongoTransactionMiddleware:
             CLOCKS.reset(token)
 
     def policy(self) -> ViewPolicy:
-        """That of the setting, made anew when the setting is another one."""
+        """The policy of the setting, recreated when the setting changes."""
         raw = getattr(django_settings, SETTING, None)
         known = self._policy
         if known is None or known[0] is not raw:
@@ -114,7 +115,7 @@ class MongoTransactionMiddleware:
 
 
 def _is_served_already(request: HttpRequest) -> bool:
-    """The middleware is listed twice; the outer one has done it."""
+    """Whether the middleware is listed twice, and the outer one has served the request."""
     outer = served()
     return outer is not None and outer.request is request
 

@@ -1,4 +1,4 @@
-"""System checks of ``MongoTransactionMiddleware`` and its place.
+"""System checks of ``MongoTransactionMiddleware`` and its position.
 
 ============================  =====================================================
 ``djongo_services.E002``      TRANSACTION["MIDDLEWARE"] is wrong
@@ -38,14 +38,14 @@ _USES_DATABASE = (
     "django.contrib.redirects.middleware.RedirectFallbackMiddleware",
     "django.contrib.sites.middleware.CurrentSiteMiddleware",
 )
-"""Those of Django that use the ORM outside of what they call."""
+"""Django's middleware that uses the ORM outside of the code that it calls."""
 
 
 @checks.register(checks.Tags.compatibility)
 def check_atomic_requests(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """The stock backend has no transactions for Django, so the setting promises what is not so."""
+    """Check a setting without effect: the stock backend has no transactions for Django."""
     return [
         checks.Warning(
             f'DATABASES["{alias}"]["ATOMIC_REQUESTS"] is True, but has no effect: '
@@ -67,7 +67,7 @@ def check_middleware(
     try:
         settings.connections  # noqa: B018  (raises when the setting is wrong as a whole)
     except ImproperlyConfigured:
-        return []  # check_settings has said it
+        return []  # check_settings reports it
     places = [place for place, path in enumerate(django_settings.MIDDLEWARE) if _is_ours(path)]
     try:
         middleware_settings()
@@ -124,7 +124,7 @@ def _sessions_are_in_database() -> bool:
 
 
 def _is_ours(path: str) -> bool:
-    """A subclass is ours as well; what cannot be imported is Django's to complain of."""
+    """Whether a path is our middleware or a subclass; Django reports what cannot be imported."""
     from djongo_services.middleware import MongoTransactionMiddleware
 
     if path == PATH:

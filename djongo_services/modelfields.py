@@ -1,7 +1,7 @@
-"""Model fields for BSON that no field of django-mongodb-backend keeps as it is.
+"""Model fields for BSON values that no field of django-mongodb-backend keeps unchanged.
 
-Modules that ``inspectmongo --format models`` writes use them where they have to; they may be used
-by hand as well. On a SQL database they have no column type.
+Modules that ``inspectmongo --format models`` writes use them if necessary; they may be used by hand
+as well. On a SQL database they have no column type.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ if TYPE_CHECKING:
     _Field = models.Field[Any, Any]
     _DecimalField = models.DecimalField[Any, Any]
 else:
-    # Django's classes are generic for type checkers only.
+    # Django's classes are generic only for type checkers.
     _Field = models.Field
     _DecimalField = models.DecimalField
 
 _EXTENDED_JSON = json_util.CANONICAL_JSON_OPTIONS
-# Values are Binary or uuid.UUID, as the client is configured; the text is the same.
+# Values are Binary or uuid.UUID, depending on the client's configuration; the text is the same.
 _WRITTEN = _EXTENDED_JSON.with_options(uuid_representation=UuidRepresentation.STANDARD)
 
 
 class KeyAttribute(DeferredAttribute):
-    """The attribute of a primary key: what is assigned becomes a key of :mod:`.object_keys`.
+    """The attribute of a primary key: an assigned value becomes a key of :mod:`.object_keys`.
 
-    A saved object whose ``_id`` is null has a key as well. None says in Django that there is none.
+    A saved object whose ``_id`` is null has a key as well, whereas None means in Django that there
+    is none.
     """
 
     _REMOVED = "_djongo_services_no_key"
@@ -50,8 +51,8 @@ class KeyAttribute(DeferredAttribute):
     def __set__(self, instance: models.Model, value: Any) -> None:
         state = vars(instance).get("_state")
         if value is None:
-            # Django does this to a deleted object. The state is that of a new object, for
-            # instance, while one is being loaded.
+            # Django does this to a deleted object. The state is that of a new object, for example
+            # while one is being loaded.
             setattr(state, self._REMOVED, state is not None and not state.adding)
         else:
             value = as_key(value)
@@ -73,16 +74,16 @@ _DEFERRED = object()
 
 
 class BSONField(_Field):
-    """Any BSON value, loaded and saved exactly as PyMongo has it.
+    """Any BSON value, loaded and saved without a change.
 
     For mixed types, binary subtypes, regular expressions, timestamps, DBRefs, code, min and max
     keys, and numbers whose type differs from document to document. Values are plain PyMongo
     values (``dict``, ``list``, ``Int64``, ``Binary``, ``Regex``, ``Timestamp``, naive UTC
     ``datetime``, ...). Forms and serializers show canonical Extended JSON.
 
-    As a primary key, its values are equal to those, and ``str(pk)`` tells keys of different types
-    apart, as :mod:`djongo_services.object_keys` describes: the admin finds the object of a link
-    whatever the type of its key.
+    As primary keys, its values are equal to the plain ones, and ``str(pk)`` distinguishes keys of
+    different types, as :mod:`djongo_services.object_keys` describes: the admin finds the object of
+    a link whatever the type of its key.
     """
 
     description = _("BSON value")
@@ -124,9 +125,9 @@ class BSONField(_Field):
         return plain(super().get_db_prep_value(value, connection, prepared))
 
     def to_python(self, value: Any) -> Any:
-        """The value of a text that a serializer or, of a primary key, a URL has.
+        """Convert the text of a serializer or, for a primary key, of a URL.
 
-        Other values are returned as they are.
+        Other values are returned unchanged.
         """
         if isinstance(value, _Serialized):
             return value.value
@@ -135,20 +136,21 @@ class BSONField(_Field):
         return from_text(value) if self.primary_key else _deserialized(value)
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
-        # Without to_python(): a string of an object is a value, not the text of one.
+        # Without to_python(): a string of an object is a value, not text to be parsed.
         self.validate(value, model_instance)
         self.run_validators(value)
         return value
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
-        # An item of an array may be null, whatever the array may be.
+        # An item of an array may be null, regardless of the array.
         if value is not None or not self._is_item:
             super().validate(value, model_instance)
 
     def value_from_object(self, obj: models.Model) -> Any:
         key = super().value_from_object(obj)
         value = plain(key)
-        # Serializers write what is null, a number or a date to Python without value_to_string().
+        # Serializers write values that are null, numbers or dates in Python without
+        # value_to_string().
         is_written_anyhow = isinstance(value, Int64 | datetime) or isinstance(key, OpaqueKey)
         return _Serialized(value) if is_written_anyhow else value
 
@@ -160,15 +162,16 @@ class BSONField(_Field):
         return super().formfield(**{"form_class": ExtendedJSONField, **kwargs})
 
     def _is_embedded(self) -> bool:
-        """The backend calls to_python() with what an embedded document has in the database."""
+        """Whether the call is for an embedded document: the backend calls to_python() with its
+        stored values."""
         model = getattr(self, "model", None)
         return model is not None and is_embedded(model)
 
 
 class Decimal128Field(_DecimalField):
-    """A DecimalField for all that Decimal128 has: 34 digits, NaN and the infinities.
+    """A DecimalField for all values of Decimal128: 34 digits, NaN and the infinities.
 
-    Django's own refuses what is not a finite number when it is saved.
+    Django's own refuses to save what is not a finite number.
     """
 
     description = _("Decimal number of up to 34 digits, or NaN, or infinity")
@@ -187,9 +190,9 @@ class Decimal128Field(_DecimalField):
 
 
 class ExtendedJSONWidget(forms.Textarea):
-    """A text area whose text is told apart from strings that are values.
+    """A text area whose text is distinguished from strings that are values.
 
-    Forms of embedded documents make objects of what was typed, to show it again.
+    Forms of embedded documents create objects from the input, to display it again.
     """
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
@@ -243,8 +246,8 @@ class ExtendedJSONField(forms.CharField):
 class ExtendedJSONArrayField(ExtendedJSONField):
     """A form field for an array of BSON values, as one text of Extended JSON.
 
-    Takes what the backend's ``ArrayField`` gives to its own form field, whose items are separated
-    by commas, which Extended JSON contains.
+    It accepts the arguments that the backend's ``ArrayField`` passes to its own form field, whose
+    items are separated by commas, which Extended JSON contains.
     """
 
     default_error_messages = {"array": _("Enter an array in Extended JSON, such as [1, 2].")}
@@ -257,7 +260,7 @@ class ExtendedJSONArrayField(ExtendedJSONField):
         length: int | None = None,
         **kwargs: Any,
     ) -> None:
-        # The sizes are checked by the validators of the model's field.
+        # The validators of the model's field check the sizes.
         super().__init__(**kwargs)
         self.base_field = base_field
 
@@ -269,13 +272,13 @@ class ExtendedJSONArrayField(ExtendedJSONField):
 
 
 class Typed(str):
-    """What was typed, to be shown again as it is."""
+    """Input that is displayed again unchanged."""
 
     __slots__ = ()
 
 
 class _Serialized:
-    """A value that serializers write by ``value_to_string()``; equal to the value."""
+    """A value that serializers write by ``value_to_string()``; it equals the value."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -305,7 +308,7 @@ def loaded(text: str) -> Any:
 
 def _edit_arrays() -> None:
     """Give the backend's arrays of BSON values a form field that keeps their values."""
-    # An array of this field has been imported when its field is made; the backend need not be.
+    # An array of this field has been imported when its field is created; the backend need not be.
     arrays = sys.modules.get("django_mongodb_backend.fields.array")
     if arrays is not None:
         patch(arrays.ArrayField, "formfield", _array_formfield)
@@ -334,5 +337,5 @@ def _deserialized(text: str) -> Any:
 
 
 def _key_from_database(value: Any, expression: Any, connection: Any) -> Any:
-    # None is also what a foreign key has that refers to nothing.
+    # None is also the value of a foreign key that refers to nothing.
     return None if value is None else as_key(value)

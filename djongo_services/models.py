@@ -1,10 +1,10 @@
-"""What the admin has pages for: without tables, for the sidebar, the permissions and the history.
+"""Models of the admin's pages: without tables, for the sidebar, the permissions and the history.
 
-Their permissions say what a page lets people do: ``view`` look, ``change`` work on the server or
-change what can be changed back, ``delete`` what destroys something, ``add`` bring something new.
-What documents hold has permissions of its own.
-The primary keys are texts, so that no project's choice of automatic keys matters to them; the
-tables that they do not have are named, or Django would ask the database's engine for names.
+The permissions of a page are ``view`` to see it, ``change`` to work on the server or to make
+reversible changes, ``delete`` for destructive actions, and ``add`` to create something. The content
+of documents has permissions of its own. The primary keys are texts, so that a project's choice of
+automatic keys does not matter; the nonexistent tables have names, otherwise Django would ask the
+database's engine for names.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class File(TablelessModel):
 
     key = models.TextField(primary_key=True)
     shown = ""
-    """Its name, for the log; no field."""
+    """Its name, for the log; not a field."""
 
     class Meta:
         managed = False

@@ -1,14 +1,13 @@
 """Primary keys of any BSON type, whose text names one document of a collection.
 
-Django puts ``str(pk)`` into URLs, checkboxes, select boxes and the admin's log, and looks an object
-up by that text. Where ``_id`` is the number 1 in one document and the string "1" in another, that
-text must not be the same. So a key that is no string has a text that begins with its type:
-``$num:1``, ``$oid:65f0...``, ``$date:2024-01-31T10:00:00.123``. A string is its own text. All
-characters of the others are such that they survive in URLs without being quoted, because Django's
-admin quotes some URLs twice.
+Django puts ``str(pk)`` into URLs, checkboxes, select boxes and the admin's log, and looks up an
+object by that text. If ``_id`` is the number 1 in one document and the string "1" in another, that
+text must differ. So a key that is not a string has a text that begins with its type: ``$num:1``,
+``$oid:65f0...``, ``$date:2024-01-31T10:00:00.123``. A string is its own text. The other texts use
+only characters that survive in URLs without quoting, because Django's admin quotes some URLs twice.
 
-:func:`as_key` makes of a value an equal one of a subclass of its type with that text. It can be
-given to PyMongo like the value itself, except for the types that have no subclasses.
+:func:`as_key` converts a value to an equal one of a subclass with that text. It can be passed to
+PyMongo like the value itself, except for the types that have no subclasses.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ from bson import Binary, Decimal128, Int64, ObjectId
 from djongo_services.bson_decoding import NOT_EXTENDED_JSON
 
 _TAGGED = re.compile(r"\$([a-zA-Z]+):(.*)", re.ASCII)
-# To the server 1, 1.0 and 1 as int64 are one key, so they have one text; beyond this, doubles are
-# not each an integer of their own.
+# For the server 1, 1.0 and 1 as int64 are one key, so they have one text; beyond this, not every
+# integer is a double.
 _EXACT = 2**53
 
 
 def key_text(value: Any) -> str:
-    """The text of a key; of a string the string itself.
+    """The text of a key; for a string, the string itself.
 
     >>> key_text(1), key_text("1"), key_text(Decimal128("1"))
     ('$num:1', '1', '$numberDecimal:1')
@@ -66,7 +65,7 @@ def key_text(value: Any) -> str:
 
 
 def exact_text(value: Any) -> str:
-    """The text of a key for files: it tells also the types of numbers."""
+    """The text of a key for files, which also distinguishes the types of numbers."""
     value = plain(value)
     match value:
         case Int64():
@@ -78,7 +77,7 @@ def exact_text(value: Any) -> str:
 
 
 def from_text(text: str) -> Any:
-    """The key that has this text; strings that are no text of another key are keys themselves.
+    """The key with this text; strings that are not the text of another key are keys themselves.
 
     >>> from_text("$num:1"), from_text("1"), from_text("$num:one")
     (1, '1', '$num:one')
@@ -96,7 +95,7 @@ def from_text(text: str) -> Any:
 
 
 def as_key(value: Any) -> Any:
-    """An equal value, which is hashable, and whose ``str()`` is its :func:`key_text`."""
+    """An equal and hashable value whose ``str()`` is its :func:`key_text`."""
     if isinstance(value, Key) or type(value) is str:
         return value
     make = _KEYS.get(type(value))
@@ -106,17 +105,17 @@ def as_key(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The value that :func:`as_key` was given; other values as they are."""
+    """The value that was passed to :func:`as_key`; other values unchanged."""
     return value.plain() if isinstance(value, Key) else value
 
 
 class Key:
-    """What all keys have that are not strings."""
+    """The base of all keys that are not strings."""
 
     __slots__ = ()
 
     def plain(self) -> Any:
-        """The value as PyMongo has it; each type of key implements it."""
+        """The value in PyMongo's type; each type of key implements it."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -151,7 +150,7 @@ class FloatKey(Key, float):
         return float.__pos__(self)
 
     def __eq__(self, other: object) -> bool:
-        # To the server a NaN is a key like any other; to Python none is equal to itself.
+        # For the server a NaN is a key like any other; in Python it is not equal to itself.
         if math.isnan(self) and isinstance(other, float):
             return math.isnan(other)
         return float.__eq__(self, other)
@@ -201,7 +200,8 @@ class DocumentKey(Key, dict[str, Any]):
         return dict(self)
 
     def __eq__(self, other: object) -> bool:
-        # Documents that differ in the order of their fields are two keys, though not to Python.
+        # Documents with different orders of their fields are two keys, although they are equal in
+        # Python.
         if isinstance(other, DocumentKey):
             return key_text(self) == key_text(other)
         return dict.__eq__(self, other)
@@ -216,8 +216,8 @@ class DocumentKey(Key, dict[str, Any]):
 class OpaqueKey(Key):
     """A key of a type without subclasses: null, a boolean, a timestamp, a DBRef, ...
 
-    It is equal to its value, except to None, which says in Django that an object has no key, and
-    to the number that a boolean is to Python.
+    It equals its value, except None, which means in Django that an object has no key, and the
+    number that a boolean equals in Python.
     """
 
     __slots__ = ("value",)
@@ -257,7 +257,7 @@ _KEYS: dict[type, Callable[[Any], Any]] = {
 
 
 def _is_before(one: Any, other: Any) -> bool:
-    """An order of all keys: by type, and within one by value or else by text."""
+    """An order of all keys: by type, and within one by value or otherwise by text."""
     one, other = plain(one), plain(other)
     if _order(one) != _order(other):
         return _order(one) < _order(other)
@@ -273,7 +273,7 @@ def _order(value: Any) -> str:
 
 
 def _without_exponent(value: float) -> str:
-    # Django parses what it formats as a number and finds an "e" in.
+    # Django parses as a number what it formats and finds an "e" in.
     return f"{Decimal(repr(value)):f}" if math.isfinite(value) else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""A field for ObjectIds that needs no ORM on MongoDB."""
+"""A field for ObjectIds that works without the ORM on MongoDB."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     _Field = models.Field[Any, Any]
 else:
-    # Django's classes are generic for type checkers only.
+    # Django's classes are generic only for type checkers.
     _Field = models.Field
 
 DIGITS = 24
-"""Hexadecimal ones in the text of an ObjectId."""
+"""The number of hexadecimal digits in the text of an ObjectId."""
 
 
 class BSONObjectIdField(_Field):
@@ -27,7 +27,7 @@ class BSONObjectIdField(_Field):
 
     Values are ``bson.ObjectId``; text of 24 hexadecimal digits is converted. In MongoDB it is
     stored as an ObjectId, in a SQL database as that text, in a column of 24 characters. With
-    django-mongodb-backend, use that one's own ``ObjectIdField``.
+    django-mongodb-backend, use its own ``ObjectIdField``.
     """
 
     description = _("ObjectId")

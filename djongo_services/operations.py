@@ -1,4 +1,4 @@
-"""Operations for migrations, beside those of Django.
+"""Operations for migrations, in addition to those of Django.
 
 >>> from djongo_services.operations import ConvertField
 >>> operations = [ConvertField("loan", "days", models.IntegerField(null=True), misfits="keep")]
@@ -12,21 +12,21 @@ from typing import Any, Literal, get_args
 from django.db.migrations import AlterField
 
 Misfits = Literal["refuse", "keep", "null"]
-"""What becomes of values that the new field cannot have: see :class:`ConvertField`."""
+"""What to do with values that the new field cannot have: see :class:`ConvertField`."""
 
 MISFITS = "djongo_services_misfits"
-"""The collection that keeps them."""
+"""The collection that keeps such values."""
 
 
 class ConvertField(AlterField):
-    """``AlterField`` that says what becomes of values which the new field cannot have.
+    """``AlterField`` with an option for values that the new field cannot have.
 
-    ``misfits`` is ``"refuse"``, as with AlterField: the first ten are listed, and nothing changes;
-    ``"keep"``: null takes their place, or the field's default where it may not be null, and they
-    are kept in the collection ``djongo_services_misfits``; ``"null"``: the same without keeping
-    them. How many there were is logged. Backwards it does the same for the old field.
+    With ``misfits="refuse"``, as in AlterField, the first ten are listed and nothing changes. With
+    ``"keep"``, null replaces them, or the field's default if it may not be null, and they are kept
+    in the collection ``djongo_services_misfits``; ``"null"`` does the same without keeping them.
+    Their number is logged. Backwards it does the same for the old field.
 
-    Write it in the place of an AlterField of ``makemigrations``. On other engines than
+    Use it instead of an AlterField of ``makemigrations``. On other engines than
     ``djongo_services.backend`` it is an AlterField.
     """
 

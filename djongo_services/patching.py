@@ -1,8 +1,9 @@
-"""Methods of foreign classes, and functions of modules, replaced once, whoever wraps them too.
+"""Replacing methods of other packages' classes, and functions of modules, once, even if other tools
+wrap them too.
 
-A replaced method is recognised by a mark of our own: ``__wrapped__`` only says that somebody used
-``functools.wraps``. The mark is looked for along the chain of wrappers, because a tool that is
-loaded later wraps our method in turn. ``docs/beside-others.md`` lists every method.
+A replaced method is recognised by a mark of our own: ``__wrapped__`` only means that
+``functools.wraps`` was used. The mark is searched for along the chain of wrappers, because a tool
+that is loaded later wraps our method. ``docs/beside-others.md`` lists every method.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ def patch(
     *,
     again: bool = False,
 ) -> Method:
-    """Replace ``owner.name`` by ``make(original)`` unless that was done; the method in force.
+    """Replace ``owner.name`` by ``make(original)`` unless that was done, and return the method in
+    force.
 
-    :param again: replace it although there is a mark, for a caller who knows that it deceives.
+    :param again: replace it although there is a mark, if the caller knows that the mark is wrong.
 
-    Raises AttributeError when the class has no such method.
+    Raises AttributeError if the class has no such method.
     """
     in_force: Method = getattr(owner, name)
     if is_patched(in_force) and not again:
@@ -43,7 +45,7 @@ def patch(
 
 
 def is_patched(method: Any) -> bool:
-    """Whether a call of ``method`` comes to one of ours, as far as its wrappers tell."""
+    """Whether a call of ``method`` reaches one of ours, as far as its wrappers show."""
     seen: set[int] = set()
     while method is not None and id(method) not in seen:
         if getattr(method, _MARK, None) is True:

@@ -1,4 +1,4 @@
-"""How long work tells where it is, and how it is told to stop."""
+"""How work reports its progress, and how it is stopped."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ class Progress:
     phase: str
     """``catalog``, ``sample``, ``proof``, ``counts``, ``values``, ``references``, ``warnings``."""
     done: int
-    """Documents passed so far, by estimate; of collections that are read whole, collections."""
+    """The estimated number of documents processed so far; for collections that are read completely,
+    of collections."""
     total: int | None = None
     rounds: int = 0
 
 
 ProgressHook: TypeAlias = Callable[[Progress], None]
-"""Called from the thread that works, often; it should return at once."""
+"""Called often, from the working thread; it should return at once."""
 
 Stop: TypeAlias = threading.Event
-"""Set it, from any thread or a signal handler, and the work ends soon with a partial result."""
+"""When it is set, from any thread or a signal handler, the work ends soon with a partial result."""

@@ -5,7 +5,7 @@
 ``mongodb_capture_on_commit`` the function ``capture_on_commit`` of the test helpers
 ============================ =======================================================
 
-On a connection that shares the ORM's database, the test asks pytest-django for it as usual.
+On a connection that shares the ORM's database, the test requests it from pytest-django as usual.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart() -> None:
-    """Make test databases beside pytest-django's, once it has set Django up."""
+    """Create test databases in addition to pytest-django's, once it has set Django up."""
     if "django" not in sys.modules:
         return
     from django.apps import apps
@@ -35,7 +35,7 @@ def pytest_sessionstart() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
-    """With --reuse-db, pytest-django ends without a word to Django."""
+    """Clean up with --reuse-db, where pytest-django ends without informing Django."""
     if (hooks := sys.modules.get("djongo_services.testing.hooks")) is not None:
         hooks.forget()
 

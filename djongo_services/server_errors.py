@@ -1,5 +1,4 @@
-"""The codes of MongoDB's errors that the services tell apart, and the sets of them that mean
-one thing.
+"""The codes of MongoDB's errors that the services distinguish, and sets of codes with one meaning.
 
 Source: ``src/mongo/base/error_codes.yml`` of the server; codes above 10,000 are older than it or
 belong to one place in the server's code.
@@ -11,7 +10,7 @@ from typing import Final
 
 UNAUTHORIZED: Final = 13
 ALREADY_INITIALIZED: Final = 23
-"""The code of a replica set."""
+"""The code for a replica set that exists already."""
 NAMESPACE_NOT_FOUND: Final = 26
 INDEX_NOT_FOUND: Final = 27
 NAMESPACE_EXISTS: Final = 48
@@ -24,7 +23,7 @@ WRITE_CONFLICT: Final = 112
 DOCUMENT_REFUSED: Final = 121
 """DocumentValidationFailure: a validator refused the document."""
 OPTION_NOT_SUPPORTED_ON_VIEW: Final = 167
-"""Also the answer to a collation that is not the view's."""
+"""Also the error for a collation that is not the view's."""
 SNAPSHOT_UNAVAILABLE: Final = 246
 NO_SUCH_TRANSACTION: Final = 251
 NOT_IN_TRANSACTION: Final = 263
@@ -44,10 +43,10 @@ UNKNOWN_STAGE: Final = 40324
 USER_EXISTS: Final = 51003
 
 AUTHENTICATION_FAILED: Final = frozenset({18, 8000})
-"""AuthenticationFailed, and AtlasError, under which Atlas answers wrong credentials."""
+"""AuthenticationFailed, and AtlasError, which Atlas returns for wrong credentials."""
 
 COLLECTION_GONE: Final = frozenset({NAMESPACE_NOT_FOUND, 276})
-"""The collection does not exist; its index build was aborted, as a drop or a rename does."""
+"""The collection does not exist; its index build was aborted, for example by a drop or a rename."""
 
 CURSOR_LOST: Final = frozenset({43, 237})
 """CursorNotFound, CursorKilled."""
@@ -59,8 +58,9 @@ LOCK_TIMEOUT: Final = frozenset({24, MAX_TIME_EXPIRED})
 """LockTimeout and MaxTimeMSExpired: the same may succeed later."""
 
 NOT_THIS_CLUSTERS_TIME: Final = frozenset({204, 205, 211})
-"""TimeProofMismatch, ClusterTimeFailsRateLimiter, KeyNotFound: another cluster signed the time, or
-one whose clock is far ahead."""
+"""TimeProofMismatch, ClusterTimeFailsRateLimiter, KeyNotFound: the time was signed by another
+cluster, or by one whose clock is far ahead."""
 
 RETRYABLE: Final = frozenset({6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
-"""The server specification's retryable codes: an election, a shutdown, a lost network."""
+"""The server specification's retryable codes: an election, a shutdown, a lost network
+connection."""

@@ -1,6 +1,6 @@
-"""What the values of settings have to be; each function raises ImproperlyConfigured otherwise.
+"""Validation of settings' values; each function raises ImproperlyConfigured for an invalid one.
 
-``where`` is the full name of the dict that holds the value, as the error quotes it.
+``where`` is the full name of the dict that contains the value, for the error message.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any, Literal, TypeAlias, get_args
 from django.core.exceptions import ImproperlyConfigured
 
 RuleSet: TypeAlias = Literal["database", "model", "off"]
-"""What a validator enforces: what a SQL database would, the model's validation too, or nothing."""
+"""What a validator enforces: the rules of a SQL database, the model's validation too, or
+nothing."""
 REST = "*"
-"""The key in ``RULES`` for all apps and models that no other key names."""
+"""The key in ``RULES`` for all apps and models without a key of their own."""
 LONGEST_DURATION = timedelta(days=36_525)
-"""A hundred years, so that dates before and after can be told."""
+"""A hundred years, so that earlier and later dates can be represented."""
 
 
 def mapping(where: str, value: Any) -> Mapping[str, Any]:
@@ -40,7 +41,7 @@ def refuse_unknown(where: str, given: Mapping[str, Any], known: tuple[str, ...])
 
 
 def choice(where: str, entry: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> None:
-    """The first of the choices is the default."""
+    """A value among these choices; the first one is the default."""
     if (value := entry.get(key, choices[0])) not in choices:
         raise ImproperlyConfigured(
             f'{where}["{key}"] must be one of {", ".join(map(repr, choices))}, not {value!r}.'
@@ -60,13 +61,13 @@ def mutes(where: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         raise ImproperlyConfigured(f'{where}["MUTE"] must be a list of codes and patterns.')
     if bad := [text for text in value if not isinstance(text, str)]:
         raise ImproperlyConfigured(
-            f'{where}["MUTE"] holds {bad[0]!r}; write codes and patterns such as "*_str".'
+            f'{where}["MUTE"] contains {bad[0]!r}; write codes and patterns such as "*_str".'
         )
     return tuple(value)
 
 
 def models(where: str, entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """A list of labels is meant for the connection "default"."""
+    """Labels by connection; a plain list is for the connection "default"."""
     value = entry.get("MODELS", ())
     by_alias = value if isinstance(value, Mapping) else {"default": value}
     for labels in by_alias.values():
@@ -77,13 +78,13 @@ def models(where: str, entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
             )
         if bad := [label for label in labels if not isinstance(label, str)]:
             raise ImproperlyConfigured(
-                f'{where}["MODELS"] holds {bad[0]!r}; write labels such as "app.Model".'
+                f'{where}["MODELS"] contains {bad[0]!r}; write labels such as "app.Model".'
             )
     return {alias: tuple(labels) for alias, labels in by_alias.items() if labels}
 
 
 def rules(where: str, entry: Mapping[str, Any]) -> dict[str, RuleSet]:
-    """One set of rules is meant for everything."""
+    """Rules by label; a single set of rules applies to everything."""
     value = entry.get("RULES", {})
     by_label = value if isinstance(value, Mapping) else {REST: value}
     known = get_args(RuleSet)
@@ -104,7 +105,7 @@ def paths(where: str, value: Any) -> tuple[str, ...]:
         raise ImproperlyConfigured(f'{where}["REFERENCES"] must be a list of dotted paths.')
     if bad := [path for path in value if not isinstance(path, str) or "." not in path]:
         raise ImproperlyConfigured(
-            f'{where}["REFERENCES"] holds {bad[0]!r}; write dotted paths such as '
+            f'{where}["REFERENCES"] contains {bad[0]!r}; write dotted paths such as '
             f'"app.module.function".'
         )
     return tuple(value)
@@ -115,7 +116,7 @@ def patterns(where: str, value: Any) -> tuple[str, ...]:
         raise ImproperlyConfigured(f'{where} must be a list of patterns such as "thumbnails/*".')
     if bad := [each for each in value if not isinstance(each, str) or not each]:
         raise ImproperlyConfigured(
-            f'{where} holds {bad[0]!r}; write patterns such as "thumbnails/*".'
+            f'{where} contains {bad[0]!r}; write patterns such as "thumbnails/*".'
         )
     return tuple(value)
 

@@ -1,8 +1,8 @@
 """Models for the admin that have neither a table nor a collection.
 
 The admin needs a model for each entry of its sidebar. Django and other packages read all models
-(``dumpdata``, copies between databases, searches over everything), through their default manager
-or their base manager. What they find here is empty, and no database is asked for it.
+(``dumpdata``, copies between databases, searches over everything), through their default manager or
+their base manager. These managers return nothing, and query no database.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models.sql import Query
 if TYPE_CHECKING:
     _QuerySet = models.QuerySet[Any, Any]
 else:
-    # Django's classes are generic for type checkers only.
+    # Django's classes are generic only for type checkers.
     _QuerySet = models.QuerySet
 
 
@@ -35,7 +35,7 @@ class TablelessQuery(Query):
 
 
 class TablelessQuerySet(_QuerySet):
-    """A queryset without rows, whose methods never ask a database."""
+    """A queryset without rows, whose methods never query a database."""
 
     def __init__(
         self, model: Any = None, query: Any = None, using: str | None = None, hints: Any = None
@@ -63,7 +63,7 @@ class TablelessQuerySet(_QuerySet):
         self._refuse()
 
     def in_bulk(self, id_list: Iterable[Any] | None = None, **kwargs: Any) -> dict[Any, Any]:
-        # Django asks the database how many values one query takes.
+        # Django asks the database how many values one query accepts.
         return {}
 
     def update(self, **kwargs: Any) -> int:
@@ -74,14 +74,14 @@ class TablelessQuerySet(_QuerySet):
     def delete(self) -> tuple[int, dict[str, int]]:
         return 0, {}
 
-    # As Django's: not a method of managers, and not called by templates.
+    # As in Django's: not a method of managers, and not called by templates.
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
 
     def _update(self, values: Any) -> int:
         return 0
 
-    # Django marks it so, because only managers' own code may call it.
+    # Django marks it like this, because only managers' own code may call it.
     _update.queryset_only = False  # type: ignore[attr-defined]
 
     def _insert(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -104,7 +104,7 @@ class TablelessQuerySet(_QuerySet):
 
 
 class TablelessModel(models.Model):
-    """The base of the admin's models: they have keys, permissions and a history, and no data.
+    """The base of the admin's models: they have keys, permissions and a history, but no data.
 
     Subclasses are ``managed = False``.
     """
@@ -113,9 +113,9 @@ class TablelessModel(models.Model):
 
     class Meta:
         abstract = True
-        # Found by subclasses whose own Meta does not name it, and so part of no migration.
+        # Subclasses find it whose own Meta does not name it, so it is not part of a migration.
         base_manager_name = "objects"
-        # Named, or Django would ask the database's engine for the longest name.
+        # Named, because otherwise Django would ask the database's engine for the longest name.
         db_table = "djongo_services_tableless"
 
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:

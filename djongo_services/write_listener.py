@@ -1,4 +1,4 @@
-"""What the clients of a test run write, so that it can be put back."""
+"""The writes of a test run's clients, so that they can be undone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WRITES = frozenset(
 
 
 class WriteListener(CommandListener):
-    """Notes which collections the commands of a client change, by database."""
+    """Records which collections the commands of a client change, by database."""
 
     def __init__(self) -> None:
         self.written: dict[str, set[str]] = {}
@@ -59,4 +59,4 @@ class WriteListener(CommandListener):
 
 
 listener = WriteListener()
-"""The listener of all clients that connections make in a test run."""
+"""The listener of all clients that connections create in a test run."""

@@ -24,7 +24,7 @@ from tests.databases import drop
 from tests.processes import ROOT, STARTUP, python_path
 
 VERSIONS = ["4.4", "5.0", "6.0"]
-"""Of the server, the newest last."""
+"""The server's versions, the newest last."""
 TEARDOWN_SECONDS = 300
 """How long what a test leaves to be cleaned up may hang before the session ends."""
 
@@ -88,7 +88,7 @@ def _is_of_kind_b(item: pytest.Item) -> bool:
 
 
 def _is_for_the_matrix(item: pytest.Item) -> bool:
-    """Whether it is of an older server, and nothing of that version is expected to differ."""
+    """Whether the test is for an older server, although that version is not expected to differ."""
     callspec = getattr(item, "callspec", None)
     version = callspec and callspec.params.get("matrix_database")
     return version in VERSIONS[:-1] and item.get_closest_marker("versions") is None
@@ -194,7 +194,8 @@ def _new_database(server: MongoServer) -> Iterator[Database[dict[str, Any]]]:
 
 
 def runner(default_settings: str, uri: str) -> RunDjango:
-    """What runs a management command, or code, of a project whose server is at this address."""
+    """A function that runs a management command, or code, in a project whose server is at this
+    address."""
 
     def run(
         *args: str,

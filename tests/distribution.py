@@ -43,7 +43,7 @@ NOT_OURS = shutil.ignore_patterns(
     "node_modules",
     "screenshots",
 )
-"""What make, tests and tools leave in a clone."""
+"""Files that make, tests and tools leave in a clone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Environment:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Of a shell in which it is activated; ``pip`` is that of the tests, and installs here."""
+        """The variables of a shell that activated it; ``pip`` is the tests' own."""
         folders = [str(each.folder / "bin") for each in self.layers]
         kept = _inherited()
         return {
@@ -105,7 +105,7 @@ _OWN = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution:
-    """What ``python -m build`` made of a clean copy, its log, and the wheel installed alone."""
+    """The result of ``python -m build`` on a clean copy, its log, and the wheel installed alone."""
 
     folder: Path
     log: str

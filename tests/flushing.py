@@ -28,11 +28,11 @@ class _Flushed:
             name: list(self._database[name].find())
             for name in self._database.list_collection_names()
         }
-        """By collection, the documents that the new database has."""
+        """By collection, the documents of the new database."""
         self._since = self._latest()
 
     def delete(self, names: list[str]) -> None:
-        """Of these collections, put those back that were written since the last time."""
+        """Restore those of these collections that were written since the last time."""
         for name in self._written() & {*names}:
             self._database[name].delete_many({})
             if documents := self._first.get(name):

@@ -1,4 +1,4 @@
-"""Where processes that tests start find what they import."""
+"""Where the processes that tests start find their imports."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ STARTUP = Path(__file__).parent / "startup"
 
 
 def python_path(*folders: Path | str) -> str:
-    """``PYTHONPATH``: these folders, then ours."""
+    """``PYTHONPATH``: these folders, followed by those of this process."""
     return os.pathsep.join(map(str, [*folders, ROOT, STARTUP]))

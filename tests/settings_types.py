@@ -1,4 +1,4 @@
-"""What the type checker sees: the models of all test projects, in one project.
+"""The settings for the type checker: the models of all test projects, in one project.
 
 The plugin of django-stubs knows managers and related objects of installed models only. No test
 runs with these settings.

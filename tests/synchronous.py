@@ -33,7 +33,7 @@ NAMES = {
     "ato_the_end": "to_the_end",
     "auninterrupted": "uninterrupted",
 }
-"""What is called otherwise on the blocking side, besides the language's own names."""
+"""Names that differ on the blocking side, in addition to the language's own names."""
 
 TIDY = "I,C416,UP028"
 """The order of imports, ``list(...)`` and ``yield from``: what the names alone do not make."""

@@ -1,4 +1,4 @@
-"""What servers say of themselves."""
+"""The abilities that servers report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Client = MongoClient[dict[str, Any]]
 
 @pytest.fixture
 def standalone(tmp_path: Path) -> Iterator[Client]:
-    """A 6.0 server that is no member of a replica set."""
+    """A 6.0 server without a replica set."""
     binary, port = find_binary("6.0", tmp_path / "lib"), free_port()
     command = [str(binary.path), "--port", str(port), "--bind_ip", "127.0.0.1"]
     command += ["--dbpath", str(tmp_path), "--logpath", str(tmp_path / "log"), "--nounixsocket"]

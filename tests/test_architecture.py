@@ -1,4 +1,4 @@
-"""docs/architecture.md names what exists, and the house keeps its own rules."""
+"""docs/architecture.md names what exists, and the package keeps its own rules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WALKS = [
 
 LONGEST = 400
 SAME_NAME = {"Command", "Meta", "Collection"}
-"""What Django demands, and the admin's model beside the catalog's collection."""
+"""Files that Django requires, and the admin's model beside the catalog's collection."""
 
 
 def test_no_file_is_too_long() -> None:

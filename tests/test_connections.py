@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def own(mongodb_server):
-    """A connection with a client of its own, on the real server."""
+    """A connection with a separate client, on the real server."""
     with override_settings(
         DJONGO_SERVICES={
             "CONNECTIONS": {
@@ -105,7 +105,7 @@ class TestAsyncClient:
             _ = own.async_client
 
     def test_ends_with_its_loop(self, own):
-        """As under WSGI, where each request to an async view has a loop of its own."""
+        """As under WSGI, where each request to an async view has a separate loop."""
         storage = GridFSStorage(using="own")
         opened = []
 
@@ -261,7 +261,7 @@ class TestNameChangedAtRunTime:
             databases["default"].connection[before][collection].drop()
 
     def test_in_other_threads(self, other_name, close):
-        """Each has its own wrapper, which nobody closes."""
+        """Each has its own wrapper, which is never closed."""
         changed = threading.Event()
         names: list[str] = []
 

@@ -102,7 +102,7 @@ def test_null_is_refused_without_the_option(person: Any) -> None:
             array.clean(None, None)
 
 
-def test_a_form_that_nobody_changed_changes_nothing(person: Any) -> None:
+def test_an_unchanged_form_changes_nothing(person: Any) -> None:
     home = person.home_class(id=ObjectId(), city=" x ", exact=True, geo=person.geo_class(lat=1.5))
     for given in (
         {"home": home, "homes": [home, person.home_class(id=ObjectId(), city="y")]},

@@ -40,7 +40,7 @@ def kind(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def made(matrix_database: Any, kind: Any) -> Any:
-    """An index that was told its keys only, as the catalog has it."""
+    """An index that was created from its keys only, as the catalog has it."""
     matrix_database.things.create_index(KEYS[kind.name], name="made")
     return read_catalog(matrix_database)["things"].indexes[-1]
 

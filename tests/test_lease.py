@@ -1,4 +1,4 @@
-"""The sentence about who holds a lease, whatever somebody wrote into it."""
+"""The sentence about who holds a lease, whatever was written into it."""
 
 from __future__ import annotations
 

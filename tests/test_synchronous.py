@@ -1,4 +1,4 @@
-"""What is there for blocking code and for coroutines is the same for both."""
+"""Blocking code and coroutines have the same functions with the same meaning."""
 
 from __future__ import annotations
 

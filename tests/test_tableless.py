@@ -1,4 +1,4 @@
-"""What reads all models finds none of the admin's own, which have no table."""
+"""Code that reads all models finds no rows of the admin's own models, which have no table."""
 
 from __future__ import annotations
 

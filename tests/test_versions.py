@@ -1,4 +1,5 @@
-"""What the matrix of versions leans on: servers that the backend refuses, and the table."""
+"""The parts on which the matrix of versions depends: servers that the backend refuses, and the
+table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backend's way throughout, so that both engines run the same project."""
+"""Settings that suit the stock backend, so that both engines run the same project."""
 
 import os
 

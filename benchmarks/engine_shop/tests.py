@@ -1,4 +1,4 @@
-"""Ten classes of thirty tests; six kinds of tests take turns."""
+"""Ten classes of thirty tests; six kinds of tests alternate."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from djongo_services.admin import GridFSFileWidget, MongoAdminMixin
 
 
 class ArchiveAdmin(MongoAdminMixin, admin.ModelAdmin):
-    """Pages whose cost does not grow with the collection.
+    """Admin pages whose cost does not grow with the size of the collection.
 
-    They count no more than they must, and fetch what a page refers to after the page: with
-    ``select_related`` the server would join the whole collection before it sorts and cuts.
+    They count as little as possible, and fetch the referenced objects after the page itself: with
+    ``select_related`` the server would join the whole collection before it sorts and limits.
     """
 
     show_full_result_count = False
@@ -87,7 +87,7 @@ class LoanAdmin(ArchiveAdmin):
 
 @admin.register(Search)
 class SearchAdmin(ArchiveAdmin):
-    """A log: it is read, not written."""
+    """A log, which is read and never written here."""
 
     list_display = ["words", "results", "took", "searched_at"]
     search_fields = ["words"]

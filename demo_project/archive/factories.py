@@ -1,7 +1,8 @@
-"""Factories of the archive's models: the seed, the tests and the shell make documents with them.
+"""Factories of the archive's models, with which the seed, the tests and the shell make documents.
 
-``NoteFactory()`` saves a note with an author and a place of its own; ``build()`` saves nothing. All
-chance comes from ``factory.random``, so ``factory.random.reseed_random(seed)`` repeats it exactly.
+``NoteFactory()`` saves a note with a new author and a new place; ``build()`` saves nothing. All
+random values come from ``factory.random``, so ``factory.random.reseed_random(seed)`` repeats them
+exactly.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ DAYS = 1_500
 
 
 def _instant() -> dt.datetime:
-    """Of the four years that the archive covers; whole milliseconds, as BSON keeps them."""
+    """A time within the four years that the archive covers, in whole milliseconds, as in BSON."""
     return FIRST_DAY + dt.timedelta(milliseconds=randgen.randrange(DAYS * 86_400_000))
 
 
@@ -181,7 +182,7 @@ class SearchFactory(DjangoModelFactory[Search]):
 
 
 def _token() -> str:
-    """Of 40 random bits: apart from what the seed numbers."""
+    """40 random bits in hexadecimal that do not depend on the seed's numbering."""
     return f"{randgen.getrandbits(40):010x}"
 
 

@@ -1,7 +1,7 @@
-"""Handing a loan over: one step for the museum, three documents in two collections for MongoDB.
+"""The hand-over of a loan: one step for the museum, three documents in two collections for MongoDB.
 
-The functions know nothing of transactions. Whoever calls them sees to it that all of it happens or
-nothing: for the site's pages that is ``MongoTransactionMiddleware``.
+The functions do not manage transactions. Their caller makes sure that either all of it happens or
+nothing: on the site's pages, ``MongoTransactionMiddleware`` does.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from djongo_services.connections import connections
 
 PERIOD = dt.timedelta(days=28)
 LEDGER = "loan_ledger"
-"""A collection without a model: what became of the deposits, one document for each hand-over."""
+"""A collection without a model, with one document about the deposit for each hand-over."""
 
 Document = dict[str, Any]
 
 
 def hand_over(loan: Loan, borrower: Person, today: dt.date) -> Loan:
-    """Close the loan, lend the medium to ``borrower`` with the same deposit, and note it."""
+    """Close the loan, lend the medium to ``borrower`` with the same deposit, and record it."""
     new = _next_loan(loan, borrower, today)
     new.save(force_insert=True)
     connections["default"].database[LEDGER].insert_one(_entry(loan, new))
@@ -43,7 +43,7 @@ async def ahand_over(loan: Loan, borrower: Person, today: dt.date) -> Loan:
 
 
 def hand_overs() -> list[Document]:
-    """The latest ten of the ledger."""
+    """The latest ten entries of the ledger."""
     return list(connections["default"].database[LEDGER].find().sort("_id", -1).limit(10))
 
 

@@ -1,4 +1,4 @@
-"""Loans and their hand-over, as a plain view and as an async one, and both failing on purpose."""
+"""Loans and their hand-over, as a sync view and as an async one, and both failing on purpose."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def loan(request: HttpRequest, pk: ObjectId) -> HttpResponse:
 @require_POST
 @atomic_view(retry=3)
 def hand_over_loan(request: HttpRequest, pk: ObjectId) -> HttpResponse:
-    """Two visitors who hand over one loan at once conflict: the second is asked to try again, and
-    then finds that the loan is not open any more."""
+    """Two visitors who hand over one loan at the same time conflict: the second request is run
+    again, and then finds that the loan is no longer open."""
     lent = get_object_or_404(Loan, pk=pk, returned_on=None)
     borrower = get_object_or_404(Person, slug=request.POST.get("borrower", ""))
     new = hand_over(lent, borrower, timezone.localdate())
@@ -50,7 +50,7 @@ async def ahand_over_loan(request: HttpRequest, pk: ObjectId) -> HttpResponse:
 
 @require_POST
 def fail_to_hand_over(request: HttpRequest, pk: ObjectId) -> HttpResponse:
-    """All of it is written before the page fails; its status undoes it."""
+    """Everything is written before the page fails; the status of its response undoes it."""
     new = hand_over_loan(request, pk)
     return _failed(request, pk, new)
 

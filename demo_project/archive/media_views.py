@@ -31,7 +31,8 @@ def add_medium(request: HttpRequest, pk: ObjectId) -> HttpResponse:
 
 @require_POST
 def fail_to_add(request: HttpRequest, pk: ObjectId) -> HttpResponse:
-    """All of it is stored before the page fails; its status undoes it, file included."""
+    """Everything is stored before the page fails; the status of its response undoes it, including
+    the file."""
     done = add_medium(request, pk)
     return render(
         request, "archive/medium_failed.html", {"pk": pk, "did": done.status_code}, status=500
@@ -39,7 +40,7 @@ def fail_to_add(request: HttpRequest, pk: ObjectId) -> HttpResponse:
 
 
 def _add(note: Note, uploaded: UploadedFile) -> Medium:
-    """Raises what the ORM raises for a second file of the same name; nothing is left then."""
+    """Raises the ORM's error for a second file of the same name, and then leaves nothing behind."""
     medium = Medium(note=note, filename=uploaded.name, created_at=timezone.now())
     medium.file.save(str(uploaded.name), uploaded, save=False)
     stored = medium.file.storage.stored(medium.file.name)

@@ -198,9 +198,9 @@ class Loan(models.Model):
 
 @collection_options(validation_action="warn")
 class Search(models.Model):
-    """What visitors looked for; MongoDB itself forgets it after ninety days.
+    """A search by a visitor; MongoDB itself deletes it after ninety days.
 
-    An odd entry in a log is better than none: the server only warns of it, in its own log.
+    An odd entry in a log is better than no entry, so the server only warns of it in its own log.
     """
 
     words = models.CharField(max_length=200)

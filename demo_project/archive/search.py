@@ -1,4 +1,4 @@
-"""Full-text search, which the ORM has no words for: PyMongo on the ORM's own connection."""
+"""Full-text search, which the ORM does not support: PyMongo on the ORM's own connection."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The archive's own tests: ``manage.py test demo_project.archive``, on either backend.
 
-On the engine, TestCase rolls back what a test did, in the ledger and in stored files too. The stock
-backend empties the models' collections and leaves those, so the tests count what is added.
+On the engine, TestCase rolls back everything that a test did, including the ledger and stored
+files. The stock backend empties the models' collections and leaves the ledger and the files, so the
+tests count what is added.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from demo_project.archive.models import Loan, Note
 
 class HandOverTests(TestCase):
     variant = ""
-    """Which of the views, as its address has it."""
+    """The part of the address that selects the sync or the async view."""
 
     @classmethod
     def setUpTestData(cls) -> None:
@@ -26,7 +27,7 @@ class HandOverTests(TestCase):
         cls.loan = LoanFactory(returned_on=None, deposit=25)
 
     def hand_over(self, *, fail: bool = False) -> tuple[int, int]:
-        """The status, and how many documents the ledger has got."""
+        """The status, and by how many documents the ledger has grown."""
         ledger = connection.database[LEDGER]
         before = ledger.count_documents({})
         path = f"/loans/{self.loan.pk}/{'fail' if fail else 'hand-over'}/{self.variant}"
@@ -58,7 +59,7 @@ class FileTests(TestCase):
         cls.note = NoteFactory(status=Note.Status.PUBLISHED)
 
     def add(self, path: str = "") -> tuple[int, int, int]:
-        """The status, and how many media and files there are more."""
+        """The status, and by how much the numbers of media and of files have grown."""
         files = default_storage.bucket.files
         before = files.count_documents({})
         file = SimpleUploadedFile("field.txt", b"otters", "text/plain")

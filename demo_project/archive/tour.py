@@ -1,4 +1,4 @@
-"""What the demo's landing page offers to try: a link to each page and each service."""
+"""The landing page's suggestions: a link to each page and each service."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BUCKET = "media"
 class Stop:
     title: str
     text: str
-    """What is to be seen there, or to be done."""
+    """What a visitor sees or does there."""
     url: str
     command: str = ""
-    """The command of the same service."""
+    """The command for the same service."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +33,7 @@ class Part:
 
 
 def tour(note: Note | None) -> list[Part]:
-    """``note``: a published one, to add a file to."""
+    """The suggestions; ``note`` is a published note to which a file can be added."""
     return [_schema(), _shape(), _files(note), _transactions(), _site()]
 
 
@@ -52,18 +52,18 @@ def _schema() -> Part:
         stops=(
             Stop(
                 title="All collections",
-                text="Grouped by whose they are; narrow the list to those that differ.",
+                text="Grouped by owner; narrow the list to those that differ from the models.",
                 url=reverse(f"{ADMIN}_collection_changelist"),
             ),
             Stop(
                 title="The plan",
-                text="The archive has drifted on purpose. Look at each step, then apply all.",
+                text="The archive has drifted on purpose. Look at each step, then apply them all.",
                 url=reverse(f"{ADMIN}_collection_whole_plan"),
                 command="syncmongoschema --plan",
             ),
             Stop(
                 title="Run history",
-                text="What was applied, step by step; roll a run back.",
+                text="The applied steps of each run; roll a run back.",
                 url=reverse(f"{ADMIN}_collection_runs"),
                 command="syncmongoschema --history",
             ),
@@ -74,7 +74,7 @@ def _schema() -> Part:
             ),
             Stop(
                 title="A validator",
-                text="Three specimens are older than theirs: which, and why?",
+                text="Three specimens break their validator, which is newer: which, and why?",
                 url=_collection("specimens", "validator"),
                 command="syncmongoschema --violations 10",
             ),
@@ -89,7 +89,7 @@ def _shape() -> Part:
     )
     return Part(
         title="What do the documents look like?",
-        text="Types, lengths, maps and references, proven for every document where you want.",
+        text="Types, lengths, maps and references, proven for every document if you want.",
         stops=(
             Stop(
                 title="The documents",
@@ -121,7 +121,7 @@ def _files(note: Note | None) -> Part:
     add = (
         Stop(
             title="Add a file to a note",
-            text="One transaction with its document; another button fails, and nothing is left.",
+            text="One transaction with its document; another button fails and leaves nothing.",
             url=note.get_absolute_url(),
         ),
     )
@@ -131,7 +131,7 @@ def _files(note: Note | None) -> Part:
         stops=(
             Stop(
                 title="The bucket",
-                text="What was added by month and type.",
+                text="The files added by month and type.",
                 url=reverse(f"{ADMIN}_file_changelist"),
             ),
             Stop(
@@ -141,7 +141,7 @@ def _files(note: Note | None) -> Part:
             ),
             Stop(
                 title="A broken file",
-                text="One chunk is missing; its page begins with that.",
+                text="One chunk is missing, and the file's page says so first.",
                 url=_file("change", str(TORN)),
             ),
             Stop(
@@ -152,7 +152,7 @@ def _files(note: Note | None) -> Part:
             ),
             Stop(
                 title="Upload",
-                text="Drop several files at once, watch them go, stop them.",
+                text="Drop several files at once, watch their progress, stop them.",
                 url=reverse(f"{ADMIN}_file_add"),
             ),
             *(add if note is not None else ()),
@@ -162,8 +162,8 @@ def _files(note: Note | None) -> Part:
 
 def _transactions() -> Part:
     return Part(
-        title="Does it happen as a whole?",
-        text="Each request that changes data is one transaction, of the ORM and PyMongo alike.",
+        title="Does a change happen completely or not at all?",
+        text="Each request that changes data is one transaction, for the ORM and PyMongo alike.",
         stops=(
             Stop(
                 title="Hand a loan over",
@@ -181,7 +181,7 @@ def _transactions() -> Part:
 
 def _site() -> Part:
     return Part(
-        title="And Django itself?",
+        title="What about Django itself?",
         text="Models, forms, search and sessions, all of them on MongoDB.",
         stops=(
             Stop(title="Notes", text="With a text index and tags.", url=reverse("archive:notes")),

@@ -16,7 +16,7 @@ class ObjectIdConverter:
         return str(value)
 
 
-# The name object_id is the backend's own from 6.1 on.
+# From version 6.1 on, the backend itself uses the name object_id.
 register_converter(ObjectIdConverter, "hex_id")
 
 app_name = "archive"

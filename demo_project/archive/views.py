@@ -1,4 +1,4 @@
-"""The public site: published notes only. The number of queries of a page is constant."""
+"""The public site, with published notes only. The number of queries of each page is constant."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def enter(request: HttpRequest) -> HttpResponse:
-    """Log in as the superuser whose password is on the page anyway."""
+    """Log in as the superuser whose password the page shows anyway."""
     user = authenticate(request, username=DEMO_USER, password=DEMO_USER)
     if user is None:
         return redirect("admin:login")
@@ -45,13 +45,13 @@ def enter(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def report(request: HttpRequest, path: str) -> FileResponse:
-    """What the commands of ``manage.py demo`` have written."""
+    """A report that the commands of ``manage.py demo`` have written."""
     return serve(request, path, document_root=REPORTS)
 
 
 @require_safe
 def notes(request: HttpRequest) -> HttpResponse:
-    """All published notes, or those with a tag, or those that were searched for."""
+    """All published notes, those with a tag, or the results of a search."""
     found = _published()
     words = request.GET.get("q", "").strip()[:200]
     tag = request.GET.get("tag", "")
@@ -85,12 +85,13 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 def _published() -> Any:
-    """With authors and places, fetched after the page: ``select_related`` would make the server
-    join all notes before it sorts and cuts (for 200,000 notes 12 s instead of 0.4 s)."""
+    """Published notes; authors and places are fetched after the page, because ``select_related``
+    would make the server join all notes before it sorts and limits (for 200,000 notes 12 s instead
+    of 0.4 s)."""
     return Note.objects.filter(status=Note.Status.PUBLISHED).prefetch_related("author", "place")
 
 
 def _estimated_count(model: type[Model]) -> int:
-    """From the collection's metadata: as quick for a million documents as for one."""
+    """The number in the collection's metadata: as fast for a million documents as for one."""
     collection = connections["default"].database[model._meta.db_table]
     return collection.estimated_document_count()

@@ -1,6 +1,6 @@
-"""What differs between two documents, but for what the backend itself rewrites.
+"""Differences between two documents, except those that the backend itself causes.
 
-It writes an explicit null where a field was missing, and a long where an int was: neither counts.
+The backend writes an explicit null for a missing field, and a long for an int; neither counts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def difference(before: Any, after: Any, path: str = "") -> str | None:
-    """The first difference in words, or None."""
+    """The first difference as a phrase, or None."""
     match before, after:
         case dict(), dict():
             names = [*before, *(name for name in after if name not in before)]
@@ -28,7 +28,7 @@ def difference(before: Any, after: Any, path: str = "") -> str | None:
 
 
 def _kind(value: Any) -> type[Any]:
-    """bool is an int to Python and Int64 is one to both; BSON tells bool apart."""
+    """The type. To Python, bool and Int64 are ints; BSON distinguishes bool only."""
     return int if isinstance(value, int) and not isinstance(value, bool) else type(value)
 
 

@@ -1,4 +1,4 @@
-"""The steps that let ``gridfs_gc`` find the seeded garbage, remove it, and bring a file back."""
+"""The steps in which ``gridfs_gc`` finds the seeded garbage, removes it, and restores a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUCKET = "media"
 
 
 def collect(deployment: Deployment, file: str, *arguments: str) -> str:
-    """Run the command as a user does; what it wrote to ``reports/file``."""
+    """Run the command as a user does, and return what it wrote to ``reports/file``."""
     deployment.reports.mkdir(parents=True, exist_ok=True)
     output = deployment.reports / file
     arguments = (*arguments, "--output", str(output), "--verbosity", "0")
@@ -48,7 +48,7 @@ def restore(deployment: Deployment) -> str:
 
 
 def bring_back(deployment: Deployment) -> str:
-    """So that there is something to look at in the admin."""
+    """Restore a file, so that the admin has something to show."""
     call_command("seed_demo", size=deployment.size, stdout=io.StringIO(), no_color=True)
     return "drift and garbage are back, for the admin's pages"
 

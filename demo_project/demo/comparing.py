@@ -1,4 +1,5 @@
-"""The step that shows what the sync has changed, against the report that was written before it."""
+"""The step that shows what the sync has changed, compared with the report that was written before
+it."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from demo_project.demo.step import Step
 
 
 def since_the_report(deployment: Deployment) -> str:
-    """As JSON to look at here, and as a page to look at there."""
+    """Compare as JSON, which is checked here, and as a page for the reader."""
     baseline = ("--baseline", str(deployment.reports / "report.json"), "--values")
     document: dict[str, Any] = parse(
         inspect(deployment, "changes.json", *baseline, "--format", "json"), "changes.json"

@@ -1,4 +1,4 @@
-"""Which server the demo runs on: the one that ``MONGODB_URI`` names, or an embedded one."""
+"""The demo's server: the one that ``MONGODB_URI`` names, or an embedded one."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deployment:
-    """What the steps of the demo work on."""
+    """The server, database and folder that the demo's steps use."""
 
     uri: str
-    """Of the server."""
+    """The address of the server."""
     database: str
     folder: Path
-    """For the reports and kind B's SQLite file."""
+    """The folder for the reports and kind B's SQLite file."""
     size: str
 
     @property
@@ -45,7 +45,8 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For a process on the same database, which has these settings unless told otherwise."""
+        """The environment of a process that uses the same database, and these settings unless it is
+        given others."""
         return {
             **os.environ,
             "MONGODB_URI": self.uri,
@@ -56,7 +57,7 @@ class Deployment:
 
 @contextlib.contextmanager
 def kept_deployment(size: str) -> Iterator[Deployment]:
-    """The demo's own data; while inside, other commands of the project find its server."""
+    """The demo's own data; inside the block, other commands of the project find its server."""
     if uri := os.environ.get("MONGODB_URI"):
         yield _use(Deployment(uri=uri, database=mongodb_name(), folder=VAR, size=size))
         return
@@ -71,7 +72,7 @@ def kept_deployment(size: str) -> Iterator[Deployment]:
 
 @contextlib.contextmanager
 def passing_deployment(size: str) -> Iterator[Deployment]:
-    """A database and a folder that are gone afterwards; the demo's own data is not touched."""
+    """A database and a folder that are removed afterwards; the demo's own data is not touched."""
     folder = Path(tempfile.mkdtemp(prefix="demo-check-"))
     database = f"{mongodb_name()}_check"
     with _removed(folder), _passing_server() as uri, _dropped(uri, database), _unreported():
@@ -80,7 +81,7 @@ def passing_deployment(size: str) -> Iterator[Deployment]:
 
 @contextlib.contextmanager
 def _unreported() -> Iterator[None]:
-    """What this process has counted of transactions does not make anew what is gone by then."""
+    """Keep this process from reporting its transactions to a database that is dropped by then."""
     try:
         yield
     finally:
@@ -103,7 +104,7 @@ def _dropped(uri: str, database: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # A server that went away meanwhile has been reported by the step that missed it.
+        # If the server is gone, the step that needed it has already reported that.
         with _client(uri) as client, contextlib.suppress(PyMongoError):
             client.drop_database(database)
 
@@ -131,8 +132,8 @@ def _client(uri: str) -> MongoClient[dict[str, Any]]:
 
 
 def _use(deployment: Deployment) -> Deployment:
-    """Point Django at it. Settings were read before the server had an address, but no connection
-    has been opened yet, and every later one, of any thread, is made from this dict."""
+    """Make Django use it. The settings were read before the server had an address, but no
+    connection has been opened yet, and every later one, in any thread, is made from this dict."""
     default = connections["default"]
     assert default.connection is None
     default.settings_dict.update(HOST=deployment.uri, NAME=deployment.database)

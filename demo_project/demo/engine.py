@@ -1,4 +1,4 @@
-"""The steps that only the engine can take: savepoints, check constraints, ``inspectdb``."""
+"""The steps that only the engine supports: savepoints, check constraints, ``inspectdb``."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ INSPECTED = (
     'GeoIndex(fields=["location"], name="place_location")',
     "# Check constraint loan_returned_later:",
 )
-"""What the validators and indexes alone say."""
+"""What follows from the validators and indexes alone."""
 
 
 class _Undo(Exception):
-    """Ends a block that is to be rolled back."""
+    """Ends a block that must be rolled back."""
 
 
 def savepoints(deployment: Deployment) -> str:
-    """Hand two loans over in one block; the second fails and takes only itself back."""
+    """Hand over two loans in one block; the second fails, and only its own writes are undone."""
     from demo_project.archive.lending import hand_over
     from demo_project.archive.models import Loan, Person
 

@@ -1,4 +1,4 @@
-"""Which of the seeded oddities a JSON report shows, and which of the seeded drift a JSON plan."""
+"""The seeded oddities that a JSON report lacks, and the seeded drift that a JSON plan lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def missing_oddities(document: Json) -> list[Oddity]:
-    """Those that a report of ``inspectmongo --format json`` should show and does not."""
+    """The oddities that a report of ``inspectmongo --format json`` should show but does not."""
     collections = {collection["name"]: collection for collection in document["collections"]}
     time_series = _at_least(document["server"]["version"], (5, 0))
     return [
@@ -24,8 +24,8 @@ def missing_oddities(document: Json) -> list[Oddity]:
 
 
 def missing_drift(document: Json) -> list[Drift]:
-    """What a plan of ``syncmongoschema --plan --prune drop --format json`` should show and does
-    not."""
+    """The drift that a plan of ``syncmongoschema --plan --prune drop --format json`` should show
+    but does not."""
     return [
         drift
         for drift in DRIFT

@@ -1,4 +1,4 @@
-"""The steps that run ``inspectmongo`` in every format and check what it wrote."""
+"""The steps that run ``inspectmongo`` in every format and check its output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from demo_project.demo.step import Step, StepFailed
 
 
 def inspect(deployment: Deployment, file: str, *arguments: str) -> str:
-    """Run the command as a user does; the text that it wrote to ``reports/file``."""
+    """Run the command as a user does, and return the text that it wrote to ``reports/file``."""
     deployment.reports.mkdir(parents=True, exist_ok=True)
     output = deployment.reports / file
     call_command(
@@ -91,7 +91,7 @@ def html(deployment: Deployment) -> str:
 
 
 def kind_b(deployment: Deployment) -> str:
-    """The same database from a project whose ORM is on SQLite: a process of its own."""
+    """The same database from a project whose ORM is on SQLite, in a separate process."""
     output = deployment.reports / "report_sql.json"
     done = subprocess.run(
         [
@@ -104,7 +104,7 @@ def kind_b(deployment: Deployment) -> str:
         text=True,
         check=False,
     )
-    said = done.stderr.strip().splitlines() or ["it said nothing"]
+    said = done.stderr.strip().splitlines() or ["it wrote no message"]
     require(done.returncode == 0, f"Kind B fails with exit code {done.returncode}: {said[-1]}")
     document = parse(output.read_text("utf-8"), output.name)
     names = {collection["name"] for collection in document["collections"]}
@@ -126,7 +126,7 @@ def parse(text: str, file: str) -> dict[str, Any]:
 
 
 class _ExternalResources(HTMLParser):
-    """The first address of another host that a page would load."""
+    """Finds the first address of another host from which a page would load something."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,14 +20,14 @@ Json = dict[str, Any]
 
 
 def mend(document: Json) -> Iterator[str]:
-    """Mend every document that is listed in the command's JSON; says what was done to each.
+    """Mend every document that is listed in the command's JSON, and yield what was done to each.
 
-    Raises StepFailed where nobody knows how, or where Django itself refuses the result.
+    Raises StepFailed where no mender exists, or where Django itself refuses the result.
     """
     for violations in document["violations"]:
         name = violations["collection"]
         if name not in _MENDERS:
-            raise StepFailed(f"Nobody knows how to mend a document of {name}.")
+            raise StepFailed(f"The demo cannot mend documents of {name}.")
         label, mender = _MENDERS[name]
         for example in violations["examples"]:
             found = apps.get_model(label)._default_manager.get(pk=ObjectId(example["_id"]["$oid"]))
@@ -68,7 +68,7 @@ def _mend_loan(loan: Loan) -> str:
 
 
 _COUNTRIES = {358: "FI"}
-"""By what one dials."""
+"""Countries by their dialling codes."""
 
 _MENDERS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "archive_person": ("archive.Person", _mend_person),

@@ -38,7 +38,7 @@ def _refused(deployment: Deployment) -> str:
 
 
 def _longest() -> Any:
-    """``maxLength`` in a validator that is in force."""
+    """``maxLength`` in the current validator."""
     (found,) = connection.database.list_collections(filter={"name": COLLECTION})
     options = found["options"]
     strict = (options.get("validationLevel"), options.get("validationAction"))

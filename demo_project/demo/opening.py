@@ -1,5 +1,5 @@
-"""The last steps before the site is served, so that no page of the admin is empty: profiles, taken
-as the admin's Schema tab takes them, a run, transactions, and something in the trash."""
+"""The last steps before the site is served, which make sure that no page of the admin is empty:
+profiles, as the admin's Schema tab makes them, a run, transactions, and something in the trash."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def profile(deployment: Deployment) -> str:
 
 
 def profile_before(deployment: Deployment) -> str:
-    """A profile of the cards without those that were typed in another way since: it is what the
-    page "What changed since" compares the next one with."""
+    """A profile of the cards without those whose types have changed since: the page "What changed
+    since" compares the next profile with this one."""
     cards = connection.database[CARDS]
     typed_since = list(cards.find(TYPED_SINCE))
     ids = {"_id": {"$in": [card["_id"] for card in typed_since]}}
@@ -81,15 +81,15 @@ def _take_profile(name: str, depth: Depth) -> None:
 
 
 def apply_one(deployment: Deployment) -> str:
-    """A run that can be rolled back: nothing has changed since it."""
+    """A run that can be rolled back, because nothing has changed since it."""
     label = "archive.Place"
     call_command("syncmongoschema", label, noinput=True, verbosity=0, stdout=io.StringIO())
     return f"what the models want of {label}"
 
 
 def hand_loans_over(deployment: Deployment) -> str:
-    """What the page of transactions shows: some that commit, some that fail on purpose, and two at
-    once for one loan, of which one is tried again."""
+    """Content for the page of transactions: some that commit, some that fail on purpose, and two at
+    the same time for one loan, of which one is retried."""
     # Here, because the steps are also read where the archive is not installed.
     from demo_project.archive.models import Loan
 
@@ -108,7 +108,7 @@ def hand_loans_over(deployment: Deployment) -> str:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """What fails on purpose is not to be read in the terminal as a defect."""
+    """Keep deliberate failures out of the terminal, where they would look like defects."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -133,7 +133,7 @@ def _hand_over(loan: Loan, *, fails: bool, at_once: int) -> list[int]:
 
 
 def fill_trash(deployment: Deployment) -> str:
-    """What can be restored on the admin's pages: the older revisions of the first plate."""
+    """Files that can be restored on the admin's pages: the older revisions of the first plate."""
     said = collect(deployment, "trash.txt", "--only", "superseded", "--noinput")
     return said.strip().splitlines()[-1]
 

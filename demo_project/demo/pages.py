@@ -42,11 +42,11 @@ ADMIN = (
     ("/admin/djongo_services/transaction/", "admin:login"),
 )
 LEAST_LINKS = 19
-"""Pages that the landing page offers to try."""
+"""The least number of pages to which the landing page must link."""
 
 
 class Browser:
-    """Keeps cookies and follows redirects; asks no proxy for a loopback address."""
+    """Keeps cookies and follows redirects; uses no proxy for a loopback address."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -78,7 +78,7 @@ class Browser:
                 return error.code, error.read().decode("utf-8", "replace")
 
     def require(self, path: str, pattern: str, form: dict[str, str] | None = None) -> str:
-        """The text of a page that must be there and match; raises StepFailed."""
+        """The text of a page that must exist and match; raises StepFailed otherwise."""
         status, text = self.open(path, form)
         if status != 200:
             raise StepFailed(f"{path} answers {status}, not 200.")
@@ -110,7 +110,7 @@ def _visit_public(browser: Browser) -> int:
 
 
 def _visit_loans(browser: Browser) -> int:
-    """Hand a loan over, and another by the async view; before that, fail at it."""
+    """Hand over one loan by the sync view and another by the async one; before each, fail at it."""
     visited = 0
     for variant in ("", "async/"):
         loan = re.search(r'href="(/loans/[0-9a-f]{24}/)"', browser.require("/loans/", "Due"))
@@ -120,7 +120,7 @@ def _visit_loans(browser: Browser) -> int:
         page = browser.require(loan[1], "Hand over to")
         borrower = re.search(r'<option value="([^"]+)"', page)
         if borrower is None:
-            raise StepFailed(f"{loan[1]} names nobody to hand it over to.")
+            raise StepFailed(f"{loan[1]} lists no person to hand it over to.")
         form = {"borrower": borrower[1], **_token(page)}
         status, text = browser.open(f"{loan[1]}fail/{variant}", form)
         if status != 500 or "Failed on purpose" not in text:
@@ -135,7 +135,7 @@ def _visit_loans(browser: Browser) -> int:
 
 
 def _upload(browser: Browser) -> int:
-    """Add a file to a note, ask for a part of it, and fail at adding another."""
+    """Add a file to a note, request a part of it, and fail at adding another."""
     note = re.search(r'href="(/notes/[0-9a-f]{24}/)"', browser.require("/", "Latest"))
     assert note is not None
     form = _token(browser.require(note[1], "Add a file"))
@@ -181,7 +181,7 @@ def _visit_tour(browser: Browser) -> int:
         raise StepFailed(f"/ has {len(links)} links to try, not {LEAST_LINKS}.")
     for path in links:
         text = browser.require(html.unescape(path), "<h1")
-        # A broken file is no trouble of the page.
+        # If a file is broken, the page still works.
         if 'class="mongo-trouble" role="alert"' in text:
             raise StepFailed(f"{path} reports a trouble.")
     return len(links) + 2

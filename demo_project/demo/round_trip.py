@@ -1,6 +1,6 @@
 """Loads documents through generated models, saves them back, and compares what changed.
 
-Everything happens in transactions that are rolled back: the data stays as it was.
+Everything happens in transactions that are rolled back, so the data stays unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from demo_project.demo.step import StepFailed
 from djongo_services.transaction import atomic
 
 MOST = 1_000
-"""Documents of each collection, the first by ``_id``."""
+"""The number of documents of each collection, the first by ``_id``."""
 BATCH = 200
 APP = "demo_project.archive"
 
@@ -49,7 +49,7 @@ def round_trip(path: Path) -> dict[str, int]:
 
 
 def plain_collections() -> set[str]:
-    """Those that a transaction may write: no views, time series or capped collections."""
+    """The collections that a transaction may write: no views, time series or capped collections."""
     return {
         found["name"]
         for found in connection.database.list_collections()
@@ -59,7 +59,7 @@ def plain_collections() -> set[str]:
 
 
 def _load(path: Path) -> ModuleType:
-    """Import it under a name inside of an installed app, which gives its models their label."""
+    """Import it under a name inside an installed app, which gives its models their label."""
     spec = importlib.util.spec_from_file_location(f"{APP}.inspected", path)
     assert spec is not None
     assert spec.loader is not None
@@ -89,7 +89,7 @@ def _round_trip(model: type[Model]) -> int:
         return sum(_judge(model, batch) for batch in _batches(model))
     except StepFailed:
         raise
-    except Exception as error:  # whatever the generated code does wrong is the finding
+    except Exception as error:  # any error of the generated code is the finding
         raise StepFailed(
             f"{model._meta.db_table} cannot be loaded and saved through {model.__name__}: "
             f"{type(error).__name__}: {error}."
@@ -122,7 +122,8 @@ def _save_and_compare(model: type[Model], batch: list[Model]) -> None:
 
 
 def _documents(model: type[Model], keys: list[Any]) -> dict[str, Document]:
-    """By the repr of their ``_id``, which tells 1 from "1" and may be any BSON type."""
+    """The documents by the repr of their ``_id``, which distinguishes 1 from "1" and may be any
+    BSON type."""
     collection = connection.database[model._meta.db_table]
     return {repr(found["_id"]): found for found in collection.find({"_id": {"$in": keys}})}
 

@@ -1,4 +1,4 @@
-"""The demo site, as a process of its own on a free port."""
+"""The demo site, as a separate process on a free port."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def serving(deployment: Deployment) -> Iterator[str]:
 
 
 def _address(process: subprocess.Popen[str], log: Path) -> str:
-    """From the line that runserver prints when it listens; it ends when it cannot."""
+    """The address in the line that runserver prints once it listens; fails if it cannot listen."""
     assert process.stdout is not None
     for line in process.stdout:
         if found := re.search(r"server at (http://[\d.]+:\d+)/", line):
             return found[1]
-    said = log.read_text("utf-8").strip().splitlines() or ["it said nothing"]
+    said = log.read_text("utf-8").strip().splitlines() or ["it wrote no message"]
     raise StepFailed(f"The site did not start: {said[-1]}.")

@@ -1,4 +1,4 @@
-"""A step of the demo: what it is called, what it does, and how its outcome is shown."""
+"""A step of the demo: its name, its work, and how its outcome is shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from djongo_services.exceptions import DjongoServicesError
 
 
 class StepFailed(Exception):
-    """One sentence: what was found, and what should have been."""
+    """One sentence: what was found, and what was expected."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,9 +26,9 @@ class Step:
     run: Callable[[Deployment], str]
     """Returns what it did in a few words; raises StepFailed or what commands raise."""
     essential: bool = False
-    """Whether the steps after it are pointless without it."""
+    """Whether the later steps are pointless if it fails."""
     needs_engine: bool = False
-    """Whether the stock backend cannot do it."""
+    """Whether it needs the engine and cannot run on the stock backend."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,8 @@ class Outcome:
 def run_steps(
     steps: Sequence[Step], deployment: Deployment, show: Callable[[Outcome], None]
 ) -> list[Outcome]:
-    """Run them in order, each shown as it ends; stops after an essential one that failed."""
+    """Run them in order and show each outcome when it ends; stop after an essential step that
+    failed."""
     outcomes: list[Outcome] = []
     for step in steps:
         outcomes.append(_run(step, deployment))

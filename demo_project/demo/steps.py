@@ -1,4 +1,4 @@
-"""What the demo does, in order."""
+"""The demo's steps, in order."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ CHECK = (*_COMMANDS, *testing.STEPS, *pages.STEPS)
 
 
 def possible(steps: tuple[Step, ...], *, engine: bool) -> list[Step]:
-    """Those that can be taken with ``ENGINE = "djongo_services.backend"``, or without it."""
+    """The steps that can run with ``ENGINE = "djongo_services.backend"``, or without it."""
     return [step for step in steps if engine or not step.needs_engine]

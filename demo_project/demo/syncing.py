@@ -1,4 +1,4 @@
-"""The steps that let ``syncmongoschema`` find the seeded drift, repair it and prove it."""
+"""The steps in which ``syncmongoschema`` finds the seeded drift, repairs it and proves it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from demo_project.demo.mending import mend
 from demo_project.demo.step import Step, StepFailed
 
 REPAIR = ("--prune", "drop", "--allow-destructive", "--noinput")
-"""Also drops what no model declares, which ``make demo`` asks nobody about."""
+"""Also drops what no model declares, for which ``make demo`` asks no confirmation."""
 
 
 def sync(deployment: Deployment, file: str, *arguments: str, code: int = 0) -> str:
-    """Run the command as a user does; what it wrote to ``reports/file`` and, behind it, to stderr.
+    """Run the command as a user does, and return what it wrote to ``reports/file``, followed by
+    stderr.
 
-    Raises StepFailed when it ends with another exit code.
+    Raises StepFailed if it ends with another exit code.
     """
     deployment.reports.mkdir(parents=True, exist_ok=True)
     output, errors = deployment.reports / file, io.StringIO()
@@ -76,7 +77,7 @@ def mend_violators(deployment: Deployment) -> str:
 
 
 def tighten(deployment: Deployment) -> str:
-    """The next run finds no violator left."""
+    """Sync again, which makes the validators strict because no violator is left."""
     sync(deployment, "tightened.txt", *REPAIR)
     wanted = dict.fromkeys(COLLECTIONS, ("strict", "error"))
     wanted["archive_search"] = ("strict", "warn")

@@ -1,4 +1,4 @@
-"""Pages in Django's admin: what the services know, and what can be done about it.
+"""Pages in Django's admin that show the services' results and offer their actions.
 
 Django's autodiscovery imports this; a custom AdminSite registers the same classes::
 
@@ -59,7 +59,7 @@ class CollectionAdmin(
     SchemaTab,
     ValidatorTab,
 ):
-    """A dashboard for each connection, and for each collection a page with tabs."""
+    """A dashboard for each connection, and a page with tabs for each collection."""
 
 
 class FileAdmin(
@@ -74,7 +74,7 @@ class FileAdmin(
     ChangingPages,
     FilePage,
 ):
-    """The buckets of each connection, their files, and a page for each of them."""
+    """The buckets of each connection, their files, and a page for each file."""
 
 
 admin.site.register(Collection, CollectionAdmin)

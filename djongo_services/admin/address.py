@@ -1,7 +1,7 @@
-"""How a collection is named in URLs, in the log and in the history: ``alias/collection``.
+"""The name of a collection in URLs, in the log and in the history: ``alias/collection``.
 
-A collection's name is data and may be nearly anything; the admin's own quoting of primary keys
-makes it safe for a URL, and nobody looks it up in a table.
+A collection's name is data and may contain nearly anything; the admin's own quoting of primary keys
+makes it safe for a URL, and it is never looked up in a table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from djongo_services.formatting import printable, shortened
 
 LONGEST_SHOWN = 120
-"""Characters of a name in titles, links and messages."""
+"""The maximum number of characters of a name in titles, links and messages."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +32,7 @@ class Address:
 
 
 def parse_key(key: str, aliases: Iterable[str]) -> Address | None:
-    """None unless it begins with one of the aliases; of several, the longest is meant."""
+    """None unless it begins with one of the aliases; of several, the longest one wins."""
     for alias in sorted(aliases, key=len, reverse=True):
         name = key.removeprefix(f"{alias}/")
         if name and name != key:
@@ -41,5 +41,5 @@ def parse_key(key: str, aliases: Iterable[str]) -> Address | None:
 
 
 def shown_name(name: str) -> str:
-    """A name for people: on one line, without what would steer the text around it."""
+    """A name for display: on one line, without characters that affect the surrounding text."""
     return shortened(printable(name), LONGEST_SHOWN)

@@ -1,5 +1,5 @@
-"""Changing a database for a page: begun in a thread of this process, which goes on when the page
-has been answered. What it does stands in the history, where every process sees it."""
+"""Changing a database for a page, in a thread of this process that continues after the page has
+responded. The changes are recorded in the history, which every process can read."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ logger = logging.getLogger("djongo_services.admin")
 
 @dataclass(kw_only=True, eq=False)
 class Attempt(Background):
-    """A change under way; its thread fills in how it ended."""
+    """A change in progress; its thread sets the result."""
 
     run: ObjectId | None = None
-    """In the history, once its first step has begun."""
+    """Its id in the history, once its first step has begun."""
     trouble: str | None = None
-    """One sentence, where it ended otherwise."""
+    """One sentence, if it failed."""
 
     @property
     def goes_on(self) -> bool:
         return not self.ended.is_set()
 
     def told(self, at: ApplyProgress) -> None:
-        """Hook for :func:`~djongo_services.schema.applying.apply`."""
+        """A hook for :func:`~djongo_services.schema.applying.apply`."""
         self.run = at.run
 
 
@@ -48,11 +48,11 @@ def attempt(
     *,
     plan: Plan | None = None,
 ) -> Attempt:
-    """Begin ``work``, wait a moment, and tell how far it is.
+    """Begin ``work``, wait a moment, and return its state.
 
     ``work`` takes the database and the attempt, whose ``stop`` is set when the process ends.
 
-    When ``plan`` is what it applies, the signal ``schema_synced`` is sent at its end.
+    If it applies a ``plan``, the signal ``schema_synced`` is sent at its end.
     """
     tried = Attempt()
 

@@ -1,4 +1,4 @@
-"""A figure with a bar: how much it is of the largest beside it."""
+"""A figure with a bar that shows its size relative to the largest one beside it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from djongo_services.formatting import percent
 class Bar:
     text: str
     width: str
-    """A part of 100, for the SVG."""
+    """The width for the SVG, out of 100."""
     share: str
-    """In words: ``42 %``."""
+    """The share as text: ``42 %``."""
 
 
 def bar(text: str, part: float, whole: float) -> Bar:

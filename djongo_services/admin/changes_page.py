@@ -1,4 +1,4 @@
-"""What changed since an earlier profile of a collection, and how shares went over time."""
+"""The differences from an earlier profile of a collection, and the shares over time."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from djongo_services.schema.spec import CollectionSpec
 
 MOST_ROWS = 500
 MOST_DRAWN = 200_000
-"""Bytes of the (packed) profiles that are read for the pictures, the newest first: a page is there
-in a third of a second."""
+"""The maximum size in bytes of the (packed) profiles that are read for the charts, newest first: a
+page then takes a third of a second."""
 _KINDS = {"+": "added", "~": "changed", "-": "removed"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Read:
     listed: Sequence[PastProfile]
-    """The newest first."""
+    """The profiles, newest first."""
     since: PastProfile | None
     data: dict[ObjectId, bytes]
 
@@ -118,7 +118,7 @@ def _context(read: _Read, catalog: Catalog, spec: CollectionSpec | None) -> dict
     if read.since is None:
         return context
     before, after = profiles.get(read.since.id), profiles.get(read.listed[0].id)
-    if before is None or after is None:  # It was dropped from the series meanwhile.
+    if before is None or after is None:  # It was removed from the series in the meantime.
         return context
     models = {} if spec is None else {collection.name: spec}
     return context | _differences(read.since, read.listed[0], compare(before, after, models=models))

@@ -1,4 +1,4 @@
-"""What the pages about collections have in common: the address, the reading, the tabs."""
+"""The common parts of the pages about collections: address, reading, tabs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from djongo_services.schema.declared import specs_by_name
 from djongo_services.schema.spec import CollectionSpec
 
 TABS = ("change", "documents", "schema", "validator", "plan")
-"""Names of the URLs; the first is the one under which the admin knows a collection."""
+"""Names of the URLs; the first one is the admin's own URL of a collection."""
 
 
 class CollectionPages(ConnectionPages):
-    """The base of the rooms that make up the admin of collections."""
+    """The base of the classes that make up the admin of collections."""
 
     def page_urls(self) -> list[URLPattern]:
         return [
@@ -44,12 +44,13 @@ class CollectionPages(ConnectionPages):
         return HttpResponseRedirect(self.collection_url(self.address(object_id)))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """What the history is about; whether it is in the database is not asked."""
+        """The object of the history; whether it exists in the database is not checked."""
         address = parse_key(object_id, self.aliases())
         return None if address is None else Collection(key=address.key)
 
     def address(self, object_id: str) -> Address:
-        """Raises Http404 unless it names a connection and a collection."""
+        """The address of a collection. Raises Http404 unless it names a connection and a
+        collection."""
         address = parse_key(unquote(object_id), self.aliases())
         if address is None:
             raise no_such(_("connection"))
@@ -69,7 +70,8 @@ class CollectionPages(ConnectionPages):
         return self.database_url("changelist", alias)
 
     def progress_page(self, alias: str, run: ObjectId | None) -> str:
-        """The path of the page of a run that goes on; of all runs where it has not begun yet."""
+        """The path of the page of a run in progress; of the list of runs if it has not begun
+        yet."""
         if run is None:
             return self.database_url("runs", alias)
         return self.database_url("run", alias, str(run))
@@ -85,8 +87,8 @@ class CollectionPages(ConnectionPages):
         *,
         template: str | None = None,
     ) -> TemplateResponse:
-        """A tab of the collection's page; ``catalog`` is of this collection. ``template`` where it
-        is another page below the tab."""
+        """A tab of the collection's page; ``catalog`` is of this collection. ``template`` is for
+        another page below the tab."""
         found = None
         if catalog is not None:
             found = next(iter((*catalog.collections, *catalog.system_collections)), None)
@@ -104,7 +106,7 @@ class CollectionPages(ConnectionPages):
                 "dashboard_url": self.dashboard_url(address.alias),
                 "history_url": self.collection_url(address, "history"),
                 "kind": kind_text(found) if found else None,
-                # The last phrase says that documents were not read; nobody wanted that here.
+                # The last phrase would say that documents were not read, which is not needed here.
                 "facts": facts(CollectionReport(collection=found))[:-1] if found else [],
                 "unavailable": found.unavailable if found else (),
                 "is_missing": catalog is not None and found is None,
@@ -116,14 +118,15 @@ class CollectionPages(ConnectionPages):
         )
 
     def spec(self, address: Address) -> CollectionSpec | None:
-        """What models want of the collection; None also where they contradict each other."""
+        """The models' spec of the collection; None also if they contradict each other."""
         try:
             return specs_by_name(connections[address.alias]).get(address.collection)
         except (ImproperlyConfigured, DjongoServicesError):
             return None
 
     def checks_of(self, alias: str) -> Callable[[str], Mapping[str, Mapping[str, Any]]]:
-        """Tells by collection the constraints of its models that its validator has, by name."""
+        """A function that returns, by name, the constraints of a collection's models that its
+        validator contains."""
 
         def checks(collection: str) -> Mapping[str, Mapping[str, Any]]:
             spec = self.spec(Address(alias=alias, collection=collection))
@@ -132,14 +135,14 @@ class CollectionPages(ConnectionPages):
         return checks
 
     def may(self, request: HttpRequest, permission: str) -> bool:
-        """Whether the user has one of the permissions that are about documents."""
+        """Whether the user has one of the permissions for documents."""
         return bool(request.user.has_perm(f"{self.opts.app_label}.{permission}"))
 
     def may_see_documents(self, request: HttpRequest) -> bool:
         return self.allows(request, "view") and self.may(request, "view_documents")
 
     def require_documents(self, request: HttpRequest) -> None:
-        """Raises PermissionDenied unless the user may see what documents hold."""
+        """Raises PermissionDenied unless the user may see the content of documents."""
         if not self.may_see_documents(request):
             raise PermissionDenied
 
@@ -163,7 +166,7 @@ class CollectionPages(ConnectionPages):
 
 
 def read_collection(name: str, *, usage: bool = False) -> Any:
-    """Work for :meth:`Deadline.ask`: the catalog of this collection."""
+    """The catalog of this collection, as work for :meth:`Deadline.ask`."""
 
     def work(database: Mongo) -> Catalog:
         return read_catalog(database, names=[name], usage=usage, multikey=usage)

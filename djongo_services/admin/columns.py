@@ -1,6 +1,6 @@
-"""A chart of columns with its axes, as figures of an SVG: nothing here draws, no template computes.
+"""A column chart with axes, as figures of an SVG: nothing here draws, and no template computes.
 
-The SVG is stretched to the width that there is, so the texts of the axes stand beside it.
+The SVG is stretched to the available width, so the texts of the axes are outside of it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from itertools import groupby
 
 STEP = 10.0
-"""A part of the SVG's width, for each column."""
+"""The width of each column in the SVG."""
 HEIGHT = 60.0
 _WIDTH = 7.6
 _LEAST = 0.8
-"""The height of a column of nearly nothing."""
+"""The minimum height of a column that is not zero."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
     area: str
-    """Where what the pointer rests on begins; it is as high as the chart."""
+    """The start of the area that reacts to the pointer; it is as high as the chart."""
     x: str
     y: str
     width: str
@@ -31,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tick:
-    """A piece of the axis below."""
+    """A section of the horizontal axis."""
 
     text: str
     columns: int
@@ -43,12 +43,12 @@ class ColumnChart:
     ticks: tuple[tuple[Tick, ...], ...]
     """The lines below the chart."""
     top: str
-    """What the upper end of the axis means, and its middle; empty where there is none."""
+    """The values at the top and in the middle of the axis; empty if there are none."""
     middle: str
     width: str
     height: str
     summary: str
-    """For those who do not see it."""
+    """A summary for users who do not see the chart."""
 
 
 def column_chart(
@@ -59,8 +59,8 @@ def column_chart(
     summary: str,
     is_whole: bool = False,
 ) -> ColumnChart:
-    """``values``: each with its title, in words. ``text`` says a value of the axis on the left.
-    ``is_whole``: there are no halves of what is counted."""
+    """``values``: each with its title. ``text`` formats a value of the left axis. ``is_whole``:
+    only whole numbers are possible."""
     top = _round_up(max((value for value, _title in values), default=0))
     has_middle = top > 0 and not (is_whole and top % 2)
     return ColumnChart(
@@ -78,8 +78,8 @@ def column_chart(
 
 
 def ticks(names: Sequence[str], *, least: int = 1) -> list[Tick]:
-    """Neighbours with the same name share a piece; one of fewer than ``least`` columns stays
-    empty."""
+    """Sections of the axis: neighbours with the same name share one; a section of fewer than
+    ``least`` columns stays empty."""
     found = [(name, len(list(same))) for name, same in groupby(names)]
     return [Tick(text=name if number >= least else "", columns=number) for name, number in found]
 
@@ -97,7 +97,7 @@ def _column(number: int, share: float, title: str) -> Column:
 
 
 def _round_up(number: float) -> float:
-    """To 1, 2, 4, 6 or 8 of its power of ten."""
+    """Round up to 1, 2, 4, 6 or 8 times a power of ten."""
     if number <= 0:
         return 0
     power: float = 10 ** math.floor(math.log10(number))

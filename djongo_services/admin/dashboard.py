@@ -1,7 +1,7 @@
-"""What the dashboard shows of a connection: the server, and its collections page by page.
+"""The content of a connection's dashboard: the server, and its collections page by page.
 
-One page has :data:`PER_PAGE` collections, and only of those are sizes read, which cost the server
-about 0.4 ms for each collection and each index.
+A page has :data:`PER_PAGE` collections, and sizes are read only for these, because they cost the
+server about 0.4 ms for each collection and each index.
 """
 
 from __future__ import annotations
@@ -33,41 +33,41 @@ from djongo_services.schema.plan import Plan
 
 PER_PAGE = 50
 STATES = ("differs", "same", "free")
-"""What the list can be narrowed to: collections that differ from their models, that are in sync,
-that no model declares."""
+"""The filters of the list: collections that differ from their models, that are in sync, and that no
+model declares."""
 MOST_BY_SIZE = 200
-"""Collections whose sizes are all read, to put them in order; of more only when the reader has said
-that it may take long."""
+"""Up to this many collections, all sizes are read to sort by them; for more, only if the user has
+accepted that it may take long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DashboardPageData:
-    """What was read for one page of the dashboard."""
+    """The data for one page of the dashboard."""
 
     names: tuple[str, ...]
-    """The names of all collections that match, those included that only a model knows: in order,
-    and unless that is one by size, group after group."""
+    """The names of all matching collections, including those that only a model knows: in order, and
+    grouped unless they are sorted by size."""
     groups: dict[str, Group]
-    """By name."""
+    """Groups by collection name."""
     page: int
-    """From 1; the last there is, where more was asked for."""
+    """The page number from 1; the last one if a higher number was requested."""
     pages: int
     catalog: Catalog
     """The catalog of the page's collections."""
     specs: Specs
     plan: Plan | None
-    """For the collections that were read; None where the specs of the models are unavailable."""
+    """The plan for the collections that were read; None if the models' specs are unavailable."""
     is_whole: bool
-    """Whether these are all that the models know."""
+    """Whether these are all collections of the models."""
     trouble: str | None
-    """Why not."""
+    """Why the specs are unavailable."""
     notes: dict[str, ProfileNote]
     order: str
-    """The order in which they are; by name where there are too many for one by size."""
+    """The order of the list; by name if there are too many to sort by size."""
     too_many: bool
-    """Whether that is so."""
+    """Whether there are too many to sort by size."""
     every: int
-    """The number of all collections, whatever matches."""
+    """The number of all collections, whether they match or not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,13 +85,13 @@ class CollectionRow:
     kind: str
     documents: str
     data: Bar | None
-    """Bytes of the documents; None where there are none to measure, or none to be read."""
+    """The size of the documents in bytes; None if it is unknown or does not apply."""
     indexes: Bar | None
     index_count: str
     drift: Drift | None
     warnings: tuple[str, ...]
     profiled: str | None
-    """The day on which the last profile was taken."""
+    """The day of the last profile."""
 
 
 def find_collections(
@@ -104,11 +104,11 @@ def find_collections(
     state: str = "",
     may_take_long: bool = False,
 ) -> DashboardPageData:
-    """``matching``: a part of the name, upper or lower case. ``order``: one of :data:`ORDERS`,
-    ``-`` reverses; for one by size, the sizes of all matching collections are read, of more than
+    """``matching``: part of the name, ignoring case. ``order``: one of :data:`ORDERS`, reversed
+    with ``-``; to sort by size, the sizes of all matching collections are read, for more than
     :data:`MOST_BY_SIZE` only if it ``may_take_long``. ``state``: one of :data:`STATES`, or empty;
-    for a comparison with the models, the indexes of all of these collections are read. Raises
-    PyMongo's errors."""
+    to compare with the models, the indexes of all these collections are read. Raises PyMongo's
+    errors."""
     specs, trouble = _specs(connection)
     every = _names(database, specs)
     names = [name for name in every if matching.lower() in name.lower()]
@@ -121,7 +121,7 @@ def find_collections(
     names.sort(key=lambda name: GROUPS.index(groups[name]))
     compared = None
     if state in STATES[:2] and trouble is None:
-        # Sizes cost the most, and the comparison does without them.
+        # Sizes are the most expensive part, and the comparison does not need them.
         compared = _compared(database, specs, names)
         differing = {change.collection for change in compared.changes}
         names = [name for name in names if (name in differing) == (state == "differs")]
@@ -150,11 +150,11 @@ def find_collections(
 
 
 def collection_rows(found: DashboardPageData, alias: str) -> list[CollectionRow]:
-    """The rows of the page, in order; collections that only a model knows are among them."""
+    """The rows of the page, in order, including collections that only a model knows."""
     known = {collection.name: collection for collection in found.catalog.collections}
     is_by_size = _is_by_size(found.order)
     names = _by_size(found.names, known, found.order) if is_by_size else found.names
-    # What was dropped between two questions is left out.
+    # A collection that was dropped between two queries is left out.
     chosen = [name for name in _page(names, found.page) if name in known or name in found.specs]
     statistics = [one.statistics for one in known.values() if one.statistics is not None]
     most_data = max((one.size for one in statistics), default=0)
@@ -294,7 +294,7 @@ def _warnings(
 
 
 def server_facts(catalog: Catalog) -> list[dict[str, Any]]:
-    """The abilities, each with whether the server has it."""
+    """The features, each with whether the server has it."""
     server = catalog.server
     told = (
         (_("transactions"), server.transactions),

@@ -1,4 +1,4 @@
-"""The groups in which the dashboard lists collections: whose they are."""
+"""The groups of collections on the dashboard, by owner."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from djongo_services.schema.declared import Specs
 
 Group = Literal["models", "files", "free", "django", "own"]
 GROUPS: Final[tuple[Group, ...]] = ("models", "files", "free", "django", "own")
-"""In their order on the page: what the project works with comes first."""
+"""The groups in their order on the page, the project's own collections first."""
 OWN_PREFIX: Final = "djongo_services_"
 """The prefix of the collections in which this app keeps history, leases and profiles."""
 _PARTS: Final = frozenset({"files", "chunks", "trash", "uploads", "gc"})
-"""What the names of a bucket's collections end with."""
+"""The last parts of the names of a bucket's collections."""
 
 
 def group_of(name: str, specs: Specs, names: Names[str]) -> Group:
-    """``names``: of all collections, among which a bucket is known by having both of its own."""
+    """The group of a collection; ``names`` are those of all collections, because a bucket is
+    recognised by its two collections."""
     if name.startswith(OWN_PREFIX):
         return "own"
     if name in specs:
@@ -38,14 +39,14 @@ def group_name(group: Group) -> str:
     return {
         "models": _("Collections of models"),
         "files": _("Files"),
-        "free": _("Of no model"),
-        "django": _("Of Django itself"),
+        "free": _("Without a model"),
+        "django": _("Used by Django"),
         "own": _("Kept by this app"),
     }[group]
 
 
 def _are_djangos(models: Names[str]) -> bool:
-    """Whether all of these labels are of models that come with Django."""
+    """Whether all of these labels are those of models that come with Django."""
     labels = {label.split(".")[0] for label in models}
     found = [config.name for config in apps.get_app_configs() if config.label in labels]
     return bool(found) and all(name.startswith("django.") for name in found)

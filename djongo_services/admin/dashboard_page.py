@@ -1,4 +1,4 @@
-"""The dashboard of a connection, where the admin has its list of objects."""
+"""The dashboard of a connection, which replaces the admin's list of objects."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class DashboardPage(CollectionPages):
     def _groups(
         self, rows: Sequence[CollectionRow], found: DashboardPageData, *, is_by_name: bool
     ) -> list[dict[str, Any]]:
-        """Rows by size are not in groups: the largest of all comes first."""
+        """The rows; sorted by size they are not grouped, so that the largest of all comes first."""
         sizes = Counter(found.groups[name] for name in found.names)
         return [
             {
@@ -157,10 +157,10 @@ class DashboardPage(CollectionPages):
 
 
 def _columns(kept: dict[str, str]) -> dict[str, dict[str, str]]:
-    """By name, where its heading leads and how the column is sorted now."""
+    """For each column by name, the link of its heading and its current sort order."""
     columns = {}
     for name in ORDERS:
-        # What is large comes first when a size is asked for.
+        # Sorting by size shows the largest ones first.
         first = name if name == "name" else f"-{name}"
         other = f"-{name}" if name == "name" else name
         current = kept["o"]
@@ -170,12 +170,12 @@ def _columns(kept: dict[str, str]) -> dict[str, dict[str, str]]:
 
 
 def _states(kept: dict[str, str]) -> list[dict[str, Any]]:
-    """The filters, each with where it leads."""
+    """The filters, each with its link."""
     names = {
         "": _("All"),
         "differs": _("Different from the models"),
         "same": _("In sync"),
-        "free": _("Of no model"),
+        "free": _("Without a model"),
     }
     return [
         {"name": name, "url": _with(kept, state=state), "is_current": state == kept["state"]}
@@ -184,7 +184,7 @@ def _states(kept: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def _with(kept: dict[str, str], **changed: str) -> str:
-    """A link on this page; what is empty is left out."""
+    """A link on this page, without empty parameters."""
     return "?" + urlencode({name: value for name, value in {**kept, **changed}.items() if value})
 
 
@@ -194,7 +194,7 @@ class MemberRow:
     role: str
     is_well: bool
     round_trip: str
-    """In milliseconds, as the driver's monitor measured it."""
+    """The time in milliseconds that the driver's monitor measured."""
 
 
 def member_rows(client: MongoClient[dict[str, Any]]) -> list[MemberRow]:

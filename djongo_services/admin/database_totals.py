@@ -1,7 +1,8 @@
-"""The sums of a whole database, as the server counts them: ``dbStats``.
+"""The totals of a whole database from the server: ``dbStats``.
 
-A server opens every collection and index for them. Of thousands that takes longer than the rest of
-a page, so the sums of such a database are kept for a minute, and a page does not wait for new ones.
+For them, a server opens every collection and index. With thousands of them that takes longer than
+the rest of a page, so the totals of such a database are cached for a minute, and a page does not
+wait for new ones.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from djongo_services.connections import Connection
 from djongo_services.formatting import count, size
 
 MANY = 1_000
-"""Collections; the sums of more are kept."""
+"""The number of collections above which totals are cached."""
 KEPT_FOR = timedelta(minutes=1)
 PATIENCE = 0.05
-"""Seconds that a page waits for the sums of so many, when all else is there."""
+"""Seconds that a page waits for the totals of so many collections when everything else is ready."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +28,7 @@ class DatabaseTotals:
     collections: int
     documents: int
     data: float
-    """Bytes, as are the next two."""
+    """In bytes, like the next two."""
     storage: float
     indexes: float
     when: datetime
@@ -53,8 +54,8 @@ _asked: weakref.WeakKeyDictionary[Connection, PageQuestion[DatabaseTotals]] = (
 
 
 def ask_totals(deadline: Deadline) -> PageQuestion[DatabaseTotals] | DatabaseTotals:
-    """The kept ones while they are young, otherwise the server's answer: to this page, or to an
-    earlier one that did not wait for it."""
+    """The cached totals while they are recent, otherwise the server's response, to this page or to
+    an earlier one that did not wait for it."""
     connection = deadline.connection
     latest, asked = _latest.get(connection), _asked.get(connection)
     if latest is not None and latest.is_kept and datetime.now(UTC) - latest.when < KEPT_FOR:
@@ -66,7 +67,7 @@ def ask_totals(deadline: Deadline) -> PageQuestion[DatabaseTotals] | DatabaseTot
         found = _latest[connection] = _read(database)
         return found
 
-    # The answer is of use after the page's time, too.
+    # The response is also useful after the page's time.
     asked = _asked[connection] = deadline.ask(work, is_cut_off=False)
     return asked
 
@@ -77,7 +78,8 @@ def found_totals(
     *,
     collections: int,
 ) -> DatabaseTotals | None:
-    """What there is of them by now, where there are many ``collections``; older ones if need be."""
+    """The totals that are available now, if there are many ``collections``; if necessary, older
+    ones."""
     if isinstance(asked, DatabaseTotals):
         return asked
     if collections > MANY and not asked.is_there_within(PATIENCE):

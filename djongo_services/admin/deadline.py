@@ -1,8 +1,8 @@
-"""What a page asks of a server, for as long as a page may wait, and how it says what went wrong.
+"""A page's queries to a server, limited to the page's time, and the sentences for errors.
 
-Every question has a thread of its own: it sees neither the transaction nor the session of the
-request, and the page goes on without it when the time is over. A server that does not answer a
-ping is not asked further.
+Every query has a thread of its own: it does not see the transaction or the session of the request,
+and the page continues without it when the time is over. A server that does not respond to a ping is
+not queried further.
 """
 
 from __future__ import annotations
@@ -30,14 +30,16 @@ from djongo_services.exceptions import DjongoServicesError
 from djongo_services.formatting import printable, shortened
 
 REACHING = 0.7
-"""The part of a page's time after which a server that does not answer a ping is given up. The
-driver looks twice a second whether there is one, and notices the end of the time when it looks."""
+"""The part of a page's time after which a server that does not respond to a ping is given up. The
+driver checks twice a second whether there is a server, and notices the end of the time at the next
+check."""
 DOWN_SECONDS = 0.45
-"""That much where no server answered the driver's last look: enough for one more."""
+"""The time if no server responded to the driver's last check: enough for one more."""
 LONG_SECONDS = 30.0
-"""The time limit of a page whose reader has said that it may take long."""
+"""The time limit of a page whose user has accepted that it may take long."""
 MOST_AT_ONCE = 32
-"""Questions under way in this process; a server that hangs must not collect threads."""
+"""The maximum number of queries in progress in this process; a server that hangs must not
+accumulate threads."""
 
 logger = logging.getLogger("djongo_services.admin")
 
@@ -47,7 +49,8 @@ _places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 
 class PageQuestion(Generic[T]):
-    """One thing asked; :attr:`value` and :attr:`trouble` wait for it until the page's deadline."""
+    """One query; :attr:`value` and :attr:`trouble` wait for its result until the page's
+    deadline."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._page_deadline = deadline
@@ -57,18 +60,18 @@ class PageQuestion(Generic[T]):
 
     @property
     def value(self) -> T | None:
-        """The answer; None when there is a trouble."""
+        """The result; None if there was an error."""
         self._wait()
         return self._value
 
     @property
     def trouble(self) -> str | None:
-        """One sentence when there is no answer."""
+        """One sentence, if there is no result."""
         self._wait()
         return self._trouble
 
     def is_there_within(self, seconds: float) -> bool:
-        """Whether it has an answer or a trouble by then; it may still get one later."""
+        """Whether it has a result or an error by then; it may still get one later."""
         return self._done.wait(min(seconds, self._page_deadline.left()))
 
     def _wait(self) -> None:
@@ -85,18 +88,18 @@ class PageQuestion(Generic[T]):
         except (PyMongoError, DatabaseError, ImproperlyConfigured, DjongoServicesError) as error:
             self._trouble = self._page_deadline.words(error)
         except Exception:
-            # Without a trouble, the page would take the answer for one that says there is nothing.
+            # Without an error, the page would treat the result as empty.
             logger.exception("A part of a page of %r failed.", self._page_deadline.connection.alias)
-            self._trouble = _("An error occurred; the site's log tells which.")
+            self._trouble = _("An error occurred; see the site's log for details.")
         finally:
             self._done.set()
 
 
 class Deadline:
-    """The questions of one page to one connection, and how long they may take together."""
+    """The queries of one page to one connection, and their common time limit."""
 
     def __init__(self, connection: Connection, seconds: float | None = None) -> None:
-        """``seconds``: by default what the settings say of pages."""
+        """``seconds``: by default, the setting for pages."""
         seconds = settings.admin.timeout if seconds is None else seconds
         self.connection = connection
         self._deadline = time.monotonic() + seconds
@@ -105,11 +108,11 @@ class Deadline:
         self._reached: PageQuestion[None] | None = None
 
     def ask(self, work: Callable[[Mongo], T], *, is_cut_off: bool = True) -> PageQuestion[T]:
-        """Have ``work`` done with the connection's database, from now on.
+        """Start ``work`` with the connection's database.
 
-        It reads from the primary, or from a secondary while there is none. When the page's time
-        is over, the server ends its operation, unless ``is_cut_off`` is False: then it is only
-        waited for no longer.
+        It reads from the primary, or from a secondary while there is none. When the page's time is
+        over, the server ends its operation, unless ``is_cut_off`` is False: then the page only
+        stops waiting for it.
         """
         if self._reached is None:
             self._reached = self._start(self._reach)
@@ -133,7 +136,7 @@ class Deadline:
 
     def words(self, error: Exception) -> str:
         if isinstance(error, ServerSelectionTimeoutError):
-            # Where a server refused the user, the driver waits for it as if it were gone.
+            # If a server refused the user, the driver waits for it as if it were down.
             told = _errors(self.connection.database)
             error = next((one for one in told if isinstance(one, OperationFailure)), error)
         elif isinstance(error, PyMongoError) and error.timeout:
@@ -143,7 +146,7 @@ class Deadline:
     def _reach(self) -> None:
         database = readable(self.connection.database)
         is_down = all(error is not None for error in _errors(database))
-        # Before the page's time is over, so that the driver's own words are told.
+        # Before the page's time is over, so that the driver's own message is shown.
         with pymongo.timeout(DOWN_SECONDS if is_down else self.left() * REACHING):
             database.command("ping", read_preference=ReadPreference.PRIMARY_PREFERRED)
 
@@ -170,25 +173,25 @@ class Deadline:
 
 
 def _errors(database: Mongo) -> list[Exception | None]:
-    """What each server said, or why it said nothing, when the driver last looked."""
+    """The error of each server at the driver's last check, or None."""
     servers = database.client.topology_description.server_descriptions()
     return [server.error for server in servers.values()]
 
 
 def readable(database: Mongo) -> Mongo:
-    """The database as pages read it: they are there while there is no primary, too."""
+    """The database for pages: they work while there is no primary, too."""
     if database.read_preference != ReadPreference.PRIMARY:
         return database
     return database.with_options(read_preference=ReadPreference.PRIMARY_PREFERRED)
 
 
-# What went wrong, as a page says it.
+# Errors, in the words of a page.
 _LONGEST_ERROR = 1_000
 
 
 def error_text(error: BaseException, connection: Connection) -> str:
-    """One sentence without passwords, for the errors of PyMongo, of the ORM, of the settings and of
-    our own services."""
+    """One sentence without passwords, for errors of PyMongo, the ORM, the settings and our own
+    services."""
     if isinstance(error, PyMongoError | DatabaseError | ImproperlyConfigured):
         text = describe_error(error, connection)
     else:

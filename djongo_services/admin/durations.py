@@ -1,4 +1,4 @@
-"""Times that index builds will take, as pages show them."""
+"""The estimated times of index builds, as pages show them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from djongo_services.schema.wording import estimate_text
 
 
 def about_text(estimate: BuildEstimate | None) -> str:
-    """``about 2 to 12 minutes``; empty where nothing is known."""
+    """``about 2 to 12 minutes``; empty if nothing is known."""
     return "" if estimate is None else durations.about_text(estimate.low, estimate.high)
 
 
 def estimated_text(estimate: BuildEstimate | None) -> str:
-    """How long builds take together, and how that is known; empty where nothing is."""
+    """The total time of the builds, and the basis of the estimate; empty if nothing is known."""
     return "" if estimate is None else estimate_text(estimate)

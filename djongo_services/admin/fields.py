@@ -1,4 +1,4 @@
-"""The rows of the Schema tab: a profile's fields as a tree that folds, with a bar of types."""
+"""The rows of the Schema tab: a profile's fields as a collapsible tree, with a bar of types."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from djongo_services.introspection.rendering.field_wording import notes, rows
 from djongo_services.introspection.report import CollectionReport, Field
 
 MOST = 2_000
-"""Rows on the page; exports have all."""
+"""The maximum number of rows on the page; exports have all."""
 MOST_UNFOLDED = 60
-"""Rows of a page on which the outer levels are unfolded."""
+"""Up to this number of rows, the outer levels are unfolded."""
 UNFOLDED = 3
-"""Those levels; of a search all are."""
+"""The number of these levels; in a search, all are unfolded."""
 _ALL = 1_000
 _LONGEST = 120
 DEEPEST = 8
-"""Levels that are indented; deeper ones say their level, so that they have room."""
+"""The number of levels that are indented; deeper ones show their level instead, to save space."""
 
 _FAMILIES = {
     "text": ("string", "symbol"),
@@ -33,53 +33,54 @@ _FAMILIES = {
     "null": ("null", "undefined"),
 }
 _FAMILY = {name: family for family, names in _FAMILIES.items() for name in names}
-"""All other types are ``other``."""
+"""Families of types; all others are ``other``."""
 
 
 def type_family(name: str) -> str:
-    """The name of the colour that the style gives a type."""
+    """The name of the colour for a type."""
     return _FAMILY.get(name, "other")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TypePart:
-    """A part of the bar, from ``start`` on; the rest of it are objects without the field."""
+    """A part of the bar, beginning at ``start``; the rest of the bar are objects without the
+    field."""
 
     name: str
     family: str
     share: str
     start: str
     width: str
-    """Both of 100, for the SVG."""
+    """In units of which the SVG is 100 wide, like the start."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldRow:
     level: int
-    """For the indentation, from 0 on."""
+    """The indentation level, from 0."""
     label: str
     path: str
     present: str
     types: tuple[TypePart, ...]
     notes: tuple[str, ...]
     model: Any = None
-    """The field of a model that is behind it."""
+    """The model field for it."""
     values: Any = None
-    """What its values are like; None where that was not asked for."""
+    """A summary of its values; None if it was not requested."""
     is_parent: bool = False
     """Whether the next rows are below it."""
     is_open: bool = False
     closes: range = range(0)
-    """Parents whose last row it is."""
+    """The parents for which this is the last row."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldTree:
     rows: tuple[FieldRow, ...]
     rest: int
-    """How many there are besides."""
+    """The number of further fields."""
     found: int
-    """Fields that match the search; 0 without one."""
+    """The number of fields that match the search; 0 without a search."""
 
     @property
     def has_notes(self) -> bool:
@@ -97,13 +98,13 @@ def field_tree(
     models: Callable[[Path], Any] = lambda path: None,
     values: Mapping[Path, Any] | None = None,
 ) -> FieldTree:
-    """At most :data:`MOST` rows: all, or those whose path has the text ``search``, each with its
-    parents."""
+    """At most :data:`MOST` rows: all of them, or those whose path contains the text ``search``,
+    each with its parents."""
     every = rows(report.profile.fields) if report.profile else iter(())
     wanted = search.casefold()
     shown: list[FieldRow] = []
     chain: list[tuple[int, str, Field]] = []
-    above = 0  # of the chain, those that are shown
+    above = 0  # those of the chain that are displayed
     rest = found = 0
     for depth, label, field in every:
         del chain[depth:]
@@ -142,7 +143,7 @@ def _row(
 
 
 def _nested(shown: list[FieldRow], open_to: int) -> list[FieldRow]:
-    """The rows with what the markup of a tree needs: what begins a list, and how many end."""
+    """The rows with what a tree's markup needs: which ones begin a list, and how many lists end."""
     levels = [row.level for row in shown[1:]] + [0] * bool(shown)
     return [
         replace(

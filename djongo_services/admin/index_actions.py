@@ -1,7 +1,7 @@
-"""Hiding, showing and dropping an index: a confirmation page, then a run in the history. And the
-code that declares one.
+"""Hiding, unhiding and dropping an index: a confirmation page, then a run in the history; and the
+code that declares an index.
 
-Each change is a plan of one operation, so that a lease keeps two of them apart, the history knows
+Each change is a plan with one operation, so a lease keeps two of them apart, the history records
 them, and they can be rolled back.
 """
 
@@ -47,7 +47,7 @@ ACTIONS: dict[str, Permission] = {
     "unhide": "change",
     "drop": "delete",
 }
-"""To the permission that it asks for."""
+"""The permission that each action requires."""
 
 
 class IndexActions(CollectionPages):
@@ -88,7 +88,7 @@ class IndexActions(CollectionPages):
     def _code(
         self, request: HttpRequest, address: Address, collection: Collection, index: Index
     ) -> HttpResponse:
-        """What to paste into a model, so that the next sync finds the index declared."""
+        """Code for a model, with which the next sync finds the index declared."""
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         spec = self.spec(address)
@@ -194,7 +194,7 @@ class IndexActions(CollectionPages):
 
 
 def _losses(index: Index) -> list[str]:
-    """What the index does besides speeding queries up, and how much it was used."""
+    """What the index does in addition to speeding up queries, and how much it was used."""
     said = []
     if index.unique:
         said.append(_("It is unique: without it, duplicates are possible."))
@@ -224,7 +224,7 @@ def _found(catalog: Catalog, digest: str) -> tuple[Collection, Index]:
 
 
 def _is_typed(request: HttpRequest, index: Index) -> bool:
-    # Browsers send no spaces at the edges of what nobody could have seen.
+    # Browsers do not send leading or trailing spaces, which are invisible.
     typed = request.POST.get("name", "").strip()
     return typed in {index.name.strip(), printable(index.name).strip()}
 

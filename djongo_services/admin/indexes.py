@@ -25,36 +25,36 @@ from djongo_services.schema.declared import declared_indexes
 from djongo_services.schema.spec import CollectionSpec
 
 LONGEST = 300
-"""Characters of a definition or a property; the whole is in the JSON behind the disclosure."""
+"""The maximum number of characters of a definition or a property; the whole is in the JSON."""
 LONGEST_DEFINITION = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """The usage of one member: since when it counts, and how often it has used the index."""
+    """The usage of one member: the number of uses, and since when they are counted."""
 
     host: str
     operations: str
     is_used: bool
     since: str
-    """With how long ago that is."""
+    """The time, with its age."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexRow:
     digest: str
-    """Names the index in URLs; :func:`digest_of`."""
+    """Identifies the index in URLs; see :func:`digest_of`."""
     name: str
     keys: str
     definition: str
-    """As createIndexes takes it, in Extended JSON."""
+    """The definition in the form of createIndexes, in Extended JSON."""
     type: str
     size: Bar | None
     usage: tuple[Usage, ...]
-    """Empty where it is not available."""
+    """Empty if it is not available."""
     properties: tuple[str, ...]
     declared_by: str | None
-    """None where no model declares it."""
+    """None if no model declares it."""
     is_automatic: bool
     """Whether it is the server's own, on ``_id``."""
     redundant_with: str | None
@@ -81,7 +81,7 @@ class IndexRow:
 def index_rows(
     collection: Collection, spec: CollectionSpec | None, server: Abilities, order: str = ""
 ) -> list[IndexRow]:
-    """In the server's order, or by one of :data:`ORDERS`; ``-`` before it reverses."""
+    """The rows in the server's order, or by one of :data:`ORDERS`, reversed with ``-``."""
     declared = declared_indexes(collection, spec, server)
     instead = {index.name: other.name for index, other in redundant(collection.indexes, declared)}
     largest = max((index.size or 0 for index in collection.indexes), default=0)
@@ -113,7 +113,7 @@ def definition_text(index: Index) -> str:
 
 
 def is_automatic(index: Index) -> bool:
-    """The server's own; nobody can hide or drop it."""
+    """Whether it is the server's own, which cannot be hidden or dropped."""
     return index.is_id or index.clustered
 
 
@@ -181,7 +181,7 @@ class IndexesTab(CollectionPages):
     def _actions(
         self, request: HttpRequest, address: Address, row: IndexRow
     ) -> list[dict[str, Any]]:
-        """What this user may do to the index now."""
+        """The actions that this user may perform on the index now."""
         actions = (
             ("declare", _("Code for Meta.indexes"), row.may_be_declared),
             ("hide", _("Hide"), row.may_be_hidden and self.allows(request, "change")),

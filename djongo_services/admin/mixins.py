@@ -1,12 +1,12 @@
-"""``MongoAdminMixin``: what any ModelAdmin of documents can have more.
+"""``MongoAdminMixin``: additions to any ModelAdmin of documents.
 
 >>> @admin.register(Note)
 ... class NoteAdmin(MongoAdminMixin, admin.ModelAdmin): ...
 
-The object's page shows its document as JSON, without the fields that the ModelAdmin leaves out.
-What the collection's validator refuses is said beside the field, as any other mistake in the form
-is. Saving is one transaction where the server has transactions. On a project whose models are in
-SQL, it changes nothing.
+The object's page shows its document as JSON, without the fields that the ModelAdmin excludes.
+Errors of the collection's validator are shown beside the fields, like any other error of the form.
+Saving is one transaction if the server supports transactions. In a project whose models are in SQL,
+it changes nothing.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _REQUEST = "_djongo_services_request"
 
 
 class MongoAdminMixin(_ModelAdmin):
-    """Put it before ``admin.ModelAdmin``."""
+    """A mixin to put before ``admin.ModelAdmin``."""
 
     @property
     def media(self) -> forms.Media:
@@ -62,7 +62,7 @@ class MongoAdminMixin(_ModelAdmin):
         fields = super().get_readonly_fields(request, obj)
         if not self._shows_document(obj):
             return fields
-        vars(obj)[_REQUEST] = request  # for mongo_document, which gets nothing but the object
+        vars(obj)[_REQUEST] = request  # for mongo_document, which gets only the object
         return [*fields, DOCUMENT]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -81,7 +81,7 @@ class MongoAdminMixin(_ModelAdmin):
     @admin.display(description=_("JSON"))
     def mongo_document(self, obj: Any) -> str:
         connection = connection_of(type(obj))
-        assert connection is not None  # else the field is not shown
+        assert connection is not None  # otherwise the field is not shown
         hidden = self._hidden_columns(vars(obj).get(_REQUEST), obj)
         text, trouble = document_text(connection, obj, without=hidden)
         if text is None:
@@ -97,7 +97,7 @@ class MongoAdminMixin(_ModelAdmin):
         return super().change_view(request, *args, **kwargs)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """When the validator refuses, the form is shown again, outside of the transaction."""
+        """If the validator refuses, show the form again, outside of the transaction."""
         response, refusal = self._saving(request, super().changeform_view, *args, **kwargs)
         if refusal is None:
             return response
@@ -124,14 +124,14 @@ class MongoAdminMixin(_ModelAdmin):
         try:
             super().save_formset(request, form, formset, change)
         except (DatabaseError, PyMongoError) as error:
-            # Which object it is about, the error does not say.
+            # The error does not contain the object.
             error._djongo_services_model = formset.model  # type: ignore[union-attr]
             raise
 
     def _saving(
         self, request: HttpRequest, view: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> tuple[Any, Refusal | None]:
-        """The view's response, or what the validator had against it; then nothing was saved."""
+        """The view's response, or the validator's refusal; then nothing was saved."""
         connection = connection_of(self.model, writing=True)
         if connection is None or request.method != "POST":
             return view(request, *args, **kwargs), None
@@ -148,8 +148,8 @@ class MongoAdminMixin(_ModelAdmin):
         return None, Refusal(model=model, complaints=found)
 
     def _hidden_columns(self, request: HttpRequest | None, obj: Any) -> set[str]:
-        """Columns that the object's page could show, and that its ModelAdmin leaves out."""
-        if request is None:  # In a list; there, what may differ by request is not known.
+        """Columns that the object's page could show, but that its ModelAdmin excludes."""
+        if request is None:  # In a list, where fields that depend on the request are unknown.
             request = HttpRequest()
             request.user = AnonymousUser()
         shown = flatten_fieldsets(self.get_fieldsets(request, obj))
@@ -186,15 +186,15 @@ def _without(fields: Sequence[Any]) -> list[Any]:
     return [one for one in fields if one != DOCUMENT]
 
 
-# The document behind an object of the ORM, and the rules of its collection.
+# The document of an object of the ORM, and the rules of its collection.
 LONGEST = 200_000
-"""Characters of a document's JSON on a page."""
+"""The maximum number of characters of a document's JSON on a page."""
 
 Object = models.Model
 
 
 def connection_of(model: type[models.Model], *, writing: bool = False) -> Connection | None:
-    """The connection behind which the ORM keeps the model's documents; None where it keeps rows."""
+    """The connection with the model's documents; None if the ORM stores rows."""
     alias = router.db_for_write(model) if writing else router.db_for_read(model)
     if databases[alias].vendor != "mongodb":
         return None
@@ -207,9 +207,9 @@ def connection_of(model: type[models.Model], *, writing: bool = False) -> Connec
 def document_text(
     connection: Connection, obj: Object, *, without: Collection[str] = ()
 ) -> tuple[str | None, str | None]:
-    """The document as it is in the database, as JSON, and what was in the way of reading it.
+    """The stored document as JSON, and the error if it could not be read.
 
-    Passwords, keys, tokens and what looks like them are not shown. Both are None where there is no
+    Passwords, keys, tokens and similar values are not shown. Both results are None if there is no
     such document. The columns ``without`` are left out.
     """
     key, value = _key(connection, obj)
@@ -227,7 +227,7 @@ def document_text(
 
 
 def validator_of(connection: Connection, model: type[models.Model]) -> Mapping[str, Any]:
-    """The validator in force; empty where there is none or it is unknown."""
+    """The validator in force; empty if there is none or it is unknown."""
     name = model._meta.db_table
     asked = Deadline(connection).ask(lambda database: list_collections(database, [name]))
     for one in asked.value or ():

@@ -1,4 +1,4 @@
-"""Which field of a model is behind a path in documents, and where a person reads about it."""
+"""The model field for a path in documents, and the page that describes it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class ModelField:
     label: str
     """``archive.Note.author``."""
     url: str | None
-    """The address of the model's page in Django's admindocs, else of its objects in the admin."""
+    """The address of the model's page in Django's admindocs, otherwise of its objects in the
+    admin."""
 
 
 class ModelFields:
@@ -48,7 +49,7 @@ class ModelFields:
                 self._fields[place] = (model, field)
 
     def of(self, path: Path) -> ModelField | None:
-        """None where no model has a field there."""
+        """The field at a path; None if no model has one."""
         names = [step for step in path if isinstance(step, str)]
         for length in range(min(len(names), 2), 0, -1):  # a composite key is at _id.name
             found = self._fields.get(".".join(names[:length]))
@@ -59,7 +60,8 @@ class ModelFields:
         return None
 
     def model(self, text: str) -> ModelField | None:
-        """For what the models say as a whole, such as a constraint; ``text`` names it."""
+        """The model for rules that concern it as a whole, such as a constraint; ``text`` names
+        it."""
         return self._links.of(self._models[0], text) if self._models else None
 
 
@@ -113,7 +115,7 @@ def _below(field: Any, names: list[str]) -> Iterator[str]:
 
 
 def _embedded(field: Any) -> list[Any]:
-    """The models whose instances the field holds, alone or in an array."""
+    """The models whose instances the field contains, alone or in an array."""
     if field is None:
         return []
     if (model := getattr(field, "embedded_model", None)) is not None:

@@ -1,4 +1,4 @@
-"""Small multiples: how the share of each type of each field went over a series of profiles."""
+"""Small multiples: the share of each type of each field over a series of profiles."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from djongo_services.introspection.path import Path, render_path
 from djongo_services.introspection.report import Profile
 
 MOST: Final = 24
-"""Pictures on a page: those that moved most."""
+"""The maximum number of charts on a page: those with the largest changes."""
 WIDTH: Final = 100
 HEIGHT: Final = 30
 _STILL: Final = 0.005
-"""Moves below half a point make no picture."""
+"""Changes below half a point are not shown."""
 
 Key = tuple[Path, str]
 """A path and a type."""
@@ -36,7 +36,8 @@ class Multiple:
 
 
 def multiples(series: Sequence[tuple[datetime, Profile]]) -> tuple[list[Multiple], int]:
-    """Pictures of the shares that moved, oldest profile first; and how many more moved."""
+    """Charts of the shares that changed, oldest profile first; and the number of further
+    changes."""
     if len(series) < 2:
         return [], 0
     shares: dict[Key, list[float]] = {}
@@ -58,7 +59,7 @@ def _shares(profile: Profile) -> Iterator[tuple[Key, float]]:
 
 
 def _places(moments: Sequence[datetime]) -> list[float]:
-    """From left to right, by time."""
+    """Horizontal positions by time, from left to right."""
     whole = (moments[-1] - moments[0]).total_seconds()
     if whole <= 0:
         return [WIDTH * number / (len(moments) - 1) for number in range(len(moments))]

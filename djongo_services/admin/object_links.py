@@ -16,7 +16,7 @@ from djongo_services.schema.spec import CollectionSpec
 
 
 class ObjectLinks:
-    """Links of one collection: to the first of its models whose objects this user may see here."""
+    """Links for one collection: to the first of its models whose objects this user may see here."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class ObjectLinks:
         )
 
     def url(self, document_id: Any) -> str | None:
-        """None where no page shows the document."""
+        """The link; None if no page shows the document."""
         if self._model is None:
             return None
         meta = self._model._meta
@@ -56,7 +56,7 @@ class ObjectLinks:
 
 
 def _models(connection: Connection, spec: CollectionSpec | None) -> list[type[models.Model]]:
-    """Those that the ORM keeps in this database under the document's own key."""
+    """The models that the ORM stores in this database with the document's own key."""
     shared = connection.settings.database
     if spec is None or shared is None:
         return []

@@ -1,8 +1,8 @@
-"""A ModelAdmin for a model without a table: its pages are ours, the rest is the admin's.
+"""A ModelAdmin for a model without a table: the pages are ours, everything else is the admin's.
 
 Sidebar, permissions, breadcrumbs, history, custom AdminSites and themes work as for any model. The
-pages run outside of the request's transaction: what they ask of a server is refused inside of one.
-Most are about a connection: which one, for how long, and the way to others.
+pages run outside of the request's transaction, because their queries are refused inside of one.
+Most pages belong to a connection, have a time limit, and link to the other connections.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ View = Callable[..., HttpResponseBase]
 
 
 class PagesAdmin(_ModelAdmin):
-    """Subclasses name their pages with :meth:`page_urls`."""
+    """A base whose subclasses name their pages with :meth:`page_urls`."""
 
     def page_urls(self) -> list[URLPattern]:
-        """Abstract, which the metaclass of ModelAdmin would not enforce."""
+        """An abstract method, which the metaclass of ModelAdmin would not enforce."""
         raise NotImplementedError(f"{type(self).__name__} names no pages")
 
     def get_urls(self) -> list[Any]:
@@ -49,9 +49,9 @@ class PagesAdmin(_ModelAdmin):
         return False
 
     def page_url(self, route: str, view: View, name: str, *, cacheable: bool = False) -> URLPattern:
-        """A URL named as the admin names its own: ``djongo_services_collection_<name>``.
+        """A URL with a name in the admin's style: ``djongo_services_collection_<name>``.
 
-        ``cacheable``: the view itself says what browsers may keep.
+        ``cacheable``: the view itself sets its caching headers.
         """
 
         def wrapped(*args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -104,14 +104,14 @@ def no_such(what: str) -> Http404:
 
 
 def page_number(request: HttpRequest) -> int:
-    """Which page of a list ``?p=`` asks for, from 1; what is no number is the first."""
+    """The page number from ``?p=``, from 1; an invalid number means the first page."""
     text = request.GET.get("p", "")
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 9 else 1
 
 
 def page_links(pages: int, current: int, url: Callable[[int], str]) -> list[dict[str, Any]]:
-    """Links to the first and last page of a list and to those near the current one; none where
-    there is one page."""
+    """Links to the first and last page of a list and to pages near the current one; none if there
+    is only one page."""
     if pages <= 1:
         return []
     return [
@@ -123,14 +123,15 @@ def page_links(pages: int, current: int, url: Callable[[int], str]) -> list[dict
 
 class ConnectionPages(PagesAdmin):
     def aliases(self) -> list[str]:
-        """None where the setting is wrong; ``manage.py check`` says how."""
+        """The aliases of the connections; none if the setting is wrong, which ``manage.py check``
+        reports."""
         try:
             return list(settings.connections)
         except ImproperlyConfigured:
             return []
 
     def connection(self, request: HttpRequest) -> Connection:
-        """The one that ``?connection=`` names, else the first; raises Http404."""
+        """The connection that ``?connection=`` names, otherwise the first; raises Http404."""
         aliases = self.aliases()
         alias = request.GET.get("connection", aliases[0] if aliases else "")
         if alias not in aliases:
@@ -145,7 +146,7 @@ class ConnectionPages(PagesAdmin):
         return f"{self.url(page, *arguments)}?{urlencode({'connection': alias, **query})}"
 
     def switcher(self, current: Connection) -> list[dict[str, Any]]:
-        """The connections, for the tabs above a page that is about one of them."""
+        """The connections, for the tabs above a page that belongs to one of them."""
         return [
             {
                 "name": shown_name(alias),

@@ -1,4 +1,4 @@
-"""Differences and steps as pages show them: in words, rule by rule, and whole as JSON."""
+"""Differences and steps for pages: as text, rule by rule, and completely as JSON."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from djongo_services.schema.remaking import RemakeCollection
 from djongo_services.schema.wording import risk_text
 
 MOST_LINES = 1_000
-"""Lines of JSON, and rules, that one page shows."""
+"""The maximum number of lines of JSON, and of rules, on one page."""
 MOST_STEPS = 100
-"""Steps of a run or a plan that one page shows."""
+"""The maximum number of steps of a run or a plan on one page."""
 _LONGEST = 500
 _LONGEST_LINE = 2_000
 _KINDS = {"+": "added", "~": "changed", "-": "removed", "!": "impossible"}
@@ -50,7 +50,7 @@ class RuleCard:
     kind: str
     sign: str
     says: str
-    """What the sign says, for who does not see it."""
+    """The meaning of the sign, for screen readers."""
     words: str
 
 
@@ -58,18 +58,18 @@ class RuleCard:
 class RuleList:
     shown: tuple[RuleCard, ...] = ()
     rest: str = ""
-    """How many are left out, in words."""
+    """How many are left out, as text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DefinitionCard:
     title: str
     pairs: tuple[LinePair, ...]
-    """Before and after side by side; empty where there is one side only."""
+    """Before and after side by side; empty if there is only one side."""
     only: str
-    """The one side."""
+    """The only side."""
     rest: str
-    """How much is left out, in words."""
+    """How much is left out, as text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +81,7 @@ class StepCard:
     is_grave: bool
     waits_for: str
     takes: str
-    """About how long; empty where nothing is known."""
+    """The estimated duration; empty if nothing is known."""
     is_reversible: bool
     rules: RuleList = RuleList()
     definitions: tuple[DefinitionCard, ...] = ()
@@ -90,7 +90,7 @@ class StepCard:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeCard:
     digest: str
-    """Names the change in URLs."""
+    """Identifies the change in URLs."""
     kind: str
     """``added``, ``changed``, ``removed`` or ``impossible``: for the style."""
     sign: str
@@ -107,27 +107,28 @@ class ChangeCard:
 
 @dataclass(kw_only=True, slots=True)
 class Cards:
-    """Makes the cards of one page, whose rules and JSON are cut off where they get too long."""
+    """Creates the cards of one page, whose rules and JSON are truncated if they are too long."""
 
     estimates: Estimates = UNKNOWN
     checks: ChecksOf = lambda collection: {}
     lines: int = field(default_factory=lambda: MOST_LINES)
-    """How many lines of JSON the page can still take."""
+    """The number of further lines of JSON for the page."""
     rules: int = field(default_factory=lambda: MOST_LINES)
-    """And how many rules."""
+    """The number of further rules."""
 
     def changes(self, changes: Iterable[Change]) -> list[ChangeCard]:
         return [self._change(change) for change in changes]
 
     def steps(self, steps: Sequence[Operation], changes: Iterable[Change] = ()) -> list[StepCard]:
-        """Each with its rules; what several steps change is shown whole with the last of them.
+        """The steps, each with its rules; what several steps change is shown completely with the
+        last of them.
 
-        ``changes`` are the differences that they come from, where these are known.
+        ``changes`` are the differences that the steps belong to, if they are known.
         """
         whole: dict[int, list[Definition]] = {}
         last = {key: number for number, step in enumerate(steps) for key in _keys(step)}
         for one in definitions(steps, _found(changes)):
-            # Where each step by itself changes nothing, it is shown with the last of all.
+            # If each step alone changes nothing, it is shown with the last one.
             number = last.get((one.collection, one.kind, one.name), len(steps) - 1)
             whole.setdefault(number, []).append(one)
         return [
@@ -202,7 +203,7 @@ class Cards:
         )
 
     def _cut(self, document: Mapping[str, Any] | None) -> tuple[str, int]:
-        """As Extended JSON, and how many lines were left out."""
+        """The document as Extended JSON, and the number of omitted lines."""
         if document is None:
             return "", 0
         lines = extended_json(document, indent=2).splitlines()
@@ -211,13 +212,13 @@ class Cards:
 
 
 def _keys(step: Operation) -> Iterator[Key]:
-    """Names what the step changes."""
+    """The objects that the step changes."""
     for one in definitions([step]):
         yield one.collection, one.kind, one.name
 
 
 def _found(changes: Iterable[Change]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """The definitions of indexes that are changed where they stand."""
+    """The definitions of indexes that are changed in place."""
     known = [(one.collection, one.found) for one in changes if one.found is not None]
     return {(collection, found["name"]): found for collection, found in known}
 
@@ -259,7 +260,7 @@ def _title(one: Definition) -> str:
 
 
 def rest_text(number: int) -> str:
-    """Empty where the page lists all steps."""
+    """The text about omitted steps; empty if the page lists all of them."""
     if number <= 0:
         return ""
     return ngettext("%(rest)s more step.", "%(rest)s more steps.", number) % {"rest": count(number)}

@@ -1,4 +1,4 @@
-"""The Plan tab, the plan of a whole database, and applying what is on them."""
+"""The Plan tab, the plan of a whole database, and applying them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.wording import plan_text
 
 AT_ONCE = 30
-"""Collections on one page of a plan."""
+"""The number of collections on one page of a plan."""
 
 
 class PlanPages(CollectionPages):
@@ -145,7 +145,7 @@ class PlanPages(CollectionPages):
         return HttpResponseRedirect(back)
 
     def log_steps(self, request: HttpRequest, connection: Connection, plan: Plan) -> None:
-        """One entry a collection, so that its log tells what was done to it."""
+        """Add one entry for each collection, so that its log shows what was done to it."""
         for name in dict.fromkeys(step.collection for step in plan.operations):
             words = [step.words() for step in plan.operations if step.collection == name]
             address = Address(alias=connection.alias, collection=name)
@@ -163,7 +163,7 @@ class PlanPages(CollectionPages):
             if name is not None:
                 wanted = [specs[name]] if name in specs else []
             # The counting of violators is cut off before the page is, so that there is a plan
-            # without it, whose validators begin gently.
+            # without it, whose validators begin as moderate and warn.
             seconds = max(deadline.left() / 2, deadline.left() - 5)
             made = planned(database, wanted, seconds=seconds)
             waiting = waiting_migrations(connection, wanted)
@@ -232,7 +232,7 @@ class PlanPages(CollectionPages):
         }
 
     def _estimates(self, deadline: Deadline, steps: Sequence[Operation]) -> Estimates:
-        """What a page can say without is no reason for it to fail."""
+        """The estimates; without them the page still works, so they must not make it fail."""
         return deadline.ask(lambda database: read_estimates(database, steps)).value or UNKNOWN
 
     def _plan_confirmation(

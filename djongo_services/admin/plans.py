@@ -1,7 +1,7 @@
-"""Making a plan for a page, and how it travels to the page that confirms it and back.
+"""Making a plan for a page, and sending it to the confirmation page and back.
 
-A page that is confirmed carries the plan itself, signed: what was read is what is done. Whether the
-database is still what it was made for, :func:`djongo_services.schema.applying.apply` checks.
+A confirmation contains the plan itself, signed: exactly the confirmed plan is applied.
+:func:`djongo_services.schema.applying.apply` checks whether the database has changed since.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.syncing import make_plan
 
 VALID_SECONDS = 3600
-"""How old a confirmed plan may be."""
+"""The maximum age of a confirmed plan."""
 _SALT = "djongo_services.admin.plans"
 
 
@@ -61,7 +61,7 @@ def digest_of(change: Change) -> str:
 
 
 def only(plan: Plan, digest: str) -> Plan | None:
-    """The plan with this change alone; None where it has no such change."""
+    """The plan with only this change; None if it has no such change."""
     chosen = tuple(change for change in plan.changes if digest_of(change) == digest)
     return replace(plan, changes=chosen, notes=(), problems=()) if chosen else None
 
@@ -76,7 +76,7 @@ def signed(plan: Plan) -> str:
 
 
 def confirmed(text: str) -> Plan | None:
-    """None when the text is not ours, too old, or of another version."""
+    """The plan; None if the text is not ours, too old, or of another version."""
     try:
         return plan_from(base64.b64decode(signing.loads(text, salt=_SALT, max_age=VALID_SECONDS)))
     except (signing.BadSignature, PlanUnreadable):

@@ -1,4 +1,4 @@
-"""What starts, follows, stops and exports the profile of a collection."""
+"""Starting, following, stopping and exporting the profile of a collection."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ProfileActions(CollectionPages):
         return HttpResponseRedirect(self.collection_url(address, "schema"))
 
     def progress(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """For the page's script: where the run is."""
+        """The state of the run, for the page's script."""
         self.require(request, "view")
         address = self.address(object_id)
         asked: PageQuestion[State] = self._ask_profiles(
@@ -109,7 +109,7 @@ class ProfileActions(CollectionPages):
         return export(report, format, backend=connection.settings.database is not None)
 
     def _start(self, request: HttpRequest, address: Address, depth: Depth) -> str | None:
-        """Begin a profile, and wait a moment for it; what was in the way, as a sentence."""
+        """Begin a profile, and wait a moment for it; returns an error as a sentence, or None."""
         waits = has_queue()
         if not waits and not room.reserve():
             return _(
@@ -174,7 +174,7 @@ def _report(catalog: Catalog, kept: Kept | None) -> Report | None:
 
 
 def run_context(run: ProfileRun) -> dict[str, Any]:
-    """Plain values: the page's script reads them too."""
+    """Plain values, because the page's script reads them too."""
     phases = {
         "": _("starting"),
         WAITING: _("waiting in the queue"),
@@ -207,7 +207,7 @@ def run_context(run: ProfileRun) -> dict[str, Any]:
 
 def export(report: Report, format: str, *, backend: bool) -> HttpResponse:
     """``report`` is of one collection; ``backend``: whether models get fields of
-    django-mongodb-backend. Always an attachment: no browser shows it as a page of the
+    django-mongodb-backend. It is always an attachment, so that no browser shows it as a page of the
     site."""
     chosen = FORMATS[format]
     text = chosen.render(

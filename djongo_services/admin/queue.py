@@ -1,7 +1,7 @@
-"""Jobs of the admin's pages in workers of the project's own queue.
+"""Running jobs of the admin's pages in workers of the project's own queue.
 
 ``DJONGO_SERVICES["ADMIN"]["JOBS"]`` names a function of the project that puts an order into its
-queue; a worker gives it to :func:`run_job`. With Django's tasks::
+queue; a worker passes it to :func:`run_job`. With Django's tasks::
 
     from django.tasks import task
     from djongo_services.admin.queue import run_job
@@ -36,19 +36,19 @@ logger = logging.getLogger("djongo_services.admin")
 
 
 def run_job(order: QueueOrder) -> Status | None:
-    """Do what a page has ordered, here and now, and return how it ended.
+    """Run the job that a page has ordered, and return its status.
 
-    None when it is no longer to be done: it was stopped, it has waited for too long, or
-    another worker has it. What goes wrong is recorded where the page shows it, and not raised.
-    Raises ValueError for what is no order, ConnectionDoesNotExist, and PyMongo's errors when the
-    order cannot be looked up.
+    Returns None if it should no longer run: it was stopped, it has waited for too long, or another
+    worker has it. Errors are recorded where the page shows them, and not raised. Raises ValueError
+    for an invalid order, ConnectionDoesNotExist, and PyMongo's errors when the order cannot be
+    looked up.
     """
     try:
         kind, name, run = order["kind"], order["name"], ObjectId(order["run"])
         connection = connections[order["connection"]]
         language = order["language"]
     except (KeyError, TypeError, InvalidId) as error:
-        raise ValueError(f"{order!r} is no order of the admin's pages.") from error
+        raise ValueError(f"{order!r} is not an order of the admin's pages.") from error
     with translation.override(language):
         match kind:
             case "files":

@@ -1,4 +1,4 @@
-"""What a validator said of a document that it refused, sorted by the fields it is about."""
+"""A validator's reasons for refusing a document, sorted by the fields that they concern."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Complaint:
     text: str
     """``is a string, must be int``, without the name of the field."""
     column: str | None = None
-    """The top-level field of the document; None where it is about several, or about the whole."""
+    """The top-level field of the document; None if it concerns several, or the whole."""
     check: str | None = None
-    """The name of the model's constraint that is broken."""
+    """The name of the violated constraint of the model."""
 
 
 def refusal_details(error: BaseException) -> Mapping[str, Any] | None:
@@ -52,8 +52,8 @@ def refusal_details(error: BaseException) -> Mapping[str, Any] | None:
 def complaints(
     details: Mapping[str, Any], validator: Mapping[str, Any], checks: Checks
 ) -> Iterator[Complaint]:
-    """One for each rule that is broken. ``validator`` is the one that refused, ``checks`` are those
-    of its parts that are a model's constraints, by name."""
+    """One complaint for each violated rule. ``validator`` is the one that refused, ``checks`` are
+    its parts that are a model's constraints, by name."""
     if details.get("operatorName") != "$and":
         yield from _clause(details)
         return
@@ -97,18 +97,18 @@ def _name(index: Any, parts: Any, checks: Checks) -> str | None:
     return next((name for name, check in checks.items() if check == parts[index]), None)
 
 
-# A form shown again because the collection's validator refused what it would have saved.
+# A form that is shown again because the collection's validator refused what it would have saved.
 _LONGEST = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """Nothing was saved."""
+    """A refusal; nothing was saved."""
 
     model: type[models.Model]
     """The model of the object whose document was refused: the form's own, or an inline's."""
     complaints: tuple[Complaint, ...]
-    """None where the server does not say why."""
+    """None if the server gives no reason."""
 
 
 def told(form: Any, refusal: Refusal, model: type[models.Model]) -> Any:
@@ -136,7 +136,7 @@ def told(form: Any, refusal: Refusal, model: type[models.Model]) -> Any:
 def sentences(
     of: type[models.Model], complaints: tuple[Complaint, ...], model: type[models.Model]
 ) -> list[str]:
-    """The complaints where there are no fields to put them beside, on a page about ``model``."""
+    """The complaints without a field to show them beside, on a page about ``model``."""
     what = "" if of is model else f"{capfirst(of._meta.verbose_name)}: "
     if complaints:
         return [what + _message(of, one) for one in complaints]
@@ -144,7 +144,7 @@ def sentences(
 
 
 def _field(refusal: Refusal, one: Complaint) -> str | None:
-    """From the name in documents to that in forms."""
+    """The name in forms, from the name in documents."""
     for field in refusal.model._meta.concrete_fields:
         if field.column == one.column:
             return str(field.name)
@@ -152,7 +152,7 @@ def _field(refusal: Refusal, one: Complaint) -> str | None:
 
 
 def _message(model: type[models.Model], one: Complaint) -> str:
-    """The constraint's own words where it has some."""
+    """The constraint's own message if it has one."""
     for constraint in model._meta.constraints:
         if one.check is not None and constraint.name == one.check:
             return str(constraint.get_violation_error_message())

@@ -1,4 +1,4 @@
-"""A rule of a validator in words."""
+"""A rule of a validator as text."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NUMBERED: Mapping[str, _Numbered] = {
 
 
 def rule_words(rule: ValidatorRule) -> str:
-    """``must be string or null``; the keyword with its value as JSON where there are no words."""
+    """``must be string or null``; the keyword with its value as JSON if there is no text for it."""
     words = _WORDS.get(rule.keyword)
     text = words(rule) if words is not None and _is_readable(rule) else None
     if text is None:
@@ -103,7 +103,7 @@ def _maximum(rule: ValidatorRule) -> str:
 
 
 def _bound(value: Any) -> str:
-    """Without an exponent, as long as that is readable."""
+    """A number without an exponent, as long as that is readable."""
     if isinstance(value, Decimal128) and abs(value.to_decimal().adjusted()) < 20:
         return f"{value.to_decimal():,f}"
     return value_text(value)

@@ -1,4 +1,4 @@
-"""The history of what was done to a schema: its runs, one run, and rolling it back."""
+"""The history of a schema: its runs, one run, and rolling it back."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class RunPages(CollectionPages):
         return self.render(request, "run.html", context)
 
     def run_progress(self, request: HttpRequest, run: str) -> HttpResponse:
-        """For the page's script: where the run is, and the steps on the page."""
+        """The state of the run and of the steps on the page, for the page's script."""
         self.require(request, "view")
         key, page = _key(run), page_number(request)
         asked = self.deadline(request, self.connection(request)).ask(
@@ -130,7 +130,7 @@ class RunPages(CollectionPages):
         return JsonResponse({"run": {**progress_context(part), "steps": steps}})
 
     def stop_run(self, request: HttpRequest, run: str) -> HttpResponse:
-        """In whatever process it is: it looks into the history."""
+        """Ask a run to stop, in whatever process it is: it checks the history."""
         self.require(request, "view", "change")
         connection = self.connection(request)
         key, by = _key(run), request.user.get_username()
@@ -150,7 +150,7 @@ class RunPages(CollectionPages):
                 self.log_change(request, Collection(key=address.key), said)
             self.message_user(
                 request,
-                _("The run will stop soon: the step under way ends or is undone."),
+                _("The run will stop soon: the current step ends or is undone."),
             )
         return HttpResponseRedirect(self.database_url("run", connection.alias, run))
 
@@ -244,7 +244,7 @@ def _key(text: str) -> ObjectId:
 def _undoing(
     database: Mongo, key: ObjectId, *, with_later: bool
 ) -> tuple[Rollback | None, LaterRuns | None] | None:
-    """What undoes the run, or why it cannot be undone alone; None where there is no such run."""
+    """The plan that undoes the run, or why it cannot be undone alone; None for an unknown run."""
     try:
         return plan_rollback(database, key, with_later=with_later), None
     except LaterRuns as error:

@@ -1,4 +1,5 @@
-"""What pages show of runs: whether one goes on, where it is, and what became of its steps."""
+"""The state of runs for pages: whether one is in progress, where it is, and the results of its
+steps."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ _LONGEST = 2_000
 class FoundRun:
     run: SchemaRun
     is_alive: bool
-    """Whether its process may be at work: somebody holds the lease, and no run has begun since."""
+    """Whether its process may be alive: the lease is held, and no run has begun since."""
 
     @property
     def is_running(self) -> bool:
@@ -43,13 +44,13 @@ class RunPart(FoundRun):
 
     steps: list[RunStep]
     current: RunStep | None = None
-    """The step under way."""
+    """The current step."""
     build: IndexBuild | None = None
-    """How far its indexes are, which share one scan."""
+    """The progress of its indexes, which share one scan."""
 
 
 def latest_runs(database: Mongo, limit: int) -> list[FoundRun]:
-    """The newest first."""
+    """The runs, newest first."""
     runs = History(database).runs(limit)
     latest = runs[0].id if any(run.status == "running" for run in runs) else None
     is_alive = latest is not None and _is_held(database)
@@ -57,7 +58,7 @@ def latest_runs(database: Mongo, limit: int) -> list[FoundRun]:
 
 
 def read_run(database: Mongo, key: ObjectId, *, page: int) -> RunPart | None:
-    """With the steps of that page, from 1; None where the history has no such run."""
+    """A run with the steps of that page, from 1; None if the history has no such run."""
     history = History(database)
     run = history.run(key)
     if run is None:
@@ -72,7 +73,7 @@ def read_run(database: Mongo, key: ObjectId, *, page: int) -> RunPart | None:
 
 
 def has_inverse(database: Mongo, part: RunPart) -> bool:
-    """Whether anything of the run can be undone."""
+    """Whether any step of the run can be undone."""
     begun = (step for step in part.steps if step.was_begun)
     rest = History(database).begun_steps(part.run.id)
     return any(step.operation.inverse() for step in chain(begun, rest))
@@ -91,8 +92,8 @@ def _build_of(database: Mongo, step: RunStep) -> IndexBuild | None:
 
 
 def ask_to_stop(database: Mongo, key: ObjectId, *, by: str) -> list[str] | None:
-    """The collections whose steps are under way or to come; empty for a run that has ended, None
-    where there is no such run."""
+    """The collections of the current and remaining steps; empty for a run that has ended, None for
+    an unknown run."""
     history = History(database)
     if history.run(key) is None:
         return None
@@ -128,7 +129,7 @@ def run_context(run: SchemaRun, *, is_alive: bool) -> dict[str, Any]:
 
 
 def progress_context(part: RunPart) -> dict[str, Any]:
-    """Plain values: the page's script reads them too."""
+    """Plain values, because the page's script reads them too."""
     done = float(part.run.done)
     phase, figures = _("starting"), [_steps_text(part.run)]
     if part.current is not None:

@@ -1,4 +1,4 @@
-"""The Schema tab: the last profile as a tree of fields, and how to take a new one."""
+"""The Schema tab: the last profile as a tree of fields, and the form for a new one."""
 
 from __future__ import annotations
 

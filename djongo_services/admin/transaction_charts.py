@@ -1,4 +1,4 @@
-"""What is known of the last hour's transactions, as the page shows it."""
+"""The transactions of the last hour, for the page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from djongo_services.formatting import count, printable, shortened
 MOST_VIEWS = 50
 MOST_REASONS = 20
 _TICK = 15
-"""Minutes of a piece of the axis."""
+"""The number of minutes in a section of the axis."""
 _LONGEST = 120
 
 
@@ -36,7 +36,7 @@ class HourFigure:
     total: str
     chart: ColumnChart
     most: str
-    """Its highest column, in words; empty where there is none."""
+    """Its highest column, as text; empty if there is none."""
 
 
 def hour(found: LastHour) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def hour(found: LastHour) -> dict[str, Any]:
 
 
 def view_rows(views: Mapping[str, Count]) -> list[dict[str, Any]]:
-    """The slowest first."""
+    """Views, slowest first."""
     slowest = sorted(views.items(), key=lambda item: item[1].slowest, reverse=True)[:MOST_VIEWS]
     most = max((one.retried for _name, one in slowest), default=0)
     return [
@@ -158,12 +158,12 @@ def _ticks(found: LastHour) -> list[Tick]:
 
 
 def _reasons(reasons: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The most frequent first."""
+    """Reasons, most frequent first."""
     ordered = sorted(reasons.items(), key=lambda item: -item[1])[:MOST_REASONS]
     most = max(reasons.values(), default=0)
     raised = _("Raised in the block or in the view.")
     hints = {
-        "": _("The block was told to roll back, or the response was an error."),
+        "": _("The block was marked for rollback, or the response was an error."),
         "WriteConflict": _(
             "Another transaction was changing the same document: retry the whole with ATTEMPTS or "
             "run_in_transaction."
@@ -197,7 +197,7 @@ def _outcomes() -> dict[Outcome, str]:
 
 
 def _short_duration(seconds: float) -> str:
-    """For an axis."""
+    """A short text for an axis."""
     if seconds >= 60:
         return f"{seconds / 60:g} min"
     return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"

@@ -1,7 +1,7 @@
-"""How the transactions of this process went since it began, by view.
+"""Counters of this process's transactions since its start, by view.
 
-Counted from the signals, so only where :func:`count_transactions` has been called: the app does
-that in projects that have Django's admin, whose page shows the figures.
+They count signals, and only if :func:`count_transactions` was called, which the app does in
+projects with Django's admin, whose page shows the figures.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from djongo_services.transaction.reporting import transaction_finished, transact
 from djongo_services.transaction.requests.context import served
 
 MOST_VIEWS = 500
-"""Views that are counted one by one; those after them are counted together."""
+"""The number of views that are counted individually; further ones are counted together."""
 
 _OUTCOMES: dict[str, Outcome] = {"committed": "committed", "rolled back": "rolled_back"}
 
 
 class Counters:
-    """Safe for threads."""
+    """Thread-safe counters."""
 
     def __init__(self) -> None:
         self._forget()
 
     def _forget(self) -> None:
-        """In the beginning, and in a forked child, which is a process of its own."""
+        """Reset the counters, at the beginning and in a forked child, which is a process of its
+        own."""
         self.since = datetime.now(UTC)
-        # Reentrant: a transaction can end where the garbage collector runs, in the midst of this.
+        # Reentrant: a transaction can end when the garbage collector runs, in the middle of this.
         self._lock = threading.RLock()
         self._by_view: dict[tuple[str, str], Count] = {}
 
@@ -49,7 +50,7 @@ class Counters:
             self._count(using, view).retried += 1
 
     def by_view(self, using: str) -> Mapping[str, Count]:
-        """By the name of the view; OUTSIDE for what belongs to none."""
+        """Counters by the name of the view; OUTSIDE for transactions outside of views."""
         with self._lock:
             found = self._by_view.items()
             return {view: replace(one) for (alias, view), one in found if alias == using}
@@ -67,7 +68,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def count_transactions() -> None:
-    """From now on; calling it again changes nothing."""
+    """Begin to count; repeating it does nothing."""
     transaction_finished.connect(_on_finished, dispatch_uid="djongo_services.counting")
     transaction_retried.connect(_on_retried, dispatch_uid="djongo_services.counting")
 
@@ -87,8 +88,8 @@ def _on_retried(*, using: str, **kwargs: Any) -> None:
 
 
 def reason_name(reason: BaseException | None) -> str:
-    """The kind of an error: what the driver says where Django's error only wraps it, and the name
-    that the server has for it where PyMongo's error is a general one. Empty for None."""
+    """The kind of an error: the driver's if Django's error only wraps it, and the server's name of
+    it if PyMongo's error is a general one. Empty for None."""
     if reason is None:
         return ""
     if isinstance(reason, DatabaseError) and reason.__cause__ is not None:
@@ -99,7 +100,7 @@ def reason_name(reason: BaseException | None) -> str:
 
 
 def _view() -> str:
-    """The name of the view that this context serves, as Django's resolver has it."""
+    """The name of this context's view, from Django's resolver."""
     serving = served()
     match = None if serving is None else serving.request.resolver_match
     return OUTSIDE if match is None else match.view_name

@@ -1,9 +1,9 @@
-"""Counts of this process's transactions, reported to the database every few seconds.
+"""Counters of this process's transactions, reported to the database every few seconds.
 
-Counting costs a transaction some microseconds. The writing is done by a thread of its own, outside
-of any transaction or session, which is there only while there is something to report: an
-application that opens no transactions, has no admin, runs tests, or says ``"ADMIN":
-{"TRANSACTION_HISTORY": False}`` writes nothing.
+Counting costs a transaction some microseconds. A separate thread writes the reports, outside of any
+transaction or session, and exists only while there is something to report: an application that
+opens no transactions, has no admin, runs tests, or sets ``"ADMIN": {"TRANSACTION_HISTORY": False}``
+writes nothing.
 """
 
 from __future__ import annotations
@@ -33,36 +33,37 @@ from djongo_services.connections import connections
 from djongo_services.database_names import is_testing
 
 EVERY_SECONDS = 10.0
-"""Between two reports of a process."""
+"""The interval between two reports of a process."""
 IDLE_SECONDS = 60.0
-"""After so long without transactions the thread ends; so often a process looks whether it is to
-report at all."""
+"""The thread ends after this time without transactions; a process also checks at this interval
+whether it should report at all."""
 WRITE_SECONDS = 3.0
 """The time limit of a report."""
 LONGEST_PAUSE = 300.0
-"""Between two attempts, where a server does not take the reports."""
+"""The maximum pause between two attempts, if a server does not accept the reports."""
 
 logger = logging.getLogger("djongo_services.admin")
 
 
 class TransactionHistory:
-    """Safe for threads, and for processes that are forked."""
+    """Counters that are safe for threads and for forked processes."""
 
     def __init__(self) -> None:
         self._forget()
 
     def _forget(self) -> None:
-        """In the beginning, and in a forked child: its parent reports what the parent counted."""
-        # Reentrant: a transaction can end where the garbage collector runs, in the midst of this.
+        """Reset, at the beginning and in a forked child: the parent reports what the parent
+        counted."""
+        # Reentrant: a transaction can end when the garbage collector runs, in the middle of this.
         self._lock = threading.RLock()
         self._pending: dict[tuple[str, int], MinuteTally] = {}
-        """By alias and minute since the epoch."""
+        """Tallies by alias and minute since the epoch."""
         self._ahead: dict[str, float] = {}
-        """By alias, how far the server's clock is ahead of this process's monotonic one."""
+        """By alias, the difference between the server's clock and this process's monotonic one."""
         self._pauses: dict[str, tuple[float, float]] = {}
-        """By alias, until when no report is tried after a failure, and the length of the pause."""
+        """By alias, the end of the pause after a failure, and its length."""
         self._cleared: dict[str, int] = {}
-        """By alias, the minute in which what is old was removed last."""
+        """By alias, the minute in which old documents were last removed."""
         self._reporter: Background | None = None
         self._quiet_until = 0.0
 
@@ -81,7 +82,7 @@ class TransactionHistory:
                 tally.add_retried(view)
 
     def report(self) -> None:
-        """Write what has been counted; errors are logged."""
+        """Write the counted transactions; errors are logged."""
         with self._lock:
             if not is_kept():
                 self._pending.clear()
@@ -97,8 +98,8 @@ class TransactionHistory:
                 self._pause(using, error)
 
     def close(self) -> None:
-        """Report nothing from now on, not even what has been counted: before a script drops its
-        database or stops its server."""
+        """Stop reporting, and drop what was counted, before a script drops its database or stops
+        its server."""
         with self._lock:
             self._pending.clear()
             self._quiet_until = float("inf")
@@ -108,7 +109,7 @@ class TransactionHistory:
             reporter.ended.wait()
 
     def _tally(self, using: str) -> MinuteTally | None:
-        """Where to count; None where nothing is to be reported."""
+        """The tally to add to; None if nothing should be reported."""
         now = time.monotonic()
         if self._reporter is None and not self._begin(now):
             return None
@@ -128,7 +129,7 @@ class TransactionHistory:
         self._reporter = Background()
         try:
             self._reporter.begin(partial(self._work, self._reporter), name="transactions")
-        except RuntimeError:  # No new thread, because the process ends.
+        except RuntimeError:  # A new thread is impossible while the process ends.
             self._reporter = None
         return self._reporter is not None
 
@@ -151,7 +152,7 @@ class TransactionHistory:
             minutes = Minutes(connections[using].database, using)
             now = minutes.now()
             last = int(now.timestamp() // 60)
-            # Before the first report, minutes were those of this machine's clock.
+            # Before the first report, minutes were those of the local clock.
             is_known = using in self._ahead
             behind = 0 if is_known else round((now.timestamp() - time.time()) / 60)
             self._ahead[using] = now.timestamp() - time.monotonic()
@@ -199,7 +200,7 @@ class TransactionHistory:
 
 def is_kept() -> bool:
     """Whether this process reports its transactions."""
-    # A report in the middle of a test would change, or make anew, the test's database.
+    # A report in the middle of a test would change, or recreate, the test's database.
     return not is_testing() and settings.admin.transaction_history
 
 

@@ -1,4 +1,4 @@
-"""How transactions went, minute by minute: one document for each, to which all processes add.
+"""The transactions of each minute: one document per minute, to which all processes add.
 
 ``{"_id": {"using": "default", "minute": <date>}, "committed": 12, "rolled_back": 1, "retried": 1,
 "seconds": 0.8, "slowest": 0.2, "reasons": {"WriteConflict": 1}, "views": {"lend": {"committed": 12,
@@ -21,19 +21,19 @@ from pymongo.database import Database
 
 COLLECTION: Final = "djongo_services_transactions"
 MINUTES: Final = 60
-"""Minutes that are shown."""
+"""The number of minutes shown."""
 KEPT_MINUTES: Final = 120
 MOST_VIEWS: Final = 25
-"""Views that a process reports one by one for each minute, those that took longest; the rest of
-them are reported together."""
+"""The number of views that a process reports individually for each minute, the slowest ones; the
+others are reported together."""
 MOST_REASONS: Final = 15
 MOST_SLOW: Final = 5
-"""The slowest transactions of each minute that are kept one by one."""
+"""The number of slowest transactions of each minute that are stored individually."""
 LONGEST_NAME: Final = 120
 OTHERS: Final = "…"
-"""The name of what is counted together."""
+"""The name for views that are counted together."""
 OUTSIDE: Final = ""
-"""The view of what belongs to no request."""
+"""The view of transactions outside of requests."""
 
 Document = dict[str, Any]
 Mongo = Database[Document]
@@ -42,18 +42,18 @@ Outcome = Literal["committed", "rolled_back", "unknown"]
 
 @dataclass(kw_only=True, slots=True)
 class Count:
-    """The counters of one view, of one minute, or of all."""
+    """The counters of one view, of one minute, or the total."""
 
     committed: int = 0
     rolled_back: int = 0
     unknown: int = 0
-    """Commits whose result is unknown."""
+    """Commits with an unknown result."""
     retried: int = 0
-    """Further attempts that were begun."""
+    """Retries that were begun."""
     seconds: float = 0.0
-    """All transactions together."""
+    """The total time of all transactions."""
     slowest: float = 0.0
-    """Seconds of the longest."""
+    """The time of the longest one in seconds."""
 
     @property
     def finished(self) -> int:
@@ -61,7 +61,7 @@ class Count:
 
     @property
     def average(self) -> float:
-        """Seconds."""
+        """The average time in seconds."""
         return self.seconds / self.finished if self.finished else 0.0
 
     def add_finished(self, outcome: Outcome, seconds: float) -> None:
@@ -90,18 +90,18 @@ class SlowTransaction:
     seconds: float
     outcome: Outcome
     reason: str
-    """The kind of the error that decided it; empty where there was none."""
+    """The kind of error that ended it; empty if there was none."""
     minute: datetime | None = None
-    """When it ended; None while it is not yet kept."""
+    """When it ended; None until it is stored."""
 
 
 @dataclass(kw_only=True, slots=True)
 class MinuteTally:
-    """What happened in one minute. Not safe for threads."""
+    """The events of one minute. It is not thread-safe."""
 
     views: dict[str, Count] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
-    """How many were rolled back, or have an unknown result, by the kind of the error."""
+    """The number of rollbacks and unknown results by the kind of the error."""
     longest: list[SlowTransaction] = field(default_factory=list)
 
     @property
@@ -147,7 +147,7 @@ class MinuteTally:
 
 
 class Minutes:
-    """The documents of one connection. Everything raises PyMongo's errors."""
+    """The documents of one connection. All methods raise PyMongo's errors."""
 
     def __init__(self, database: Mongo, using: str) -> None:
         self._database = database
@@ -156,7 +156,7 @@ class Minutes:
         self._using = using
 
     def now(self) -> datetime:
-        """By the server's clock."""
+        """The time by the server's clock."""
         options: CodecOptions[Document] = CodecOptions(tz_aware=True)
         answer = self._database.client.admin.command("hello", codec_options=options)
         when: datetime = answer["localTime"]
@@ -168,7 +168,8 @@ class Minutes:
         )
 
     def forget(self, before: datetime) -> None:
-        # No TTL index: to make one is a privilege of its own. There are some hundred documents.
+        # Without a TTL index, which would need another privilege. There are only some hundred
+        # documents.
         self._kept.delete_many({"_id.minute": {"$lt": before}})
 
     def read(self) -> LastHour:
@@ -188,10 +189,10 @@ class Minutes:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LastHour:
     minutes: tuple[tuple[datetime, Count], ...]
-    """The oldest first, without a gap; the last is the one that is not over yet."""
+    """The minutes, oldest first, without gaps; the last one is not over yet."""
     whole: MinuteTally
     slowest: tuple[SlowTransaction, ...]
-    """The slowest first, each with its minute."""
+    """The slowest transactions, slowest first, each with its minute."""
 
     @classmethod
     def of(cls, documents: Iterable[Document], now: datetime) -> LastHour:
@@ -215,7 +216,7 @@ def start_of_minute(when: datetime) -> datetime:
 
 
 def escaped(name: str) -> str:
-    """As the name of a field in an update: no dots, no dollars, neither empty nor too long."""
+    """A name as a field in an update: without dots and dollars, neither empty nor too long."""
     name = _utf8(name)[:LONGEST_NAME]
     return "".join(f"%{ord(one):02X}" if one in "%.$\0" else one for one in name) or "%"
 
@@ -229,7 +230,7 @@ def unescaped(name: str) -> str:
 
 
 def _utf8(name: str) -> str:
-    """Without the halves of surrogate pairs, which BSON refuses."""
+    """The text without halves of surrogate pairs, which BSON refuses."""
     return name.encode("utf-8", "replace").decode()
 
 

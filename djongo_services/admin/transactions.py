@@ -1,4 +1,4 @@
-"""The page about transactions: how they went, which are open, and what is in force."""
+"""The page about transactions: their outcomes, the open ones, and the effective settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from djongo_services.server_errors import UNAUTHORIZED
 from djongo_services.transaction.requests.settings import AliasSettings, middleware_settings
 
 OLD_SECONDS = 10.0
-"""From this age on, an open transaction is pointed out."""
+"""Older open transactions are highlighted."""
 
 
 class TransactionAdmin(ConnectionPages):
@@ -53,7 +53,7 @@ class TransactionAdmin(ConnectionPages):
             "connections": self.switcher(connection),
             "connection_name": shown_name(connection.alias),
             "trouble": asked.trouble,
-            # One sentence is enough where the whole server does not answer.
+            # One sentence is enough if the whole server does not respond.
             "hour_trouble": kept.trouble if kept.trouble != asked.trouble else None,
             "is_kept": settings.admin.transaction_history,
             "every": f"{EVERY_SECONDS:g}",
@@ -85,7 +85,7 @@ def _open(found: OpenTransactions) -> dict[str, Any]:
 
 
 def _in_force(connection: Connection) -> dict[str, Any]:
-    """The settings as they are read, defaults included; none of them is a secret."""
+    """The effective settings, including defaults; none of them is a secret."""
     try:
         own = {name.upper(): _value(value) for name, value in asdict(settings.transaction).items()}
         requests = middleware_settings()
@@ -128,10 +128,10 @@ def _value(value: Any) -> str:
     return printable(str(value))
 
 
-# The transactions that are open on a server at this moment.
+# The open transactions on a server at this moment.
 #
-# Source: MongoDB manual, "$currentOp (aggregation)". What a transaction has sent is not read: it
-# holds values.
+# Source: MongoDB manual, "$currentOp (aggregation)". The commands of a transaction are not read,
+# because they contain values.
 MOST = 100
 
 
@@ -140,15 +140,15 @@ class OpenTransaction:
     age: float
     """Seconds since it began."""
     active: float
-    """Seconds of these during which its operations ran."""
+    """Seconds during which its operations ran."""
     is_idle: bool
-    """Whether no operation of it runs now."""
+    """Whether none of its operations is running."""
     session: str
     """The beginning of its logical session's id."""
     client: str
     application: str
     namespace: str
-    """The namespace of the operation that runs; empty while it is idle."""
+    """The namespace of the running operation; empty while it is idle."""
     users: str
     host: str
 
@@ -156,11 +156,11 @@ class OpenTransaction:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenTransactions:
     found: tuple[OpenTransaction, ...]
-    """The oldest first, at most :data:`MOST`."""
+    """The transactions, oldest first, at most :data:`MOST`."""
     is_own_only: bool
-    """Whether the user's privileges show no others' than their own."""
+    """Whether the user may see only their own transactions."""
     lifetime: int | None
-    """Seconds after which the server ends a transaction; None where it does not say."""
+    """Seconds after which the server ends a transaction; None if it is unknown."""
 
 
 def open_transactions(database: Mongo) -> OpenTransactions:

@@ -1,4 +1,4 @@
-"""The Validator tab: the rules of a collection, and which documents break which of them."""
+"""The Validator tab: the rules of a collection, and the documents that break them."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from djongo_services.schema.validator_rules import (
 from djongo_services.schema.violators import Violator, count_violators, find_violators
 
 SHOWN = 20
-"""Violators that are listed."""
+"""The number of listed violators."""
 MOST = 1_000
-"""Rules on the page; the JSON has all."""
+"""The maximum number of rules on the page; the JSON has all."""
 MOST_COUNTED = 200
-"""Rules whose violators are counted; each is a part of one aggregation."""
+"""The number of rules whose violators are counted; each one is a part of one aggregation."""
 _LONGEST_JSON = 200_000
 
 
@@ -58,7 +58,7 @@ class ValidatorTab(DocumentPages):
         return self._validator(request, self.address(object_id), explained=False)
 
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The same with reasons: to learn them, an empty collection is made for a moment."""
+        """The same page with reasons; to find them, an empty collection is created for a moment."""
         self.require(request, "view", "change")
         return self._validator(request, self.address(object_id), explained=True)
 
@@ -89,7 +89,7 @@ class ValidatorTab(DocumentPages):
             context |= self._about(found.validator, spec)
             rules = list(validator_rules(found.validator.query))
             query = found.validator.query
-            # Without being asked for, it is known only where the first violators are all of them.
+            # Without a request, it is known only if the first violators are all of them.
             counted = (
                 deadline.ask(lambda database: count_violators(database[address.collection], query))
                 if "count" in request.GET
@@ -191,8 +191,8 @@ class ValidatorTab(DocumentPages):
         ]
         explained_trouble = None
         if explained and reasons:
-            # Found within the page's time, so finding them again is not long. What is made for a
-            # moment has to be removed, too, so this is not cut off.
+            # They were found within the page's time, so finding them again is quick. The temporary
+            # collection must be removed, too, so this is not cut off.
             asked = self._explained(address, validator.query, deadline)
             explained_trouble = asked.trouble
             if asked.value:
@@ -246,7 +246,7 @@ class ValidatorTab(DocumentPages):
 
 
 def _is_set(validator: Validator | None) -> bool:
-    """An emptied validator stays in the options as {}."""
+    """Whether there is a validator; an emptied one stays in the options as {}."""
     return validator is not None and bool(validator.query)
 
 
@@ -265,7 +265,7 @@ def _path(rule: ValidatorRule) -> str:
 
 
 def _constraint(rule: ValidatorRule, checks: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The name of the model's constraint that the condition is."""
+    """The name of the model's constraint that the condition belongs to."""
     if not is_condition(rule):
         return None
     comment = rule.value.get("$comment")

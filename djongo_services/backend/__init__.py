@@ -1,7 +1,7 @@
 """A database engine for Django on MongoDB: ``ENGINE = "djongo_services.backend"``.
 
-A subclass of django-mongodb-backend's in which Django's own ``transaction.atomic``, savepoints,
-``ATOMIC_REQUESTS`` and TestCase are real. Only Django imports this package, by its name in
+A subclass of django-mongodb-backend's engine in which Django's own ``transaction.atomic``,
+savepoints, ``ATOMIC_REQUESTS`` and TestCase work. Only Django imports this package, by its name in
 ``DATABASES``.
 """
 

@@ -1,4 +1,4 @@
-"""The primary key that Django adds to a model by itself, on the engine."""
+"""The primary key that Django adds automatically to a model on the engine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _BYTES = 12
 class AutomaticKey(ObjectIdAutoField):  # type: ignore[misc]  # the backend has no types
     """An ObjectId that can be written as an integer: 1 is ``000000000000000000000001``.
 
-    So fixtures with integer keys, ``SITE_ID = 1`` and ``get(pk=1)`` mean something; also as text,
-    which is never an ObjectId's unless it has 24 digits. Migrations and all that asks for the
+    So fixtures with integer keys, ``SITE_ID = 1`` and ``get(pk=1)`` work; so does an integer as
+    text, which is only an ObjectId if it has 24 digits. Migrations and other code that reads the
     field's path see the backend's own field.
     """
 

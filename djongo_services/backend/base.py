@@ -39,7 +39,7 @@ from djongo_services.transaction.synchronous.commit import end
 
 
 def _own_attribute(name: str) -> property:
-    """An attribute of each wrapper, whatever its class's base has in its place."""
+    """An attribute of each wrapper that overrides what its base class has."""
 
     def get(wrapper: Any) -> Any:
         return wrapper.__dict__[name]
@@ -51,13 +51,13 @@ def _own_attribute(name: str) -> property:
 
 
 _making = threading.Lock()
-"""Held while a client is made: threads that connect at the same time share one."""
+"""Held while a client is created: threads that connect at the same time share one."""
 
 
 class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no types
     """One thread's connection of a DATABASES alias.
 
-    Its transaction is that of everything in the thread that uses the alias's client: the ORM,
+    Its transaction applies to everything in the thread that uses the alias's client: the ORM,
     PyMongo, the storage, and the blocks of ``djongo_services.transaction``.
     """
 
@@ -69,9 +69,9 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
     creation_class = DatabaseCreation
     is_watched_in_tests = True
     has_object_ids = True
-    """So that automatic primary keys are no integers."""
+    """Means that automatic primary keys are not integers."""
     transaction_class = EngineTransaction
-    """Used by the blocks of ``djongo_services.transaction``, too."""
+    """The class that the blocks of ``djongo_services.transaction`` use, too."""
     ops_class = DatabaseOperations
     command_listeners = (recorder,)
     brings_transactions = True
@@ -79,25 +79,27 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._blocks: list[Atomic] = []
-        """Django's, in the place of the backend's own."""
+        """Django's open blocks, instead of the backend's own."""
         self._transaction: EngineTransaction | None = None
         self._of_a_block = False
-        """Whether the transaction is that of Django's outermost atomic block."""
+        """Whether the transaction belongs to Django's outermost atomic block."""
         self._outer: ActiveTransaction | None = None
-        """A block of ours that was open before Django's began, which Django's joined."""
+        """A block of ours that was open before Django's began, and which Django's joined."""
         self._savepoint_of_outer: str | None = None
-        """What Django's outermost block is within it."""
+        """The savepoint of Django's outermost block within it."""
         self._ended: EngineTransaction | None = None
-        """The last one, until its callbacks have run."""
+        """The last transaction, until its callbacks have run."""
         self._lost: PyMongoError | None = None
-        """Why the transaction was rolled back although its block goes on as if it had been done."""
+        """Why the transaction was rolled back although its block continues as if it had
+        succeeded."""
         self._handled: BaseException | None = None
         """The exception that was being handled when the transaction began."""
         super().__init__(*args, **kwargs)
 
-    # In the place of what djongo_services gives the backend's class.
+    # Overrides what djongo_services adds to the backend's class.
     in_atomic_block_mongo = property(lambda self: False, lambda self, value: None)
-    """Each of the backend's blocks is one of Django's, so that none has to be counted."""
+    """Always False: each of the backend's blocks is one of Django's, so they need not be
+    counted."""
     run_on_commit: Any = _own_attribute("run_on_commit")
     database = backend_connections.database_by_name
     on_commit = BaseDatabaseWrapper.on_commit
@@ -115,7 +117,7 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
 
     @session.setter
     def session(self, value: Any) -> None:
-        """The backend sets it to None where it begins."""
+        """Ignored: the backend sets it to None when it begins."""
 
     def has_begun(self) -> bool:
         """Whether the next operation is part of a transaction that the server knows."""
@@ -123,12 +125,13 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
         return transaction is not None and transaction.session is not None
 
     def looks_first(self) -> bool:
-        """Whether a duplicate should be found before the server ends the transaction for it."""
+        """Whether a duplicate should be found before the server ends the transaction because of
+        it."""
         transaction = state.innermost(self.key)
         return transaction is not None and transaction.has_something_to_lose()
 
     def look_ahead(self, find: Callable[[], Any]) -> Any:
-        """What ``find`` returns; the application does not hear of it where that is None."""
+        """The result of ``find``; if that is None, the application does not notice the read."""
         transaction: Any = state.innermost(self.key)
         transaction.looks_ahead = True
         try:
@@ -195,15 +198,15 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
     def set_autocommit(
         self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False
     ) -> None:
-        # Only Atomic asks for that. After its commit or rollback it has autocommit again.
+        # Only Atomic calls this. After its commit or rollback it has autocommit again.
         self._of_a_block = force_begin_transaction_with_broken_autocommit
         BaseDatabaseWrapper.set_autocommit(
             self, autocommit, force_begin_transaction_with_broken_autocommit
         )
         lost, self._lost = self._lost, None
         if lost is not None and sys.exc_info()[1] is self._handled:
-            # Here, because Atomic lets no error of its rollback out. Where another exception is on
-            # its way out of the block, that one tells.
+            # Here, because Atomic discards errors of its rollback. If another exception is leaving
+            # the block, that one is raised.
             raise DatabaseError(
                 "The transaction was rolled back and nothing of it is saved, because what came "
                 f"before a savepoint could not be restored: {lost}"
@@ -247,13 +250,13 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
             self._open()
 
     def _leave_outer(self, error: BaseException | None) -> None:
-        """End Django's outermost block within one of ours, which goes on."""
+        """End Django's outermost block within one of ours, which continues."""
         outer, self._outer = self._outer, None
         assert outer is not None
         outer.leave_savepoint(self._savepoint_of_outer, error)
 
     def _give_up(self) -> None:
-        """End what is open; after a commit or rollback there is nothing in it."""
+        """End what is open; after a commit or rollback it is empty."""
         if self._outer is not None:
             self._leave_outer(error=None)
         if self._transaction is not None:
@@ -296,13 +299,13 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
                 transaction.roll_back_to(sid)
 
     def _in_test(self) -> bool:
-        """Whether all blocks that are open are those that TestCase opens around a test."""
+        """Whether the only open blocks are those that TestCase opens around a test."""
         return bool(self.atomic_blocks) and all(
             block._from_testcase for block in self.atomic_blocks
         )
 
     def _is_of_test(self) -> bool:
-        """Whether TestCase has begun what is open."""
+        """Whether TestCase has begun the open transaction."""
         return bool(self.atomic_blocks) and self.atomic_blocks[0]._from_testcase
 
     # The backend's own atomic is Django's.
@@ -322,4 +325,4 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
 
 
 class _Rollback(Exception):
-    """Says that a transaction is to be rolled back, where no exception does."""
+    """Causes a rollback if there is no other exception."""

@@ -1,8 +1,8 @@
-"""``Q.check()``, by which ``full_clean()`` asks whether a constraint's condition holds for values.
+"""``Q.check()``, by which ``full_clean()`` evaluates a constraint's condition for values.
 
-The backend's expressions know TRUE and FALSE only, so that a comparison with null fails. SQL's
-check constraints are satisfied by what is unknown. So are the validators: the condition is
-translated here as it is for them.
+The backend's expressions have only TRUE and FALSE, so a comparison with null fails. SQL's check
+constraints accept unknown results, and so do the validators: the condition is translated here in
+the same way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CHECK = "_check"
 
 
 def condition_of(query: Any, result_type: Any) -> Any:
-    """The resolved condition whose values Django asks about; None for any other query."""
+    """The resolved condition that Django wants to evaluate; None for any other query."""
     if query.model is not None or result_type != SINGLE or _CHECK not in query.annotations:
         return None
     match query.where.children:
@@ -33,9 +33,9 @@ def condition_of(query: Any, result_type: Any) -> Any:
 
 
 def check(connection: Any, condition: Any) -> tuple[int] | None:
-    """What Django expects: a row unless the condition is FALSE.
+    """The result that Django expects: a row unless the condition is FALSE.
 
-    Raises NotExpressible for a condition that cannot be in a validator either.
+    Raises NotExpressible for a condition that a validator cannot express either.
     """
     query = holds(condition, Compiler(backend=True), unknown=True)
     pipeline = [_ONE_DOCUMENT, {"$match": query}]

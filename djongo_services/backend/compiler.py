@@ -1,7 +1,8 @@
-"""The backend's compilers, beside transactions.
+"""The backend's compilers, adapted to transactions.
 
-Inside of a savepoint a duplicate is looked for before it is sent: the server would end the whole
-transaction for it. What the server refuses in a transaction is asked in another way.
+Inside of a savepoint a duplicate is searched for before a write is sent: the server would end the
+whole transaction because of it. What the server refuses in a transaction is expressed in another
+way.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from djongo_services.transaction.unions import has_union, without_union
 Document = dict[str, Any]
 
 _LOOKED_AT = 100
-"""Documents of one insert that are looked for before it; more are sent as they are."""
+"""The number of documents of one insert that are searched for before it; larger inserts are sent
+unchecked."""
 _PREFETCHED = "_prefetch_related_val_"
 
 
@@ -182,7 +184,7 @@ class SQLInsertCompiler(backend.SQLInsertCompiler):  # type: ignore[misc]  # no 
 def _upserting(
     document: Document, keys: list[tuple[str, ...]], types: dict[str, str], updated: list[str]
 ) -> Any:
-    """Insert it, or change ``updated`` of the one that has one of its keys."""
+    """Insert a document, or change the ``updated`` fields of the one that has one of its keys."""
     found = filters(keys, document, types)
     document.setdefault("_id", ObjectId())
     if not found:
@@ -197,7 +199,8 @@ def _upserting(
 
 
 def _annotate_prefetched(query: Any) -> None:
-    """``prefetch_related()`` of a ManyToManyField asks for a column of its table as raw SQL."""
+    """Replace the raw SQL with which ``prefetch_related()`` of a ManyToManyField selects a column
+    of its table."""
     if not query.extra or not all(name.startswith(_PREFETCHED) for name in query.extra):
         return
     for name, (sql, _) in list(query.extra.items()):

@@ -1,8 +1,8 @@
-"""The catalog in the shapes of Django's ``DatabaseIntrospection``.
+"""The catalog in the format of Django's ``DatabaseIntrospection``.
 
-Source of the shapes: ``BaseDatabaseIntrospection.get_constraints`` and ``FieldInfo`` of Django 5.2;
-where MongoDB has more kinds of index than SQL, django-mongodb-backend's answers are kept for those
-that it knows (``GEO`` for 2dsphere).
+Source of the format: ``BaseDatabaseIntrospection.get_constraints`` and ``FieldInfo`` of Django 5.2.
+MongoDB has more kinds of index than SQL; for those that django-mongodb-backend supports, its values
+are used (``GEO`` for 2dsphere).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from djongo_services.index_kinds import kind_named, wildcard_base
 from djongo_services.introspection.catalog import Collection, Direction, Index, Validator
 
 VALIDATOR = "validator"
-"""The name of the check that stands for a collection's validator, which has none of its own."""
+"""The name of the check for a collection's validator, which has no name of its own."""
 
 _NOT_OPTIONS = frozenset({"v", "key", "name", "ns"})
 _CLAUSES = frozenset({"$and", "$or", "$nor"})
@@ -71,8 +71,8 @@ def foreign_key(column: str, target: tuple[str, str]) -> dict[str, Any]:
 def named_clauses(
     query: Mapping[str, Any],
 ) -> tuple[Mapping[str, Any], dict[str, Mapping[str, Any]]]:
-    """The clauses of the query's ``$and`` that have a ``$comment``, by that and without it, and
-    what is left of the query."""
+    """The clauses of the query's ``$and`` that have a ``$comment``, by that and without it, and the
+    rest of the query."""
     named: dict[str, Mapping[str, Any]] = {}
     rest = []
     for clause in query.get("$and", ()):
@@ -90,8 +90,8 @@ def named_clauses(
 
 
 def _without_name(name: str, clause: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The query of a check constraint, which the schema editor wraps so that the server says the
-    name when it refuses a document (``schema.constraints.named_clause``)."""
+    """The query of a check constraint, which the schema editor wraps so that the server includes
+    the name when it refuses a document (``schema.constraints.named_clause``)."""
     query = {key: value for key, value in clause.items() if key != "$comment"}
     match query:
         case {"$or": [{"$jsonSchema": {"title": title}}, inner]} if title == name:
@@ -139,7 +139,7 @@ def _check(query: Mapping[str, Any], validator: Validator) -> dict[str, Any]:
 
 
 def _query_fields(query: Mapping[str, Any]) -> Iterator[str]:
-    """The paths that a query looks at, in the order in which it names them."""
+    """The paths in a query, in the order in which it names them."""
     for key, value in query.items():
         if key in _CLAUSES:
             for clause in value:

@@ -1,4 +1,4 @@
-"""Databases of test runs: made, copied for parallel workers, dropped."""
+"""Databases of test runs: created, copied for parallel workers, dropped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from djongo_services.testing.databases import copy_database
 from djongo_services.transaction import current
 
 _before_fork: list[MongoClient[Any]] = []
-"""Clients of the parent process. They must not be used or closed: their sockets are shared."""
+"""Clients of the parent process. They must not be used or closed, because their sockets are
+shared."""
 
 
 class DatabaseCreation(Backend):  # type: ignore[misc]  # the backend has no types
@@ -24,7 +25,7 @@ class DatabaseCreation(Backend):  # type: ignore[misc]  # the backend has no typ
     def _execute_create_test_db(
         self, cursor: Any, parameters: dict[str, Any], keepdb: bool = False
     ) -> None:
-        # A client of the time before the tests has no listener.
+        # A client from before the tests has no listener.
         self.connection.close_pool()
         if not keepdb:
             self._destroy_test_db(self._get_test_db_name(), verbosity=0)
@@ -44,18 +45,18 @@ class DatabaseCreation(Backend):  # type: ignore[misc]  # the backend has no typ
             copy_database(source, target)
 
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
-        """The settings need not name it, as they must for the backend."""
+        """The settings need not name the database, unlike on the stock backend."""
         self.connection.ensure_connection()
         client = self.connection.connection
         copies = prefix_of_copies(test_database_name)
         with current.apart():
             _drop(client[test_database_name])
             for name in client.list_database_names():
-                if name.startswith(copies):  # Of a worker, which has ended.
+                if name.startswith(copies):  # The copy of a worker that has ended.
                     _drop(client[name])
 
     def setup_worker_connection(self, _worker_id: int) -> None:
-        """What was inherited by a fork is forgotten."""
+        """Discard what a fork has inherited."""
         client = self.connection._connection_pools.pop(self.connection.alias, None)
         if client is not None:
             _before_fork.append(client)
@@ -70,7 +71,7 @@ def _drop(database: Database[Any]) -> None:
     except OperationFailure as error:
         if error.code != UNAUTHORIZED:
             raise
-        # A user who may write collections need not have the right to drop a database.
+        # A user who may write collections may lack the right to drop a database.
         for name in database.list_collection_names():
             if not name.startswith("system."):
                 database.drop_collection(name)

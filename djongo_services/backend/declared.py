@@ -1,4 +1,4 @@
-"""The columns of a collection as the models declared them, from its validator."""
+"""The columns of a collection as the models declared them, read from its validator."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class DeclaredColumn:
 
 
 def declared_columns(collection: Collection) -> dict[str, DeclaredColumn] | None:
-    """By name, in the order of the model's fields; None of a collection whose validator does not
-    give each of its columns a title, as this engine's does.
+    """The columns by name, in the order of the model's fields; None if the validator does not give
+    each column a title, as this engine's does.
 
-    ``_id`` is among them where it is a column of the model.
+    ``_id`` is included if it is a column of the model.
     """
     schemas = declared_schemas(collection)
     found: dict[str, DeclaredColumn] = {}
@@ -46,14 +46,14 @@ def _may_be_null(schema: Mapping[str, Any]) -> bool:
 
 
 def choices_of(schema: Mapping[str, Any]) -> list[str | int]:
-    """The values that the rules of forms allow, where they are texts or whole numbers."""
+    """The values that the rules of forms allow, if they are texts or whole numbers."""
     values = [value for value in schema.get("enum", ()) if value is not None and value != ""]
     plain = all(isinstance(one, str | int) and not isinstance(one, bool) for one in values)
     return values if plain else []
 
 
 def max_length(schema: Mapping[str, Any]) -> int | None:
-    """The rules of forms have it beside "or empty", and in the place of it the choices."""
+    """The maximum length; the rules of forms combine it with "or empty", and choices replace it."""
     found = [one.get("maxLength") for one in (schema, *schema.get("anyOf", ()))]
     lengths = [int(length) for length in found if length is not None]
     lengths = lengths or [len(choice) for choice in choices_of(schema) if isinstance(choice, str)]

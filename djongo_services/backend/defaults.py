@@ -1,4 +1,4 @@
-"""``db_default``, which SQL's servers fill in and MongoDB's does not: the engine does."""
+"""``db_default``, which SQL servers fill in and MongoDB does not: the engine does it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Expression = Any
 
 
 def default_expression(field: Any, connection: Any) -> Expression:
-    """The field's ``db_default`` as an expression of the server; a constant is a ``$literal``."""
+    """The field's ``db_default`` as an expression for the server; a constant is a ``$literal``."""
     expression = field._db_default_expression
     if isinstance(expression, Value):
         value = field.get_db_prep_save(field.to_python(expression.value), connection)
@@ -31,10 +31,10 @@ def default_expression(field: Any, connection: Any) -> Expression:
 
 
 def fill_in_defaults(connection: Any, fields: Iterable[Any], documents: list[Document]) -> None:
-    """Put values in the place of the defaults that are left to the database, in all documents.
+    """Fill in the defaults that are left to the database, in all documents.
 
-    Expressions are evaluated once, by the server, for all documents of a statement. Raises
-    NotSupportedError where it cannot, as before MongoDB 5.1.
+    The server evaluates an expression once for all documents of a statement. Raises
+    NotSupportedError if it cannot, as before MongoDB 5.1.
     """
     columns = {
         field.column: field

@@ -12,7 +12,7 @@ from djongo_services.introspection.catalog import Collection
 from djongo_services.introspection.report import Field, Profile
 
 MIXED = "mixed"
-"""The ``type_code`` of a field of several types, or of one whose type is unknown."""
+"""The ``type_code`` of a field with several types, or with an unknown type."""
 
 _JSON_TYPES = {"boolean": "bool", "number": "number"}
 """JSON Schema's own ``type`` names that differ from BSON's."""
@@ -23,15 +23,16 @@ Types = tuple[str, ...]
 
 
 def describe_fields(collection: Collection, profile: Profile | None = None) -> list[FieldInfo]:
-    """The top-level fields, ``_id`` first, then by first appearance in documents, then validator.
+    """The top-level fields: ``_id`` first, then by first appearance in documents, then in the
+    validator.
 
-    ``type_code`` is a refined BSON type name (:mod:`djongo_services.bson_types`): numbers of
-    several types give the widest, ``"number"`` in a schema ``"decimal"``, anything else of several
-    types :data:`MIXED`. ``null_ok``: the documents have null, or lack it, or an enforced validator
-    does not forbid it; a validator that only warns, or lets old documents be, forbids nothing.
-    ``display_size`` and ``internal_size`` are the schema's ``maxLength``, ``collation`` the locale
-    of the collection's default collation, for strings. Without documents and schema, what the
-    options of a time-series collection say, and ``_id``.
+    ``type_code`` is a refined BSON type name (:mod:`djongo_services.bson_types`): for numbers of
+    several types it is the widest, for ``"number"`` in a schema ``"decimal"``, for any other
+    mixture :data:`MIXED`. ``null_ok``: the documents have null, or lack the field, or an enforced
+    validator does not forbid it; a validator that only warns, or ignores old documents, forbids
+    nothing. ``display_size`` and ``internal_size`` are the schema's ``maxLength``, ``collation`` is
+    the locale of the collection's default collation, for strings. Without documents and schema, the
+    options of a time-series collection are used, and ``_id``.
     """
     found = {field.path[0]: field for field in profile.fields} if profile is not None else {}
     said = declared_schemas(collection)
@@ -75,12 +76,12 @@ def _null_ok(found: Field | None, declared: Types, required: bool) -> bool:
     if found is not None and (found.null or found.missing):
         return True
     forbidden = required and bool(declared) and "null" not in declared
-    # Documents without a null are a fact; that there will be none is for the validator to say.
+    # That documents have no null is a fact; whether they may get one depends on the validator.
     return not forbidden and (found is None or bool(declared))
 
 
 def _type_code(types: Types) -> str | None:
-    """None where nothing but null is known."""
+    """The type; None if only null is known."""
     known = set(types) - {"null", "undefined"}
     if not known:
         return None
@@ -93,9 +94,9 @@ def _type_code(types: Types) -> str | None:
 
 
 def declared_schemas(collection: Collection) -> dict[str, Mapping[str, Any]]:
-    """By field what the validator's schemas, or the options of a time series, say of it.
+    """By field, what the validator's schemas, or the options of a time series, say about it.
 
-    Names with a dot are paths to the server, and left out.
+    Names with a dot are paths on the server, and left out.
     """
     fields: dict[str, Mapping[str, Any]] = {}
     series = collection.options.get("timeseries", {}) if collection.type == "timeseries" else {}
@@ -129,7 +130,7 @@ def _schemas(collection: Collection) -> Iterator[Mapping[str, Any]]:
 
 
 def _schemas_in(query: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The schemas that every document has to satisfy."""
+    """The schemas that every document must satisfy."""
     if "$jsonSchema" in query:
         yield query["$jsonSchema"]
     for clause in query.get("$and", ()):

@@ -1,4 +1,4 @@
-"""Django's database errors for those of PyMongo."""
+"""Django's database errors for PyMongo's."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _INTEGRITY = frozenset({DUPLICATE_KEY, DUPLICATE_KEY_OF_UPDATE})
 
 @contextmanager
 def named_errors(collection: str | None = None) -> Iterator[None]:
-    """Raise Django's errors in the place of PyMongo's, and in that of the backend's, which say
-    nothing. ``collection`` is what was written, as far as that is known."""
+    """Raise Django's errors instead of PyMongo's, and instead of the backend's, which have no
+    message. ``collection`` is the one that was written, if it is known."""
     try:
         yield
     except PyMongoError as error:
         raise django_error(error, collection) from error
     except DatabaseError as error:
         cause = error.__cause__
-        # From its version 6 on the backend's say what PyMongo's do.
+        # From its version 6 on, the backend's errors have PyMongo's messages.
         if not isinstance(cause, PyMongoError) or error.args not in ((), (str(cause),)):
             raise
         raise django_error(cause, collection) from cause
@@ -55,7 +55,7 @@ def django_error(error: PyMongoError, collection: str | None = None) -> Database
 
 
 def _first(error: PyMongoError) -> tuple[int | None, str]:
-    """Code and message of what failed first; a bulk write has a list of failures."""
+    """Code and message of the first failure; a bulk write has a list of failures."""
     if isinstance(error, BulkWriteError):
         failures = (error.details or {}).get("writeErrors") or [{}]
         return failures[0].get("code"), failures[0].get("errmsg", str(error))

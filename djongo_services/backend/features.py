@@ -1,4 +1,4 @@
-"""What the engine can, for Django and its tests."""
+"""The features of the engine, for Django and its tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOT_ANY_MORE = frozenset(
         "migrate --fake-initial is not supported.",
     }
 )
-"""Reasons for which the backend skips tests of Django's."""
+"""Reasons for which the backend skips Django's tests."""
 _NOT_YET = {
     "The test creates a view by SQL.": {
         "inspectdb.tests.InspectDBTransactionalTests.test_include_views",
@@ -71,7 +71,8 @@ class DatabaseFeatures(BackendFeatures):  # type: ignore[misc]  # the backend ha
 
     @cached_property
     def introspected_field_types(self) -> dict[str, str]:
-        """As declared, which the titles of columns keep; automatic keys are ObjectIds."""
+        """The field types as declared, which the titles of columns keep; automatic keys are
+        ObjectIds."""
         keys = dict.fromkeys(("AutoField", "BigAutoField", "SmallAutoField"), _KEY)
         return {**super().introspected_field_types, **keys}
 

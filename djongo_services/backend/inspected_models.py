@@ -1,7 +1,7 @@
 """The models of a database, as a module: what ``inspectdb`` prints for this engine.
 
-Collections that the engine made come back as they were declared, without a look at their documents.
-Of others it is what ``inspectmongo --format models`` writes.
+Collections that the engine created are shown as they were declared, without reading their
+documents. For others, it is the output of ``inspectmongo --format models``.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def models_module(
 
 
 def _report(collection: Collection, columns: Mapping[str, DeclaredColumn]) -> CollectionReport:
-    """With what the validator says in the place of what documents have."""
+    """A report with the validator's information instead of what documents contain."""
     fields = tuple(
         _field((name,), column.schema, null=column.null and name != "_id")
         for name, column in columns.items()
@@ -115,14 +115,14 @@ def _report(collection: Collection, columns: Mapping[str, DeclaredColumn]) -> Co
 def _field(path: Path, schema: Mapping[str, Any], *, null: bool) -> Field:
     types = [name for name in schema_types(schema) if name != "null"]
     if parse(schema.get("title")) and "long" in types:
-        types = ["long"]  # An integer, or the key of one; other numbers pass for expressions' sake.
+        types = ["long"]  # Also of an integer key; expressions write other numbers.
     types += ["null"] * null
     return StatedField(
         path=path,
         parents=len(types),
         types={name: TypeCount(count=1, probability=1.0) for name in types},
         children=tuple(_children(path, schema)),
-        may_be_empty=False,  # A table does not say whether forms may leave a field blank.
+        may_be_empty=False,  # A table does not show whether forms may leave a field blank.
         takes_null=True,
     )
 
@@ -169,7 +169,7 @@ def _calls(
 def _classes(
     path: Path, title: Title | None, schema: Mapping[str, Any]
 ) -> Iterator[tuple[Path, str]]:
-    """The names of embedded models, which those of arrays have at their items."""
+    """The names of embedded models; those of arrays are at their items."""
     if title is not None and len(title.models) == 1:
         step = (ELEMENT,) if "items" in schema else ()
         yield (*path, *step), title.models[0].rpartition(".")[2]
@@ -180,8 +180,8 @@ def _classes(
 
 
 def _call(title: Title, schema: Mapping[str, Any]) -> Call | None:
-    """None for what is chosen by its types: relations, embedded models, and fields of other
-    packages that are stored in their own way."""
+    """None for fields that are chosen by their types: relations, embedded models, and fields of
+    other packages with their own storage form."""
     kind = title.kind
     if kind == "ArrayField":
         item = title.item and _call(title.item, schema.get("items", {}))
@@ -192,7 +192,7 @@ def _call(title: Title, schema: Mapping[str, Any]) -> Call | None:
         return None
     options = dict(_options(title, schema))
     if kind == "CharField" and "max_length" not in options:
-        kind = "TextField"  # Django's own needs one (fields.E120).
+        kind = "TextField"  # Django's own field needs one (fields.E120).
     return Call(function=f"models.{kind}", kwargs=tuple(options.items()))
 
 

@@ -1,10 +1,11 @@
 """Django's introspection of a MongoDB database.
 
-A column that this engine made says by its ``title`` what it was declared as
-(:mod:`~djongo_services.backend.titles`). Of others the documents tell: a bounded sample of them.
+The ``title`` of a column that this engine created contains its declaration
+(:mod:`~djongo_services.backend.titles`). Other columns are derived from a bounded sample of
+documents.
 
-The server refuses listings in a transaction, so everything here is read outside of those that are
-open, and shows what is committed.
+The server refuses listings in a transaction, so everything here is read outside of open
+transactions, and shows what is committed.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ KEY = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 _RELATIONS = ("ForeignKey", "OneToOneField")
 _ON_DELETE = (None,) if hasattr(models, "DB_CASCADE") else ()
-"""What Django has beside a relation's column and table where models may say it (6.1)."""
+"""Django's additional item of a relation, if models may declare it (6.1)."""
 _NO_COLLATION: Mapping[str, Any] = {"collation": None}
-"""Django's fields on MongoDB take none (fields.E190)."""
+"""Django's fields on MongoDB accept none (fields.E190)."""
 
 
 class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the backend has no types
@@ -59,7 +60,7 @@ class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the 
     table_names = BaseDatabaseIntrospection.table_names
 
     def get_table_list(self, cursor: Any) -> list[TableInfo]:
-        """Collections, time-series ones among them, and views; not those of the system."""
+        """Collections, including time series, and views; not those of the system."""
         with named_errors(), current.apart():
             types = list_types(self.connection.database)
         return [
@@ -69,8 +70,8 @@ class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the 
         ]
 
     def get_table_description(self, cursor: Any, table_name: str) -> list[FieldInfo]:
-        """The columns in their order, of which ``type_code`` is a field class of Django's, or a
-        BSON type. Raises DatabaseError for a collection that does not exist."""
+        """The columns in order; ``type_code`` is a field class of Django's, or a BSON type. Raises
+        DatabaseError for a collection that does not exist."""
         collection = self._collection(table_name)
         declared = declared_columns(collection)
         if declared is None:
@@ -85,7 +86,7 @@ class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the 
 
     def get_field_type(self, data_type: str, description: FieldInfo) -> str:
         if data_type == "CharField" and not description.internal_size:
-            return "TextField"  # Django's own needs a max_length (fields.E120).
+            return "TextField"  # Django's own field needs a max_length (fields.E120).
         if data_type in self.data_types_reverse:
             if description.name == "_id" and data_type == "objectId":
                 return KEY
@@ -95,9 +96,9 @@ class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the 
         return data_type if _is_django_field(data_type) else ANYTHING
 
     def get_relations(self, cursor: Any, table_name: str) -> dict[str, tuple[Any, ...]]:
-        """The foreign keys that models have declared; the server knows of none. By column, the
-        column and the collection that it refers to, and from Django 6.1 on what the server does
-        when the other document is deleted, which is nothing."""
+        """The foreign keys that models have declared; the server has none. By column, the column
+        and the collection that it refers to, and from Django 6.1 on what the server does when the
+        other document is deleted, which is nothing."""
         relations = _relations(self._collection(table_name))
         return {name: (*found, *_ON_DELETE) for name, found in relations.items()}
 
@@ -108,7 +109,7 @@ class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the 
         return []
 
     def get_primary_key_columns(self, cursor: Any, table_name: str) -> list[str]:
-        """The column that was declared so, otherwise ``_id``; none of a view."""
+        """The column that was declared as the key, otherwise ``_id``; none for a view."""
         collection = self._collection(table_name)
         declared = declared_columns(collection) or {}
         keys = [name for name, column in declared.items() if column.title.primary_key]
@@ -118,7 +119,7 @@ class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the 
 
     def get_constraints(self, cursor: Any, table_name: str) -> dict[str, dict[str, Any]]:
         """Every index, the validator, the foreign keys that models have declared, and search
-        indexes where the server has them."""
+        indexes if the server supports them."""
         collection = self._collection(table_name)
         found = get_constraints(collection)
         for name, (column, other) in _relations(collection).items():
@@ -129,7 +130,7 @@ class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the 
         return found
 
     def models_module(self, names: Sequence[str]) -> str:
-        """What the engine's ``inspectdb`` prints of these collections and views."""
+        """What the engine's ``inspectdb`` prints for these collections and views."""
         with named_errors(), current.apart():
             return models_module(self.connection.database, names, abilities=self._abilities)
 
@@ -155,7 +156,7 @@ class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the 
             raise DatabaseError(message) from None
 
     def _profile(self, name: str) -> Profile | None:
-        """None where PyMongo refuses the name."""
+        """A profile of the collection; None if PyMongo refuses the name."""
         with named_errors(), current.apart():
             try:
                 return profile(self.connection.database[name])
@@ -174,7 +175,7 @@ def _relations(collection: Collection) -> dict[str, tuple[str, str]]:
 
 
 def _only_indexed(collection: Collection, known: set[str]) -> list[FieldInfo]:
-    """Columns of which nothing but an index tells, such as those of an empty collection."""
+    """Columns that are known only from an index, such as those of an empty collection."""
     names = {name: None for index in collection.indexes for name, _ in index.keys}
     return [
         FieldInfo(name, MIXED, None, None, None, None, True, None, None)  # type: ignore[arg-type]

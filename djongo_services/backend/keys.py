@@ -1,13 +1,13 @@
-"""ObjectIds where Django adds a primary key by itself.
+"""ObjectIds for the primary keys that Django adds automatically.
 
-MongoDB has no sequences. A model without a primary key of its own gets what its app's
-``default_auto_field`` or the setting says: an integer in Django's own apps, in most others, and in
-what ``startproject`` writes. On the engine that is an ObjectId instead, in the models and in the
-migrations that are loaded, so that Django's migrations of its own apps run as they are.
+MongoDB has no sequences. A model without a primary key of its own gets the type in its app's
+``default_auto_field`` or the setting: an integer in Django's own apps, in most others, and in what
+``startproject`` writes. On the engine it gets an ObjectId instead, in the models and in the
+migrations that are loaded, so that Django's migrations of its own apps run unchanged.
 
-What a project states itself stays: a primary key that a model declares, a ``default_auto_field``
+What a project defines itself stays: a primary key that a model declares, a ``default_auto_field``
 that is not an integer field, ``MIGRATION_MODULES``. Apps that the routers keep off the database
-"default" stay as they are.
+"default" stay unchanged.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from django.db.models.options import Options
 from djongo_services.patching import Method, patch
 
 _INTEGERS = (models.AutoField, models.BigAutoField, models.SmallAutoField)
-"""Not their subclasses: what somebody else makes of them is theirs."""
+"""Without their subclasses, which projects define for their own purposes."""
 
 _IN_EVERY_DATABASE = "django_migrations"
-"""One model for all of them; its key is never read."""
+"""One model for all databases; its key is never read."""
 
 
 def install() -> None:
-    """Before the first model gets its key; doing it again changes nothing."""
+    """Install the change before the first model gets its key; repeating it does nothing."""
     patch(Options, "_get_default_pk_class", _choosing)
     patch(MigrationLoader, "load_disk", _loading)
 
@@ -48,7 +48,7 @@ def are_object_ids(app_label: str) -> bool:
     try:
         wrapper = connections[DEFAULT_DB_ALIAS]
     except ImproperlyConfigured:
-        return False  # Django says so to whoever uses it.
+        return False  # Django reports that when it is used.
     return bool(getattr(wrapper, "has_object_ids", False)) and router.allow_migrate(
         DEFAULT_DB_ALIAS, app_label
     )
@@ -75,7 +75,7 @@ def _loading(original: Method) -> Method:
 
 
 def _with_object_ids(operation: Operation) -> Operation:
-    """The operation itself, or a copy: its class shares it with other loaders."""
+    """The operation itself, or a copy, because its class is shared with other loaders."""
     match operation:
         case CreateModel():
             fields = [(name, _as_object_id(field)) for name, field in operation.fields]

@@ -1,4 +1,4 @@
-"""What the engine leans on in django-mongodb-backend that is not documented.
+"""Undocumented names of django-mongodb-backend that the engine relies on.
 
 PyMongo's names are in :mod:`djongo_services.transaction.clients`, which checks them, too.
 """
@@ -30,7 +30,7 @@ _NAMES: dict[type, tuple[str, ...]] = {
 
 @cache
 def refuse_unknown_backend() -> None:
-    """Raises ImproperlyConfigured for a version of the backend that has not got what is needed."""
+    """Raises ImproperlyConfigured if this version of the backend lacks what is needed."""
     for owner, names in _NAMES.items():
         for name in names:
             if not hasattr(owner, name) and name not in _set_by_init(owner):
@@ -42,6 +42,6 @@ def refuse_unknown_backend() -> None:
 
 
 def _set_by_init(owner: type) -> tuple[str, ...]:
-    """Names in its ``__init__``, which sets the attributes of instances."""
+    """The names in a class's ``__init__``, which sets the attributes of instances."""
     code = getattr(vars(owner).get("__init__"), "__code__", None)
     return code.co_names if code is not None else ()

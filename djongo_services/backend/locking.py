@@ -1,8 +1,8 @@
 """``select_for_update()``: the write lock of documents, taken without changing them.
 
-An update that changes nothing locks nothing, so each document is changed and changed back. Where
-its validator lets other fields in, a field is set and removed again. Otherwise the order of its
-fields is reversed twice, which rewrites the whole document, and which no validator looks at.
+An update that changes nothing locks nothing, so each document is changed and changed back. If its
+validator allows other fields, a field is set and removed again. Otherwise the order of its fields
+is reversed twice, which rewrites the whole document, and which validators ignore.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _REVERSED = [{"$replaceWith": {"$arrayToObject": {"$reverseArray": {"$objectToAr
 def lock(
     collection: Collection[Any], model: type[Model], pipeline: list[dict[str, Any]], session: Any
 ) -> None:
-    """Lock what the pipeline finds. Raises PyMongo's errors, and NotSupportedError for a closed
-    validator of which the model does not say so."""
+    """Lock the documents that the pipeline finds. Raises PyMongo's errors, and NotSupportedError
+    for a closed validator that the model does not declare."""
     found = collection.aggregate([*pipeline, {"$project": {"_id": True}}], session=session)
     keys = [document["_id"] for document in found]
     if not keys:
@@ -40,7 +40,7 @@ def lock(
         if error.code == DOCUMENT_REFUSED and LOCK in explain_refusal(error.details).fields:
             raise NotSupportedError(
                 f"select_for_update() cannot lock documents of {collection.name}: its validator "
-                f"allows no other fields, which the model does not say. Declare "
+                f"allows no other fields, but the model does not declare that. Declare "
                 f"@collection_options(closed=True) on {model._meta.label}."
             ) from error
         raise

@@ -1,7 +1,7 @@
-"""Whether the server reads at one moment, and whether a transaction can begin at a named one.
+"""Whether the server reads at one moment, and whether a transaction can begin at a given moment.
 
-The members of a replica set let it. A mongos may not: routers choose the moment of a transaction on
-several shards themselves. It is asked once, with a transaction that reads nothing.
+The members of a replica set allow it. A mongos may not: routers choose the moment of a transaction
+on several shards themselves. That is checked once, with a transaction that reads nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from djongo_services.transaction import current
 _CAN = "_djongo_services_can_choose_moments"
 _READS = "_djongo_services_reads_at_one_moment"
 _SINCE = 13
-"""The wire version from which the server reads at one moment outside of transactions."""
+"""The wire version from which the server can read at one moment outside of transactions."""
 
 _lock = threading.Lock()
 
 
 class AtClusterTime(ReadConcern):
-    """Snapshot reads at a given time, which PyMongo has no public way to ask for."""
+    """Snapshot reads at a given time, for which PyMongo has no public interface."""
 
     def __init__(self, time: Timestamp) -> None:
         super().__init__("snapshot")
@@ -37,9 +37,9 @@ class AtClusterTime(ReadConcern):
 
 
 def can_read_at_one(client: Any) -> bool:
-    """Whether what is read outside of transactions can all be read at the same moment.
+    """Whether all reads outside of transactions can see the same moment.
 
-    Asked for each transaction, so what is known of a topology is kept until there is another.
+    Each transaction needs this, so the result for a topology is cached until the topology changes.
     """
     topology = client.topology_description
     known: tuple[Any, bool] | None = vars(client).get(_READS)
@@ -51,7 +51,8 @@ def can_read_at_one(client: Any) -> bool:
 
 
 def can_choose(client: Any, database: str) -> bool:
-    """``database`` is one that the user may read. Raises PyMongo's errors, except the refusal."""
+    """Whether a transaction can begin at a given moment; ``database`` is one that the user may
+    read. Raises PyMongo's errors, except the refusal."""
     if client.topology_description.topology_type_name != "Sharded":
         return True
     with _lock:

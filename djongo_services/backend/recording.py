@@ -1,6 +1,6 @@
-"""The writes that a transaction has made, to be made again on the same snapshot.
+"""The writes that a transaction has made, so that they can be repeated on the same snapshot.
 
-An error of the server ends the whole transaction, so nothing can be undone in it. What came before
+An error of the server ends the whole transaction, so nothing can be undone in it. The state before
 a savepoint is restored by beginning again and repeating what was acknowledged until then.
 """
 
@@ -32,11 +32,11 @@ _OF_THE_SESSION = frozenset(
     {"lsid", "txnNumber", "autocommit", "startTransaction", "readConcern", "writeConcern"}
     | {"$clusterTime", "$db", "$readPreference"}
 )
-"""What a command has from its session; the repetition has it from its own."""
+"""What a command has from its session; a repeated one has it from its own session."""
 _CHANGING = (b"$$NOW", b"$$CLUSTER_TIME", b"$currentDate", b"$rand", b"$sampleRate")
 """Operators whose results differ each time."""
 _TOGETHER = 1000
-"""Documents of neighbouring inserts that are sent at once."""
+"""The number of documents of neighbouring inserts that are sent together."""
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
@@ -46,9 +46,9 @@ class Write:
 
     database: str
     command: bytes
-    """As BSON, without what it had from its session."""
+    """The command as BSON, without the parts from its session."""
     upserted: tuple[Document, ...] = ()
-    """``{"index": ..., "_id": ...}`` of the documents that it inserted by an upsert."""
+    """``{"index": ..., "_id": ...}`` for each document that it inserted by an upsert."""
 
     @property
     def can_be_repeated(self) -> bool:
@@ -56,20 +56,20 @@ class Write:
 
 
 class WriteLog:
-    """The writes of one transaction, as far as they are kept."""
+    """The recorded writes of one transaction."""
 
     __slots__ = ("_is_paused", "_limit", "_size", "codec_options", "unkept", "writes")
 
     def __init__(self) -> None:
         self.codec_options: CodecOptions[Any] = DEFAULT_CODEC_OPTIONS
-        """Those of the client, by which most of what its users write can be encoded."""
+        """The client's options, which can encode most of what its users write."""
         self.writes: list[Write] = []
         self.unkept = ""
-        """Why they are not kept any more, for whoever needs them."""
+        """Why recording has ended, for error messages."""
         self._size = 0
-        """Bytes."""
+        """The size in bytes."""
         self._limit: int | None = None
-        """How many of those are kept; read with the first write."""
+        """The maximum size; read with the first write."""
         self._is_paused = False
 
     def add(self, write: Write) -> None:
@@ -87,7 +87,7 @@ class WriteLog:
             self.writes.append(write)
 
     def cannot_encode(self) -> None:
-        """A write is sent that only its collection's own ``codec_options`` can encode."""
+        """Handle a write that only its collection's own ``codec_options`` can encode."""
         self._keep_no_more(
             "The transaction has written a value that only its collection's codec_options can "
             "encode; give them to the client."
@@ -95,7 +95,7 @@ class WriteLog:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Within the block, what is written is known already."""
+        """Do not record within the block, because its writes are known already."""
         self._is_paused = True
         try:
             yield
@@ -103,7 +103,7 @@ class WriteLog:
             self._is_paused = False
 
     def go_back_to(self, writes: list[Write]) -> None:
-        """Forget the later ones."""
+        """Drop the later writes."""
         self.writes = writes
         self._size = sum(len(write.command) for write in writes)
 
@@ -113,7 +113,7 @@ class WriteLog:
 
 
 class WriteRecorder(CommandListener):
-    """Gives each open transaction the writes that the server has acknowledged."""
+    """Records, for each open transaction, the writes that the server has acknowledged."""
 
     def __init__(self) -> None:
         self._open: dict[bytes, WriteLog] = {}
@@ -124,7 +124,7 @@ class WriteRecorder(CommandListener):
         return bool(self._open)
 
     def watch(self, session: Any, log: WriteLog) -> bytes:
-        """Until :meth:`forget` of the key that this returns."""
+        """Record until :meth:`forget` is called with the returned key."""
         key = bytes(session.session_id["id"])
         self._open[key] = log
         return key
@@ -156,7 +156,7 @@ class WriteRecorder(CommandListener):
     def refused(self, request_id: int) -> None:
         self._sent.pop(request_id, None)
 
-    # The same from PyMongo's events, where the project's own listeners hear of them as well.
+    # The same from PyMongo's events, if the project has listeners of its own.
 
     def started(self, event: CommandStartedEvent) -> None:
         self.sent(event.command, event.database_name, event.request_id)
@@ -197,7 +197,7 @@ def _command(write: Write) -> Document:
 
 
 def _give_id(update: Document, key: Any) -> None:
-    """An upsert that is repeated inserts under the key that the application has seen."""
+    """Make a repeated upsert insert with the key that the application has seen."""
     if "_id" in update["q"]:
         return
     change = update["u"]

@@ -1,7 +1,7 @@
-"""Why a validator refused a document, in a sentence that names the field or the constraint.
+"""Why a validator refused a document, as a sentence that names the field or the constraint.
 
 The server explains a refusal (error 121) in ``errInfo``, from MongoDB 5.0 on. Check constraints
-have their names there, see :func:`djongo_services.schema.constraints.named_clause`.
+have their names there; see :func:`djongo_services.schema.constraints.named_clause`.
 """
 
 from __future__ import annotations
@@ -15,33 +15,34 @@ from djongo_services.formatting import printable, value_text
 Details = Mapping[str, Any]
 
 _SHOWN = 3
-"""Fields that one sentence names."""
+"""The maximum number of fields in one sentence."""
 _LONGEST = 60
-"""Characters of a value that is shown."""
+"""The maximum number of characters of a displayed value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValidatorRefusal:
     message: str
-    """``CHECK constraint failed: price_positive (shop_product)``, or what is wrong with which
+    """``CHECK constraint failed: price_positive (shop_product)``, or a description of the wrong
     field: ``shop_product.name is longer than 10 characters``."""
     constraint: str | None
-    """The first check constraint that the document violates; None where it violates none."""
+    """The first check constraint that the document violates; None if it violates none."""
     fields: tuple[str, ...]
-    """The dotted paths of the fields that are wrong."""
+    """The dotted paths of the wrong fields."""
 
 
 def explain_refusal(details: Any, collection: str | None = None) -> ValidatorRefusal:
-    """From an error's details: the server's reply, one of its ``writeErrors``, or ``errInfo``.
+    """The refusal in an error's details: the server's reply, one of its ``writeErrors``, or
+    ``errInfo``.
 
-    ``collection`` is named in the message; the server does not tell it.
+    ``collection`` is named in the message; the server does not include it.
     """
     info = _error_info(details)
     where = printable(collection) if collection else "The document"
     if info is None:
         return ValidatorRefusal(
             message=f"{where}: the validator of the collection refused a document; this server "
-            f"does not say why, MongoDB 5.0 does.",
+            f"gives no reason; MongoDB 5.0 and later do.",
             constraint=None,
             fields=(),
         )
@@ -80,7 +81,7 @@ def _sentence(collection: str | None, path: str, reason: str) -> str:
 
 
 def _constraints(found: Details) -> Iterator[str]:
-    """The names of clauses that failed: titles of schemas which nothing matches."""
+    """The names of clauses that failed: titles of schemas that nothing matches."""
     for clause in found.get("clausesNotSatisfied", ()):
         details = clause.get("details", {})
         title = clause.get("title", details.get("title"))
@@ -91,8 +92,8 @@ def _constraints(found: Details) -> Iterator[str]:
 
 
 def _rules(found: Details) -> Iterator[Details]:
-    """What documents have to match, as the validator says it. The names of check constraints come
-    from MongoDB 5.1 on."""
+    """The rules that documents must match, as in the validator. The names of check constraints are
+    included from MongoDB 5.1 on."""
     for clause in found.get("clausesNotSatisfied", ()):
         details = clause.get("details", {})
         if rule := details.get("specifiedAs"):
@@ -101,7 +102,7 @@ def _rules(found: Details) -> Iterator[Details]:
 
 
 def _reasons(found: Details, path: str) -> Iterator[tuple[str, str]]:
-    """What is wrong with which path, the outermost first."""
+    """What is wrong at each path, the outermost first."""
     if found.get("operatorName") == "$or":
         return
     for clause in found.get("clausesNotSatisfied", ()):
@@ -139,8 +140,8 @@ def _words(operator: str, rule: Details) -> str:
         case "bsonType":
             kinds = limit if isinstance(limit, list) else [limit]
             return (
-                f"may not be {rule.get('consideredType', 'that')}, "
-                f"it has to be {' or '.join(map(str, kinds))}"
+                f"is {rule.get('consideredType', 'of another type')}, but "
+                f"must be {' or '.join(map(str, kinds))}"
             )
         case "maxLength":
             return f"is longer than {limit} characters"
@@ -152,13 +153,13 @@ def _words(operator: str, rule: Details) -> str:
             side = "below" if operator == "minimum" else "above"
             return f"is {side} {value_text(limit, _LONGEST)}: {value_text(value, _LONGEST)}"
         case "pattern":
-            return "has not the form that it has to have"
+            return "does not have the required form"
         case "enum":
-            return f"is none of the values that it may have: {value_text(value, _LONGEST)}"
+            return f"is not one of the allowed values: {value_text(value, _LONGEST)}"
         case "not" if (rule.get("specifiedAs") or {}).get("not") == {"bsonType": "null"}:
-            return "may not be null"
+            return "must not be null"
         case "anyOf" | "oneOf" | "allOf" | "not":
-            return "has a value that it may not have"
+            return "has a value that is not allowed"
     return f"breaks the rule {printable(operator)}"
 
 

@@ -1,11 +1,11 @@
-"""Sessions of the server's transactions, which nothing else uses.
+"""Sessions for the server's transactions, which nothing else uses.
 
 A transaction that begins at the moment of its block's first read must not be sent on a session that
 has written since then. The server keeps the number of a session's last retryable write or
 transaction in a document of ``config.transactions``, so the commit would be a write conflict with
-that document, though nobody else has changed anything. The driver's pool gives any session to any
-operation; and the moment may be earlier than writes that were acknowledged before it, as far as no
-majority of the members has them yet (``w: 1``).
+that document, although no other client has changed anything. The driver's pool gives any session to
+any operation; and the moment may be earlier than acknowledged writes that no majority of the
+members has yet (``w: 1``).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from bson.timestamp import Timestamp
 from djongo_services.transaction import clients, state
 
 MOST = 256
-"""Sessions that are kept for one client. With as many, the least recently used is taken even when
-it has written too recently: a conflict says that the transaction is to be run again."""
+"""The number of sessions that are kept for one client. If there are that many, the least recently
+used one is taken even if it has written too recently: a conflict then makes the transaction run
+again."""
 
 _KEPT = "_djongo_services_sessions"
 
@@ -29,7 +30,7 @@ _lock = threading.Lock()
 
 
 def take(client: Any, moment: Timestamp | None) -> Any:
-    """A session that has written nothing since ``moment``; any where that is None."""
+    """A session that has written nothing since ``moment``; any session if that is None."""
     with _lock:
         found = _choose(_kept(client), moment)
     if found is None:
@@ -39,7 +40,7 @@ def take(client: Any, moment: Timestamp | None) -> Any:
 
 
 def give_back(session: Any) -> None:
-    """Keep it for another transaction, or end it where it may not be used again."""
+    """Keep a session for another transaction, or end it if it may not be used again."""
     client = session.client
     if not session.in_transaction and clients.may_be_used_again(session):
         state.detach(session)
@@ -64,7 +65,8 @@ def _choose(kept: deque[Any], moment: Timestamp | None) -> Any:
 
 
 def _kept(client: Any) -> deque[Any]:
-    """The least recently used first; none of a parent process, which goes on using its own."""
+    """The kept sessions, least recently used first; none of a parent process, which still uses its
+    own."""
     by_process: dict[int, deque[Any]] = vars(client).setdefault(_KEPT, {})
     if os.getpid() not in by_process:
         by_process.clear()

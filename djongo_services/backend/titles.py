@@ -1,4 +1,4 @@
-"""What a column was declared as: the ``title`` of its property in the validator's schema.
+"""The declaration of a column: the ``title`` of its property in the validator's schema.
 
 A BSON type does not tell a DateField from a DateTimeField, or a foreign key from an ObjectId. The
 server keeps a title and ignores it, and shows it when it refuses a document. The schema editor
@@ -38,10 +38,10 @@ class ReferredColumn:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Title:
     kind: str
-    """Django's internal type, ``Field.get_internal_type()``; ``Field`` for one that does not end
-    in "Field", as those of Django do."""
+    """Django's internal type, ``Field.get_internal_type()``; ``Field`` for one that does not end in
+    "Field", as those of Django do."""
     primary_key: bool = False
-    """Whether it is one outside of ``_id``."""
+    """Whether it is a primary key outside of ``_id``."""
     digits: tuple[int, int] | None = None
     """``max_digits`` and ``decimal_places`` of a DecimalField."""
     target: ReferredColumn | None = None
@@ -68,7 +68,7 @@ class Title:
 def title_of(field: models.Field[Any, Any]) -> str:
     """The title for the column of ``field``, a field of a model or of its historical state.
 
-    A relation whose model is not loaded has a title without a target.
+    The title of a relation whose model is not loaded has no target.
     """
     return str(_title_of(field))
 
@@ -76,8 +76,8 @@ def title_of(field: models.Field[Any, Any]) -> str:
 def parse(title: object) -> Title | None:
     """The inverse of :func:`title_of`; None for a title of another form.
 
-    Other programs write titles, too, often one for each property and of one word. None of these
-    ends in "Field", as the types of Django's fields do.
+    Other programs write titles, too, often one word for each property. None of these ends in
+    "Field", as the types of Django's fields do.
     """
     match = _TITLE.fullmatch(title) if isinstance(title, str) else None
     if match is None:
@@ -89,7 +89,7 @@ def parse(title: object) -> Title | None:
     if not rest:
         return Title(kind=kind, primary_key=primary_key)
     if kind in _RELATIONS:
-        # Names of collections have dots, columns have none.
+        # Names of collections can have dots, columns cannot.
         collection, dot, column = rest.rpartition(".")
         if not (collection and dot and column):
             return None
@@ -129,7 +129,7 @@ def _kind(field: Any) -> str:
     if base is None:
         kind = str(field.get_internal_type())
         return kind if _TITLE.fullmatch(kind) else "Field"
-    # Arrays say the name of their class, which may be a subclass of somebody's.
+    # Arrays return the name of their class, which may be a project's subclass.
     if hasattr(base, "embedded_model"):
         return "EmbeddedModelArrayField"
     if hasattr(base, "embedded_models"):

@@ -1,14 +1,14 @@
 """The transaction of one Django connection, with savepoints.
 
-It has three stages. Until something is read or written there is nothing. What is read before the
-first write is read at one moment, outside of any transaction, so that a block that only reads sends
-no command for it. The first write begins the server's transaction, at that moment where there is
-one: what others have changed since then is a write conflict, not a lost update.
+It has three stages. Until something is read or written there is nothing. Reads before the first
+write see one moment, outside of any transaction, so that a block that only reads sends no command
+for it. The first write begins the server's transaction, at that moment if there is one: a change
+that others have made since then is a write conflict, not a lost update.
 
 MongoDB has no savepoints. A rollback to one ends the server's transaction, begins another at the
-same moment and repeats the writes that came before the savepoint. Where that cannot be, the whole
-transaction can only be rolled back. The server has to be asked for the moment where the first write
-came before any read, so it is asked only once something has been seen.
+same moment and repeats the writes that came before the savepoint. If that is impossible, only the
+whole transaction can be rolled back. If the first write came before any read, the server must be
+queried for the moment, so that is done only once something has been seen.
 """
 
 from __future__ import annotations
@@ -50,28 +50,30 @@ _OUTSIDE = frozenset(
     | {"ping", "hello", "buildInfo", "serverStatus", "connectionStatus"}
 )
 """What the server refuses in a transaction although it changes no document; collections and indexes
-that are made stay after a rollback."""
+that are created stay after a rollback."""
 
 _PLAIN = Options()
 
 
 class CannotRollBack(PyMongoError):
-    """The part of a transaction before a savepoint cannot be restored; all of it is to go."""
+    """The state before a savepoint cannot be restored; the whole transaction must be rolled
+    back."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Savepoint:
     writes: int
-    """How many had been acknowledged."""
+    """The number of writes that had been acknowledged."""
     hooks: HooksMark
     unusable: bool
-    """Whether nothing but a rollback of the whole was possible already."""
+    """Whether only a rollback of the whole was possible already."""
     handled: BaseException | None
     """The exception that was being handled when it was opened."""
 
 
 class EngineTransaction(ActiveTransaction):
-    """From the beginning of Django's outermost atomic block, or of autocommit's absence."""
+    """A transaction from the beginning of Django's outermost atomic block, or since autocommit is
+    off."""
 
     __slots__ = (
         "_asked",
@@ -108,37 +110,37 @@ class EngineTransaction(ActiveTransaction):
             attempt=attempt,
         )
         self.in_test: Callable[[], bool] = _never
-        """Whether only the blocks that TestCase opens around a test are open: nobody else writes
-        meanwhile, so that writes can be repeated at another moment."""
+        """Whether only the blocks that TestCase opens around a test are open: then no other client
+        writes in the meantime, and writes can be repeated at another moment."""
         self.lost: PyMongoError | None = None
-        """Why what came before a savepoint could not be restored: only the whole can be undone, and
-        whoever has caught the error that led there has to be told."""
+        """Why the state before a savepoint could not be restored: only the whole can be undone, and
+        the code that caught the error that led there must learn of it."""
         self._client: Any = None
         """The MongoClient of the first operation."""
         self._reading: Any = None
-        """The session of what is read before the first write."""
+        """The session for reads before the first write."""
         self.has_seen = False
-        """Whether anything of the database was seen in it. Writes alone are as right at another
-        moment: where they are not, as with a duplicate, the server says so."""
+        """Whether the transaction has seen any data. Writes alone are just as valid at another
+        moment: if they are not, as with a duplicate, the server reports it."""
         self.looks_ahead = False
-        """Whether what is read now is not what the application sees."""
+        """Whether the current read is not visible to the application."""
         self._asked = False
-        """Whether the server was asked when it reads."""
+        """Whether the server was queried for the moment of its reads."""
         self._learned: Timestamp | None = None
-        """When it reads, where the server was asked for that."""
+        """The moment of its reads, if the server was queried for it."""
         self._log = WriteLog()
         self._writing = False
         """Whether a write was sent."""
         self._recorded: bytes | None = None
         """The key by which its writes are recorded."""
         self._opened = 0
-        """Savepoints so far."""
+        """The number of savepoints so far."""
         self._savepoints: dict[str, _Savepoint] = {}
         self.begin = self._begin
         self.creates_collections = False
         self.home = threading.get_ident()
 
-    # Which session an operation gets.
+    # The session of an operation.
 
     routes = True
 
@@ -155,7 +157,7 @@ class EngineTransaction(ActiveTransaction):
         if self.has_seen and self.has_something_to_lose():
             self._learn_moment()
         if self.session is not None and session is self._reading and operation != "getMore":
-            # Somebody has kept the session of before the first write.
+            # The session from before the first write was kept.
             options["retryable"] = False
             return self.session
         self._writing = self._writing or operation in WRITES
@@ -163,11 +165,11 @@ class EngineTransaction(ActiveTransaction):
             return session
         if operation not in WRITES:
             return None
-        options["retryable"] = False  # In a transaction nothing is sent again by itself.
+        options["retryable"] = False  # In a transaction nothing is retried automatically.
         return self._begin_on_server(self._moment())
 
     def recover(self, operation: str, session: Any, error: BaseException) -> Any:
-        """Another session for a read that the server could not serve at the moment it chose."""
+        """Another session for a read that the server could not serve at its chosen moment."""
         if session is not self._reading or operation == "getMore" or self._moment() is not None:
             return None
         if not isinstance(error, OperationFailure) or error.code != SNAPSHOT_UNAVAILABLE:
@@ -178,7 +180,7 @@ class EngineTransaction(ActiveTransaction):
         if self.session is not None or (client is self._client and self._reading is not None):
             return
         if self._client is None:
-            # The one of the ORM, which ends the transaction, is there before the tests are.
+            # The ORM's, which ends the transaction, exists before the tests.
             shared = isinstance(client, AsyncMongoClient)
             self._meet(backend_connections.pooled_client(self.key[1]) if shared else client)
         if not self.transactional:
@@ -220,7 +222,7 @@ class EngineTransaction(ActiveTransaction):
         blocks.start_transaction(session, replace(self.options, read_concern=concern))
 
     def _moment(self) -> Timestamp | None:
-        """When everything is read, as far as that is known."""
+        """The moment of all reads, if it is known."""
         moment = self._learned
         if moment is None and self._reading is not None:
             moment = clients.snapshot_time(self._reading)
@@ -239,7 +241,7 @@ class EngineTransaction(ActiveTransaction):
         super().forget_sessions()
 
     def ending(self) -> None:
-        # Neither the commit has to be recorded nor what another transaction does with the session.
+        # Neither the commit nor what another transaction does with the session must be recorded.
         key, self._recorded = self._recorded, None
         if key is not None:
             recorder.forget(key)
@@ -253,7 +255,7 @@ class EngineTransaction(ActiveTransaction):
         name = name or f"djongo_services_{self._opened}"
         if self.has_seen or len(self.sessions) > 1:  # Other clients do not ask where to send it.
             self._learn_moment()
-        # Were PyMongo to stop telling of commands, there would be nothing to repeat.
+        # If PyMongo stopped reporting commands, there would be nothing to repeat.
         unheard = self._writing and not self._log.unkept and not self._log.writes
         self._savepoints[name] = _Savepoint(
             len(self._log.writes),
@@ -268,7 +270,7 @@ class EngineTransaction(ActiveTransaction):
             raise CannotRollBack(f"No savepoint {name!r} in this transaction.")
 
     def roll_back_to(self, name: str) -> None:
-        """Raises CannotRollBack and PyMongo's errors: then the whole can only be rolled back."""
+        """Raises CannotRollBack and PyMongo's errors: then only the whole can be rolled back."""
         try:
             self._roll_back_to(name)
         except PyMongoError as error:
@@ -284,8 +286,8 @@ class EngineTransaction(ActiveTransaction):
         if savepoint.unusable:
             raise CannotRollBack("The transaction could not be used before the savepoint either.")
         if self.lost is not None and sys.exc_info()[1] is savepoint.handled:
-            # The block that ends here goes on as if its work had been done, and no exception says
-            # that it was not.
+            # The block that ends here continues as if its work had succeeded, and no exception says
+            # otherwise.
             raise CannotRollBack("What came before a savepoint inside could not be restored.")
         later = list(self._savepoints)[list(self._savepoints).index(name) + 1 :]
         for one in later:
@@ -319,7 +321,7 @@ class EngineTransaction(ActiveTransaction):
             for database, command in repetitions(writes):
                 reply = self._client[database].command(command, session=session)
                 if errors := reply.get("writeErrors"):
-                    # Another client was faster, as with a write conflict.
+                    # Another client was faster, as in a write conflict.
                     reason = f"A write could not be repeated: {errors[0]['errmsg']}"
                     raise CannotRollBack(reason, [TRANSIENT])
         self._log.go_back_to(writes)
@@ -333,7 +335,9 @@ class EngineTransaction(ActiveTransaction):
         if self._log.unkept:
             raise CannotRollBack(self._log.unkept)
         if writes and moment is None and self.has_seen and not self.in_test():
-            raise CannotRollBack("The server does not say at which moment the transaction reads.")
+            raise CannotRollBack(
+                "The server does not report the moment of the transaction's reads."
+            )
         for write in writes:
             if not write.can_be_repeated:
                 raise CannotRollBack(
@@ -342,7 +346,8 @@ class EngineTransaction(ActiveTransaction):
                 )
 
     def _learn_moment(self) -> None:
-        """Unless it is known or cannot be, from the server, which shows a user its own sessions."""
+        """Read the moment from the server, which shows a user its own sessions, unless it is known
+        or unavailable."""
         if self._asked or self.session is None or not self.usable() or self.in_test():
             return
         self._asked = True

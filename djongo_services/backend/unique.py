@@ -1,4 +1,4 @@
-"""What a model promises to be unique, as filters that find the documents in the way."""
+"""A model's unique keys, as filters for conflicting documents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Document = dict[str, Any]
 
 
 def unique_keys(options: Options[Model]) -> list[tuple[str, ...]]:
-    """The columns of each key that is unique whatever the rest of the document is."""
+    """The columns of each key that is unique without further conditions."""
     columns: dict[str, str] = {field.name: str(field.column) for field in options.local_fields}
     unique = [field.name for field in options.local_fields if field.unique]
     named = [*options.unique_together, *(one.fields for one in options.total_unique_constraints)]
@@ -23,10 +23,10 @@ def unique_keys(options: Options[Model]) -> list[tuple[str, ...]]:
 def filters(
     keys: list[tuple[str, ...]], document: Document, types: dict[str, str]
 ) -> list[Document]:
-    """One for each key of which no value is null: null is unique in no index of the backend.
+    """A filter for each key that contains no null: null is not unique in any index of the backend.
 
-    ``types`` has the BSON type of each column. The unique indexes are partial by that type, and
-    the server uses one only for a filter that names the type as well.
+    ``types`` has the BSON type of each column. The unique indexes are partial by that type, and the
+    server uses one only for a filter that includes the type as well.
     """
     return [
         {column: _equal(document[column], types.get(column)) for column in key}

@@ -1,4 +1,4 @@
-"""The file of accepted differences: one on each line, for version control.
+"""The file of accepted differences: one per line, for version control.
 
 ::
 
@@ -7,8 +7,8 @@
     +       type  books       price    string       # until the importer is mended
     ~       *     "odd name"  *
 
-``*`` stands for anything, also in a word (``tmp_*``), and ``?`` for one character; a text in quotes
-is a JSON string and stands for itself. What is left out at the end is anything.
+``*`` matches anything, also within a word (``tmp_*``), and ``?`` matches one character; a text in
+quotes is a JSON string and is taken literally. Parts that are left out at the end match anything.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ HEADER: Final = (
 
 
 class AcceptedUnreadable(DjongoServicesError):
-    """A line of the file of accepted differences makes no sense."""
+    """A line of the file of accepted differences cannot be understood."""
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A text that stands for itself."""
+    """A text that is taken literally."""
 
     text: str
 
@@ -68,7 +68,7 @@ class Acceptance:
 
     @property
     def exactly(self) -> tuple[str, ...] | None:
-        """What it says, where each word stands for itself; None where one is a pattern."""
+        """The words of the line if each is literal; None if one is a pattern."""
         found = []
         for word in self.words:
             text = word.text if isinstance(word, Literal) else word
@@ -85,7 +85,8 @@ def parse_accepted(text: str) -> tuple[Acceptance, ...]:
 
 
 def with_accepted(comparison: Comparison, acceptances: Sequence[Acceptance]) -> Comparison:
-    """The comparison in which what the lines accept is accepted, and which lines met nothing."""
+    """The comparison with the accepted differences marked as such, and the lines that matched
+    nothing."""
     book = _Book.of(acceptances)
     collections = tuple(
         replace(one, differences=tuple(book.judge(found) for found in one.differences))
@@ -96,7 +97,7 @@ def with_accepted(comparison: Comparison, acceptances: Sequence[Acceptance]) -> 
 
 
 def render_accepted(comparison: Comparison) -> str:
-    """The lines that accept what counts, ready to be added to the file."""
+    """Lines that accept the findings, ready to be added to the file."""
     lines = [_line(found) for found in comparison.differences() if found.counts]
     return HEADER + "".join(f"{line}\n" for line in lines)
 
@@ -109,7 +110,7 @@ class _Book:
 
     @classmethod
     def of(cls, acceptances: Iterable[Acceptance]) -> _Book:
-        """Lines without patterns are looked up, so that thousands of them are no matter."""
+        """Lines without patterns go into a dictionary, so that thousands of them are not slow."""
         book = cls()
         for one in acceptances:
             exactly = one.exactly

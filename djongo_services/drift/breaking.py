@@ -1,4 +1,4 @@
-"""What documents have that the models of their collection refuse."""
+"""What documents contain that the models of their collection refuse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from djongo_services.introspection.report import Field, Profile, TypeCount
 
 
 def breaking(collection: str, profile: Profile, shape: ModelShape) -> Iterator[Difference]:
-    """All of it."""
+    """All differences of the collection."""
     if not profile.coverage.documents and not profile.fields:
         return
     yield from missing(collection, (), profile.fields, shape)
@@ -23,7 +23,7 @@ def breaking(collection: str, profile: Profile, shape: ModelShape) -> Iterator[D
 
 
 def breaking_below(collection: str, field: Field, shape: ModelShape) -> Iterator[Difference]:
-    """At a field and inside of it."""
+    """The differences at a field and below."""
     if not shape:
         return
     for name, found in field.types.items():
@@ -62,7 +62,7 @@ def accepted_words(shape: ModelShape) -> str:
 def missing(
     collection: str, path: Path, fields: tuple[Field, ...], shape: ModelShape
 ) -> Iterator[Difference]:
-    """Fields that models require in each object at ``path``, and some of these lack."""
+    """Fields that models require in each object at ``path``, but that some of these lack."""
     have = {field.path[-1]: field for field in fields}
     for name in shape.names():
         if not shape.requires(name):
@@ -77,7 +77,7 @@ def missing(
 def missing_field(
     collection: str, path: Path, field: Field | None, *, before: str | None = None
 ) -> Difference:
-    """``field``: None where no object has it."""
+    """A missing field; ``field`` is None if no object has it."""
     return Difference(
         collection=collection,
         kind="presence",
@@ -94,8 +94,8 @@ def missing_field(
 def refused_values(
     collection: str, field: Field, shape: ModelShape, before: Field | None = None
 ) -> Iterator[Difference]:
-    """Where few values were read and models have choices, those that are none of them, and were
-    not there ``before``."""
+    """Values that are not among a model's choices and were not there ``before``, if all values are
+    known and there are few."""
     choices = shape.choices()
     if choices is None or field.values is None or field.values.masked:
         return
@@ -117,7 +117,7 @@ def refused_values(
 
 
 def too_long(collection: str, field: Field, shape: ModelShape) -> Iterator[Difference]:
-    """Strings (where values were read) and arrays beyond what models allow."""
+    """Strings (if values were read) and arrays that are longer than models allow."""
     found = (
         ("maxLength", field.values.longest if field.values else None, "characters", "string"),
         ("maxItems", field.lengths.maximum if field.lengths else None, "elements", "array"),

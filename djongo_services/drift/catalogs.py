@@ -1,4 +1,4 @@
-"""How options, validator and indexes of a collection differ."""
+"""Differences of a collection's options, validator and indexes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from djongo_services.schema.diff.rules import rule_changes
 from djongo_services.schema.ownership import unmarked
 
 _SHOWN: Final = 80
-"""Characters of a value."""
+"""The maximum number of characters of a value."""
 _OF_THE_SERVER: Final = frozenset(
     {
         "v",
@@ -34,11 +34,11 @@ _OF_THE_SERVER: Final = frozenset(
         "hashVersion",
     }
 )
-"""What a server adds to an index by itself, or what is compared otherwise."""
+"""What a server adds to an index, or what is compared elsewhere."""
 
 
 def compare_catalogs(before: Collection, after: Collection) -> Iterator[Difference]:
-    """What could not be read on one side is not compared."""
+    """Compare two collections; what could not be read on one side is not compared."""
     unread = {missing.what for side in (before, after) for missing in side.unavailable}
     if before.type != after.type or kind_text(before) != kind_text(after):
         yield _difference(
@@ -108,7 +108,8 @@ def _index(collection: Collection, one: Index, other: Index) -> Iterator[Differe
 
 
 def _options_of(index: Index) -> dict[str, Any]:
-    """Those of its definition as JSON, without what says nothing: ``false`` is the default."""
+    """The options of its definition as JSON, without those that equal a default, such as
+    ``false``."""
     plain = _plain(index.definition)
     return {
         name: value
@@ -118,11 +119,11 @@ def _options_of(index: Index) -> dict[str, Any]:
 
 
 def _meaning(index: Index) -> str:
-    """Equal for indexes that are the same under any name."""
+    """A text that is equal for indexes that are the same under any name."""
     plain = Index(name="", keys=index.keys, definition=_plain(index.definition))
     try:
         normal = normal_index(plain)
-    except (AttributeError, KeyError, TypeError, ValueError):  # of a file that somebody changed
+    except (AttributeError, KeyError, TypeError, ValueError):  # in a file that was edited
         return repr((index.keys, freeze(_options_of(index))))
     rest = {name: plain.definition.get(name) for name in ("expireAfterSeconds", "collation")}
     return repr((normal, freeze(rest)))
@@ -148,7 +149,7 @@ def _options(before: Collection, after: Collection) -> Iterator[Difference]:
 
 
 def _in_force(collection: Collection) -> Validator | None:
-    """An emptied validator stays in the options as {}."""
+    """The validator in force; an emptied one stays in the options as {}."""
     found = collection.validator
     return found if found is not None and found.query else None
 
@@ -185,7 +186,7 @@ def _strength(validator: Validator) -> str:
 
 
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON: the same for a document of a server and for one of a file."""
+    """A document as JSON, which is the same for one from a server and one from a file."""
     found: dict[str, Any] = json.loads(extended_json(document))
     return found
 

@@ -1,4 +1,5 @@
-"""``djongo_services.W024``: documents that the models refuse, where the settings ask for that."""
+"""``djongo_services.W024``: documents that the models refuse, if the settings ask for this
+check."""
 
 from __future__ import annotations
 
@@ -24,18 +25,18 @@ from djongo_services.schema.spec import CollectionSpec
 from djongo_services.translation import english
 
 _NAMED = 3
-"""Differences that a message names; the rest is a number."""
+"""The maximum number of differences that a message lists; the rest is counted."""
 
 
 def check_shapes(databases: Sequence[str] | None = None) -> list[checks.CheckMessage]:
-    """A sample of each collection that a model declares.
+    """Check a sample of each collection that a model declares.
 
-    None while migrations wait to be applied, which may be what converts the documents.
+    Nothing is reported while migrations are unapplied, because they may convert the documents.
     """
     try:
         is_wanted = settings.inspection.check_shapes
     except ImproperlyConfigured:
-        return []  # E002 has said it.
+        return []  # E002 reports it.
     if not databases or not is_wanted:
         return []
     found: list[checks.CheckMessage] = []
@@ -43,7 +44,7 @@ def check_shapes(databases: Sequence[str] | None = None) -> list[checks.CheckMes
         try:
             found += _check(connection)
         except (PyMongoError, ImproperlyConfigured, DjongoServicesError):
-            continue  # W003 or E002 have said it, or the command will.
+            continue  # W003 or E002 report it, or the command will.
     return found
 
 

@@ -1,4 +1,4 @@
-"""Two reports held side by side."""
+"""A comparison of two reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from djongo_services.schema.spec import CollectionSpec
 from djongo_services.translation import english
 
 TOLERANCE: Final = 0.01
-"""Shares that move by less are not reported: data that lives is never quite the same."""
+"""Smaller changes of a share are not reported: live data is never quite the same."""
 
 Specs = Mapping[str, CollectionSpec]
 
@@ -37,10 +37,10 @@ def compare(
 ) -> Comparison:
     """What changed from ``before`` to ``after``, collection by collection.
 
-    ``models``: what models want, by collection; a difference that they refuse breaks them.
-    ``chosen`` tells of each name whether to compare it: a collection that nobody looked at now is
-    not one that went. ``tolerance`` is a share, 0 to 1. Linear in the fields
-    of both reports.
+    ``models``: the models' specs, by collection; a difference that they refuse breaks them.
+    ``chosen`` returns for each name whether to compare it: a collection that was not inspected now
+    did not disappear. ``tolerance`` is a share, 0 to 1. The time is linear in the fields of both
+    reports.
     """
     return _Comparing(before, after, models or {}, chosen, tolerance).result(labels)
 

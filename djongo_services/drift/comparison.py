@@ -1,4 +1,4 @@
-"""What a comparison found, as plain values: one object that every renderer reads."""
+"""The result of a comparison, as plain values: one object that every renderer reads."""
 
 from __future__ import annotations
 
@@ -27,49 +27,49 @@ Kind = Literal[
 ]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("breaks", "new", "moved")
-"""The gravest first. ``breaks``: the models refuse it or cannot read it. ``new``: something came or
-went. ``moved``: the same things in other proportions."""
+"""The most severe first. ``breaks``: the models refuse it or cannot read it. ``new``: something was
+added or removed. ``moved``: the same things in other proportions."""
 
 LEVEL: Final = 0.01
-"""The chance that a comparison of two samples of unchanged data reports any move at all."""
+"""The probability that a comparison of two samples of unchanged data reports any move at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """One thing that is not as it was."""
+    """One difference between the two sides."""
 
     collection: str
     kind: Kind
     sign: Sign
     severity: Severity
     subject: str = ""
-    """A rendered path, or the name of an index or an option; empty for the collection as such."""
+    """A rendered path, or the name of an index or an option; empty for the collection itself."""
     detail: str = ""
-    """What of the subject: a type, the target of a reference, the keyword of a rule."""
+    """The part of the subject: a type, the target of a reference, the keyword of a rule."""
     before: str | None = None
-    """A phrase; None where there was nothing."""
+    """A phrase; None if there was nothing before."""
     after: str | None = None
     before_share: float | None = None
-    """The share of a field's parents, or of the values at it: 0 to 1."""
+    """The share of a field's parents, or of the values in it: 0 to 1."""
     after_share: float | None = None
     models: str | None = None
-    """What the models say, where it breaks them."""
+    """What the models say, if it breaks them."""
     p: float | None = None
-    """How often two samples of unchanged data differ that much, by the test of proportions; None
-    where no sample is involved."""
+    """How often two samples of unchanged data differ this much, by the test of proportions; None if
+    no sample is involved."""
     certain: bool = True
-    """Whether it is more than the samples allow. One that is not may be chance; it never fails
-    a check."""
+    """Whether it is more than chance in the samples. One that is not certain never fails a
+    check."""
     accepted: str | None = None
-    """The comment of the line that accepts it, perhaps empty; None where it is not accepted."""
+    """The comment of the line that accepts it, perhaps empty; None if it is not accepted."""
 
     @property
     def counts(self) -> bool:
-        """Whether it is a finding rather than something accepted or perhaps chance."""
+        """Whether it is a finding, and neither accepted nor possibly chance."""
         return self.certain and self.accepted is None
 
     def reaches(self, severity: Severity) -> bool:
-        """Whether it counts and is at least that grave."""
+        """Whether it counts and is at least this severe."""
         return self.counts and SEVERITIES.index(self.severity) <= SEVERITIES.index(severity)
 
 
@@ -81,27 +81,27 @@ class Side:
     """``baseline.json``, ``the connection 'archive'``, ``the models``."""
     database: str | None = None
     server: str | None = None
-    """The version."""
+    """The version of the server."""
     inspected_at: datetime | None = None
     stopped: str | None = None
-    """One sentence when that report is partial."""
+    """One sentence, if that report is partial."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CollectionDrift:
-    """A collection that differs."""
+    """A collection with differences."""
 
     name: str
     models: tuple[str, ...] = ()
-    """Labels of those whose documents it holds."""
+    """Labels of the models whose documents it contains."""
     before: str | None = None
-    """How much stands behind the figures of the first side: ``sample of 1,000 of ...``; None
-    where no document was read."""
+    """What the figures of the first side are based on: ``sample of 1,000 of ...``; None if no
+    document was read."""
     after: str | None = None
     differences: tuple[Difference, ...] = ()
-    """The order of the document, then references, indexes, options, validator."""
+    """In the order of the document, followed by references, indexes, options and validator."""
     notes: tuple[str, ...] = ()
-    """What of it could not be compared, a sentence each."""
+    """Sentences about what could not be compared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,29 +109,29 @@ class Comparison:
     before: Side
     after: Side
     collections: tuple[CollectionDrift, ...] = ()
-    """Those with differences or notes, by name."""
+    """The collections with differences or notes, by name."""
     compared: int = 0
-    """Collections that were looked at."""
+    """The number of collections that were compared."""
     tests: int = 0
-    """Tests of proportions that were made."""
+    """The number of tests of proportions."""
     tolerance: float = 0.0
-    """Moves of a share that are smaller were not reported."""
+    """Smaller changes of a share were not reported."""
     unused: tuple[str, ...] = ()
-    """Lines of the file of accepted differences that met none."""
+    """Lines of the file of accepted differences that matched none."""
     notes: tuple[str, ...] = ()
-    """What was not compared, a sentence each."""
+    """Sentences about what was not compared."""
 
     def differences(self) -> Iterator[Difference]:
         for collection in self.collections:
             yield from collection.differences
 
     def reaching(self, severity: Severity) -> list[Difference]:
-        """Those that count and are at least that grave."""
+        """The differences that count and are at least this severe."""
         return [found for found in self.differences() if found.reaches(severity)]
 
     @property
     def incomplete(self) -> list[str]:
-        """The collections of which something could not be compared."""
+        """The collections that could not be compared completely."""
         return [one.name for one in self.collections if one.notes]
 
     @property

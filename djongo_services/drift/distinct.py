@@ -1,4 +1,4 @@
-"""Values as such: what tells them apart, and a list of some for people."""
+"""Single values: a key that identifies them, and a list of some for display."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Final
 from djongo_services.formatting import count, extended_json, value_text
 
 SHOWN: Final = 6
-"""Values that are named; the rest is a number."""
+"""The maximum number of values in a list; the rest is counted."""
 
 
 def identity(value: Any) -> str:
-    """Equal for a value of a server and the same one of a file."""
+    """A text that is equal for a value from a server and the same one from a file."""
     return json.dumps(json.loads(extended_json(value)), sort_keys=True)
 
 

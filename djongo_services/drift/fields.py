@@ -1,4 +1,4 @@
-"""How the fields of two profiles of one collection differ."""
+"""Differences between the fields of two profiles of one collection."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from djongo_services.introspection.report import Field, MapKeys, Profile
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """One side of what is inside of documents, or of the values at a path."""
+    """One side of what is inside documents, or inside the values at a path."""
 
     fields: Mapping[Any, Field]
-    """By the last step of their path."""
+    """Fields by the last step of their path."""
     objects: int
     arrays: int
     sample: Sample
@@ -50,7 +50,7 @@ class _Inside:
         return cls(fields, counts.get("object", 0), counts.get("array", 0), sample)
 
     def holders(self, step: Any) -> int:
-        """What could have held a field, an element or a key."""
+        """The number of parents that could have a field, an element or a key."""
         return self.arrays if step is ELEMENT else self.objects
 
     def sample_of(self, step: Any) -> Sample:
@@ -59,11 +59,11 @@ class _Inside:
         return self.sample
 
     def absent(self, step: Any) -> Proportion:
-        """None of the holders have it."""
+        """The proportion of parents with it, if there are none."""
         return self.sample_of(step).proportion(0, self.holders(step))
 
     def present(self, step: Any) -> Proportion:
-        """How many of the holders have it; one element or key is enough."""
+        """The proportion of parents with it; one element or key is enough."""
         found = self.fields[step]
         return self.sample_of(step).proportion(
             min(found.present, self.holders(step)), self.holders(step)
@@ -71,9 +71,9 @@ class _Inside:
 
 
 def compare_fields(before: Profile, after: Profile, shape: ModelShape, found: Findings) -> None:
-    """Adds to ``found`` what is not as it was."""
+    """Add the differences to ``found``."""
     work = _Comparison(before.collection, found)
-    # A stack of its own: documents nest deeper than Python likes to.
+    # With a stack of its own, because documents nest deeper than Python's recursion limit.
     pending = [work.inside(_Inside.documents(before), _Inside.documents(after), shape)]
     while pending:
         pair = next(pending[-1], None)
@@ -92,7 +92,7 @@ class _Comparison:
         self.found = found
 
     def inside(self, before: _Inside, after: _Inside, shape: ModelShape) -> Iterator[_Pair]:
-        """Reports what came and went; gives the pairs of what is on both sides."""
+        """Report what was added and removed, and yield the pairs that exist on both sides."""
         keyed = (KEY in before.fields, KEY in after.fields)
         is_folded = keyed[0] != keyed[1] and before.objects > 0 and after.objects > 0
         if is_folded and before.fields and after.fields:
@@ -174,7 +174,7 @@ class _Comparison:
             field,
             before=keys if is_map else "data",
             after="data" if is_map else keys,
-            # What a map is follows from how many keys a sample has shown.
+            # Whether it is a map depends on how many keys a sample contained.
             certain=before.sample.proven and after.sample.proven,
         )
 
@@ -198,7 +198,7 @@ class _Comparison:
         if bool(lacked) != bool(lacks):
             severity = "new" if lacks else "moved"
             always = after if lacked else before
-            if always.sample.proven:  # That it is in all is a fact then, and so is the other.
+            if always.sample.proven:  # Then it is a fact that all have it, and so is the other.
                 p = None
         elif abs(share[0] - share[1]) < self.found.tolerance:
             self.found.tested(p)
@@ -258,7 +258,7 @@ class _Comparison:
     def _shares(
         self, common: list[str], one: Field, old: Sample, other: Field, new: Sample
     ) -> None:
-        """Among the types that both sides have: one difference, for the type that moved most."""
+        """Compare the types that both sides have; one difference, for the type that moved most."""
         counts = {name: one.types[name].count for name in common}
         later = {name: other.types[name].count for name in common}
         whole, second = sum(counts.values()), sum(later.values())
@@ -288,7 +288,8 @@ class _Comparison:
         self._moved("length", "moved", other, shown, p, detail="elements")
 
     def _longer(self, one: Field, other: Field, shape: ModelShape) -> None:
-        """What is too long for the models now and was not, and values that they refuse."""
+        """Report strings and arrays that are too long for the models now and were not before, and
+        values that the models refuse."""
         if not shape:
             return
         known = {found.detail for found in too_long(self.collection, one, shape)}

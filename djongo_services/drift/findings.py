@@ -1,4 +1,4 @@
-"""Differences while they are being found: which of them are chance is known only at the end."""
+"""Differences during a comparison; which of them are chance is known only at its end."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ class Findings:
     _found: dict[str, list[Difference]] = field(default_factory=dict)
     _notes: dict[str, list[str]] = field(default_factory=dict)
     _chancy: set[int] = field(default_factory=set)
-    """Those (by identity) that are nothing at all where chance explains them."""
+    """Differences (by identity) that are dropped if chance explains them."""
 
     def add(self, difference: Difference) -> None:
-        """What is certain, and what came or went as far as samples tell."""
+        """Add a certain difference, or one that was added or removed as far as samples show."""
         self.tests += difference.p is not None
         self._found.setdefault(difference.collection, []).append(difference)
 
     def moved(self, difference: Difference) -> None:
-        """What is left out unless it is more than chance."""
+        """Add a difference that is dropped unless it is more than chance."""
         self.add(difference)
         if difference.p is not None:
             self._chancy.add(id(difference))
 
     def tested(self, p: float | None) -> None:
-        """A test that found nothing to report counts as well."""
+        """Count a test, also if it found nothing to report."""
         self.tests += p is not None
 
     def note(self, collection: str, sentence: str) -> None:
         self._notes.setdefault(collection, []).append(sentence)
 
     def judged(self) -> Mapping[str, tuple[Difference, ...]]:
-        """By collection, what is left, each with its certainty."""
+        """The remaining differences by collection, each with its certainty."""
         chances = [one for found in self._found.values() for one in found if one.p is not None]
         verdicts = significant(
             [one.p for one in chances if one.p is not None], tests=self.tests, level=LEVEL

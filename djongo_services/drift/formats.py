@@ -1,4 +1,4 @@
-"""The formats of a comparison; a new one begins here."""
+"""The formats of a comparison; add a new one here."""
 
 from __future__ import annotations
 
@@ -44,4 +44,4 @@ COMPARISON_FORMATS: Mapping[str, ComparisonFormat] = {
     "html": ComparisonFormat(render=_html),
     "accepted": ComparisonFormat(render=_accepted),
 }
-"""By the name that ``--format`` knows; the first one is the default."""
+"""Formats by their name for ``--format``; the first one is the default."""

@@ -1,7 +1,7 @@
-"""What models accept at a path, read from the validator that they ask for.
+"""What models accept at a path, read from their validator.
 
-Only what is certain is held against documents: types, missing fields, lengths. What a combination
-of schemas leaves open is accepted.
+Only what is certain counts against documents: types, missing fields, lengths. What a combination of
+schemas leaves open is accepted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Step = Any
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """Schemas that all hold at one path; none where models say nothing."""
+    """Schemas that all apply at one path; none if models do not mention it."""
 
     schemas: tuple[Schema, ...] = ()
 
@@ -36,24 +36,24 @@ class ModelShape:
         return cls(tuple(part["$jsonSchema"] for part in parts if "$jsonSchema" in part))
 
     def __bool__(self) -> bool:
-        """Whether models say anything here."""
+        """Whether models define anything here."""
         return bool(self.schemas)
 
     def accepts(self, type_name: str) -> bool:
-        """Whether values of a (refined) type may be here."""
+        """Whether values of a (refined) type are allowed here."""
         return all(_accepts(schema, server_type(type_name)) for schema in self.schemas)
 
     def accepted(self) -> list[str]:
-        """The types that may be here, or none if that is all of them."""
+        """The allowed types, or none if all are allowed."""
         found = [name for name in ALIASES if self.accepts(name)]
         return [] if len(found) == len(ALIASES) else found
 
     def requires(self, name: Step) -> bool:
-        """Whether no object may lack a field."""
+        """Whether every object must have a field."""
         return isinstance(name, str) and any(_requires(one, name) for one in self.schemas)
 
     def knows(self, name: Step) -> bool:
-        """Whether models declare a field of that name, or leave open which there are."""
+        """Whether models declare a field with that name, or allow any field."""
         if not isinstance(name, str):
             return True
         parts = [part for schema in self.schemas for part in _parts(schema)]
@@ -62,12 +62,12 @@ class ModelShape:
         return any(_property(part, name) is not None for part in parts)
 
     def names(self) -> Iterator[str]:
-        """The fields that models declare here and a schema names as they are."""
+        """The fields that models declare here and a schema lists by name."""
         parts = [part for schema in self.schemas for part in _parts(schema)]
         yield from dict.fromkeys(name for part in parts for name in part.get("properties", ()))
 
     def below(self, step: Step) -> ModelShape:
-        """What is accepted one step further on."""
+        """What is accepted one step further."""
         if not self.schemas or step is KEY:
             return ANYTHING
         return ModelShape(tuple(one for schema in self.schemas for one in _below(schema, step)))
@@ -79,12 +79,12 @@ class ModelShape:
         return shape
 
     def choices(self) -> Sequence[Any] | None:
-        """The only values that may be here; None where there is no such list."""
+        """The only allowed values; None if there is no such list."""
         lists = [one["enum"] for schema in self.schemas for one in _all(schema) if "enum" in one]
         return min(lists, key=len, default=None)
 
     def limit(self, keyword: str) -> int | None:
-        """The least of the limits ``maxLength`` or ``maxItems``."""
+        """The smallest of the limits ``maxLength`` or ``maxItems``."""
         limits = [one[keyword] for schema in self.schemas for one in _all(schema) if keyword in one]
         return min(limits, default=None)
 
@@ -93,14 +93,14 @@ ANYTHING: Final = ModelShape()
 
 
 def _all(schema: Schema) -> Iterator[Schema]:
-    """The schema and those that must hold beside it."""
+    """The schema and those that must match in addition to it."""
     yield schema
     for part in schema.get("allOf", ()):
         yield from _all(part)
 
 
 def _parts(schema: Schema) -> Iterator[Schema]:
-    """Those and the alternatives among them."""
+    """The same, and the alternatives among them."""
     for one in _all(schema):
         yield one
         for alternative in one.get("anyOf", ()):
@@ -142,7 +142,7 @@ def _below(schema: Schema, step: Step) -> Iterator[Schema]:
                 yield one["items"]
         elif (found := _property(one, step)) is not None:
             yield found
-        # Where one alternative says nothing of the step, anything may be there.
+        # If one alternative does not mention the step, anything is allowed there.
         branches = [tuple(_below(other, step)) for other in one.get("anyOf", ())]
         if branches and all(branches):
             yield {"anyOf": [{"allOf": list(branch)} for branch in branches]}

@@ -1,4 +1,4 @@
-"""A report held against what models want of the documents."""
+"""A comparison of a report with the models' specs for the documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from djongo_services.translation import english
 
 _NAMED = 5
 _ALWAYS_KNOWN = frozenset({"_id", "__safeContent__"})
-"""What the server itself puts into documents."""
+"""Fields that the server itself adds to documents."""
 
 
 @english()  # It is written as JSON, and kept.
@@ -30,9 +30,9 @@ def compare_with_models(
 ) -> Comparison:
     """The shapes that models refuse, and the fields that no model declares.
 
-    Only documents are looked at: what models want of indexes, options and validators is the plan
-    of ``syncmongoschema``. Everything reported is there, whatever the depth; ``sample`` may miss
-    what is rare. ``chosen`` as :func:`~djongo_services.drift.comparing.compare` takes it.
+    Only documents are compared: for indexes, options and validators, there is the plan of
+    ``syncmongoschema``. Everything that is reported exists, whatever the depth; ``sample`` may miss
+    rare cases. ``chosen`` is as in :func:`~djongo_services.drift.comparing.compare`.
     """
     found = {one.collection.name: one for one in report.collections if chosen(one.collection.name)}
     specs = {name: spec for name, spec in models.items() if chosen(name)}

@@ -1,9 +1,9 @@
 """Whether two samples differ by more than chance.
 
-For large counts the two-proportion z-test with the finite population correction, for small ones
-Fisher's exact test (Fleiss, Levin, Paik: Statistical Methods for Rates and Proportions, 3rd ed.,
-chapter 3); for histograms the two-sample test of Kolmogorov and Smirnov. Over the tests of one
-comparison the step-down method of Holm (1979) holds the chance of a single false alarm.
+For large counts it is the two-proportion z-test with the finite population correction, for small
+ones Fisher's exact test (Fleiss, Levin, Paik: Statistical Methods for Rates and Proportions, 3rd
+ed., chapter 3); for histograms the two-sample test of Kolmogorov and Smirnov. For all tests of one
+comparison, the step-down method of Holm (1979) limits the probability of a single false alarm.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from dataclasses import dataclass
 from typing import Final
 
 _SMALL: Final = 10
-"""Expected counts below which the normal distribution is no approximation."""
+"""Expected counts below which the normal distribution is not a good approximation."""
 _NEGLIGIBLE: Final = 1e-17
 _LARGEST: Final = 10_000_000
-"""Units that the exact test counts with: more would change no digit of its result."""
+"""The maximum number of units in the exact test: more would not change any digit of its result."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proportion:
     share: float
     units: float
-    """Independent observations behind it: documents of a sample, never more."""
+    """The number of independent observations behind it: at most the documents of a sample."""
     correction: float
-    """Factor of the variance for a finite population; 0 where everything was counted."""
+    """The factor of the variance for a finite population; 0 if everything was counted."""
 
 
 def p_value(one: Proportion, other: Proportion) -> float | None:
-    """Two-sided; None where both sides were counted, so that no chance is involved.
+    """The two-sided p-value; None if both sides were counted, so that chance is not involved.
 
-    1 where a side has no observation.
+    It is 1 if a side has no observation.
     """
     if not one.correction and not other.correction:
         return None
@@ -50,9 +50,10 @@ def p_value(one: Proportion, other: Proportion) -> float | None:
 
 
 def _pooled(one: Proportion, other: Proportion) -> float:
-    """A counted share is the share; two samples are one larger sample."""
+    """The common share: a counted share is the share itself; two samples are one larger sample."""
     if not one.correction:
-        # At 0 or 1 nothing else could ever be drawn, and yet it was, from what came since.
+        # At 0 or 1 no other value could be drawn; it was drawn from documents that were added
+        # since.
         return one.share if 0 < one.share < 1 else _weighted(one, other)
     if not other.correction:
         return other.share if 0 < other.share < 1 else _weighted(one, other)
@@ -101,7 +102,7 @@ def _log_choose(whole: int, part: int) -> float:
 
 
 def largest_gap(one: Mapping[int, int], other: Mapping[int, int]) -> float:
-    """Between two histograms by class: the largest difference of their cumulated shares."""
+    """The largest difference between the cumulated shares of two histograms by class."""
     first, second = sum(one.values()), sum(other.values())
     if not first or not second:
         return 0.0
@@ -114,9 +115,9 @@ def largest_gap(one: Mapping[int, int], other: Mapping[int, int]) -> float:
 
 
 def gap_p_value(gap: float, one: Proportion, other: Proportion) -> float | None:
-    """How often a gap that large comes of chance; the shares of the two are not looked at.
+    """The probability that a gap this large is chance; the shares of the two are ignored.
 
-    None and 1 as for :func:`p_value`. Conservative, for histograms have few classes.
+    None and 1 are as for :func:`p_value`. It is conservative, because histograms have few classes.
     """
     if not one.correction and not other.correction:
         return None
@@ -134,7 +135,7 @@ def gap_p_value(gap: float, one: Proportion, other: Proportion) -> float | None:
 
 
 def significant(p_values: Sequence[float], *, tests: int, level: float) -> list[bool]:
-    """Whether each stands out among ``tests``, of which these are the smallest or all."""
+    """Whether each value is significant among ``tests``, of which these are the smallest or all."""
     found = [False] * len(p_values)
     ordered = sorted(range(len(p_values)), key=lambda place: p_values[place])
     for number, place in enumerate(ordered):

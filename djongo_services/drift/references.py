@@ -1,4 +1,4 @@
-"""How the references of a collection differ: those that came, went or broke."""
+"""Differences of a collection's references: added, removed or broken ones."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from djongo_services.introspection.report import CollectionReport, Reference
 def compare_references(
     collection: str, before: CollectionReport, after: CollectionReport, found: Findings
 ) -> None:
-    """Adds to ``found``.
+    """Add the differences to ``found``.
 
-    References are found by values: one that came or went between two samples may be chance. A key
-    that is not there is a fact, however few were looked up.
+    References are found by values: one that was added or removed between two samples may be chance.
+    A missing key is a fact, however few were looked up.
     """
     certain = _looked_up_all(before) and _looked_up_all(after)
     old = {_identity(one): one for one in before.references}

@@ -1,4 +1,4 @@
-"""How many independent observations stand behind the counts of a profile."""
+"""The number of independent observations behind the counts of a profile."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from djongo_services.introspection.report import Coverage, Profile
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """What a profile, or a part of it, was read from."""
+    """The sample that a profile, or a part of it, is based on."""
 
     scale: float
-    """Sampled parents for each parent that is counted."""
+    """The ratio of sampled parents to counted parents."""
     most: float
-    """Independent observations at most. Elements of one array are alike, and so are the values
-    of one map: a thousand of them in one document are one observation, not a thousand."""
+    """The maximum number of independent observations. Elements of one array are similar, and so are
+    the values of one map: a thousand of them in one document are one observation, not a
+    thousand."""
     correction: float
-    """``(N - n) / (N - 1)``: 0 where every document was counted."""
+    """``(N - n) / (N - 1)``: 0 if every document was counted."""
     proven: bool
-    """Whether no document has a field or type besides these."""
+    """Whether it is proven that no document has other fields or types."""
 
     @classmethod
     def of(cls, profile: Profile) -> Self:
@@ -38,7 +39,7 @@ class Sample:
         )
 
     def inside(self, holders: int) -> Self:
-        """Inside of this many arrays or maps."""
+        """The sample for the inside of this many arrays or maps."""
         return replace(self, most=min(self.most, holders * self.scale))
 
     def proportion(self, part: int, whole: int) -> Proportion:
@@ -51,16 +52,16 @@ class Sample:
     def knows_type(self, name: str) -> bool:
         """Whether it is proven that no value has a type that was not found.
 
-        A schema proves it, and the subtypes of binary values and references by DBRef are none of
-        its types; where all documents were counted, they were looked at one by one.
+        A schema proves it, except for the subtypes of binary values and references by DBRef, which
+        are not types of a schema; if all documents were counted, each of them was read.
         """
         refined = name == "dbRef" or name.startswith("binData")
         return self.proven and not (refined and self.correction)
 
 
 def _sampled(coverage: Coverage) -> float | None:
-    """Documents in the random sample, by the margin of error that it has; None where all were
-    counted. What was fetched besides, because it was odd, is no part of it."""
+    """The number of documents in the random sample, from its margin of error; None if all were
+    counted. Documents that were fetched because they were odd are not part of it."""
     documents, margin = coverage.documents, coverage.margin
     if not margin or documents < 2:
         return None

@@ -5,5 +5,5 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 schema_drift_found = Signal()
-"""After ``inspectmongo`` found differences that are neither accepted nor perhaps chance: ``using``
-(the connection's alias) and ``comparison``."""
+"""Sent after ``inspectmongo`` found differences that are neither accepted nor possibly chance:
+``using`` (the connection's alias) and ``comparison``."""

@@ -1,4 +1,4 @@
-"""How the values at a path differ, where both reports have read them."""
+"""Differences between the values at a path, if both reports have read them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from djongo_services.introspection.report import Field, ValueSummary
 def compare_values(
     collection: str, before: Field, after: Field, old: Sample, new: Sample, found: Findings
 ) -> None:
-    """Adds to ``found`` values that came to or went from those of few, and longer texts.
+    """Add to ``found`` the values that were added or removed where there are few, and longer texts.
 
-    Values that one of the sides hides are not looked at.
+    Values that one of the sides hides are not compared.
     """
     one, other = before.values, after.values
     if one is None or other is None or one.masked or other.masked:
@@ -79,7 +79,7 @@ class _Enum:
     """All values of a field that has few."""
 
     values: Mapping[str, tuple[Any, int]]
-    """Each with its count, by what it is told apart by."""
+    """Each value and its count, by the key that identifies it."""
     whole: int
     exact: bool
     """Whether no document has another value."""
@@ -99,7 +99,8 @@ class _Enum:
 def _compare_texts(
     collection: str, name: str, one: ValueSummary, other: ValueSummary, found: Findings
 ) -> None:
-    """Only where all were read: the longest of a sample is chance."""
+    """Compare lengths, but only if all values were read: the longest value of a sample is
+    chance."""
     if one.longest is None or other.longest is None or not (one.exact and other.exact):
         return
     if one.longest.bit_length() == other.longest.bit_length():

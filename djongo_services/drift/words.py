@@ -1,10 +1,10 @@
-"""The words of a comparison: what its renderers say alike.
+"""The words of a comparison, which its renderers share.
 
-What says how the two sides differ (:func:`change`, and what it is made of) is data, which is
-written as JSON and into files of accepted differences, and English; what is around it is in the
+The text about how the two sides differ (:func:`change`, and its parts) is data, which is written
+as JSON and into files of accepted differences, and is always English; the text around it is in the
 reader's language.
 
-Names and values from a database are data: what is returned is printable and nothing else.
+Names and values from a database are data: every returned text is printable.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from djongo_services.translation import gettext as _
 from djongo_services.translation import ngettext
 
 _NAMED = 3
-"""Differences within what samples allow that a line names; the rest is a number."""
+"""The maximum number of differences within sampling error that a line lists; the rest is
+counted."""
 
 
 def parents_noun(path: Path) -> str:
-    """What the share of a field is a share of."""
+    """The noun for what the share of a field refers to."""
     if path[-1] is ELEMENT:
         return "elements"
     if path[-1] is KEY:
@@ -128,7 +129,7 @@ def line(difference: Difference) -> str:
 
 
 def doubtful_words(differences: Sequence[Difference]) -> str | None:
-    """One sentence for those that the samples do not tell from chance."""
+    """One sentence for the differences that may be chance."""
     doubtful = [one for one in differences if not one.certain and one.accepted is None]
     if not doubtful:
         return None
@@ -181,7 +182,7 @@ def _found_text(numbers: Mapping[Severity, int]) -> str:
 
 
 def _nothing_text(comparison: Comparison) -> str:
-    # Whoever was interrupted has not seen all.
+    # An interrupted inspection has not seen everything.
     if comparison.before.stopped or comparison.after.stopped:
         text = ngettext(
             "No differences so far in %(count)s collection",
@@ -251,6 +252,6 @@ def basis_words(comparison: Comparison) -> str | None:
 
 
 def coverages(collection: CollectionDrift) -> str | None:
-    """How much stands behind the two sides, where it does not go without saying."""
+    """What the figures of the two sides are based on; None if neither side says so."""
     sides = [side for side in (collection.before, collection.after) if side is not None]
     return " → ".join(dict.fromkeys(sides)) if sides else None

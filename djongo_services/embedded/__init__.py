@@ -3,7 +3,7 @@
     with MongoServer() as server:
         client = MongoClient(server.uri)
 
-Nothing here imports Django, and nothing is imported before it is asked for: the pytest plugin of
+Nothing here imports Django, and modules are imported only when they are used: the pytest plugin of
 this package is loaded in every project that installs it.
 """
 

@@ -1,4 +1,4 @@
-"""How members are reached: host, free ports, the replica set's name, key and password."""
+"""The addresses of members: host, free ports, the replica set's name, key and password."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from djongo_services.exceptions import EmbeddedServerError
 
 HOST = "127.0.0.1"
 REPLICA_SET = "embedded"
-# Below the ranges that Linux (32768) and macOS (49152) use for outgoing connections: a client
-# that tries to reach a stopped member must never be given that member's port as its own.
+# Below the ranges that Linux (32768) and macOS (49152) use for outgoing connections: a client that
+# tries to reach a stopped member must never get that member's port as its own.
 _FIRST, _COUNT = 20_000, 12_000
 _ATTEMPTS = 200
 
 
 def free_port() -> int:
-    """A port that nobody listens on now; somebody may take it before the caller does.
+    """A free port; another process may take it before the caller does.
 
-    Raises EmbeddedServerError when none is found.
+    Raises EmbeddedServerError if there is none.
     """
     for _ in range(_ATTEMPTS):
         port = _FIRST + secrets.randbelow(_COUNT)
@@ -36,7 +36,7 @@ def free_port() -> int:
 def is_free(port: int) -> bool:
     """Whether a server could listen on ``port`` of the loopback interface."""
     with socket.socket() as probe:
-        # As mongod does: connections that are only being closed are no obstacle.
+        # As in mongod: connections that are only being closed do not matter.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -51,10 +51,10 @@ ADMINISTRATOR = "root"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Access:
-    """What opens a server that was started with access control."""
+    """The credentials of a server that was started with access control."""
 
     key_file: Path
-    """mongod's ``--keyFile``; readable by its owner alone."""
+    """mongod's ``--keyFile``; readable only by its owner."""
     key: str = field(repr=False)
     """Its content, and the password of the server's internal user ``__system``."""
 
@@ -65,12 +65,12 @@ class Access:
 
     @property
     def internal_credentials(self) -> dict[str, str]:
-        """MongoClient's arguments for the user that may do everything before there is any user."""
+        """MongoClient's arguments for the user that may do everything before any user exists."""
         return {"username": "__system", "password": self.key, "authSource": "local"}
 
 
 def open_access(folder: Path) -> Access:
-    """Read the folder's key, made at the first time. Raises EmbeddedServerError."""
+    """Read the folder's key, or create it the first time. Raises EmbeddedServerError."""
     path = folder / "key"
     try:
         if not path.exists():
@@ -80,5 +80,5 @@ def open_access(folder: Path) -> Access:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise EmbeddedServerError(
-            f"The key {path} cannot be read or made ({reason}); choose another folder."
+            f"The key {path} cannot be read or created ({reason}); choose another folder."
         ) from error

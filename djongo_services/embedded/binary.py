@@ -20,11 +20,11 @@ _VERSION = re.compile(r"db version v(\d+(?:\.\d+)*)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Binary:
-    """A mongod that runs here."""
+    """A mongod that works on this machine."""
 
     path: Path
     version: str
-    """As the binary itself says, such as ``6.0.27``."""
+    """The version that the binary reports, such as ``6.0.27``."""
     environment: Mapping[str, str]
     """The environment to run it with."""
 
@@ -32,9 +32,9 @@ class Binary:
 def find_binary(version: str | None, libraries: Path, given: Path | None = None) -> Binary:
     """The mongod to run; ``4.4`` matches ``4.4.2``.
 
-    ``given`` is the only candidate when it is not None. Otherwise an explicit version is looked
-    for in ``<sys.prefix>/mongod/<version>/`` first; then come PATH and the installed wheel.
-    Links to OpenSSL 1.1 are made in the folder ``libraries`` if that mongod needs them.
+    ``given`` is the only candidate unless it is None. Otherwise an explicit version is searched for
+    in ``<sys.prefix>/mongod/<version>/`` first, followed by PATH and the installed wheel. If that
+    mongod needs OpenSSL 1.1, links to it are created in the folder ``libraries``.
 
     Raises EmbeddedServerError.
     """
@@ -103,7 +103,7 @@ def _probe(path: Path, libraries: Path) -> Binary:
 
 
 def _run(path: Path, environment: Mapping[str, str]) -> tuple[str | None, str]:
-    """The version, and what was said on stderr."""
+    """The version, and the text on stderr."""
     try:
         done = subprocess.run(  # noqa: S603 - the binary that we are about to run
             [str(path), "--version"],
@@ -157,7 +157,7 @@ def _not_found(version: str | None, seen: list[str]) -> str:
     )
 
 
-# Shared libraries that a mongod wants: OpenSSL 1.1 from a wheel, advice for the others.
+# Shared libraries that a mongod needs: OpenSSL 1.1 from a wheel, advice for the others.
 OPENSSL = ("libssl.so.1.1", "libcrypto.so.1.1")
 _MISSING = (
     re.compile(r"error while loading shared libraries: ([^\s:]+):"),
@@ -171,7 +171,7 @@ _PACKAGES = {
 
 
 def missing_library(errors: str) -> str | None:
-    """The library that the system's loader complains about (Linux and macOS wording)."""
+    """The library that the system's loader reports as missing (messages of Linux and macOS)."""
     for pattern in _MISSING:
         if found := pattern.search(errors):
             return found[1]
@@ -187,11 +187,11 @@ def missing_library_advice(binary: Path, library: str) -> str:
 def link_openssl(folder: Path, binary: Path) -> dict[str, str]:
     """An environment in which ``binary`` finds OpenSSL 1.1.
 
-    The ``psycopg2-binary`` wheel carries it under names with a hash, such as
-    ``libssl-3e69114b.so.1.1``; ``folder`` gets symbolic links with the plain names. Only the
-    process that is run with this environment sees them.
+    The ``psycopg2-binary`` wheel contains it under names with a hash, such as
+    ``libssl-3e69114b.so.1.1``; symbolic links with the plain names are created in ``folder``. Only
+    the process with this environment sees them.
 
-    Raises EmbeddedServerError when the wheel is not installed or carries another version.
+    Raises EmbeddedServerError if the wheel is not installed or contains another version.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in OPENSSL:

@@ -1,4 +1,4 @@
-"""Why a mongod ended: its structured log (JSON lines since 4.4) in one sentence."""
+"""Why a mongod ended: a summary of its structured log (JSON lines since 4.4)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LAST_CHARACTERS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnosis:
-    """Why it ended, and what to do."""
+    """Why it ended, and the next step."""
 
     cause: Cause
     sentence: str
 
 
-# What the server's own words contain, most telling first.
+# Parts of the server's own messages, the most specific first.
 _SIGNS = (
     (
         Cause.DISK_FULL,
@@ -69,16 +69,16 @@ def diagnose(log: Path, offset: int, output: Path, *, folder: Path, port: int) -
     for cause, signs in _SIGNS:
         if any(sign in message for sign in signs for message in said):
             return Diagnosis(cause=cause, sentence=_sentence(cause, folder, port))
-    reason = said[-1].rstrip(".") if said else "it said nothing"
+    reason = said[-1].rstrip(".") if said else "it wrote no message"
     return Diagnosis(cause=Cause.OTHER, sentence=f"mongod ended at its start: {reason}.")
 
 
 def last_words(log: Path) -> list[str]:
-    """The last errors and fatal messages in a log, else its last lines."""
+    """The last errors and fatal messages in a log, otherwise its last lines."""
     offset = max(0, log.stat().st_size - _LAST_BYTES) if log.exists() else 0
     text = _tail(log, offset)
     if offset:
-        text = text.partition("\n")[2]  # The first line is not whole.
+        text = text.partition("\n")[2]  # The first line is incomplete.
     said = list(_messages(text)) or text.splitlines()
     return [" ".join(line.split())[:_LAST_CHARACTERS] for line in said[-_LAST_LINES:]]
 
@@ -92,7 +92,7 @@ def _sentence(cause: Cause, folder: Path, port: int) -> str:
         case Cause.DISK_FULL:
             return f"The disk of {folder} is full; free some space or choose another folder."
         case Cause.NOT_WRITABLE:
-            return f"mongod may not write to {folder}; make it writable or choose another folder."
+            return f"mongod cannot write to {folder}; make it writable or choose another folder."
         case Cause.OTHER_VERSION:
             return (
                 f"The data in {folder} was written by another version of MongoDB; start that "
@@ -102,7 +102,8 @@ def _sentence(cause: Cause, folder: Path, port: int) -> str:
 
 
 def _messages(text: str) -> Iterator[str]:
-    """Errors and fatal messages with their attributes; what is not JSON is a plain complaint."""
+    """Errors and fatal messages with their attributes; a line that is not JSON is a message
+    itself."""
     for line in text.splitlines():
         try:
             entry: dict[str, Any] = json.loads(line)

@@ -15,17 +15,17 @@ from pathlib import Path
 from djongo_services.exceptions import EmbeddedServerError
 
 MINIMUM_FREE = 128 * 1024 * 1024
-"""Bytes that a new member needs; measured: 101 MB, nearly all of it the journal's first file."""
+"""Bytes that a new member needs; measured: 101 MB, nearly all for the journal's first file."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder there
-"""Where Linux keeps files in memory."""
+"""The folder in memory on Linux."""
 MEMORY_FREE = 4 * 1024 * 1024 * 1024
-"""Bytes that must be free there, so that data does not take what programs need."""
+"""Bytes that must be free there, so that data does not use the memory of programs."""
 
 
 def make_temporary_folder(*, in_memory: bool = False) -> Path:
-    """A private folder for the links, logs and, when nothing is kept, the data.
+    """A private folder for the links, logs and, if nothing is kept, the data.
 
-    ``in_memory`` is a wish: where memory has no such room the folder is on the disk.
+    ``in_memory`` is a preference: if there is not enough memory, the folder is on the disk.
     """
     parent = MEMORY if in_memory and _has_room(MEMORY) else None
     try:
@@ -35,10 +35,10 @@ def make_temporary_folder(*, in_memory: bool = False) -> Path:
 
 
 def prepare_folder(folder: Path, members: int, version: str) -> list[Path]:
-    """Make the members' folders and return them.
+    """Create the members' folders and return them.
 
-    Raises EmbeddedServerError when the folder cannot be written, its disk is full, or it belongs
-    to a server with another number of members or a newer version.
+    Raises EmbeddedServerError if the folder cannot be written, its disk is full, or it belongs to a
+    server with another number of members or a newer version.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +65,14 @@ def _has_room(folder: Path) -> bool:
 def _refuse_other_size(folder: Path, present: int, members: int) -> None:
     if present not in (0, members):
         raise EmbeddedServerError(
-            f"The folder {folder} holds a server with {present} "
+            f"The folder {folder} contains a server with {present} "
             f"member{'' if present == 1 else 's'}, not {members}; "
             f"start it with members={present} or choose another folder."
         )
 
 
 def remember_version(folder: Path, version: str) -> None:
-    """Note that a server of this version has used the data. Raises EmbeddedServerError."""
+    """Record that a server of this version has used the data. Raises EmbeddedServerError."""
     try:
         (folder / "version").write_text(f"{version}\n")
     except OSError as error:
@@ -80,7 +80,7 @@ def remember_version(folder: Path, version: str) -> None:
 
 
 def _refuse_newer_data(folder: Path, version: str) -> None:
-    """An older mongod cannot read it; some say so, 4.4 hangs."""
+    """Refuse data that an older mongod cannot read; some versions report that, 4.4 hangs."""
     marker = folder / "version"
     written_by = marker.read_text().strip() if marker.exists() else ""
     if _series(written_by) > _series(version):

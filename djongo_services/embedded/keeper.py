@@ -1,14 +1,14 @@
 """The process between a program and its mongods: they end with the program, however it ends.
 
-Run by its path, with the standard library alone: ``python -I -S keeper.py``. File descriptor 0 is
-one end of a socket pair; the program holds the other. Requests and answers are JSON objects, one
-a line. The keeper ends all servers and removes the temporary folder when the socket is closed,
-when its parent is another process than at the beginning (a forked child of the program may still
-hold the socket), or on SIGTERM.
+It is run by its path, with the standard library alone: ``python -I -S keeper.py``. File descriptor
+0 is one end of a socket pair; the program has the other. Requests and responses are JSON objects,
+one per line. The keeper ends all servers and removes the temporary folder when the socket is
+closed, when its parent is another process than at the beginning (a forked child of the program may
+still have the socket open), or on SIGTERM.
 
-Why a process of its own: PR_SET_PDEATHSIG set by the program would fire when the *thread* that
-started the server ends, needs code between fork and exec of a program with threads, and exists on
-Linux only.
+It is a separate process, because PR_SET_PDEATHSIG set by the program would fire when the *thread*
+that started the server ends, needs code between fork and exec in a program with threads, and exists
+only on Linux.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PARENT_CHECK_SECONDS = 1.0
 STOP_SECONDS = 20.0
 """How long a server that keeps its data may take to close its files before it is killed."""
 LOCK_SECONDS = 0.5
-"""How long a folder must stay locked by a living program to count as in use: a killed one that
+"""How long a folder must be locked by a living program to count as in use: a killed program that
 its parent has not waited for still looks alive."""
 _PR_SET_PDEATHSIG = 1
 
@@ -52,7 +52,7 @@ class Keeper:
         self._lock: int | None = None
 
     def run(self) -> None:
-        """Serve requests until the program is gone or says stop."""
+        """Serve requests until the program has ended or sends stop."""
         pending = b""
         while os.getppid() == self._parent:
             readable, _, _ = select.select([self._channel], [], [], PARENT_CHECK_SECONDS)
@@ -69,7 +69,8 @@ class Keeper:
                 self._send(self._answer(request))
 
     def close(self) -> None:
-        """End all servers, remove the temporary folder, and say so if somebody listens."""
+        """End all servers, remove the temporary folder, and report it if the program is still
+        connected."""
         self._end_servers()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
@@ -102,7 +103,7 @@ class Keeper:
                 holder = int(os.pread(self._lock, 20, 0) or b"0")
                 if _alive(holder) and time.monotonic() > patience:
                     return {"in_use_by": holder}
-                # The program before us is dead and its keeper is closing the files.
+                # The previous program is dead and its keeper is closing the files.
                 time.sleep(0.05)
             else:
                 os.ftruncate(self._lock, 0)

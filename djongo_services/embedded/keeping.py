@@ -22,14 +22,14 @@ _KEEPER = Path(__file__).with_name("keeper.py")
 class KeeperProcess:
     """Starts servers, sends them signals and waits for them; they end when this process does.
 
-    Belongs to the process that made it: in a forked child it is closed, without any effect on
+    It belongs to the process that created it: in a forked child it is closed, without any effect on
     the servers.
     """
 
     def __init__(self, *, temporary: Path, folder: Path | None) -> None:
         """Start the keeper; it locks ``folder`` and removes ``temporary`` at the end.
 
-        Raises EmbeddedServerError when a living program uses ``folder``.
+        Raises EmbeddedServerError if a living program uses ``folder``.
         """
         self.owner = os.getpid()
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ class KeeperProcess:
         return status
 
     def stop(self) -> None:
-        """End all servers and the keeper; returns when they are gone."""
+        """End all servers and the keeper; returns when they have ended."""
         if os.getpid() != self.owner or self not in _living:
             return
         _living.discard(self)
@@ -133,9 +133,9 @@ class KeeperProcess:
         return f"The embedded server's keeper has ended{f' ({last})' if last else ''}; start again."
 
     def _forget(self) -> None:
-        """In a forked child: let go of the channel, so that only the owner holds it."""
+        """Close the channel in a forked child, so that only the owner has it."""
         self._channel.close()
-        # Else the child would warn that a process which is not its own still runs.
+        # Otherwise the child would warn that a process which is not its own still runs.
         self._process.returncode = 0
 
 
@@ -148,5 +148,5 @@ def _close_in_child() -> None:
     _living.clear()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, where find_binary() refuses to go on
+if hasattr(os, "register_at_fork"):  # not on Windows, where find_binary() raises an error
     os.register_at_fork(after_in_child=_close_in_child)

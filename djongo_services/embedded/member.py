@@ -17,35 +17,35 @@ from djongo_services.exceptions import EmbeddedServerError
 _LISTENING = b'"id":23016'
 """The log entry "Waiting for connections"."""
 _FATAL = b'"s":"F"'
-"""After such an entry some versions linger for a minute before they end."""
+"""After such an entry some versions run on for a minute before they end."""
 _POLL_SECONDS = 0.01
 _PORT_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launch:
-    """What a member is started with, the same at every restart."""
+    """How a member is started, the same at every restart."""
 
     binary: Binary
     folder: Path
-    """Holds ``data/`` and ``mongod.log``."""
+    """The folder with ``data/`` and ``mongod.log``."""
     options: Sequence[str]
     """mongod's command line, without port, folder and log."""
     seconds: float
-    """How long the start may take."""
+    """The time limit for the start."""
 
 
 class Member:
-    """A mongod with its port, process id and log, and the ways to disturb it."""
+    """A mongod with its port, process id and log, and methods that disturb it."""
 
     def __init__(self, number: int, launch: Launch, keeper: KeeperProcess, port: int | None):
         self.number = number
         self.host = HOST
         self.port = port or 0
-        """0 until it is started when it is ours to choose."""
+        """0 until it is started, if no port was given."""
         self.pid = 0
         self.log = launch.folder / "mongod.log"
-        """One JSON object a line; restarts append."""
+        """One JSON object per line; restarts append to it."""
         self._chosen = port is None
         self._launch = launch
         self._keeper = keeper
@@ -75,11 +75,11 @@ class Member:
         return self._keeper.wait(self.number)
 
     def last_words(self) -> list[str]:
-        """The last errors in the log, else its last lines."""
+        """The last errors in the log, otherwise its last lines."""
         return last_words(self.log)
 
     def kill(self) -> None:
-        """SIGKILL, as a crash does; returns when the process is gone."""
+        """Send SIGKILL, like a crash; returns when the process has ended."""
         self._keeper.signal(self.number, signal.SIGKILL)
         self._keeper.wait(self.number, self._launch.seconds)
 
@@ -96,11 +96,11 @@ class Member:
         wait_until_healthy(self.address, self._launch.seconds)
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
+        """Send SIGSTOP: connections stay open, and there are no responses."""
         self._keeper.signal(self.number, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT after :meth:`pause`."""
+        """Send SIGCONT after :meth:`pause`."""
         self._keeper.signal(self.number, signal.SIGCONT)
 
     def spawn(self) -> None:
@@ -125,7 +125,7 @@ class Member:
         self.pid = self._keeper.spawn(self.number, command, environment, self._output)
 
     def wait_until_listening(self) -> None:
-        """Raises EmbeddedServerError with the reason when the process ends or takes too long."""
+        """Raises EmbeddedServerError with the reason if the process ends or takes too long."""
         for attempt in range(_PORT_ATTEMPTS):
             failure = self._listen()
             if failure is None:
@@ -133,7 +133,7 @@ class Member:
             again = failure.cause is Cause.PORT_IN_USE and self._chosen
             if not again or attempt == _PORT_ATTEMPTS - 1:
                 raise EmbeddedServerError(failure.sentence)
-            # Somebody was faster than us; this port was ours to choose.
+            # Another process was faster; we may choose another port.
             self.port = 0
             self.spawn()
 

@@ -1,4 +1,4 @@
-"""pytest fixtures that give a real MongoDB; nothing is imported or started before it is used.
+"""pytest fixtures with a real MongoDB; nothing is imported or started before it is used.
 
 ======================= ============================================================
 ``mongodb_server``      the session's server: one member, test commands enabled
@@ -6,20 +6,21 @@
 ``replica_set``         three members
 ======================= ============================================================
 
-All live for the session and are shared by its tests: use a database of your own in each test.
+All of them exist for the whole session and are shared by its tests: use a database of your own in
+each test.
 
-``--mongodb-version`` (or ``mongodb_version`` in the ini file) chooses the version of
+``--mongodb-version`` (or ``mongodb_version`` in the ini file) sets the version of
 ``mongodb_server`` and ``replica_set``. With ``mongodb_uri_variable = NAME`` in the ini file,
-``mongodb_server`` is started before pytest-django reads the settings, and the environment
-variable NAME holds its URI; a variable that is set already is respected and nothing is started.
+``mongodb_server`` is started before pytest-django reads the settings, and the environment variable
+NAME contains its URI; if the variable is set already, it is used and nothing is started.
 
-With ``mongodb_in_memory = true`` in the ini file the servers keep their data in memory, where
-there is room: commands that make or drop collections wait for no disk.
+With ``mongodb_in_memory = true`` in the ini file the servers keep their data in memory, if there is
+enough: commands that create or drop collections then do not wait for a disk.
 
 Each worker of pytest-xdist has servers of its own: fail points and counters belong to a server.
 
-When a server of one member has ended, the session ends before its next test, with the server's last
-words: each further test would only wait for it.
+When a server of one member has ended, the session ends before its next test, and shows the server's
+last messages: each further test would only wait for it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """A wrapper, because these run before pytest-django's own hook loads the settings."""
+    """A wrapper, because it must run before pytest-django's own hook loads the settings."""
     variable = early_config.getini("mongodb_uri_variable")
     if variable and not os.environ.get(variable) and not _only_distributes(early_config):
         from djongo_services.exceptions import EmbeddedServerError
@@ -81,7 +82,8 @@ def mongodb_server(pytestconfig: pytest.Config) -> MongoServer:
 
 @pytest.fixture(scope="session")
 def mongodb_servers(pytestconfig: pytest.Config) -> Callable[[str], MongoServer]:
-    """A function from a version, such as "4.4", to a running server: one member each."""
+    """A function that takes a version, such as "4.4", and returns a running server of one
+    member."""
     servers = _servers(pytestconfig)
     return lambda version: _or_fail(lambda: servers.of_version(version))
 
@@ -93,7 +95,7 @@ def replica_set(pytestconfig: pytest.Config) -> MongoServer:
 
 
 class _Servers:
-    """The servers of one test session, started when first asked for."""
+    """The servers of one test session, started when they are first used."""
 
     def __init__(self, version: str | None, *, in_memory: bool) -> None:
         self._version = version
@@ -116,13 +118,13 @@ class _Servers:
 
     def exit_when_one_has_ended(self) -> None:
         for server in self._running.values():
-            # Of the three of a replica set, a fixture may have killed one on purpose.
+            # A fixture may have killed one of a replica set's three members on purpose.
             if len(server.members) == 1 and not server.members[0].running:
                 member = server.members[0]
                 words = "\n".join(member.last_words())
                 pytest.exit(
                     f"MongoDB {server.version} of these tests has ended with status "
-                    f"{member.exit_status}; the last that it said:\n{words}",
+                    f"{member.exit_status}; its last messages:\n{words}",
                     returncode=1,
                 )
 
@@ -154,7 +156,7 @@ def _servers(config: pytest.Config) -> _Servers:
 
 
 def _only_distributes(config: pytest.Config) -> bool:
-    """Whether this process runs no tests itself; what it set, its workers would inherit."""
+    """Whether this process runs no tests itself; its workers would inherit what it sets."""
     known = config.known_args_namespace
     if "PYTEST_XDIST_WORKER" in os.environ:
         return False

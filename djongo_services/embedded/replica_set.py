@@ -1,4 +1,4 @@
-"""Makes running mongods one replica set, and waits until it takes majority writes."""
+"""Combining running mongods into a replica set, and waiting until it accepts majority writes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def form_replica_set(
 ) -> None:
     """Make the servers at ``addresses`` ("host:port") the members of one replica set.
 
-    Empty servers are initiated. Servers that hold a configuration of other addresses (their
+    Empty servers are initiated. Servers with a configuration of other addresses (because their
     folders were started on other ports) get the new ones by a forced reconfiguration, which keeps
-    their data. With access control the user ``root`` is made. Returns when
+    their data. With access control the user ``root`` is created. Returns when
     :func:`wait_until_ready` does. Raises EmbeddedServerError.
     """
     deadline = time.monotonic() + seconds
@@ -41,7 +41,7 @@ def form_replica_set(
 def wait_until_ready(
     addresses: Sequence[str], seconds: float, access: Access | None = None
 ) -> None:
-    """Until all are PRIMARY or SECONDARY and a majority has acknowledged a write.
+    """Wait until all are PRIMARY or SECONDARY and a majority has acknowledged a write.
 
     Raises EmbeddedServerError after ``seconds``.
     """
@@ -50,7 +50,8 @@ def wait_until_ready(
 
 
 def wait_until_healthy(address: str, seconds: float) -> None:
-    """Until this member is PRIMARY or SECONDARY. Raises EmbeddedServerError after ``seconds``."""
+    """Wait until this member is PRIMARY or SECONDARY. Raises EmbeddedServerError after
+    ``seconds``."""
     deadline = time.monotonic() + seconds
     state = "not reached"
     with direct_client(address) as client:
@@ -117,7 +118,7 @@ def _configure(client: Client, addresses: Sequence[str], deadline: float) -> Non
 
 
 def _initiate(client: Client, addresses: Sequence[str]) -> bool:
-    """False when the server is just loading a configuration that it has already."""
+    """Initiate the replica set; False if the server is loading an existing configuration."""
     try:
         client.admin.command("replSetInitiate", _configuration(addresses))
     except OperationFailure as error:
@@ -131,7 +132,7 @@ def _configuration(addresses: Sequence[str]) -> dict[str, Any]:
     return {
         "_id": REPLICA_SET,
         "members": [{"_id": number, "host": host} for number, host in enumerate(addresses)],
-        # All members are on one machine: a failed one is noticed soon.
+        # All members are on one machine, so a failed one is noticed soon.
         "settings": {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 500},
     }
 
@@ -143,7 +144,7 @@ def _reconfigure(client: Client, current: dict[str, Any], addresses: Sequence[st
 
 
 def _wait(clients: Sequence[Client], deadline: float) -> Client:
-    """The primary."""
+    """Wait, and return the client of the primary."""
     reason = "no member answered"
     while time.monotonic() < deadline:
         try:
@@ -167,7 +168,7 @@ def _state(client: Client) -> str:
 
 
 def _majority_write(client: Client, deadline: float) -> None:
-    """An entry in the oplog alone: it leaves no database behind."""
+    """Write an entry that exists only in the oplog, and leaves no database behind."""
     milliseconds = max(100, int((deadline - time.monotonic()) * 1000))
     client.admin.command(
         "appendOplogNote",

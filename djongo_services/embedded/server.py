@@ -51,7 +51,7 @@ class MongoServer:
         cache_gb: float = 0.25,
         parameters: Mapping[str, object] | None = None,
     ) -> None:
-        """Nothing is started yet.
+        """Set up a server, without starting it.
 
         ``path``: keep the data in this folder; None: in a temporary one, removed at the end.
         ``in_memory``: the temporary folder is in memory (``/dev/shm``) where 4 GB are free there.
@@ -106,7 +106,7 @@ class MongoServer:
         return self
 
     def stop(self) -> None:
-        """End the members and remove what is temporary; harmless when it has ended already."""
+        """End the members and remove temporary files; does nothing if it has ended already."""
         if self._keeper is not None and self._keeper.owner != os.getpid():
             return
         with self._lock:
@@ -136,7 +136,7 @@ class MongoServer:
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """In the order of the replica set's configuration."""
+        """The members in the order of the replica set's configuration."""
         self._require_started()
         return self._members
 
@@ -147,7 +147,7 @@ class MongoServer:
         return MongoClient(self.uri, **options)
 
     def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
-        """Until all members are PRIMARY or SECONDARY and a majority acknowledged a write."""
+        """Wait until all members are PRIMARY or SECONDARY and a majority acknowledged a write."""
         from djongo_services.embedded.replica_set import wait_until_ready
 
         wait_until_ready([member.address for member in self.members], seconds, self._access)
@@ -174,7 +174,7 @@ class MongoServer:
     def _run_members(self) -> None:
         for member in self._members:
             member.spawn()
-        # Importing PyMongo takes as long as the servers do: at the same time.
+        # Importing PyMongo takes as long as starting the servers, so both run at the same time.
         from djongo_services.embedded.replica_set import form_replica_set
 
         for member in self._members:
@@ -186,7 +186,7 @@ class MongoServer:
         options += ["--wiredTigerCacheSizeGB", f"{self._cache_gb:g}", "--oplogSize", "256"]
         if self._access is not None:
             options += ["--keyFile", str(self._access.key_file)]
-        # Else the journal takes 200 MB more of the disk in advance.
+        # Otherwise the journal reserves 200 MB more of the disk.
         options += ["--wiredTigerEngineConfigString", "log=(prealloc=false)"]
         parameters = dict(self._parameters)
         if not matches(self._version, "4.4"):

@@ -1,13 +1,13 @@
-"""Indexes that MongoDB has and Django's ``Index`` cannot say, for ``Meta.indexes``.
+"""Indexes that MongoDB has but Django's ``Index`` cannot express, for ``Meta.indexes``.
 
 ``makemigrations`` writes them into migrations; ``migrate`` on django-mongodb-backend creates them;
-``syncmongoschema`` does in every project. On a SQL database they do nothing. Fields may be dotted
-paths into embedded models and JSON: ``"address.city"``, ``"-data.year"``.
+``syncmongoschema`` does so in every project. On a SQL database they have no effect. Fields may be
+dotted paths into embedded models and JSON: ``"address.city"``, ``"-data.year"``.
 
-All take ``hidden`` (kept up to date, not used by queries), ``condition`` (a ``Q`` of the documents
-to index; the index needs a name then) and, where MongoDB has it, ``collation``
-(``{"locale": "en", "strength": 2}``). Wrong arguments raise ValueError; what only the model can
-tell is reported by ``manage.py check``.
+All of them accept ``hidden`` (kept up to date, not used by queries), ``condition`` (a ``Q`` of the
+documents to index; the index needs a name then) and, if MongoDB supports it, ``collation``
+(``{"locale": "en", "strength": 2}``). Wrong arguments raise ValueError; errors that depend on the
+model are reported by ``manage.py check``.
 """
 
 from djongo_services.indexes.base import MongoIndex

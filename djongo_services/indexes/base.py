@@ -28,21 +28,23 @@ Options = dict[str, Any]
 
 ERROR = "djongo_services.E010"
 PACKAGE = "djongo_services.indexes"
-"""Under which migrations import the classes."""
+"""The package from which migrations import the classes."""
 
 _PLACEHOLDER = "pk"
 _SIMPLE = {"locale": "simple"}
 
 
 class MongoIndex(DefinesItself, Index):
-    """What the index classes share; by itself an index with ``hidden`` and ``collation``."""
+    """What the index classes share; used directly, an index with ``hidden`` and ``collation``."""
 
     suffix = "mix"
     max_name_length = 127
     kind = "regular"
-    """Its row among the kinds of indexes; any that collates will do for one without a row."""
+    """Its row among the kinds of indexes; a class without a row uses one that supports
+    collations."""
     own_arguments: ClassVar[tuple[str, ...]] = ()
-    """Constructor arguments beside the shared ones, also the names of their attributes."""
+    """Constructor arguments beside the shared ones, which are also the names of their
+    attributes."""
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class MongoIndex(DefinesItself, Index):
         self.fields = list(fields)
         orders = [(f.removeprefix("-"), "DESC" if f.startswith("-") else "") for f in self.fields]
         self.paths = orders
-        # Django's checks know fields of the model only, not what is inside them.
+        # Django's checks know only fields of the model, not what is inside them.
         self.fields_orders = [(top_level(path), order) for path, order in orders]
         self.hidden = hidden
         self.collation = None if collation is None else dict(collation)
@@ -67,7 +69,7 @@ class MongoIndex(DefinesItself, Index):
             self._require(isinstance(collation.get("locale"), str), 'collation needs a "locale"')
 
     def keys(self, model: type[Model], *, backend: bool) -> Keys:
-        """As ``createIndexes`` takes them."""
+        """The keys in the form of ``createIndexes``."""
         return [
             (field_path(model, path, backend=backend)[0], DESCENDING if order else ASCENDING)
             for path, order in self.paths
@@ -78,7 +80,7 @@ class MongoIndex(DefinesItself, Index):
         return {}
 
     def filters(self, model: type[Model], *, backend: bool) -> list[Filter]:
-        """The filters of the documents to index, beside ``condition``."""
+        """The filters of the documents to index, in addition to ``condition``."""
         return []
 
     def problems(self, model: type[Model]) -> list[str]:
@@ -113,7 +115,7 @@ class MongoIndex(DefinesItself, Index):
         unique: bool = False,
         column_prefix: str = "",
     ) -> IndexModel:
-        """What the backend's ``migrate`` creates, of 5.2 (all arguments) and of 6.x."""
+        """What the backend's ``migrate`` creates, in 5.2 (all arguments) and in 6.x."""
         try:
             keys, options = self.definition(model, backend=True, prefix=column_prefix)
         except NotExpressible as error:
@@ -129,7 +131,7 @@ class MongoIndex(DefinesItself, Index):
         using: str = "",
         **kwargs: Any,
     ) -> Any:
-        """A statement without effect: migrations of a SQL database carry the index along."""
+        """A statement without effect: migrations of a SQL database include the index."""
         return f"SELECT 1{schema_editor.connection.features.bare_select_suffix}"
 
     def remove_sql(
@@ -148,7 +150,7 @@ class MongoIndex(DefinesItself, Index):
         return path, (), kwargs
 
     def set_name_with_model(self, model: type[Model]) -> None:
-        """Like Django's, from the paths: two keys of one JSON field get two names."""
+        """Like Django's, but from the paths: two keys of one JSON field get two names."""
         _, table = split_identifier(model._meta.db_table)
         first = self.fields_orders[0][0] if self.fields else "all"
         parts = [f"-{path}" if order else path for path, order in self.paths]
@@ -158,7 +160,7 @@ class MongoIndex(DefinesItself, Index):
             self.name = f"D{self.name[1:]}"
 
     def check(self, model: type[Model], connection: Any = None) -> list[checks.CheckMessage]:
-        """Django's own checks where it has them here (6.1), and :meth:`refusals`."""
+        """Django's own checks if it has them here (6.1), and :meth:`refusals`."""
         inherited = getattr(super(), "check", None)
         found: list[checks.CheckMessage] = [] if inherited is None else inherited(model, connection)
         return found + self.refusals(model)
@@ -193,8 +195,8 @@ def check_indexes(
     databases: Sequence[str] | None = None,
     **kwargs: Any,
 ) -> list[checks.CheckMessage]:
-    """Django 6.1 asks the indexes of the databases it is told to check, on older ones the backend
-    does for its own; neither does without ``--database``."""
+    """Django 6.1 checks the indexes of the databases that it is told to check, in older versions
+    the backend does so for its own; neither does without ``--database``."""
     models: Iterable[type[Model]] = (
         apps.get_models()
         if app_configs is None

@@ -1,4 +1,4 @@
-"""The classes that declare the kinds of ``index_kinds``, and what an ordinary index may be."""
+"""The classes that declare the kinds of ``index_kinds``, and the options of an ordinary index."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from djongo_services.schema.fieldpaths import field_path
 
 
 class TTLIndex(MongoIndex):
-    """Documents go ``expire_after`` (seconds or timedelta) after the date in the field.
+    """Delete documents ``expire_after`` (seconds or timedelta) after the date in the field.
 
-    The server looks once a minute. Dates in the past go at once when the index is built.
+    The server checks once a minute. Documents that have expired already are deleted as soon as the
+    index is built.
     """
 
     suffix = "ttl"
@@ -28,7 +29,7 @@ class TTLIndex(MongoIndex):
         super().__init__(**kwargs)
         is_span = isinstance(expire_after, dt.timedelta)
         self.expire_after = int(expire_after.total_seconds()) if is_span else expire_after  # type: ignore[union-attr]
-        self._require(len(self.fields) == 1, "MongoDB takes exactly one field")
+        self._require(len(self.fields) == 1, "MongoDB accepts exactly one field")
         whole = isinstance(self.expire_after, int) and not isinstance(expire_after, bool)
         fits = whole and 0 <= self.expire_after <= LONGEST_TTL  # type: ignore[operator]
         self._require(fits, f"expire_after must be 0 to {LONGEST_TTL:,} seconds or a timedelta")
@@ -45,14 +46,14 @@ class TTLIndex(MongoIndex):
         if path == "_id":
             return ["_id cannot expire"]
         if field is not None and not isinstance(getattr(field, "base_field", field), DateField):
-            return [f"{self.paths[0][0]} holds no dates, so nothing would ever expire"]
+            return [f"{self.paths[0][0]} contains no dates, so nothing would ever expire"]
         return []
 
 
 class TextIndex(MongoIndex):
-    """For ``$text`` queries; ``weights`` by field, 1 for those that are not in it.
+    """For ``$text`` queries; ``weights`` by field, 1 for fields that it does not contain.
 
-    A collection has one text index at most.
+    A collection can have only one text index.
     """
 
     suffix = "txt"
@@ -141,7 +142,8 @@ class GeoIndex(MongoIndex):
 
 
 class HashedIndex(MongoIndex):
-    """An index of the first field's hash, for sharding and equality; other fields as they are."""
+    """An index of the first field's hash, for sharding and equality; other fields are ordinary
+    keys."""
 
     suffix = "hsh"
     kind = HASHED
@@ -162,10 +164,10 @@ class HashedIndex(MongoIndex):
 
 
 class WildcardIndex(MongoIndex):
-    """An index of every path in the documents, or below the one field given.
+    """An index of every path in the documents, or of those below the one field given.
 
-    ``projection`` limits an index of whole documents: ``{"data": True}`` takes in what it names
-    only, ``{"notes": False}`` everything else.
+    ``projection`` limits an index of whole documents: ``{"data": True}`` includes only what it
+    names, ``{"notes": False}`` everything else.
     """
 
     suffix = "wld"
@@ -179,7 +181,7 @@ class WildcardIndex(MongoIndex):
         self._require(not any(o for _, o in self.paths), "wildcards have no descending order")
         self._require(not (self.fields and projection), "projection is for whole documents")
         one_way = len(set(self.projection.values())) < 2
-        self._require(one_way, "projection either takes fields in or leaves them out")
+        self._require(one_way, "projection either includes or excludes fields")
 
     def keys(self, model: type[Model], *, backend: bool) -> Keys:
         bases = [path for path, _ in super().keys(model, backend=backend)] or [""]
@@ -196,9 +198,10 @@ class WildcardIndex(MongoIndex):
 
 
 class SparseIndex(MongoIndex):
-    """Only of documents that have one of the fields; an explicit null counts as having it.
+    """An index of documents that have one of the fields; an explicit null counts as having it.
 
-    The ORM writes nulls, so this is for documents that others write. ``unique`` as in SQL.
+    The ORM writes nulls, so this is for documents that other programs write. ``unique`` is as in
+    SQL.
     """
 
     suffix = "spr"
@@ -218,7 +221,7 @@ class UniqueIndex(MongoIndex):
     """Unique with a collation, which Django's UniqueConstraint cannot have on MongoDB.
 
     ``{"locale": "en", "strength": 2}`` ignores case. As in SQL, nulls are distinct from one another
-    unless ``nulls_distinct`` is False. ``full_clean`` does not look at it; a duplicate is an
+    unless ``nulls_distinct`` is False. ``full_clean`` does not check it; a duplicate raises
     IntegrityError.
     """
 

@@ -1,7 +1,7 @@
-"""What a database is: its catalog, and the shape of the documents in it.
+"""What a database contains: its catalog, and the shape of its documents.
 
-The functions are loaded when they are first asked for: most processes of a project know what a
-catalog is, for their models are compared with it, and inspect nothing.
+The functions are loaded when they are first used: most processes of a project need the catalog, to
+compare their models with it, and inspect nothing.
 """
 
 from importlib import import_module

@@ -1,8 +1,8 @@
-"""What a database *is*: its collections, their options, validators and indexes, as plain values.
+"""The collections of a database, with their options, validators and indexes, as plain values.
 
-:func:`djongo_services.introspection.read_catalog` fills these in; nothing here talks to a server.
-A value that the user's privileges do not reach is ``None``, and :attr:`Collection.unavailable`
-says why.
+:func:`djongo_services.introspection.read_catalog` creates these; nothing here talks to a server. A
+value that the user may not read is ``None``, and :attr:`Collection.unavailable` contains the
+reason.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Unavailable:
     what: str
     """``options``, ``indexes``, ``statistics``, ``usage`` or ``builds``."""
     reason: str
-    """One sentence."""
+    """The reason, as one sentence."""
 
 
 MARK = "Kept by djongo_services"
-"""How the description of a schema begins that this app wrote."""
+"""The beginning of the description of a schema that this app wrote."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,12 +43,12 @@ class Validator:
     level: Literal["off", "moderate", "strict"] = "strict"
     action: Literal["error", "warn"] = "error"
     bson: bytes | None = field(default=None, repr=False, compare=False)
-    """The query as the server keeps it, to the byte; None for one that was not read from a server.
-    BSON has what Python's types do not tell apart, such as symbols and the order of a DBRef."""
+    """The query as the server keeps it, byte by byte; None if it was not read from a server. BSON
+    distinguishes values that Python's types do not, such as symbols and the order of a DBRef."""
 
     @property
     def stored(self) -> Mapping[str, Any]:
-        """The query to send to a server, so that what was read goes back unchanged."""
+        """The query to send to a server, so that it stays unchanged."""
         return self.query if self.bson is None else RawBSONDocument(self.bson)
 
     @property
@@ -62,8 +62,8 @@ class Validator:
 class IndexUsage:
     """How often one member has used an index since it started (``$indexStats``).
 
-    The counts live in each member's memory: zero on one host says nothing of the others, and
-    TTL deletions are not counted.
+    The counts are in each member's memory: zero on one host says nothing about the others, and TTL
+    deletions are not counted.
     """
 
     host: str
@@ -73,7 +73,7 @@ class IndexUsage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexBuild:
-    """Progress of an index that is still being built; None where ``currentOp`` does not tell."""
+    """The progress of an index build; None if ``currentOp`` does not report it."""
 
     done: int | None = None
     total: int | None = None
@@ -83,15 +83,16 @@ class IndexBuild:
 class Index:
     name: str
     keys: tuple[tuple[str, Direction], ...]
-    """In order; the fields of a text index by name (from its weights), each with ``"text"``."""
+    """The keys in order; the fields of a text index by name (from its weights), each with
+    ``"text"``."""
     definition: Mapping[str, Any]
-    """The document of ``listIndexes`` as returned: ``key``, ``name`` and ``v`` included."""
+    """The document of ``listIndexes`` as returned, including ``key``, ``name`` and ``v``."""
     multikey: bool | None = None
-    """Whether an array was indexed; None when the server did not tell."""
+    """Whether an array was indexed; None if that is unknown."""
     size: int | None = None
-    """Bytes on disk."""
+    """The size on disk in bytes."""
     usage: tuple[IndexUsage, ...] | None = None
-    """One for each member that answered; None when it was not read."""
+    """One entry for each member that responded; None if it was not read."""
     build: IndexBuild | None = None
     """Set while the index is being built."""
 
@@ -176,12 +177,14 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statistics:
-    """The figures of ``$collStats``; bytes, and documents by the server's own metadata count."""
+    """The figures of ``$collStats``: bytes, and the number of documents from the server's
+    metadata."""
 
     count: int | None
-    """None for a time-series collection: the server counts its buckets only."""
+    """The number of documents; None for a time-series collection, whose buckets alone the server
+    counts."""
     size: int
-    """Uncompressed bytes of the documents."""
+    """The uncompressed size of the documents in bytes."""
     storage_size: int
     index_size: int
 
@@ -195,12 +198,12 @@ class Collection:
     name: str
     type: Literal["collection", "view", "timeseries"] = "collection"
     options: Mapping[str, Any] = field(default_factory=dict)
-    """As ``listCollections`` returns them, without the validator's three."""
+    """The options as ``listCollections`` returns them, without the validator's three."""
     uuid: UUID | None = None
     validator: Validator | None = None
     indexes: tuple[Index, ...] = ()
     statistics: Statistics | None = None
-    """None for a view, and where the privilege is missing."""
+    """None for a view, and if the privilege is missing."""
     unavailable: tuple[Unavailable, ...] = ()
 
     @property
@@ -223,11 +226,11 @@ class Catalog:
     database: str
     server: Abilities
     collections: tuple[Collection, ...]
-    """By name, without the system's."""
+    """The collections by name, without those of the system."""
     system_collections: tuple[Collection, ...] = ()
-    """``system.*``, among them the buckets of time-series collections."""
+    """The collections ``system.*``, including the buckets of time-series collections."""
     unavailable: tuple[Unavailable, ...] = ()
-    """What is missing in all collections: members that did not answer."""
+    """What is missing in all collections, because members did not respond."""
 
     def __getitem__(self, name: str) -> Collection:
         for collection in self.collections + self.system_collections:

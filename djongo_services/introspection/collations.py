@@ -1,4 +1,4 @@
-"""Collations as the server completes them, and as people state them."""
+"""Collations as the server completes them, and as users write them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ COLLATION_DEFAULTS: Mapping[str, Any] = {
     "normalization": False,
     "backwards": False,
 }
-"""MongoDB manual, "Collation". A locale may bring others, and the server fills them in for an
-index but not for a collection (measured on 6.0.27)."""
+"""MongoDB manual, "Collation". A locale may have other defaults, and the server fills them in for
+an index but not for a collection (measured on 6.0.27)."""
 
 
 def stated_collation(collation: Mapping[str, Any]) -> dict[str, Any]:
-    """The locale and what is not the default; without the version, which is the server's."""
+    """The locale and the options that differ from the default; without the version, which the
+    server sets."""
     return {
         option: value
         for option, value in collation.items()

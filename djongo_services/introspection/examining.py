@@ -30,7 +30,7 @@ class Examined:
     profile: Profile | None = None
     unreadable: Finding | None = None
     harvested: Harvested | None = None
-    """The values of a collection that was read whole."""
+    """The values of a collection that was read completely."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +45,7 @@ class Examiner:
     show_secrets: bool
 
     def examine_small(self, collection: Collection, stop: Stop) -> Examined | None:
-        """In one thread, with one query; None for what is not small.
+        """Examine a small collection in one thread, with one query; None if it is not small.
 
         Raises ProfilingInterrupted, and PyMongo's errors when the connection is lost.
         """
@@ -63,7 +63,7 @@ class Examiner:
     def examine(
         self, collection: Collection, *, progress: ProgressHook | None, stop: Stop | None
     ) -> Examined:
-        """Raises PyMongo's errors when the connection is lost."""
+        """Examine a collection. Raises PyMongo's errors when the connection is lost."""
         name = collection.name
         missing = _missing_source(self.catalog, collection)
         if missing is not None:
@@ -97,7 +97,7 @@ class Examiner:
         return Examined(collection=collection, profile=profile, harvested=found)
 
     def _is_dropped(self, collection: Collection, profile: Profile) -> bool:
-        """A collection that no longer exists looks like an empty one."""
+        """Whether it was dropped: a collection that no longer exists looks like an empty one."""
         had_documents = collection.statistics is not None and bool(collection.statistics.count)
         if profile.coverage.documents or not had_documents:
             return False
@@ -124,9 +124,9 @@ class Examiner:
 
 
 def _missing_source(catalog: Catalog, collection: Collection) -> str | None:
-    """What a view, or a view that it reads, is on, if that does not exist.
+    """The missing source of a view, or of a view that it reads.
 
-    The server answers such a view with nothing at all, as if it were empty.
+    For such a view the server returns nothing, as if it were empty.
     """
     known = {one.name: one for one in (*catalog.collections, *catalog.system_collections)}
     seen = set()
@@ -154,7 +154,7 @@ def unreadable(name: str, reason: str) -> Finding:
 
 
 def refusal(error: OperationFailure) -> str:
-    """Why the server did not let the documents of a collection be read; without a full stop."""
+    """Why the server refused to read the documents of a collection, without a full stop."""
     if error.code == server_errors.UNAUTHORIZED:
         return "the database user lacks the privilege to read it; grant the role read"
     if error.code == server_errors.OPTION_NOT_SUPPORTED_ON_VIEW:

@@ -1,6 +1,6 @@
-"""The formats of an inspection, for the command and the admin alike: a new one begins here.
+"""The formats of an inspection, for the command and the admin; add a new one here.
 
-Each renderer is imported by those who use it: the page needs templates, the models names.
+A renderer is imported only when it is used: the page needs templates, the models names.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from djongo_services.introspection.report import Report
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenderOptions:
-    """What some of the formats leave open."""
+    """Options of some of the formats."""
 
     width: int = 100
-    """Columns of text."""
+    """The width of text in columns."""
     color: bool = False
     style: Literal["backend", "plain"] = "plain"
-    """Whether models have fields of django-mongodb-backend, or Django's own."""
+    """Whether models use fields of django-mongodb-backend, or Django's own."""
     single: bool = False
-    """Whether the schema is of the one collection rather than one by each collection's name."""
+    """Whether to write the schema of one collection, instead of one for each collection's name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,9 +30,9 @@ class Format:
     render: Callable[[Report, RenderOptions], str]
     content_type: str
     ending: str
-    """The ending of a file's name."""
+    """The extension of a file's name."""
     says_unreadable: bool = True
-    """Whether it has a place to say why a collection cannot be read."""
+    """Whether it can show why a collection cannot be read."""
 
 
 def _text(report: Report, options: RenderOptions) -> str:
@@ -88,4 +88,4 @@ FORMATS: Mapping[str, Format] = {
     ),
     "html": Format(render=_html, content_type="text/html", ending="html"),
 }
-"""By the name that ``--format`` knows; the first one is the default."""
+"""Formats by their name for ``--format``; the first one is the default."""

@@ -1,4 +1,4 @@
-"""A whole database, or some collections of it, as one report."""
+"""Inspecting a whole database, or some collections of it, for one report."""
 
 from __future__ import annotations
 
@@ -65,23 +65,23 @@ def inspect_database(
 ) -> Report:
     """The catalog, profiles, references and warnings of a database, as one report.
 
-    ``collections``: of these alone; their references to the others are found all the same.
-    ``exclude``: shell patterns of names to leave out, case-sensitive. System collections are never
-    profiled. ``values``: whether to summarise values too, which reads every collection once or
-    twice more; what looks like a secret is not among them unless ``show_secrets`` says so.
-    ``mute``: warnings that are counted and not shown. ``declared`` tells which indexes of a
-    collection models declare, so that no warning advises to drop them. Everything is read by the
-    database's read preference.
+    ``collections``: only these; their references to the others are found nevertheless. ``exclude``:
+    shell patterns of names to leave out, case-sensitive. System collections are never profiled.
+    ``values``: whether to summarise values too, which reads every collection once or twice more;
+    what looks like a secret is left out unless ``show_secrets`` is set. ``mute``: warnings that are
+    counted but not shown. ``declared`` returns the names of a collection's indexes that models
+    declare, so that no warning advises to drop them. Everything is read with the database's read
+    preference.
 
-    Collections that are small enough are read whole, with one query each, a few at a time.
+    Small collections are read completely, with one query each, a few at a time.
 
     A collection whose documents cannot be read is in the report without a profile, with a warning
-    ``unreadable``. When ``stop`` is set or the connection is lost, the report holds what was done
-    until then and ``stopped`` says so; of the collections that were not reached it has the catalog
-    alone.
+    ``unreadable``. When ``stop`` is set or the connection is lost, the report contains what was
+    done until then and the reason in ``stopped``; of the remaining collections it has only the
+    catalog.
 
     Raises CollectionNotFound for a name that does not exist, ServerUnavailable when no server
-    answers at the beginning, and PermissionMissing when the server refuses the user.
+    responds at the beginning, and PermissionMissing when the server refuses the user.
     """
     began = datetime.now(UTC)
     try:
@@ -107,7 +107,7 @@ def _read_catalog(database: Database[Any], progress: ProgressHook | None) -> Cat
 
 
 class _Inspection:
-    """What was found of each collection so far."""
+    """The results for each collection so far."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class _Inspection:
                 self._warn(collection)
 
     def _examine_small(self, chosen: Sequence[Collection]) -> list[Collection]:
-        """Read those that are small, a few at a time; returns the others."""
+        """Read the small ones, a few at a time, and return the others."""
         pool = ThreadPool(self.stop, lambda: None)
         small = [one for one in chosen if is_small(one, self.examiner.sample)]
         tasks = (partial(self._small, one, pool) for one in small)
@@ -238,7 +238,7 @@ class _Inspection:
 def _chosen(
     catalog: Catalog, names: Sequence[str] | None, exclude: Sequence[str]
 ) -> list[Collection]:
-    """By name; raises CollectionNotFound."""
+    """The collections with these names; raises CollectionNotFound."""
     known = {collection.name: collection for collection in catalog.collections}
     for name in names or ():
         if name not in known:
@@ -265,7 +265,7 @@ def _not_found(name: str, database: str, known: Sequence[str]) -> str:
 
 
 def explain(database: Database[Any], error: PyMongoError) -> NoReturn:
-    """Raise the same error as one that names the server."""
+    """Raise the error again as one that names the server."""
     where = _address(database)
     match error:
         case ServerSelectionTimeoutError():

@@ -1,4 +1,4 @@
-"""Values of a JSON document that somebody else wrote, checked where they are read."""
+"""Values of a JSON document from another source, checked when they are read."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from djongo_services.introspection.path import Path, parse_path
 from djongo_services.translation import gettext as _
 
 DEEPEST: Final = 200
-"""Levels of a path, or of a document: BSON has 180 at most."""
+"""Levels of a path or of a document: BSON has at most 180."""
 _LARGEST: Final = 2**63
 
 Where: TypeAlias = "tuple[Where, str | int] | None"
 
 
 class ReportUnreadable(DjongoServicesError):
-    """The file is no report of inspectmongo."""
+    """The file is not a report of inspectmongo."""
 
 
 class JsonValue:
-    """A value of the document, and where it is."""
+    """A value of the document, and its position."""
 
     __slots__ = ("value", "where")
 
@@ -36,7 +36,7 @@ class JsonValue:
 
     def refuse(self, expected: str) -> ReportUnreadable:
         text = _(
-            "It is not a report of inspectmongo: %(place)s must be %(expected)s; make it again."
+            "It is not a report of inspectmongo: %(place)s must be %(expected)s; create it again."
         )
         return ReportUnreadable(text % {"place": _place(self.where), "expected": expected})
 
@@ -44,7 +44,7 @@ class JsonValue:
         return JsonValue(self.object().get(key), (self.where, key))
 
     def __bool__(self) -> bool:
-        """Whether it is there and not null."""
+        """Whether it exists and is not null."""
         return self.value is not None
 
     def object(self) -> dict[str, Any]:
@@ -53,14 +53,14 @@ class JsonValue:
         return self.value
 
     def items(self) -> Iterator[JsonValue]:
-        """The items of a list; nothing where there is no such key."""
+        """The items of a list; nothing if the key does not exist."""
         if not isinstance(self.value, list | None):
             raise self.refuse(_("a list"))
         for number, value in enumerate(self.value or ()):
             yield JsonValue(value, (self.where, number))
 
     def members(self) -> Iterator[tuple[str, JsonValue]]:
-        """The members of an object; nothing where there is no such key."""
+        """The members of an object; nothing if the key does not exist."""
         for key, value in (self.object() if self else {}).items():
             yield key, JsonValue(value, (self.where, key))
 
@@ -100,7 +100,7 @@ class JsonValue:
         return self.value
 
     def document(self) -> dict[str, Any]:
-        """As it is in the file."""
+        """The document as it is in the file."""
         found = self.object()
         if _levels(found) > DEEPEST:
             raise self.refuse(_("nested in at most %(count)s levels") % {"count": DEEPEST})
@@ -129,7 +129,7 @@ class JsonValue:
             raise self.refuse(_("a UUID")) from None
 
     def decoded(self) -> Any:
-        """A value of the database, such as a date; as it is in the file where it is none."""
+        """A value of the database, such as a date; the value in the file if it is not one."""
         if isinstance(self.value, dict):
             try:
                 return object_hook(self.value, EXTENDED_JSON)

@@ -1,8 +1,8 @@
-"""Values that nobody should see in a report: passwords, keys, tokens, sessions, card numbers.
+"""Hiding secret values in a report: passwords, keys, tokens, sessions, card numbers.
 
-A field is masked for its name, or because a value of it that would be shown looks like a secret.
-The first is certain and the second is a guess; both rather hide too much, for whoever wants to see
-it can say so. How long values are, how many, and of which types, is told all the same.
+A field is masked because of its name, or because one of its values in the report looks like a
+secret. The former is certain, the latter a guess; both tend to hide too much, because users can ask
+for the values. The lengths, numbers and types of values are reported in any case.
 """
 
 from __future__ import annotations
@@ -45,24 +45,24 @@ _SECRET_PAIRS: Final = frozenset(
         *(("api", "keys"), ("private", "keys"), ("recovery", "codes"), ("backup", "codes")),
     }
 )
-"""Two words in a row."""
+"""Pairs of consecutive words."""
 
 _SECRET_LETTERS: Final = re.compile(
     r"password|passwd|passphrase|secret(?!ar)|apikey|privatekey|accesskey|sessionkey|sessiondata"
     r"|authtoken|accesstoken|refreshtoken|sessiontoken|credential|authorization|creditcard"
     r"|cardnumber"
 )
-"""In a name without its separators, for those who write ``accesstoken``."""
+"""Parts of a name without separators, as in ``accesstoken``."""
 
 _NUMERIC: Final = frozenset(
     {"pin", "otp", "totp", "cvv", "cvc", "ssn", "pan", "passcode", "password", "passwd"}
 )
-"""Words of names whose numbers are secrets as well; elsewhere a number says when or how many."""
+"""Words of names whose numbers are secrets as well; elsewhere a number is a time or a count."""
 
 _OWNERS: Final = frozenset(
     {"token", "tokens", "session", "sessions", "secret", "secrets", "credential", "credentials"}
 )
-"""Words of the names of collections that hold secrets, as Django's and others' sessions do."""
+"""Words of the names of collections that contain secrets, such as Django's sessions and others'."""
 
 _IN_OWNERS: Final = frozenset({"_id", "id", "key", "value", "code", "data", "session", "sid"})
 """Fields in such a collection that are the secret itself."""
@@ -89,7 +89,7 @@ _LOOKS_SECRET: Final = re.compile(
     """,
     re.VERBOSE,
 )
-"""How a secret begins."""
+"""Beginnings of secrets."""
 
 _HOLDS_SECRET: Final = re.compile(
     r"://[^/\s:@]*:[^/\s@]+@"
@@ -98,10 +98,11 @@ _HOLDS_SECRET: Final = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY",
     re.IGNORECASE,
 )
-"""What makes a URL or a text one."""
+"""What makes a URL or a text a secret."""
 
 _SIGNED: Final = re.compile(r"\.?[\w-]{8,}:[\w-]{5,8}:[\w-]{27,}")
-"""``django.core.signing``, and so signed cookies and Django's sessions in the database."""
+"""The format of ``django.core.signing``, of signed cookies and of Django's sessions in the
+database."""
 
 _HEX: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{32,}")
 _WORD: Final = re.compile(r"(?=(?:.*\d){3})(?=.*[a-z])[a-z0-9]{32,}")
@@ -116,8 +117,8 @@ _CARD: Final = re.compile(
 _SSN: Final = re.compile(r"\d{3}-\d{2}-\d{4}")
 
 _MIXED: Final = 0.4
-"""Of the places between two characters, those at which random text changes between capitals, small
-letters and digits; half as many in names that people write."""
+"""The share of places between two characters at which random text changes between capitals, small
+letters and digits; in names that people write, it is half of that."""
 
 HIDDEN: Final = "(hidden)"
 
@@ -125,13 +126,13 @@ _ALL_UUIDS: Final = 0.95
 
 
 def without_secrets(profile: Profile) -> Profile:
-    """The profile with every summary masked that looks like one of secrets."""
+    """The profile with all summaries masked that look like secrets."""
     fields = tuple(_masked(profile.collection, found) for found in profile.fields)
     return replace(profile, fields=fields)
 
 
 def without_secret_examples(collection: str, warnings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Warnings without the ``_id`` of documents where that is a secret."""
+    """The warnings without the ``_id`` of documents if that is a secret."""
 
     def is_secret(value: Any) -> bool:
         owned = isinstance(value, str) and _is_in_owner(collection, ("_id",))
@@ -143,7 +144,7 @@ def without_secret_examples(collection: str, warnings: Sequence[Finding]) -> tup
 
 
 def masked_document(document: Mapping[str, Any], collection: str) -> dict[str, Any]:
-    """A document with :data:`HIDDEN` in the place of every text that is or looks like a secret."""
+    """A document in which :data:`HIDDEN` replaces every text that is or looks like a secret."""
     return {name: _hidden(value, (name,), collection) for name, value in document.items()}
 
 
@@ -170,7 +171,7 @@ def is_secret_value(value: Any, path: Path, collection: str) -> bool:
 
 
 def is_secret_path(collection: str, path: Path) -> bool:
-    """Whether values at the path are secrets by the names alone, before any of them is known."""
+    """Whether values at the path are secrets by the names alone, before any value is known."""
     return is_secret_name(path) or _is_in_owner(collection, path) or _is_numeric_secret(path)
 
 
@@ -206,7 +207,7 @@ def _shown(values: ValueSummary) -> Iterator[Any]:
 
 
 def is_secret_name(path: Path) -> bool:
-    """Whether a name on the way says that what is below is a secret."""
+    """Whether a name in the path means that everything below is a secret."""
     return any(_is_secret_step(step) for step in path if isinstance(step, str))
 
 
@@ -235,7 +236,7 @@ def _words(name: str) -> list[str]:
 
 
 def looks_secret(value: Any) -> bool:
-    """Whether a text looks like a hash, a key, a token or an address with a password."""
+    """Whether a text looks like a hash, a key, a token or a URL with a password."""
     if not isinstance(value, str) or isinstance(value, Code):
         return False
     text = value.strip()
@@ -278,7 +279,7 @@ def _is_ssn(text: str) -> bool:
 
 
 def _is_card(text: str) -> bool:
-    """By length, first digit and check digit (ISO/IEC 7812)."""
+    """Whether it is a card number, by length, first digit and check digit (ISO/IEC 7812)."""
     if _CARD.fullmatch(text) is None:
         return False
     digits = [int(character) for character in reversed(text) if character.isdigit()]

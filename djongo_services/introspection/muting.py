@@ -1,4 +1,4 @@
-"""Warnings that somebody knows of and does not want to be shown."""
+"""Muted warnings, which users know and do not want to see."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ CODES: Final = (
     "ttl-without-dates",
     "unreadable",
 )
-"""The codes of all warnings there are."""
+"""The codes of all warnings."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mute:
-    """Which warnings are not shown: those of a code, of paths, or of both."""
+    """The warnings that are not shown: those with a code, at some paths, or both."""
 
     code: str | None = None
     pattern: str | None = None
-    """With ``*`` and ``?``, of a path (``*id_str``) or of collection and path (``tweets.*``); for
-    warnings about indexes the name of the index is the path."""
+    """A pattern with ``*`` and ``?``, for a path (``*id_str``) or for collection and path
+    (``tweets.*``); for warnings about indexes, the path is the name of the index."""
 
     def matches(self, collection: str, warning: Finding) -> bool:
         if self.code is not None and self.code != warning.code:
@@ -55,7 +55,8 @@ class Mute:
 def parse_mute(text: str) -> Mute:
     """``number-as-string``, ``*id_str`` or ``number-as-string:tweets.*``.
 
-    Raises ValueError, with a sentence, for nothing and for what seems to be a misspelled code.
+    Raises ValueError, with a sentence, for an empty text and for a code that seems to be
+    misspelled.
     """
     code, colon, pattern = text.partition(":")
     if text in CODES:
@@ -80,7 +81,7 @@ def parse_mutes(texts: Iterable[str]) -> tuple[Mute, ...]:
 def audible(
     collection: str, warnings: Iterable[Finding], mutes: Sequence[Mute]
 ) -> tuple[list[Finding], int]:
-    """The warnings that are shown, and the number of the others."""
+    """The warnings that are shown, and the number of the muted ones."""
     every = list(warnings)
     shown = [one for one in every if not any(mute.matches(collection, one) for mute in mutes)]
     return shown, len(every) - len(shown)
@@ -88,7 +89,8 @@ def audible(
 
 @lru_cache(maxsize=256)
 def wildcard(pattern: str) -> re.Pattern[str]:
-    """A text with ``*`` and ``?``. Not by fnmatch, for which the ``[]`` of a path has a meaning."""
+    """A pattern for a text with ``*`` and ``?``. It does not use fnmatch, for which ``[]`` in a
+    path has a meaning."""
     parts = (re.escape(part) for part in re.split(r"([*?])", pattern))
     text = "".join({r"\*": ".*", r"\?": "."}.get(part, part) for part in parts)
     return re.compile(text, re.DOTALL)

@@ -1,4 +1,4 @@
-"""Paths into documents, exact where a dotted string is not.
+"""Paths into documents, which are exact where a dotted string is ambiguous.
 
 A path is a tuple of steps: the name of a field, :data:`ELEMENT` (any element of an array) or
 :data:`KEY` (any key of a map, an object whose keys are data).
@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 
 class Step(enum.Enum):
-    """The two steps that stand for many."""
+    """The two steps that match several values."""
 
     ELEMENT = "[]"
     KEY = "<key>"
@@ -55,9 +55,9 @@ def render_path(path: Path) -> str:
 
 
 def parse_path(text: str) -> Path:
-    """The path that :func:`render_path` writes as ``text``.
+    """The path for which :func:`render_path` returns ``text``.
 
-    Raises ValueError for a text that it never writes.
+    Raises ValueError for any other text.
     """
     steps: list[str | Literal[Step.ELEMENT, Step.KEY]] = []
     at = 0
@@ -77,10 +77,10 @@ def parse_path(text: str) -> Path:
 
 
 def query_path(path: Path) -> str | None:
-    """The dotted path under which a query, an index or a projection finds it.
+    """The dotted path by which a query, an index or a projection finds it.
 
-    Elements of arrays are implied, as in MongoDB's own dot notation. None where no dotted path
-    reaches it: below a map, or where a name is empty, holds a dot or begins with a dollar.
+    Elements of arrays are implied, as in MongoDB's own dot notation. None if no dotted path reaches
+    it: below a map, or if a name is empty, contains a dot or begins with a dollar.
     """
     names: list[str] = []
     for step in path:

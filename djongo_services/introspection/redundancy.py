@@ -1,8 +1,8 @@
-"""Indexes that another index makes superfluous.
+"""Indexes that another index makes redundant.
 
-What a model declares stays: it is superfluous only beside another that is declared as well, and
-then it is the model that should leave it out. So nobody is told to drop what the next sync would
-build again, nor to keep what ``--prune drop`` would drop.
+A declared index is redundant only beside another declared one, and then the model should leave it
+out. So no advice is to drop what the next sync would recreate, nor to keep what ``--prune drop``
+would drop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from djongo_services.introspection.catalog import Index
 def redundant(
     indexes: Sequence[Index], declared: Container[str] = ()
 ) -> Iterator[tuple[Index, Index]]:
-    """Each index that does nothing but what another does too, with that other one.
+    """Each redundant index, with the other index that does everything that it does.
 
     ``declared`` are the names of those that models declare.
     """
@@ -26,7 +26,7 @@ def redundant(
             stays = index.name in declared
             if stays and other.name not in declared:
                 continue
-            # Of two that say the same, the one that is declared stays, else the earlier.
+            # Of two equal ones, the declared one stays, otherwise the earlier one.
             same = len(other.keys) == len(index.keys) and _is_plain(other)
             if same and other_number > number and stays == (other.name in declared):
                 continue
@@ -35,14 +35,14 @@ def redundant(
 
 
 def covers(other: Index, index: Index) -> bool:
-    """Whether ``index`` does nothing but what ``other`` does too."""
+    """Whether ``other`` does everything that ``index`` does."""
     return _is_plain(index) and _covers(other, index)
 
 
 def _is_plain(index: Index) -> bool:
-    """Whether an index does nothing but speed queries up, so that another can take its place.
+    """Whether an index only speeds up queries, so that another one can replace it.
 
-    A hidden one is being tried out without already.
+    A hidden one is already being tested for that.
     """
     return (
         index.kind.is_ordinary

@@ -1,7 +1,7 @@
-"""What inspection found, as plain values: one report object that every renderer reads.
+"""The result of an inspection, as plain values: one report object that every renderer reads.
 
-Nothing here computes or prints beyond looking things up;
-:mod:`djongo_services.introspection.profiling` fills it in.
+Nothing here computes or prints, apart from look-ups; :mod:`djongo_services.introspection.profiling`
+creates it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class ArrayLengths:
     maximum: int
     mean: float
     histogram: Mapping[int, int]
-    """Arrays per length class; a class is named by its upper bound: 0, 1, 2, 4, 8, 16, ..."""
+    """The number of arrays in each length class; a class is named by its upper bound: 0, 1, 2, 4,
+    8, 16, ..."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,26 +52,28 @@ class MapKeys:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValueSummary:
-    """What the values at a path are like; only when values were asked for."""
+    """A summary of the values at a path; only if values were requested."""
 
     minimum: Any = None
     maximum: Any = None
-    """By BSON order, of the most frequent type that has an order; None if there is none."""
+    """The maximum in BSON order, for the most frequent type that has an order; None if there is
+    none."""
     shortest: int | None = None
     longest: int | None = None
-    """Length of strings in characters, of binary values in bytes."""
+    """The length of strings in characters, of binary values in bytes."""
     distinct: int | None = None
     distinct_is_bound: bool = False
-    """Whether ``distinct`` is only what was counted before the bound."""
+    """Whether ``distinct`` is only what was counted before the limit."""
     enum: tuple[tuple[Any, int], ...] = ()
-    """Every value with its count, most frequent first, where there are few; else empty."""
+    """Every value with its count, most frequent first, if there are few; otherwise empty."""
     formats: Mapping[str, float] = field(default_factory=dict)
     """``email``, ``url``, ``uuid``, ``date``, ``datetime``, ``objectId``, ``number``, ``slug``
     or ``ip`` to the share of strings that have it; formats below 0.5 are left out."""
     boolean_like: bool = False
-    """At most two values, and they read as yes and no: 0/1, "Y"/"N", "true"/"false", ..."""
+    """Whether there are at most two values, and they read as yes and no: 0/1, "Y"/"N",
+    "true"/"false", ..."""
     exact: bool = False
-    """Whether every document was looked at, or only the sample."""
+    """Whether every document was read, or only the sample."""
     masked: bool = False
     """Whether ``minimum``, ``maximum`` and ``enum`` are left out because they look like secrets:
     :mod:`djongo_services.introspection.masking`."""
@@ -82,7 +85,7 @@ class ValueSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """Everything known of one path.
+    """Everything known about one path.
 
     ``parents`` is what the probabilities refer to: for a field of the document the number of
     documents, for ``a.b`` the number of objects at ``a``, for ``tags[]`` the number of elements of
@@ -92,12 +95,13 @@ class Field:
     path: Path
     parents: int
     types: Mapping[str, TypeCount]
-    """By refined BSON type name (:mod:`djongo_services.bson_types`), most frequent first."""
+    """Types by refined BSON type name (:mod:`djongo_services.bson_types`), most frequent first."""
     lengths: ArrayLengths | None = None
     map: MapKeys | None = None
     values: ValueSummary | None = None
     children: tuple[Field, ...] = ()
-    """Fields of embedded documents by first appearance, then elements, or the keys of a map."""
+    """Fields of embedded documents by first appearance, followed by elements, or the keys of a
+    map."""
 
     @property
     def name(self) -> str:
@@ -131,25 +135,27 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Coverage:
-    """How much of the collection stands behind a profile."""
+    """How much of the collection a profile is based on."""
 
     requested: Depth
     reached: Depth
-    """Less than requested when the work was stopped; :attr:`stopped` says why."""
+    """The depth that was reached: less than requested if the work was stopped, with the reason in
+    :attr:`stopped`."""
     documents: int
-    """In the collection: the server's metadata count, or the exact count at depth ``exact``."""
+    """The documents in the collection: the server's metadata count, or the exact count at the depth
+    ``exact``."""
     examined: int
-    """Documents whose shape was looked at on this side: the sample and the violators fetched."""
+    """The documents that were read locally: the sample and the fetched violators."""
     proven: bool = False
-    """Whether the server confirmed that no document has a path or type besides these."""
+    """Whether the server confirmed that no document has another path or type."""
     rounds: int = 0
-    """Queries for documents that the closed schema did not know."""
+    """The number of queries for documents that the closed schema did not cover."""
     margin: float | None = None
-    """Half-width of the 95 % interval of a probability estimated from the sample (worst case
-    p = 0.5, with the finite population correction); None when counts are exact."""
+    """The half-width of the 95 % interval of a probability estimated from the sample (worst case p
+    = 0.5, with the finite population correction); None if counts are exact."""
     seconds: float = 0.0
     stopped: str | None = None
-    """One sentence when the result is partial."""
+    """One sentence, if the result is partial."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,18 +186,18 @@ class Reference:
 
     path: Path
     target: str
-    """The collection referred to."""
+    """The collection that is referred to."""
     target_path: str = "_id"
     kind: Literal["value", "text", "dbRef", "pointer"] = "value"
-    """``value``: the keys as they are. ``text``: ObjectIds or UUIDs kept as text where the target
-    has them as such, or the other way round. ``dbRef`` and Parse's ``pointer``: collection and
+    """``value``: the keys themselves. ``text``: ObjectIds or UUIDs stored as text although the
+    target does not, or the other way round. ``dbRef`` and Parse's ``pointer``: collection and
     key."""
     many: bool = False
-    """Whether the path runs through an array."""
+    """Whether the path goes through an array."""
     unique: bool = False
     """Whether a unique index covers the path alone: at most one document refers to each target."""
     checked: int = 0
-    """Distinct non-null values that were looked up."""
+    """The number of distinct non-null values that were looked up."""
     found: int = 0
     complete: bool = False
     """Whether every value was looked up, or only those of the sample."""
@@ -203,35 +209,35 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """Something that people act on."""
+    """A problem that needs attention."""
 
     code: str
-    """Stable: ``mixed-types``, ``near-missing``, ``unbounded-array``, ``deep-nesting``,
+    """A stable code: ``mixed-types``, ``near-missing``, ``unbounded-array``, ``deep-nesting``,
     ``number-as-string``, ``date-as-string``, ``index-without-data``, ``redundant-index``,
     ``reference-without-index``, ``dangling-reference``, ``validator-violations``,
     ``validator-off``, ``corrupt-index``, ``ttl-without-dates`` or ``unreadable``."""
     message: str
     """One sentence that names the field or index."""
     path: str | None = None
-    """Rendered path, or the name of an index for warnings about one."""
+    """The rendered path, or the name of an index for warnings about one."""
     paths: tuple[str, ...] = ()
-    """Rendered paths, where the warning is about several fields."""
+    """Rendered paths, if the warning is about several fields."""
     count: int | None = None
-    """Documents concerned, where known; of several fields, values."""
+    """The number of affected documents, if known; for several fields, of values."""
     examples: tuple[Any, ...] = ()
-    """``_id`` values, a handful; only when values were asked for or a validator refuses them."""
+    """A handful of ``_id`` values; only if values were requested or a validator refuses them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CollectionReport:
     collection: Collection
     profile: Profile | None = None
-    """None where documents cannot be read, of which a warning ``unreadable`` says why, and where
-    the inspection ended before it came to them."""
+    """None if documents cannot be read, for the reason in a warning ``unreadable``, and if the
+    inspection ended earlier."""
     references: tuple[Reference, ...] = ()
     warnings: tuple[Finding, ...] = ()
     muted: int = 0
-    """Warnings that were found and are not among these, because nobody wants to see them."""
+    """The number of muted warnings, which are not among these."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -239,11 +245,11 @@ class Report:
     server: Abilities
     database: str
     collections: tuple[CollectionReport, ...]
-    """By name."""
+    """The collections by name."""
     stopped: str | None = None
-    """One sentence when the inspection ended early."""
+    """One sentence, if the inspection ended early."""
     inspected_at: datetime | None = None
-    """When the inspection began, aware, by this side's clock."""
+    """When the inspection began, aware, by the local clock."""
 
     def __getitem__(self, name: str) -> CollectionReport:
         for report in self.collections:

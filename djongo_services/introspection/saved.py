@@ -1,9 +1,9 @@
-"""A report from the JSON that ``inspectmongo --format json`` wrote, perhaps long ago.
+"""Reading a report from the JSON that ``inspectmongo --format json`` wrote, perhaps long ago.
 
-The file is somebody's input: each value is checked, and what is wrong is said with its place. Keys
-that came with later versions of this app may be missing, and the use of indexes is left out.
-Options, validators and definitions of indexes stay the JSON that they are in the file, because
-Extended JSON cannot be told from a query of the same look.
+The file is untrusted input: each value is checked, and an error is reported with its position. Keys
+that were added in later versions of this app may be missing, and the use of indexes is left out.
+Options, validators and definitions of indexes stay in their JSON form, because Extended JSON cannot
+be distinguished from a query that looks the same.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ _DEPTHS: Final = ("sample", "complete", "exact")
 
 
 def read_report(text: str | bytes) -> Report:
-    """Bytes may be UTF-8, UTF-16 (as PowerShell redirects) or UTF-32.
+    """Read a report; bytes may be UTF-8, UTF-16 (from redirection in PowerShell) or UTF-32.
 
-    Raises ReportUnreadable, with a sentence that says what is wrong and what to do.
+    Raises ReportUnreadable, with a sentence about what is wrong and what to do.
     """
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise ReportUnreadable(_not_json(error)) from None
     except UnicodeDecodeError:
-        text = _("It is not a text; make it with inspectmongo --format json.")
+        text = _("It is not text; create it with inspectmongo --format json.")
         raise ReportUnreadable(text) from None
     except (RecursionError, ValueError) as error:
         if isinstance(error, RecursionError):
@@ -61,19 +61,19 @@ def read_report(text: str | bytes) -> Report:
             text = _("It is not a report of inspectmongo: a number in it is too long.")
         raise ReportUnreadable(text) from None
     if not isinstance(document, dict) or not {"server", "collections"} <= document.keys():
-        text = _("It is not a report of inspectmongo; make one with inspectmongo --format json.")
+        text = _("It is not a report of inspectmongo; create one with inspectmongo --format json.")
         raise ReportUnreadable(text)
     version = document.get("format_version")
     if version != FORMAT_VERSION:
         if isinstance(version, int) and version > FORMAT_VERSION:
             text = _(
                 "It has the format version %(found)r, and this version of djongo_services reads "
-                "%(known)s; upgrade djongo_services, or make it again."
+                "%(known)s; upgrade djongo_services, or create it again."
             )
         else:
             text = _(
                 "It has the format version %(found)r, and this version of djongo_services reads "
-                "%(known)s; make it again."
+                "%(known)s; create it again."
             )
         raise ReportUnreadable(text % {"found": version, "known": FORMAT_VERSION})
     return _report(JsonValue(document, None))
@@ -82,10 +82,10 @@ def read_report(text: str | bytes) -> Report:
 def _not_json(error: json.JSONDecodeError) -> str:
     text = error.doc
     if not text.strip():
-        return _("It is empty; make it again with inspectmongo --format json --output FILE.")
+        return _("It is empty; create it again with inspectmongo --format json --output FILE.")
     words = {"reason": error.msg, "line": count(error.lineno), "column": count(error.colno)}
     if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-        return _("It ends too early, at line %(line)s; make it again.") % words
+        return _("It is truncated at line %(line)s; create it again.") % words
     return _("It is not JSON: %(reason)s at line %(line)s, column %(column)s.") % words
 
 
@@ -192,7 +192,7 @@ def _direction(key: JsonValue) -> int | float | str:
 
 
 def _fields(found: JsonValue) -> tuple[Field, ...]:
-    """The tree of the flat list, in which each field precedes those inside of it."""
+    """The tree for the flat list, in which each field precedes those inside of it."""
     listed: dict[Path, JsonValue] = {}
     for one in found.items():
         path = one["path"].path()

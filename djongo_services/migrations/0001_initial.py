@@ -1,4 +1,4 @@
-"""State alone: the models have no tables, their permissions are what ``migrate`` makes."""
+"""Only state: the models have no tables, and ``migrate`` creates their permissions."""
 
 from django.db import migrations, models
 

@@ -30,19 +30,19 @@ Filter = dict[str, Any]
 def partial_filter(model: type[Model], condition: Any, *, backend: bool) -> Filter:
     """The filter of the documents for which ``condition`` is TRUE.
 
-    MongoDB takes equality, comparisons, ``$exists: true``, ``$type`` and ``$and``, from 6.0 on
-    ``$in`` and ``$or`` too. ``backend`` says who writes the documents. Raises NotExpressible for
+    MongoDB accepts equality, comparisons, ``$exists: true``, ``$type`` and ``$and``, from 6.0 on
+    also ``$in`` and ``$or``. ``backend`` is what writes the documents. Raises NotExpressible for
     everything else.
     """
     return _filter(resolved(model, condition), Compiler(backend=backend))
 
 
 def presence(field: Any, *, backend: bool) -> Filter:
-    """The operators that let all values of the field through, and no null.
+    """The operators that match all values of the field, and no null.
 
-    ``$exists`` would let explicit nulls in. On the backend it is ``$type``, which is what its own
-    5.2 writes; else a bound where there is one, because a query for a value does not tell the
-    planner that it satisfies ``$type``. Raises NotExpressible for a field of unknown types.
+    ``$exists`` would match explicit nulls. On the backend it is ``$type``, which is what its own
+    5.2 writes; otherwise a bound if there is one, because the planner does not know that a query
+    for a value satisfies ``$type``. Raises NotExpressible for a field of unknown types.
     """
     if field is not None and backend:
         return {"$type": field.db_type(required_backend_connection())}
@@ -67,7 +67,7 @@ _LOWEST: dict[str, Any] = {
 
 
 def prefixed(query: Filter, prefix: str) -> Filter:
-    """The same filter of an embedded document; ``prefix`` is its path with a dot."""
+    """The same filter for an embedded document; ``prefix`` is its path with a dot."""
     if not prefix:
         return query
     return {
@@ -81,7 +81,7 @@ def prefixed(query: Filter, prefix: str) -> Filter:
 
 
 def merged(*filters: Filter) -> Filter:
-    """One filter for all; conditions on one path stand together unless they clash."""
+    """One filter for all; conditions on one path are combined unless they conflict."""
     result: Filter = {}
     apart: list[Filter] = []
     for each in filters:

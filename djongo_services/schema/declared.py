@@ -1,4 +1,4 @@
-"""Which of the indexes that a collection has are declared by a model."""
+"""The indexes of a collection that a model declares."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from djongo_services.schema.target import specs_for
 def declared_indexes(
     collection: Collection, spec: CollectionSpec | None, server: Abilities
 ) -> dict[str, IndexSpec]:
-    """By the name that it has in the database, what each declared index is to be."""
+    """The spec of each declared index, by its name in the database."""
     if spec is None:
         return {}
     droppable = [index for index in collection.indexes if not (index.is_id or index.clustered)]
@@ -30,9 +30,9 @@ def declared_indexes(
 
 
 def declared_on(connection: Connection) -> Callable[[Collection, Abilities], Container[str]]:
-    """Tells an inspection the names of a collection's declared indexes.
+    """A function that gives an inspection the names of a collection's declared indexes.
 
-    None where the models say nothing that can be understood; a plan tells why.
+    It returns None if the models cannot be understood; a plan explains why.
     """
     try:
         specs = {spec.name: spec for spec in specs_for(connection)}
@@ -51,7 +51,7 @@ _known: weakref.WeakKeyDictionary[Connection, Specs] = weakref.WeakKeyDictionary
 def specs_by_name(connection: Connection) -> Specs:
     """The specs of every collection that a model declares; computed once, as models do not change.
 
-    Raises SpecConflict where models contradict each other, and ImproperlyConfigured.
+    Raises SpecConflict if models contradict each other, and ImproperlyConfigured.
     """
     found = _known.get(connection)
     if found is None:

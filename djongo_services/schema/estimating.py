@@ -1,9 +1,9 @@
-"""How long the index builds of a plan will take, about.
+"""Estimating how long the index builds of a plan will take.
 
-A build reads every document of its collection and writes a key a document into each of its indexes.
-So its work is measured in bytes and in keys, and its time lies between what a slow server and what
-a fast one needs for that. Where this database has built indexes before, the history says how fast
-its server was in truth, and the range is narrower.
+A build reads every document of its collection and writes one key per document into each of its
+indexes. So its work is measured in bytes and in keys, and its time is between what a slow server
+and a fast one need for that. If this database has built indexes before, the history shows the
+actual speed of its server, and the range is narrower.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Speed:
     """How fast a server builds indexes."""
 
     bytes: float
-    """Bytes of documents that are read in a second."""
+    """Bytes of documents that are read per second."""
     keys: float
-    """Keys that are written into indexes in a second."""
+    """Keys that are written into indexes per second."""
 
     def seconds(self, size: CollectionSize, indexes: int) -> float:
         return size.bytes / self.bytes + size.documents * indexes / self.keys
@@ -38,50 +38,52 @@ class Speed:
 
 FAST = Speed(bytes=1e9, keys=600e3)
 SLOW = Speed(bytes=20e6, keys=40e3)
-"""Usual speeds: of documents in memory on a server that does nothing else, and of documents that
-come from a busy network disk. Between them is what was measured with MongoDB 6.0 on a machine of
+"""Usual speeds: for documents in memory on a server that is otherwise idle, and for documents that
+come from a busy network disk. Between them is what was measured with MongoDB 6.0 on a machine with
 two busy cores: 300,000 documents of 180 bytes in 2.8 s, 100,000 of 2 kB in 0.3 to 1.6 s."""
 
 MEASURED = 20
-"""So many of the latest builds of the history count."""
+"""The number of latest builds in the history that are used."""
 _WORTH_SECONDS = 1.0
-"""Only builds that a slow server would take longer for: shorter ones mostly wait."""
+"""Only builds for which a slow server would need more time than this are used: shorter ones mostly
+wait."""
 _MARGIN = 1.5
-"""Collections differ in their documents: the range of what was measured is widened by so much."""
+"""The measured range is widened by this factor, because collections differ in their documents."""
 _TRIMMED = 4
-"""From so many builds on, the fastest and the slowest do not count."""
+"""From this number of builds on, the fastest and the slowest are ignored."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildEstimate:
-    """Between :attr:`low` and :attr:`high` seconds, about."""
+    """An estimate between :attr:`low` and :attr:`high` seconds."""
 
     low: float
     high: float
     documents: int
-    """How many the collections have together."""
+    """The number of documents in all collections together."""
     bytes: int
     builds: int
-    """How many builds of this database it was estimated from; 0: from the usual speeds."""
+    """The number of builds of this database that it is based on; 0: the usual speeds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimates:
-    """What is known about the builds of a plan; without anything known there are no estimates."""
+    """What is known about the builds of a plan; without any information there are no estimates."""
 
     sizes: Mapping[str, CollectionSize] = field(default_factory=dict)
-    """By collection, of those that exist."""
+    """Sizes of the collections that exist, by name."""
     measured: tuple[MeasuredBuild, ...] = ()
 
     @property
     def builds(self) -> int:
-        """By how many builds of this database is estimated; 0: by the usual speeds."""
+        """The number of builds of this database that estimates are based on; 0: the usual
+        speeds."""
         return len(_telling(self.measured))
 
     def of(self, operations: Iterable[Operation]) -> BuildEstimate | None:
         """How long the builds among the operations take, one after the other.
 
-        None where none is of a collection with documents, or where a size is unknown.
+        None if none of them is on a collection with documents, or if a size is unknown.
         """
         builds = [
             step
@@ -118,7 +120,7 @@ UNKNOWN = Estimates()
 
 
 def read_estimates(database: Database[Document], operations: Iterable[Operation]) -> Estimates:
-    """What is to be known of these operations' builds; asks nothing where there are none.
+    """The information about these operations' builds; nothing is queried if there are none.
 
     What the user may not read is left out. Raises PyMongo's errors when the connection is lost.
     """
@@ -135,7 +137,7 @@ def read_estimates(database: Database[Document], operations: Iterable[Operation]
 
 
 def _telling(measured: Iterable[MeasuredBuild]) -> list[float]:
-    """Which share of a slow server's time each build took that was long enough; the fastest
+    """The time of each sufficiently long build, as a share of a slow server's time; fastest
     first."""
     slow = [(build, SLOW.seconds(build.size, build.indexes)) for build in measured]
     return sorted(build.seconds / seconds for build, seconds in slow if seconds > _WORTH_SECONDS)

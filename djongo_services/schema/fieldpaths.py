@@ -1,4 +1,4 @@
-"""Names of fields, and of fields inside embedded ones, as paths in the documents."""
+"""Names of fields, also inside embedded ones, as paths in the documents."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from djongo_services.schema.mapping import document_path
 def field_path(model: type[Model], name: str, *, backend: bool) -> tuple[str, Any]:
     """The dotted path of ``note.author.name`` and the last field; None inside JSON.
 
-    ``backend`` says who writes the documents: django-mongodb-backend or ``to_document``.
-    Raises FieldDoesNotExist.
+    ``backend`` is what writes the documents: django-mongodb-backend or ``to_document``. Raises
+    FieldDoesNotExist.
     """
     first, *rest = name.split(".")
     field: Any = model._meta.pk if first == "pk" else model._meta.get_field(first)
@@ -33,12 +33,12 @@ def _place(model: type[Model], field: Any, backend: bool) -> str:
 
 
 def top_level(name: str) -> str:
-    """The model's own field: what Django's checks look for."""
+    """The model's own field, which Django's checks look for."""
     return name.partition(".")[0]
 
 
 def _embedded(field: Any) -> tuple[type[Model], ...]:
-    """The models whose instances the field holds, alone or in an array."""
+    """The models whose instances the field contains, alone or in an array."""
     if field is None:
         return ()
     if (model := getattr(field, "embedded_model", None)) is not None:

@@ -1,4 +1,4 @@
-"""An index of the database as code that can be pasted into the ``Meta`` of a model."""
+"""An index of the database as code for the ``Meta`` of a model."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from djongo_services.schema.mapping.layout import document_path, fields_of
 def index_code(
     collection: Collection, index: Index, model: type[Model] | None, *, backend: bool
 ) -> str:
-    """Imports and a ``class Meta``; where no class says the index, a comment that tells why.
+    """Imports and a ``class Meta``; if no class expresses the index, a comment with the reason.
 
-    Without a ``model`` fields have the names that the documents have. ``backend``: whether
+    Without a ``model``, fields have their names in the documents. ``backend``: whether
     django-mongodb-backend writes the documents.
     """
     fields = _unmodelled(index) if model is None else _modelled(model, backend=backend)
@@ -46,7 +46,7 @@ def index_code(
 
 
 def _unmodelled(index: Index) -> IndexFields:
-    """Whatever the documents have may be a field of any type."""
+    """The fields of documents without a model: each may have any type."""
     definition = index.definition
     paths: list[str] = [path for path, _direction in index.keys]
     for option in ("weights", "wildcardProjection", "partialFilterExpression"):
@@ -62,7 +62,7 @@ def _unmodelled(index: Index) -> IndexFields:
 
 
 def _field(name: str, function: str) -> FieldDeclaration:
-    # It may be null: then nothing about nulls is left unsaid.
+    # It may be null: then everything about nulls is explicit.
     return FieldDeclaration(name=name, call=Call(function=function, kwargs=(("null", True),)))
 
 
@@ -93,7 +93,7 @@ def _call(field: Any, embedded: dict[str, ClassDeclaration]) -> Call:
     elif held is not None:
         args = (ClassReference(name=held.__name__),)
         if held.__name__ not in embedded:
-            # First the name, because a model may hold its own kind.
+            # The name first, because a model may have a kind of its own.
             embedded[held.__name__] = ClassDeclaration(name=held.__name__, base="EmbeddedModel")
             embedded[held.__name__] = ClassDeclaration(
                 name=held.__name__,
@@ -113,7 +113,7 @@ def _members(
 
 
 def _function(field: Any) -> str:
-    """The field's class as generated modules name it, or the nearest of its bases that they do."""
+    """The field's class as generated modules name it, or its nearest base class that they name."""
     for base in type(field).__mro__:
         is_djangos = base.__module__.startswith("django.db.models")
         name = f"models.{base.__name__}" if is_djangos else base.__name__

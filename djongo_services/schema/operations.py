@@ -1,8 +1,8 @@
-"""The operations a plan is made of: each is one command to the server, as plain data.
+"""The operations of a plan: each is one command for the server, as plain data.
 
-An operation says in words what it does, what it risks and waits for, how to undo it, and which
-command does it. Running the command twice does no harm: what the server answers when the work is
-done already is in :attr:`Operation.done_codes`.
+An operation describes what it does, what it risks and waits for, how to undo it, and which command
+it runs. Running the command twice does no harm: the error codes that mean that the work is already
+done are in :attr:`Operation.done_codes`.
 
 Sources: MongoDB manual, "collMod", "createIndexes", "Index Builds on Populated Collections";
 error codes measured on 4.4, 5.0 and 6.0.
@@ -22,14 +22,14 @@ from djongo_services.schema.spec import IndexSpec
 from djongo_services.server_errors import INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND
 
 SHADOW_PREFIX = "djongo_services_shadow_"
-"""Names of the indexes that serve queries while an index is rebuilt under its own name."""
+"""The prefix of the indexes that serve queries while an index is rebuilt under its own name."""
 
 _SHOWN = 5
-"""How many indexes one operation names in its words."""
+"""The maximum number of indexes that the description of one operation names."""
 
 
 class Risk(enum.Enum):
-    """What an operation can cost, from nothing to data."""
+    """What an operation can cost: from nothing to data loss."""
 
     SAFE = "safe"
     SLOW = "slow"
@@ -38,8 +38,8 @@ class Risk(enum.Enum):
 
 
 class Phase(enum.IntEnum):
-    """The order within a collection: a build forbids collMod (12587), and what serves queries is
-    dropped only after its replacement is there."""
+    """The order within a collection: a build prevents collMod (12587), and an index that serves
+    queries is dropped only after its replacement exists."""
 
     CREATE = 0
     MODIFY = 1
@@ -58,7 +58,7 @@ class Operation(abc.ABC):
     kind: ClassVar[str]
     waits_for: ClassVar[str] = "a short exclusive lock on the collection"
     done_codes: ClassVar[frozenset[int]] = frozenset()
-    """Error codes by which the server says that there is nothing left to do."""
+    """Error codes with which the server reports that nothing is left to do."""
 
     @property
     @abc.abstractmethod
@@ -70,14 +70,14 @@ class Operation(abc.ABC):
 
     @abc.abstractmethod
     def words(self) -> str:
-        """What it does, without the collection: ``build index a_idx {a: 1}``."""
+        """A description without the collection: ``build index a_idx {a: 1}``."""
 
     @abc.abstractmethod
     def command(self) -> dict[str, Any] | None:
-        """The command document; None where nothing can be done but to report."""
+        """The command document; None if the operation only reports."""
 
     def inverse(self) -> tuple[Operation, ...]:
-        """What undoes it; empty where nothing does."""
+        """The operations that undo it; empty if it cannot be undone."""
         return ()
 
 
@@ -100,12 +100,13 @@ class CreateCollection(Operation):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetValidator(Operation):
-    """Set, change or (``after`` None) remove the validator; instant, and it checks no document."""
+    """Set, change or (``after`` None) remove the validator; this is instant, and checks no
+    document."""
 
     before: Validator | None = None
     after: Validator | None = None
     violators: int | None = None
-    """Documents that violate :attr:`after`, where somebody has counted them."""
+    """Documents that violate :attr:`after`, if they were counted."""
 
     kind: ClassVar[str] = "set-validator"
 
@@ -196,7 +197,7 @@ class SetTTL(Operation):
 
     def inverse(self) -> tuple[Operation, ...]:
         if self.before is None:
-            return ()  # A TTL cannot be taken from an index; only a rebuild does it.
+            return ()  # A TTL cannot be removed from an index; only a rebuild does that.
         undo = SetTTL(
             collection=self.collection, index=self.index, before=self.after, after=self.before
         )
@@ -208,7 +209,7 @@ class SetHidden(Operation):
     index: str
     hidden: bool
     pruning: bool = False
-    """Whether it stands in for a drop."""
+    """Whether it replaces a drop."""
 
     kind: ClassVar[str] = "set-hidden"
 
@@ -235,7 +236,7 @@ class SetHidden(Operation):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrepareUnique(Operation):
-    """From now on the index refuses duplicates, without promising that there are none."""
+    """Make the index refuse new duplicates; existing ones may remain."""
 
     index: str
     prepare: bool = True
@@ -244,7 +245,7 @@ class PrepareUnique(Operation):
 
     @property
     def phase(self) -> Phase:
-        # What it refuses now may be what a unique index, built in between, refuses afterwards.
+        # A unique index that is built in between may refuse the same values afterwards.
         return Phase.MODIFY if self.prepare else Phase.TIDY
 
     def words(self) -> str:
@@ -288,12 +289,12 @@ class MakeUnique(Operation):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildIndexes(Operation):
-    """One createIndexes: all or nothing, and faster than one command an index."""
+    """One createIndexes: all or nothing, and faster than one command for each index."""
 
     indexes: tuple[IndexSpec, ...]
     build_phase: Phase = Phase.BUILD
     expires: bool = False
-    """Whether a TTL index among them will delete documents that are there already."""
+    """Whether a TTL index among them will delete existing documents."""
 
     kind: ClassVar[str] = "build-indexes"
     waits_for: ClassVar[str] = "a scan of the collection, and open transactions on it"
@@ -325,10 +326,11 @@ class BuildIndexes(Operation):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DropIndex(Operation):
     index: IndexSpec
-    """Whole, so that it can be built again."""
+    """The whole definition, so that it can be rebuilt."""
     drop_phase: Phase = Phase.PRUNE
     replaced: bool = False
-    """Whether an index that serves the same queries and keeps the same unique takes its place."""
+    """Whether an index that serves the same queries and keeps the same values unique replaces
+    it."""
 
     kind: ClassVar[str] = "drop-index"
     done_codes: ClassVar[frozenset[int]] = frozenset({INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND})
@@ -359,13 +361,14 @@ def key_words(keys: tuple[tuple[str, Any], ...]) -> str:
 
 
 def in_parentheses(options: Mapping[str, Any]) -> str:
-    """`` (capped, size)``; the validator's three are left out."""
+    """`` (capped, size)``; the validator's three options are left out."""
     shown = [key for key in options if not key.startswith("validat")]
     return f" ({', '.join(shown)})" if shown else ""
 
 
 def _risk_of_expiry(before: int | float | None, after: int | float | None) -> Risk:
-    """Within a minute the server begins to delete what only the new value calls expired."""
+    """The risk: within a minute the server begins to delete documents that have expired only by the
+    new value."""
     longer = after is None or (before is not None and after >= before)
     return Risk.SAFE if longer else Risk.DESTROYS
 

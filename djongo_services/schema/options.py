@@ -1,4 +1,4 @@
-"""What a collection is created with and how strictly it checks: ``@collection_options(...)``."""
+"""How a collection is created and how strictly it validates: ``@collection_options(...)``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GRANULARITIES = ("seconds", "minutes", "hours")
 
 
 class CollectionOptionsError(DjongoServicesError, ValueError):
-    """The arguments of collection_options do not fit."""
+    """The arguments of collection_options contradict each other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +38,7 @@ class TimeSeries:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CollectionOptions:
-    """The decorator's arguments, as the model keeps them."""
+    """The decorator's arguments, as stored on the model."""
 
     capped: bool = False
     size: int | None = None
@@ -52,7 +52,7 @@ class CollectionOptions:
     closed: bool = False
     view: bool = False
     rules: RuleSet | None = None
-    """None leaves it to ``SCHEMA["RULES"]``."""
+    """None means ``SCHEMA["RULES"]``."""
 
 
 def collection_options(
@@ -70,19 +70,20 @@ def collection_options(
     view: bool = False,
     rules: RuleSet | None = None,
 ) -> Callable[[M], M]:
-    """Say how the collection of a model class is made; the class stays what it is.
+    """Define how the collection of a model class is created; the class itself is returned
+    unchanged.
 
     ``size`` (bytes) and ``max`` (documents) limit a capped collection; ``time_series`` is a
     :class:`TimeSeries` or the name of its time field; ``clustered`` stores the documents in the
     order of ``_id`` (5.3+); ``expire_after`` (seconds or timedelta) removes old documents of a
     time-series or clustered collection; ``collation`` is the collection's default;
-    ``validation_level`` and ``validation_action`` take the choice from ``syncmongoschema``;
-    ``closed`` refuses keys that the models do not have; ``view`` says that the model reads a view,
-    which nothing is made or changed for; ``rules`` is ``"database"``, ``"model"`` or
-    ``"off"``, and overrides ``SCHEMA["RULES"]``. Options of an abstract base hold for its children
-    unless they state their own.
+    ``validation_level`` and ``validation_action`` override the choice of ``syncmongoschema``;
+    ``closed`` refuses keys that the models do not have; ``view`` means that the model reads a view,
+    for which nothing is created or changed; ``rules`` is ``"database"``, ``"model"`` or ``"off"``,
+    and overrides ``SCHEMA["RULES"]``. Options of an abstract base apply to its children unless they
+    define their own.
 
-    Raises CollectionOptionsError, a ValueError, where the arguments contradict each other.
+    Raises CollectionOptionsError, a ValueError, if the arguments contradict each other.
     """
     series = TimeSeries(time_field=time_series) if isinstance(time_series, str) else time_series
     seconds = expire_after.total_seconds() if isinstance(expire_after, dt.timedelta) else None
@@ -123,8 +124,8 @@ def options_of(model: type[Model]) -> CollectionOptions:
 
 
 def take_options(model: type[Model]) -> None:
-    """Give a model of a point in the migrations, which do not record them, the options of the
-    project's model of the same name."""
+    """Give a model of a point in the migrations, which do not record options, those of the
+    project's model with the same name."""
     try:
         real = apps.get_model(model._meta.label)
     except LookupError:
@@ -134,7 +135,7 @@ def take_options(model: type[Model]) -> None:
 
 
 def rules_of(model: type[Model]) -> RuleSet:
-    """What the model's validator enforces: by its own options, else by ``SCHEMA["RULES"]``.
+    """What the model's validator enforces: by its own options, otherwise by ``SCHEMA["RULES"]``.
 
     The table of a ManyToManyField follows the model that has the field.
     """
@@ -147,7 +148,7 @@ def rules_of(model: type[Model]) -> RuleSet:
 def create_arguments(model: type[Model]) -> dict[str, Any]:
     """The model's options as arguments of the ``create`` command.
 
-    Raises CollectionOptionsError where a field does not exist.
+    Raises CollectionOptionsError if a field does not exist.
     """
     options = options_of(model)
     arguments: dict[str, Any] = {}
@@ -214,7 +215,7 @@ def _of_kind(options: CollectionOptions) -> str | None:
     if len(kinds) > 1:
         return f"a collection cannot be both {kinds[0]} and {kinds[1]}"
     if options.view and options.collation is not None:
-        return "a view has the collation that it was made with"
+        return "a view has the collation that it was created with"
     series: Any = options.time_series
     if series is not None and not isinstance(series, TimeSeries):
         return "time_series must be a TimeSeries or the name of its time field"

@@ -1,8 +1,8 @@
-"""Whose a validator is: ours carry a mark, so that those of other hands are never replaced.
+"""Who owns a validator: ours carry a mark, so that others are never replaced.
 
-The mark is the ``description`` of the validator's ``$jsonSchema``, a keyword that MongoDB keeps and
-never evaluates. It holds a digest of everything else, so that a validator which somebody edited
-afterwards is theirs from then on.
+The mark is the ``description`` of the validator's ``$jsonSchema``, a keyword that MongoDB stores
+but never evaluates. It contains a digest of everything else, so a validator that was edited
+afterwards no longer counts as ours.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
 )
 _MARK = re.compile(rf"\A{MARK}\b.*\[([0-9a-f]{{16}})\]\Z", re.DOTALL)
 _NOTE = re.compile(r"(?:; ([^;\[\]]*))? (?=\[[0-9a-f]{16}\]\Z)")
-"""What may stand between a mark's models and its digest."""
+"""What may be between a mark's models and its digest."""
 _SCHEMA = "$jsonSchema"
 _SHOWN = 3
-"""How many models a mark names."""
+"""The maximum number of models that a mark names."""
 
 
 def marked(query: Mapping[str, Any], models: Iterable[str]) -> dict[str, Any]:
-    """The validator with our mark, which tells whoever looks at the database where it comes from.
+    """The validator with our mark, which shows its origin in the database.
 
-    ``query`` is ``{"$jsonSchema": ...}``, or an ``$and`` whose first part is that; what holds no
-    such schema is returned as it is, for it cannot carry a mark.
+    ``query`` is ``{"$jsonSchema": ...}``, or an ``$and`` whose first part is that; a query without
+    such a schema is returned unchanged, because it cannot carry a mark.
     """
     bare = unmarked(query)
     schema = _schema_of(bare)
@@ -44,7 +44,7 @@ def marked(query: Mapping[str, Any], models: Iterable[str]) -> dict[str, Any]:
 
 
 def remarked(query: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Our validator after a change, with the words of the mark that it had before."""
+    """Our validator after a change, with the text of the mark that it had before."""
     bare, schema = unmarked(query), _schema_of(before)
     found = None if schema is None else _mark_of(schema)
     new = _schema_of(bare)
@@ -55,7 +55,8 @@ def remarked(query: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, A
 
 
 def models_of_mark(query: Mapping[str, Any]) -> tuple[str, ...]:
-    """The labels that our mark names; none where it is not ours. Of many it names the first."""
+    """The labels in our mark; none if the validator is not ours. If there are many, it has only the
+    first ones."""
     schema = _schema_of(query)
     if schema is None or not is_ours(query):
         return ()
@@ -64,7 +65,7 @@ def models_of_mark(query: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def unmarked(query: Mapping[str, Any]) -> dict[str, Any]:
-    """The rules alone. A description that is not our mark is one of them."""
+    """The rules alone. A description that is not our mark counts as one of them."""
     schema = _schema_of(query)
     if schema is None or _mark_of(schema) is None:
         return dict(query)
@@ -72,7 +73,7 @@ def unmarked(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_ours(query: Mapping[str, Any]) -> bool:
-    """Whether the validator carries our mark and is still what it was when we wrote it."""
+    """Whether the validator carries our mark and is unchanged since we wrote it."""
     schema = _schema_of(query)
     mark = None if schema is None else _mark_of(schema)
     return mark is not None and mark == _digest(unmarked(query))
@@ -88,7 +89,7 @@ def annotated(query: Mapping[str, Any], note: str) -> dict[str, Any]:
 
 
 def note_of(query: Mapping[str, Any]) -> str:
-    """The note in the mark of a validator that is ours; empty where there is none."""
+    """The note in the mark of a validator of ours; empty if there is none."""
     schema = _schema_of(query)
     if schema is None or not is_ours(query):
         return ""
@@ -118,7 +119,7 @@ def _mark_of(schema: Mapping[str, Any]) -> str | None:
 
 
 def _digest(query: Mapping[str, Any]) -> str:
-    # As BSON, the form in which the server returns what it was given, to the byte.
+    # As BSON, the form in which the server returns its input unchanged.
     return hashlib.sha256(encode(query, codec_options=_OPTIONS)).hexdigest()[:16]
 
 

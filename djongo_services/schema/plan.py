@@ -1,4 +1,4 @@
-"""A plan: the difference between a database and its models as operations in a safe order."""
+"""A plan: the difference between a database and its models, as operations in a safe order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Sign = Literal["+", "~", "-", "!"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleChange:
-    """One rule of a validator that comes, goes or changes."""
+    """One rule of a validator that is added, removed or changed."""
 
     sign: Sign
     path: str
@@ -37,22 +37,22 @@ class RuleChange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One thing that differs, in words, and the operations that put it right."""
+    """One difference, described in words, and the operations that correct it."""
 
     collection: str
     sign: Sign
     words: str
     """``index a_idx {a: 1}: now sparse (was not); queries cannot use it during the rebuild``."""
     operations: tuple[Operation, ...] = ()
-    """None of them for ``!``, and for what is only reported."""
+    """Empty for ``!``, and for what is only reported."""
     rules: tuple[RuleChange, ...] = ()
-    """Of a validator that changes: its rules that differ."""
+    """The rules that differ, if a validator changes."""
     found: Mapping[str, Any] | None = None
-    """The definition, as the server has it, of an index that is changed where it stands."""
+    """The server's definition of an index that is changed in place."""
 
     @property
     def risk(self) -> Risk:
-        """The gravest of its operations'."""
+        """The highest risk of its operations."""
         order = list(Risk)
         return max((step.risk for step in self.operations), key=order.index, default=Risk.SAFE)
 
@@ -61,27 +61,27 @@ class Change:
 class Plan:
     database: str
     fingerprint: str
-    """The fingerprint of the database that the plan was made for: :func:`fingerprint`."""
+    """The fingerprint of the database that the plan was made for; see :func:`fingerprint`."""
     collections: tuple[str, ...]
-    """The names that the plan, and its fingerprint, are about."""
+    """The names of the collections that the plan and its fingerprint cover."""
     changes: tuple[Change, ...]
-    """By collection."""
+    """The changes, ordered by collection."""
     notes: tuple[Change, ...] = ()
-    """What differs and is left alone: unmanaged indexes under ``--prune report``."""
+    """Differences that are left alone: unmanaged indexes under ``--prune report``."""
     problems: tuple[Problem, ...] = ()
     rules: Mapping[str, RuleSet] = field(default_factory=dict)
-    """By collection, what its validator enforces; time-series collections have none."""
+    """By collection, what its validator enforces; time-series collections have no rules."""
     waiting: tuple[str, ...] = ()
-    """Migrations that have to be applied first: ``library.0002_book_pages``."""
+    """Migrations that must be applied first: ``library.0002_book_pages``."""
 
     @property
     def in_sync(self) -> bool:
-        """Whether there is nothing to do and nothing that cannot be done."""
+        """Whether there is nothing to do, and nothing that cannot be done."""
         return not self.changes and not self.waiting
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """Collection by collection in phases, prunes of the whole plan last.
+        """The operations by collection and phase; prunes of the whole plan come last.
 
         All builds of a collection in one phase are one createIndexes.
         """
@@ -104,14 +104,16 @@ class Plan:
 
 
 def fingerprint(catalog: Catalog, names: Iterable[str]) -> str:
-    """SHA-256 of what a plan depends on: options, validators and indexes of these collections.
+    """SHA-256 of everything that a plan depends on: options, validators and indexes of these
+    collections.
 
-    Statistics and usage are left out; a collection that does not exist counts as such.
+    Statistics and usage are not included; a missing collection is.
     """
     known = {collection.name: collection for collection in catalog.collections}
     digest = hashlib.sha256()
     for name in sorted(set(names)):
-        # As BSON, the form in which the server keeps and returns all this, key order included.
+        # As BSON, the form in which the server keeps and returns all of this, including the key
+        # order.
         digest.update(encode({"name": name, "is": _described(known.get(name))}))
     return digest.hexdigest()
 

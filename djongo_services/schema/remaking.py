@@ -1,9 +1,9 @@
-"""Making a collection without documents anew, with options that cannot be changed.
+"""Recreating a collection without documents, with options that cannot be changed.
 
-The new one is made under a name of its own, with its validator and its indexes, and takes the place
-of the old one, which is renamed and only then looked at: whoever writes meanwhile loses nothing. A
-document that came into the old one at the last moment, or into one that the server made for it in
-between, is brought back.
+The new one is created under a name of its own, with its validator and its indexes, and replaces the
+old one, which is renamed and only then checked: concurrent writers lose nothing. A document that
+arrived in the old one at the last moment, or in one that the server created for it in between, is
+restored.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ PREFIX = "djongo_services_"
 
 
 def fresh_name(collection: str) -> str:
-    """Where the new one is made."""
+    """The name under which the new one is created."""
     return f"{PREFIX}fresh_{collection}"
 
 
 def aside_name(collection: str, number: int = 1) -> str:
-    """Where the old one goes, and from number 2 on those that were made in between."""
+    """The name of the old one, and from number 2 on, of those that were created in between."""
     return f"{PREFIX}aside_{number}_{collection}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemakeCollection(Operation):
-    """Several commands; interrupted after any of them, it can be done again."""
+    """Recreate a collection; after an interruption of any of its commands, it can be repeated."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
-    """The options of the new one, its validator among them."""
+    """The options of the new collection, including its validator."""
     indexes: tuple[IndexSpec, ...] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the old one; a collection with others has been made by somebody since."""
+    """The options of the old collection; one with other options was created by another client
+    since."""
 
     kind: ClassVar[str] = "remake-collection"
     waits_for: ClassVar[str] = "a short exclusive lock on the collection, and open transactions"
@@ -55,13 +56,13 @@ class RemakeCollection(Operation):
         return said if not count else f"{said} with {count} {'index' if count == 1 else 'indexes'}"
 
     def command(self) -> dict[str, Any]:
-        """The one that makes the new collection."""
+        """The command that creates the new collection."""
         return {"create": self.collection, **self.options}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinishRemaking(Operation):
-    """Bring back the documents of what was set aside, and drop it when it is empty."""
+    """Restore the documents of what was set aside, and drop it when it is empty."""
 
     kind: ClassVar[str] = "finish-remaking"
 
@@ -73,5 +74,5 @@ class FinishRemaking(Operation):
         return "restore documents written in the meantime, and drop the old collection"
 
     def command(self) -> dict[str, Any]:
-        """The one that drops the old collection."""
+        """The command that drops the old collection."""
         return {"drop": aside_name(self.collection)}

@@ -1,4 +1,4 @@
-"""Runs, violations, duplicates and dangling references, for people and for machines."""
+"""Runs, violations, duplicates and dangling references, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from djongo_services.translation import ngettext
 
 
 def history_text(runs: Sequence[SchemaRun]) -> str:
-    """A table, newest first; as wide as it needs to be, for ids that are cut are of no use."""
+    """A table, newest first; as wide as it needs to be, because truncated ids are useless."""
     if not runs:
         return _("No runs yet.") + "\n"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -74,12 +74,13 @@ def violations_json(found: Sequence[Violations]) -> str:
 
 
 def duplicates_text(duplicates: Iterable[Duplicate]) -> str:
-    """One line a shared key: ``{email: "a@b.c"}: 3 documents, such as 1 and 2``."""
+    """One line for each shared key: ``{email: "a@b.c"}: 3 documents, such as 1 and 2``."""
     return "\n".join(f"  {_duplicate_text(duplicate)}" for duplicate in duplicates)
 
 
 def references_text(found: Iterable[DanglingReferences]) -> str:
-    """One line a foreign key with values whose target does not exist, or that nobody could read."""
+    """One line for each foreign key with values whose target does not exist, or that could not be
+    read."""
     lines = [line for dangling in found for line in _reference_lines(dangling)]
     return "\n".join(lines) if lines else _("Every reference has its target.")
 

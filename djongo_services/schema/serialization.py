@@ -1,7 +1,8 @@
-"""Plans and operations as BSON and back, exactly.
+"""Plans and operations as BSON and back, without loss.
 
-BSON is what the server keeps all this in. Extended JSON will not do: the query ``{"$regex": "^a",
-"$ne": "b"}`` is a mere pattern when it comes back from there, and validators are full of such.
+BSON is the form in which the server keeps all this. Extended JSON is not sufficient: the query
+``{"$regex": "^a", "$ne": "b"}`` becomes a mere pattern when it is read from there, and validators
+contain many such queries.
 """
 
 from __future__ import annotations
@@ -64,11 +65,11 @@ _CATALOG: CodecOptions[dict[str, Any]] = CodecOptions(
 
 
 _UNREADABLE = (BSONError, KeyError, TypeError, ValueError)
-"""What comes of values that this version would not have written."""
+"""Errors for values that this version would not have written."""
 
 
 class PlanUnreadable(DjongoServicesError):
-    """It was written by another version of djongo_services."""
+    """Another version of djongo_services wrote the plan."""
 
 
 def plan_bytes(plan: Plan) -> bytes:

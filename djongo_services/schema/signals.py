@@ -5,5 +5,5 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 schema_synced = Signal()
-"""After a plan was applied: ``using`` (the connection's alias), ``plan``, ``run`` (its id in the
-history)."""
+"""Sent after a plan was applied: ``using`` (the connection's alias), ``plan``, ``run`` (its id in
+the history)."""

@@ -1,4 +1,4 @@
-"""How large collections are, by the server's own metadata."""
+"""The sizes of collections, from the server's own metadata."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Document = dict[str, Any]
 class CollectionSize:
     documents: int
     bytes: int
-    """How large the documents are, uncompressed."""
+    """The size of the documents, uncompressed."""
 
 
 def collection_sizes(
     database: Database[Document], names: Iterable[str]
 ) -> dict[str, CollectionSize]:
-    """By name, of those that exist and whose documents the server counts: a view has none, and a
-    time-series collection counts buckets.
+    """The sizes by name, of those that exist and whose documents the server counts: a view has
+    none, and a time-series collection counts buckets.
 
     One aggregation for each 50 of them. What the user may not read is left out; raises PyMongo's
     errors when the connection is lost.

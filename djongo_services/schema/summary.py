@@ -1,4 +1,4 @@
-"""What a run is about, in a few words: ``6 validators, 3 indexes``."""
+"""A short summary of a run: ``6 validators, 3 indexes``."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from djongo_services.schema.remaking import RemakeCollection
 
 Kind = Literal["collections", "validators", "indexes", "expiries"]
 SchemaObject: TypeAlias = tuple[Kind, str]
-"""What an operation changes: its kind and, of an index, its name; else an empty string."""
+"""What an operation changes: its kind and, for an index, its name; otherwise an empty string."""
 KINDS: tuple[Kind, ...] = ("collections", "validators", "indexes", "expiries")
-"""In the order in which they are named."""
+"""The kinds in their order in a summary."""
 _WORDS: dict[Kind, tuple[str, str]] = {
     "collections": ("collection", "collections"),
     "validators": ("validator", "validators"),
@@ -38,48 +38,48 @@ _WORDS: dict[Kind, tuple[str, str]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunSummary:
-    """How many things of each kind a run changes."""
+    """The number of objects of each kind that a run changes."""
 
     steps: int
     collections: int = 0
-    """Created, with all that belongs to them."""
+    """Collections that are created, with everything that belongs to them."""
     validators: int = 0
     indexes: int = 0
-    """Without the temporary ones of a rebuild."""
+    """Indexes, without the temporary ones of a rebuild."""
     expiries: int = 0
-    """Changes of when documents of time-series and clustered collections expire; a change of a TTL
-    index counts as one of the index."""
+    """Changes of the expiry of documents in time-series and clustered collections; a change of a
+    TTL index counts as one of the index."""
 
     def counts(self) -> list[tuple[Kind, int]]:
-        """The kinds that there are, in their order. Empty where the steps only tidy up."""
+        """The kinds that occur, in their order. Empty if the steps only clean up."""
         numbers: Mapping[Kind, int] = {kind: getattr(self, kind) for kind in KINDS}
         return [(kind, number) for kind, number in numbers.items() if number]
 
     def words(self) -> str:
-        """``2 collections, 3 indexes``; the number of steps where these only tidy up."""
+        """``2 collections, 3 indexes``; the number of steps if these only clean up."""
         said = [counted(number, *_WORDS[kind]) for kind, number in self.counts()]
         return ", ".join(said) or counted(self.steps, "step")
 
     def document(self) -> dict[str, int]:
-        """For the history; :meth:`from_document` reads it back."""
+        """The summary for the history; :meth:`from_document` reads it back."""
         return dict(self.counts())
 
     @classmethod
     def from_document(cls, document: Any, *, steps: int) -> RunSummary:
-        """The number of steps alone, for a run that was recorded without a summary."""
+        """The summary of a run; for one that was recorded without it, only the number of steps."""
         numbers = document if isinstance(document, Mapping) else {}
         known = {kind: numbers[kind] for kind in KINDS if isinstance(numbers.get(kind), int)}
         return cls(steps=steps, **known)
 
 
 def summarize(operations: Iterable[Operation]) -> RunSummary:
-    """An object that several of the operations change counts once."""
+    """A summary of the operations; an object that several of them change counts once."""
     operations = list(operations)
     objects = {
         (kind, step.collection, name) for step in operations for kind, name in objects_of(step)
     }
     created = {collection for kind, collection, _ in objects if kind == "collections"}
-    # What a new collection begins with is part of it; its indexes are built by themselves.
+    # What a new collection begins with is part of it; its indexes are built separately.
     numbers: Counter[str] = Counter(
         kind
         for kind, collection, _ in objects
@@ -89,7 +89,7 @@ def summarize(operations: Iterable[Operation]) -> RunSummary:
 
 
 def objects_of(operation: Operation) -> Iterator[SchemaObject]:
-    """What the operation changes; nothing for one that only tidies up."""
+    """What the operation changes; nothing if it only cleans up."""
     match operation:
         case CreateCollection() | RemakeCollection():
             yield "collections", ""

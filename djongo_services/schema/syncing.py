@@ -35,18 +35,18 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SyncPolicy:
-    """What the caller leaves to the plan."""
+    """What the caller lets the plan decide."""
 
     indexes: IndexPolicy = field(default_factory=IndexPolicy)
     validation: ValidationPolicy = field(default_factory=ValidationPolicy)
 
 
 class UnknownIndex(DjongoServicesError):
-    """An index was named for dropping that is not there, or that a model declares."""
+    """An index that was named for dropping does not exist, or a model declares it."""
 
 
 class UnknownValidator(DjongoServicesError):
-    """A validator was named for replacement that is not there, or that is ours."""
+    """A validator that was named for replacement does not exist, or is ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,13 +67,13 @@ def make_plan(
     progress: ProgressHook | None = None,
     stop: Stop | None = None,
 ) -> Plan:
-    """What brings the database to the specs.
+    """The plan that brings the database to the specs.
 
-    With ``count``, violators of every validator that is to be set, changed or could be tightened
-    are counted first, one scan on the server for each such collection; and documents that a unique
-    index does not cover, one scan for each collection whose validator accepts such. Without, a
-    validator that waits for its violators to be mended is left as it is. Raises PyMongo's errors,
-    and UnknownIndex for what the policy names.
+    With ``count``, violators of every validator that is set, changed or could be tightened are
+    counted first, with one scan on the server for each such collection; and documents that a unique
+    index does not cover, with one scan for each collection whose validator accepts such. Without
+    it, a validator that waits for its violators to be corrected is left unchanged. Raises PyMongo's
+    errors, and UnknownIndex for what the policy names.
     """
     specs, policy = tuple(specs), policy or SyncPolicy()
     names = [name for spec in specs for name in _names(spec.name)]
@@ -116,7 +116,7 @@ def make_plan(
 def check_violators(database: Database[Document], plan: Plan) -> None:
     """Count again for a plan that was made a while ago.
 
-    Raises PlanOutdated where documents violate by now what none did then.
+    Raises PlanOutdated if documents now violate a validator that none violated then.
     """
     for step in plan.operations:
         match step:
@@ -137,7 +137,8 @@ def check_violators(database: Database[Document], plan: Plan) -> None:
 def list_violations(
     database: Database[Document], specs: Iterable[CollectionSpec], *, limit: int
 ) -> Iterator[Violations]:
-    """Per collection that has any: their number and the first ``limit``, with reasons."""
+    """For each collection that has violators: their number and the first ``limit``, with
+    reasons."""
     existing = set(database.list_collection_names())
     for spec in specs:
         if spec.validator is None or spec.name not in existing:
@@ -170,7 +171,7 @@ def _check_replaced(
 
 
 def _names(collection: str) -> tuple[str, str, str]:
-    """The collection, and what an interrupted run may have left beside it."""
+    """The collection, and the names of what an interrupted run may have left beside it."""
     return collection, aside_name(collection), fresh_name(collection)
 
 
@@ -190,8 +191,8 @@ def _check_named(plan: Plan, policy: IndexPolicy) -> None:
 
 
 def _empty(database: Database[Document], plan: Plan, views: Container[str]) -> Iterator[str]:
-    """Of the collections where documents could expire by a new TTL index, and of those with what
-    cannot be changed, those without any documents. Views are not asked: it would run them."""
+    """The empty ones among the collections where documents could expire by a new TTL index and
+    those with a change that is impossible. Views are not queried: that would run them."""
     builds = [step for step in plan.operations if isinstance(step, BuildIndexes) and step.expires]
     names = [build.collection for build in builds]
     names += [change.collection for change in plan.changes if change.sign == "!"]
@@ -203,7 +204,8 @@ def _empty(database: Database[Document], plan: Plan, views: Container[str]) -> I
 def _to_cover(
     catalog: Catalog, specs: tuple[CollectionSpec, ...]
 ) -> Iterator[tuple[CollectionSpec, dict[str, Document]]]:
-    """The collections where documents could escape a unique index, and how to find them."""
+    """The collections where documents may not be covered by a unique index, and how to find
+    them."""
     existing = {found.name for found in catalog.collections if found.type == "collection"}
     for spec in specs:
         queries = uncovered_queries(spec) if spec.name in existing else {}
@@ -214,7 +216,7 @@ def _to_cover(
 def _to_count(
     catalog: Catalog, specs: tuple[CollectionSpec, ...], policy: SyncPolicy
 ) -> Iterator[CollectionSpec]:
-    """Those whose data decides what becomes of the validator."""
+    """The specs whose validator depends on the data."""
     known = {collection.name: collection for collection in catalog.collections}
     for spec in specs:
         found = known.get(spec.name)

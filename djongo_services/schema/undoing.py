@@ -1,8 +1,8 @@
-"""Undoing runs of the history: a plan from what the database is to what it was before them.
+"""Undoing runs of the history: a plan from the database's state to its state before them.
 
-The steps are not simply reversed. Their inverses are followed backwards over what the database is
-now, which tells what it was, and what leads there is planned like any other difference: an index
-that comes back is built behind a shadow, and nothing that was changed since is overwritten.
+The steps are not simply reversed. Their inverses are applied backwards to the current state, which
+yields the earlier one, and the way there is planned like any other difference: an index that is
+restored is built behind a shadow, and nothing that was changed since is overwritten.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from djongo_services.translation import gettext as _
 
 Document = dict[str, Any]
 Touched = tuple[str, str]
-"""A collection and what of it: ``validator``, ``expiry`` or ``index NAME``."""
+"""A collection and its changed part: ``validator``, ``expiry`` or ``index NAME``."""
 
 
 class RollbackRefused(DjongoServicesError):
@@ -51,31 +51,31 @@ class UnknownRun(RollbackRefused):
 
 
 class LaterRuns(RollbackRefused):
-    """Later runs have changed the same."""
+    """Later runs have changed the same objects."""
 
     def __init__(self, message: str, runs: tuple[ObjectId, ...]) -> None:
         super().__init__(message)
         self.runs = runs
-        """The newest first."""
+        """The runs, newest first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rollback:
     plan: Plan
     runs: tuple[ObjectId, ...]
-    """What it undoes, the newest run first; the last is the one that was asked for."""
+    """The runs that it undoes, newest first; the last is the requested one."""
     final: tuple[Operation, ...]
-    """Steps that nothing undoes."""
+    """Steps that cannot be undone."""
 
 
 def plan_rollback(
     database: Database[Document], run: ObjectId, *, with_later: bool = False
 ) -> Rollback:
-    """What undoes the run; ``with_later`` undoes the later runs that stand in its way, too.
+    """The plan that undoes the run; ``with_later`` also undoes the later runs that prevent it.
 
     The plan is for :func:`~djongo_services.schema.applying.apply`, with ``rolls_back``. Raises
-    UnknownRun, LaterRuns, and RollbackRefused when the run was rolled back already or something
-    else has changed the same since.
+    UnknownRun, LaterRuns, and RollbackRefused if the run was rolled back already or something else
+    has changed the same objects since.
     """
     history = History(database)
     runs = _to_undo(history, run, with_later=with_later)
@@ -89,7 +89,7 @@ def plan_rollback(
         if not inverse and step.status == "done":
             final.append(step.operation)
         for undo in inverse:
-            if undo.collection in backwards:  # Of one that is gone there is nothing to undo.
+            if undo.collection in backwards:  # If it no longer exists, there is nothing to undo.
                 backwards[undo.collection].follow(undo)
     _refuse_changed(run, backwards.values())
     changes = [change for one in backwards.values() for change in one.changes(catalog)]
@@ -103,7 +103,7 @@ def plan_rollback(
 
 
 class _Backwards:
-    """A collection, on the way from what it is to what it was."""
+    """A collection on the way from its current state to the earlier one."""
 
     def __init__(self, found: Collection) -> None:
         self.found = found
@@ -116,7 +116,7 @@ class _Backwards:
             if not (index.is_id or index.clustered or is_shadow(index.name))
         }
         self.changed: list[str] = []
-        """What is neither as the undone step left it nor as it was before."""
+        """What differs both from the state after the undone step and from the state before it."""
 
     def follow(self, undo: Operation) -> None:
         match undo:
@@ -180,7 +180,7 @@ class _Backwards:
     def _set_option(self, name: str, option: str, left: Any, was: Any) -> None:
         spec = self.indexes.get(name)
         if spec is None:
-            return  # Somebody has dropped it: there is nothing to undo.
+            return  # It was dropped in the meantime: there is nothing to undo.
         if option == "prepareUnique" and spec.options.get("unique"):
             return  # The conversion was finished, and cannot be undone.
         there = spec.options.get(option) or None
@@ -194,7 +194,7 @@ class _Backwards:
 
 
 def _to_undo(history: History, run: ObjectId, *, with_later: bool) -> tuple[ObjectId, ...]:
-    """The run, behind those that have to be undone before it."""
+    """The run, after those that must be undone before it."""
     asked = history.run(run)
     if asked is None:
         raise UnknownRun(_("No run %(run)s.") % {"run": run})
@@ -206,7 +206,7 @@ def _to_undo(history: History, run: ObjectId, *, with_later: bool) -> tuple[Obje
         if union & touched[other.id] or run in other.rolls_back:
             before.insert(0, other)
             union |= touched[other.id]
-    # A rollback of the run itself that did not come to its end is gone on with.
+    # An unfinished rollback of the run itself is continued.
     blocking = [other.id for other in before if run not in other.rolls_back]
     if blocking and not with_later:
         each = _("run %(run)s (%(objects)s)")
@@ -220,9 +220,10 @@ def _to_undo(history: History, run: ObjectId, *, with_later: bool) -> tuple[Obje
 
 
 def _in_force(asked: SchemaRun, later: list[SchemaRun]) -> Iterator[SchemaRun]:
-    """The later runs, the oldest first, without those that were rolled back, and their rollbacks.
+    """The later runs, oldest first, without those that were rolled back, and without their
+    rollbacks.
 
-    Raises RollbackRefused when that has happened to the run itself.
+    Raises RollbackRefused if the run itself was rolled back.
     """
     undone, settled = set[ObjectId](), set[ObjectId]()
     for other in reversed(later):
@@ -231,7 +232,7 @@ def _in_force(asked: SchemaRun, later: list[SchemaRun]) -> Iterator[SchemaRun]:
         if other.status == "done" and asked.id in other.rolls_back:
             text = _("Run %(run)s was rolled back by run %(other)s already.")
             raise RollbackRefused(text % {"run": asked.id, "other": other.id})
-        # One that did not come to its end counts as settled too, if a later one did.
+        # An unfinished one counts as settled too, if a later one did.
         if other.status == "done" or undone.issuperset(other.rolls_back):
             undone |= set(other.rolls_back)
             settled.add(other.id)
@@ -287,7 +288,7 @@ def _change(operation: Operation) -> Change:
 
 
 def _set(validator: Validator | None) -> Validator | None:
-    """An emptied validator stays in the options as {}."""
+    """The validator; an emptied one stays in the options as {}."""
     return validator if validator and validator.query else None
 
 

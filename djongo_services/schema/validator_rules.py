@@ -1,7 +1,7 @@
-"""The rules of a validator one by one, and for each a filter for the documents that break it.
+"""The rules of a validator, each with a filter for the documents that break it.
 
-A rule is a keyword of a ``$jsonSchema`` at a path, a field that is required, or a condition beside
-the schemas. What combines schemas (``anyOf``, ``oneOf``, ``not``, ``dependencies``) is one rule.
+A rule is a keyword of a ``$jsonSchema`` at a path, a required field, or a condition beside the
+schemas. What combines schemas (``anyOf``, ``oneOf``, ``not``, ``dependencies``) is one rule.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Schema: TypeAlias = Mapping[str, Any]
 Wrap: TypeAlias = Callable[[Document], Document]
 
 DEEPEST: Final = 99
-"""Levels that the server takes in a schema."""
+"""The maximum number of levels in a schema on the server."""
 COUNTED: Final = 5_000
-"""Violators that are told apart by rule."""
+"""The maximum number of violators that are counted by rule."""
 
 _RAW: Final[CodecOptions[Any]] = LENIENT.with_options(document_class=RawBSONDocument)
 _COMMENT: Final = "djongo_services counts documents by the rules that they break"
@@ -35,25 +35,25 @@ _TOGETHER: Final[Mapping[str, str]] = {
     "exclusiveMaximum": "maximum",
     "additionalItems": "items",
 }
-"""Keywords that say how another one is meant."""
+"""Keywords that modify another one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValidatorRule:
     path: Path
-    """The path of the field that it is about; empty for the document, and for a condition."""
+    """The path of the field that it applies to; empty for the document, and for a condition."""
     keyword: str
     """``bsonType``, ``required``, ``minLength``, ...; empty for a condition."""
     value: Any
-    """The keyword's value; for a condition the condition."""
+    """The keyword's value; for a condition, the condition itself."""
     together: tuple[tuple[str, Any], ...] = ()
-    """Keywords that belong to it, such as ``exclusiveMinimum`` to ``minimum``."""
+    """Keywords that belong to it, as ``exclusiveMinimum`` does to ``minimum``."""
     pattern: bool = False
     """Whether the path ends with a pattern of names, or with ``*`` for all other names."""
     description: str = ""
-    """What the schema says of the field."""
+    """The schema's description of the field."""
     query: Mapping[str, Any]
-    """A validator that has this rule alone."""
+    """A validator with only this rule."""
 
     @property
     def broken(self) -> Document:
@@ -62,19 +62,19 @@ class ValidatorRule:
 
     @property
     def digest(self) -> str:
-        """A short name that stays while the rule does."""
+        """A short name that stays the same as long as the rule does."""
         return hashlib.sha256(bson.encode(self.query, codec_options=LENIENT)).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleCounts:
-    """The first violators, at most :data:`COUNTED`, told apart."""
+    """The first violators, at most :data:`COUNTED`, counted by rule."""
 
     violators: int
     by_rule: Mapping[str, int]
-    """How many of them break the rule, by its digest."""
+    """The number of violators of each rule, by its digest."""
     first: tuple[RawBSONDocument, ...]
-    """The ``_id`` of the first few, as documents of it alone."""
+    """The ``_id`` of the first few, each as a document with only that field."""
 
     @property
     def is_partial(self) -> bool:
@@ -83,7 +83,7 @@ class RuleCounts:
 
 
 def validator_rules(query: Mapping[str, Any]) -> Iterator[ValidatorRule]:
-    """In the order of the validator."""
+    """The rules in the order of the validator."""
     for clause in conditions(query):
         schema = clause.get("$jsonSchema")
         if len(clause) == 1 and isinstance(schema, Mapping):
@@ -93,7 +93,7 @@ def validator_rules(query: Mapping[str, Any]) -> Iterator[ValidatorRule]:
 
 
 def conditions(query: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """What every document has to satisfy, one by one. A part with a comment is one."""
+    """The conditions that every document must satisfy, one by one. A part with a comment is one."""
     if "$comment" in query:
         yield query
         return
@@ -113,9 +113,9 @@ def count_by_rule(
     *,
     first: int,
 ) -> RuleCounts:
-    """In one scan on the server, which ends when there are enough; raises PyMongo's errors.
+    """Count in one scan on the server, which ends when there are enough; raises PyMongo's errors.
 
-    ``first``: how many violators are named.
+    ``first``: how many violators are listed.
     """
     keys = {f"r{place}": rule for place, rule in enumerate(rules)}
     facets: dict[str, list[Document]] = {
@@ -147,7 +147,7 @@ class _Place:
     schema: Schema
     path: Path
     wrap: Wrap
-    """Puts a schema of what is at the path in its place in one of whole documents."""
+    """Puts a schema for the value at the path into a schema for whole documents."""
     depth: int = 0
     is_pattern: bool = False
 
@@ -209,7 +209,7 @@ def _rules(at: _Place) -> Iterator[ValidatorRule]:
 
 
 def _own(at: _Place) -> Iterator[ValidatorRule]:
-    """The keywords about the value itself."""
+    """The rules for the value itself."""
     for keyword, value in at.schema.items():
         match keyword, value:
             case "title" | "description" | "properties" | "patternProperties" | "required", _:
@@ -237,7 +237,7 @@ def _named(keyword: str, name: str) -> Wrap:
 
 
 def _known(schema: Schema) -> Document:
-    """The names that a schema speaks of, without what it says of them."""
+    """The names that a schema mentions, without its conditions for them."""
     return {
         keyword: {name: {} for name in names}
         for keyword in ("properties", "patternProperties")

@@ -1,4 +1,4 @@
-"""Documents that a validator refuses: how many, which, and why in words."""
+"""Documents that a validator refuses: how many, which, and why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Violator:
     id: Any
     """The document's ``_id``."""
     reasons: tuple[str, ...]
-    """``price: is a string, must be int or long``; empty before MongoDB 5.0, which reports none."""
+    """``price: is a string, must be int or long``; empty before MongoDB 5.0, which gives no
+    reasons."""
 
 
 def violating(query: Mapping[str, Any]) -> Document:
@@ -34,7 +35,7 @@ def violating(query: Mapping[str, Any]) -> Document:
 
 
 def count_violators(collection: Collection[Document], query: Mapping[str, Any]) -> int:
-    """Counted on the server in one scan; no document leaves it."""
+    """The number of violators, counted on the server in one scan; no document is transferred."""
     return collection.count_documents(violating(query), comment=_COUNT_COMMENT)
 
 
@@ -61,10 +62,10 @@ def find_violators(
 ) -> Iterator[Violator]:
     """The first violators in natural order.
 
-    Those parts of the query's ``$and`` that are among ``checks`` are told by name.
+    Parts of the query's ``$and`` that are among ``checks`` are identified by name.
 
-    The server explains a refusal only to who writes, so each document is offered to an empty
-    collection that has the same validator; it is refused there, too, and nothing is stored. The
+    The server explains a refusal only to a client that writes, so each document is sent to an empty
+    collection with the same validator; it is refused there, too, and nothing is stored. The
     collection is named ``djongo_services_probe_...`` and dropped at the end.
     """
     database = database.with_options(codec_options=LENIENT)
@@ -96,7 +97,7 @@ def _reasons(
 
 
 class _Named:
-    """Explains refusals by a query some parts of which have names."""
+    """Explains refusals by a query in which some parts have names."""
 
     def __init__(self, query: Mapping[str, Any], checks: Mapping[str, Mapping[str, Any]]) -> None:
         self._parts = query.get("$and", ())
@@ -121,7 +122,7 @@ class _Named:
 
 
 def explain(details: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """The server's ``errInfo.details`` as sentences, one a broken rule."""
+    """The server's ``errInfo.details`` as sentences, one for each broken rule."""
     for rule in details.get("schemaRulesNotSatisfied", ()):
         yield from _schema_rule(rule, path)
     for part in details.get("clausesNotSatisfied", ()):
@@ -158,7 +159,7 @@ def _schema_rule(rule: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _alternatives(schemas: Any, path: str) -> Iterator[str]:
-    """What is wrong with each alternative; that the value is not blank says nothing."""
+    """What is wrong with each alternative; that the value is not blank is omitted."""
     told = [
         [reason for detail in schema["details"] for reason in _schema_rule(detail, path)]
         for schema in schemas
@@ -187,7 +188,7 @@ def _leaf(rule: Mapping[str, Any], path: str) -> Iterator[str]:
             pattern = _short(wanted.get("pattern"))
             yield f"{name}: {_considered(rule)} does not match {pattern}"
         case "not":
-            # The server does not repeat what.
+            # The server does not say which item is repeated.
             yield f"{name}: matches what is excluded"
         case "dependencies":
             for broken in rule.get("failingDependencies", ()):
@@ -199,7 +200,8 @@ def _leaf(rule: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _considered(rule: Mapping[str, Any]) -> str:
-    """The value that breaks the rule; of an object the server gives the number of its keys."""
+    """The value that breaks the rule; for an object the server gives only the number of its
+    keys."""
     if "consideredValue" in rule:
         value = rule["consideredValue"]
         return "null" if value is None else _short(value)

@@ -31,15 +31,15 @@ from djongo_services.storage.options import parse_options
 from djongo_services.transaction.current import apart, is_apart, left_out
 
 
-# Content whose bytes are in a bucket already, so that saving it copies nothing.
+# Content whose bytes are already in a bucket, so that saving it copies nothing.
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
-    """All of a file but its name."""
+    """Everything about a file except its name."""
 
     stream: UploadStream
     """What the bytes were written to; it can be published."""
     document: Document
-    """Its files document, the caller's to complete."""
+    """Its files document, which the caller completes."""
     head: bytes
     """The first bytes as they were sent."""
 
@@ -49,7 +49,8 @@ class HeldContent(Protocol):
     """A Django File that may be held in a bucket."""
 
     def held_for(self, storage: BucketStorage) -> Held | None:
-        """None unless ``storage`` itself would have put the bytes where and how they are."""
+        """The held bytes, or None unless ``storage`` itself would have put them there in the same
+        form."""
         ...
 
 
@@ -59,22 +60,21 @@ _BUCKET = re.compile(r"[^.$\0]+(\.[^.$\0]+)*")
 def _bucket_name(name: object) -> str:
     if not isinstance(name, str) or not _BUCKET.fullmatch(name) or name.startswith("system."):
         raise ImproperlyConfigured(
-            f"A GridFSStorage cannot have the bucket {name!r}: MongoDB allows no collection of "
-            f"such a name."
+            f"A GridFSStorage cannot have the bucket {name!r}: MongoDB does not allow collections "
+            f"with such a name."
         )
     return name
 
 
 def as_django_has_it(moment: datetime) -> datetime:
-    """Aware in UTC with USE_TZ, else naive in TIME_ZONE."""
+    """The moment in UTC and aware with USE_TZ, otherwise naive in TIME_ZONE."""
     return moment if django_settings.USE_TZ else make_naive(moment, get_default_timezone())
 
 
 class BucketStorage(Storage):
-    """A storage that has a bucket; nothing is sent before the first file.
+    """A storage that has a bucket. Nothing is sent before the first file.
 
-    It holds no connection that is not its client's: it can be pickled, and follows changed
-    settings.
+    It keeps no connection except its client's: it can be pickled, and follows changed settings.
     """
 
     def __init__(
@@ -85,7 +85,8 @@ class BucketStorage(Storage):
         using: str = DEFAULT_ALIAS,
         **options: Any,
     ) -> None:
-        """``options`` are those of :class:`StorageOptions`; ImproperlyConfigured for others."""
+        """``options`` are those of :class:`StorageOptions`; any other raises
+        ImproperlyConfigured."""
         self.bucket_name = _bucket_name(bucket)
         self.location = location
         self.using = using
@@ -107,7 +108,7 @@ class BucketStorage(Storage):
 
     @property
     def base_url(self) -> str | None:
-        """The beginning of the addresses of its files; by default MEDIA_URL."""
+        """The beginning of its files' URLs; by default MEDIA_URL."""
         url = django_settings.MEDIA_URL if self._base_url is None else self._base_url
         return url if not url or url.endswith("/") else f"{url}/"
 
@@ -130,12 +131,12 @@ class BucketStorage(Storage):
         }
 
     def full_name(self, name: Name) -> str:
-        """The filename in the bucket. Raises SuspiciousFileOperation for what is no name."""
+        """The filename in the bucket. Raises SuspiciousFileOperation for an invalid name."""
         return self.place.filename(name)
 
     def readings(self, name: Name) -> Iterator[str]:
         """The filenames that a name may mean: ours, and that of another tool, which may have stored
-        the name as it is. Raises SuspiciousFileOperation where nobody takes one of them."""
+        the name unchanged. Raises SuspiciousFileOperation if neither is possible."""
         try:
             filename = self.full_name(name)
         except SuspiciousFileOperation:
@@ -148,13 +149,13 @@ class BucketStorage(Storage):
             yield literal
 
     def there(self, name: Name) -> Iterator[str]:
-        """The same of a file or folder; none for the location itself, which is always there."""
+        """The same for a file or folder; nothing for the location itself, which always exists."""
         text = os.fspath(name)
         if text.replace("\\", "/") not in ("", ".", "./"):
             yield from self.readings(text if text[0] in "/\\" else text.rstrip("/\\"))
 
     def file_or_folder(self, filename: str) -> Mapping[str, Any]:
-        """A filter for the file, or what lies in the folder, of that name."""
+        """A filter for the file of that name, or for the files in the folder of that name."""
         found = queries.named_or_within(filename, shared=self.options.deduplicate)
         hidden = [
             files_id
@@ -169,12 +170,12 @@ class BucketStorage(Storage):
         return queries.named(filename, shared=self.options.deduplicate)
 
     def current(self, filename: str) -> Mapping[str, Any]:
-        """The same, without those that the open transaction of their row has deleted."""
+        """The same, without the files that the open transaction of their row has deleted."""
         return queries.without(self.named(filename), hidden_ids(self, filename))
 
     def beside(self, filename: str, client: Any) -> AbstractContextManager[None]:
-        """Where to read a file, or what lies below a folder, of that name: outside of MongoDB's
-        open transaction, which does not see it, where it followed a row in SQL."""
+        """Where to read a file, or the files below a folder, of that name: outside of MongoDB's
+        open transaction, which does not see a file that followed a row in SQL."""
         written = {name for where, name in left_out(client) if where == self._where}
         below = f"{filename}/" if filename else ""
         is_there = filename in written or any(name.startswith(below) for name in written)
@@ -190,7 +191,7 @@ class BucketStorage(Storage):
         return self.using, self.bucket_name
 
     def check_encrypted(self, stored: StoredFile) -> None:
-        """Raises NotEncrypted for a file that somebody put in the place of an encrypted one."""
+        """Raises NotEncrypted for a file that was put in the place of an encrypted one."""
         wanted = self.options.encryption_codec
         if wanted is None or self.options.allow_plain or is_encrypted(stored, wanted):
             return
@@ -200,24 +201,24 @@ class BucketStorage(Storage):
         )
 
     def cache_control_of(self, name: str) -> str:
-        """The header of that name for a file, when it is served."""
+        """The Cache-Control header for a file that is served."""
         return self.cache_control
 
     def size_of(self, stored: StoredFile) -> int:
-        """Bytes as they were saved."""
+        """The number of bytes that were saved."""
         return plain_size(stored)
 
 
 # Names of files: what Django calls a name, and the filename that the bucket has for it.
 Name: TypeAlias = "str | os.PathLike[str]"
-"""As Django's own storages take it."""
+"""A name of the types that Django's own storages accept."""
 
 
 class Location:
     """The part of a bucket that a storage keeps its files in, such as ``media/``."""
 
     def __init__(self, location: str) -> None:
-        """Raises SuspiciousFileOperation for one that leads out of itself."""
+        """Raises SuspiciousFileOperation for a location that leads out of itself."""
         cleaned = location.replace("\\", "/").strip("/")
         if cleaned:
             _checked(cleaned)
@@ -228,8 +229,8 @@ class Location:
         return self.prefix + _normal(os.fspath(name))
 
     def literal(self, name: Name) -> str | None:
-        """The filename if the name is taken as it is, which other tools do: with backslashes, a
-        leading slash, ``./`` or empty parts. None where that would lead elsewhere."""
+        """The filename if the name is taken unchanged, as other tools do: with backslashes, a
+        leading slash, ``./`` or empty parts. None if that would lead elsewhere."""
         text = os.fspath(name)
         parts = text.replace("\\", "/").split("/")
         if not any(part not in ("", ".") for part in parts) or ".." in parts or not _is_text(text):
@@ -240,13 +241,14 @@ class Location:
         return filename.removeprefix(self.prefix)
 
     def folder(self, path: Name) -> str:
-        """How all filenames in a folder begin; ``""`` and ``"."`` are the location itself."""
+        """The beginning of all filenames in a folder; ``""`` and ``"."`` are the location
+        itself."""
         cleaned = os.fspath(path).replace("\\", "/").strip("/")
         return self.prefix if cleaned in ("", ".") else f"{self.prefix}{_normal(cleaned)}/"
 
 
 def _normal(name: str) -> str:
-    """Forward slashes, no empty parts and no ``.``: the same file has one name only."""
+    """The name with forward slashes, without empty parts and ``.``: each file has one name only."""
     _checked(name)
     parts = name.replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", "."))
@@ -257,7 +259,7 @@ def _checked(name: str) -> None:
     if not _is_text(name):
         raise SuspiciousFileOperation(
             f"The file name {name!r} contains a null character, or half of a surrogate pair, which "
-            f"BSON cannot hold."
+            f"BSON does not allow."
         )
 
 

@@ -1,4 +1,4 @@
-"""What is saved: content on its way into the bucket, and which content type is kept with it."""
+"""Content that is saved in a bucket, and the content type that is kept with it."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from djongo_services.storage.bucket.sources import pieces
 from djongo_services.storage.codecs import Chain
 
 PIECE = 256 * 1024
-"""Bytes that are asked of the source at once."""
+"""Bytes that are read from the source at once."""
 
 UNKNOWN = "application/octet-stream"
 HEAD = 4_096
-"""First bytes that are enough to recognise a format."""
+"""The number of first bytes that suffice to recognise a format."""
 
 POLICIES = ("name", "declared", "content")
 
 Policy: TypeAlias = str
-"""``name`` (by its ending), ``declared`` (as the uploader says), ``content`` (by its first bytes),
-or the dotted path of a function ``(name, content, head) -> str``."""
+"""``name`` (by its extension), ``declared`` (by the uploader), ``content`` (by its first bytes), or
+the dotted path of a function ``(name, content, head) -> str``."""
 
 
 class IterableFile(File):  # type: ignore[type-arg]  # generic in the stubs only
-    """An iterable of bytes as content to be saved, once."""
+    """An iterable of bytes that can be saved once, as content."""
 
     def __init__(self, content: Any, name: str | None) -> None:
         super().__init__(None, name)
         self._content = content
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[Any]:
-        """As they come. Raises TypeError for what is no iterable of bytes."""
+        """The bytes in the given pieces. Raises TypeError if it is not an iterable of bytes."""
         yield from pieces(self._content)
 
 
 def content_pieces(content: Any) -> Iterator[bytes]:
-    """From the beginning of a Django File; text is stored as UTF-8."""
+    """The pieces of a Django File from its beginning; text is stored as UTF-8."""
     for piece in content.chunks(PIECE):
         yield piece.encode("utf-8") if isinstance(piece, str) else bytes(piece)
 
 
 def with_head(content: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes, and all of them again."""
+    """The first bytes, and an iterator over all bytes, including those."""
     source = iter(content)
     first: list[bytes] = []
     while sum(map(len, first)) < HEAD and (piece := next(source, None)) is not None:
@@ -66,9 +66,9 @@ def encoded(chain: Chain, content: Iterable[bytes]) -> Iterator[bytes]:
     yield from chain.finish()
 
 
-# Which content type is kept with a file.
+# The content type that is kept with a file.
 def content_type_of(policy: Policy, name: str, content: Any, head: bytes) -> str:
-    """``head`` are the first bytes, at least :data:`HEAD` of them where there are so many."""
+    """``head`` are the first bytes, at least :data:`HEAD` of them if there are that many."""
     match policy:
         case "name":
             return by_name(name)
@@ -83,14 +83,15 @@ def content_type_of(policy: Policy, name: str, content: Any, head: bytes) -> str
 
 def by_name(name: str) -> str:
     found, encoding = mimetypes.guess_type(name, strict=False)
-    # A compressed file is what it is, not what would come out of it.
+    # A compressed file has its own type, not that of its decompressed content.
     return found if found and encoding is None else UNKNOWN
 
 
 def sniffed(head: bytes, name: str) -> str:
-    """What the bytes say, which nobody can lie about; text has no signature, so its name decides.
+    """The type that the bytes show, which cannot be faked; text has no signature, so its name
+    decides.
 
-    A name that claims a format whose signature is not there is not believed.
+    A name that claims a format without that format's signature is not believed.
     """
     puremagic = sniffer()
     try:
@@ -118,6 +119,6 @@ def _is_text(head: bytes) -> bool:
     try:
         head[: HEAD - 3].decode("utf-8")
     except UnicodeDecodeError as error:
-        # A character that the cut went through is no objection.
+        # A character that the cut split does not count against text.
         return error.start > len(head[: HEAD - 3]) - 4
     return b"\0" not in head

@@ -1,4 +1,4 @@
-"""What the file storage raises, and what it makes of the server's errors."""
+"""The exceptions of the file storage, and how the server's errors become them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class FileExists(StorageError, FileExistsError):
 
 
 class NameTaken(FileExists):
-    """Somebody else stored a file of this name at the same time."""
+    """Another client stored a file with this name at the same time."""
 
 
 class CorruptFile(StorageError):
-    """The chunks of a file are not what its files document says."""
+    """The chunks of a file do not match its files document."""
 
 
 class FileChanged(CorruptFile):
@@ -36,16 +36,17 @@ class FileChanged(CorruptFile):
 
 
 class NotEncrypted(StorageError):
-    """A file of a storage that encrypts is not encrypted."""
+    """A file is not encrypted, although its storage encrypts."""
 
 
 class UploadInterrupted(StorageError):
-    """The server lost a part of an upload; nothing of it was stored."""
+    """The server lost part of an upload; nothing of it was stored."""
 
 
 def name_taken(filename: str | None) -> NameTaken:
     return NameTaken(
-        f"Somebody else stored a file {filename!r} at the same time; try again to get another name."
+        f"Another client stored a file {filename!r} at the same time; try again to get another "
+        f"name."
     )
 
 
@@ -59,13 +60,13 @@ def file_changed(filename: str | None, files_id: Any) -> FileChanged:
 
 def upload_interrupted(filename: str | None) -> UploadInterrupted:
     return UploadInterrupted(
-        f"The primary changed while {filename!r} was uploaded, and a part of it was lost; nothing "
-        f"was stored, upload it again."
+        f"The primary changed while {filename!r} was uploaded, and part of it was lost; nothing "
+        f"was stored. Upload it again."
     )
 
 
 def is_taken_name(error: Mapping[str, Any] | None) -> bool:
-    """Whether a duplicate key, described as the server does it, is that of a file's name."""
+    """Whether a duplicate key, as the server describes it, is a file's name."""
     pattern = (error or {}).get("keyPattern") or {}
     return "filename" in pattern or "metadata.aliases.name" in pattern
 

@@ -1,4 +1,4 @@
-"""What ``storage.open()`` gives: Django's File over a file of a bucket, for every mode."""
+"""What ``storage.open()`` returns: a Django File for a file of a bucket, for every mode."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from django.core.files import File
 from djongo_services.storage.reading import StoredFileReader, moved
 
 IN_MEMORY = 2 * 1024 * 1024
-"""Bytes of a file that is changed in place; more of them go to a temporary file."""
+"""A file that is changed in place stays in memory up to this many bytes; a larger one goes to a
+temporary file."""
 
 Keep = Callable[[Iterator[bytes]], object]
-"""Stores content."""
+"""A function that stores content."""
 
 
 class GridFSFile(File):  # type: ignore[type-arg]  # generic in the stubs only
-    """A File whose changes are stored when it is closed, and dropped when its block raises."""
+    """A File whose changes are stored when it is closed, and discarded when its block raises."""
 
     def __init__(
         self,
@@ -34,16 +35,17 @@ class GridFSFile(File):  # type: ignore[type-arg]  # generic in the stubs only
         self.mode = mode
         self._reopen = reopen
         self._keep = keep
-        """Stores what was written; None for a file that was opened for reading."""
+        """Stores what was written; None if the file was opened for reading."""
 
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:
-        """From the beginning; after :meth:`close`, again from the storage."""
+        """Start again from the beginning; after :meth:`close`, open the file in the storage
+        again."""
         if not self.closed:
             self.seek(0)
             return self
         again = self._reopen(mode or self.mode)
         self.file, self.mode, self._keep = again.file, again.mode, again._keep
-        # Django's File remembers its size.
+        # Django's File caches its size.
         vars(self).pop("size", None)
         if "size" in vars(again):
             self.size = again.size
@@ -65,7 +67,7 @@ class GridFSFile(File):  # type: ignore[type-arg]  # generic in the stubs only
 
 
 class Mode:
-    """A mode of ``open()``, taken apart. Raises ValueError for what is none."""
+    """A parsed mode of ``open()``. Raises ValueError for an invalid one."""
 
     def __init__(self, mode: str) -> None:
         base = mode.replace("b", "").replace("t", "").replace("+", "")
@@ -96,7 +98,7 @@ def changing(
     keep: Keep,
     reopen: Callable[[str], GridFSFile],
 ) -> GridFSFile:
-    """``content`` is what the file holds at first."""
+    """``content`` is the initial content of the file."""
     draft = _Draft(content, appends=mode.base == "a")
     buffered = (io.BufferedRandom if mode.updates else io.BufferedWriter)(draft)
     file = _text(buffered, mode)
@@ -148,7 +150,7 @@ class _Draft(io.RawIOBase):
     def truncate(self, size: int | None = None) -> int:
         wanted = self._file.tell() if size is None else size
         if wanted > self._length():
-            # In memory it would stay as short as it is.
+            # A file in memory would keep its shorter length.
             self._file.rollover()
         self._file.truncate(wanted)
         return wanted

@@ -39,7 +39,7 @@ class GridFSStorage(Publishing, FileLookups):
     """Files in a bucket of the connection ``using``, below ``location``.
 
     A file is part of the transaction in which it is saved or deleted: with ``atomic`` around both,
-    it appears with the row that points to it, and after a rollback there is neither.
+    it appears with the row that points to it, and after a rollback neither exists.
 
     Several storages may share a bucket.
     """
@@ -91,12 +91,12 @@ class GridFSStorage(Publishing, FileLookups):
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         if self.options.allow_overwrite:
             return not (max_length and len(name) > max_length)
-        # What is deleted with the row's transaction keeps its name until then.
+        # A file that is deleted with the row's transaction keeps its name until then.
         is_leaving = bool(hidden_ids(self, self.full_name(name)))
         return super().is_name_available(name, max_length) and not is_leaving
 
     def delete(self, name: Name) -> None:
-        """All revisions of it; a file that is not there is fine."""
+        """Delete all revisions of a file; a file that does not exist is not an error."""
         if not name:
             raise ValueError("The name must be given to delete().")
         for filename in self.readings(name):
@@ -104,13 +104,14 @@ class GridFSStorage(Publishing, FileLookups):
                 return
 
     def listdir(self, path: Name) -> tuple[list[str], list[str]]:
-        """Folders and files right in ``path``, sorted; an object store has no empty folders."""
+        """Folders and files directly in ``path``, sorted; an object store has no empty folders."""
         folder = self.place.folder(path)
         with self._beside(folder.rstrip("/")):
             return sorted_contents([each["_id"] for each in self._contents(folder)])
 
     def url(self, name: Name | None) -> str:
-        """Below ``base_url``, by default MEDIA_URL; a private storage's is signed and expires."""
+        """The URL below ``base_url``, by default MEDIA_URL; a private storage's is signed and
+        expires."""
         if self.base_url is None:
             raise ValueError("This file is not accessible via a URL.")
         if name is not None and self.options.private:
@@ -120,7 +121,7 @@ class GridFSStorage(Publishing, FileLookups):
         return urljoin(self.base_url, filepath_to_uri(os.fspath(name or "")).lstrip("/"))
 
     async def asave(self, name: Name | None, content: Any, max_length: int | None = None) -> str:
-        """In Django's thread for blocking code, as the ORM's ``asave``."""
+        """Save in Django's thread for blocking code, as the ORM's ``asave`` does."""
         saved: str = await sync_to_async(self.save)(name, content, max_length=max_length)
         return saved
 
@@ -131,10 +132,10 @@ class GridFSStorage(Publishing, FileLookups):
         found: tuple[list[str], list[str]] = await sync_to_async(self.listdir)(path)
         return found
 
-    # What GridFS has besides:
+    # What GridFS has in addition:
 
     def revisions(self, name: Name) -> list[StoredFile]:
-        """All files of that name, the newest, which is the current one, first."""
+        """All files with that name; the first one is the newest and current one."""
         for filename in self.readings(name):
             with self._beside(filename):
                 if found := self._all(filename):
@@ -153,12 +154,12 @@ class GridFSStorage(Publishing, FileLookups):
     def save_many(self, items: Iterable[tuple[str, bytes]]) -> list[str]:
         """Save many small files with few commands: pairs of a name and its bytes.
 
-        The names that they got, in order. Names are made available among those of the bucket
-        and of the call; content is held in memory a batch at a time.
+        Returns the names that the files got, in order. A name is chosen that is free in the bucket
+        and in this call; content is held in memory one batch at a time.
         """
         return saving_many.save_many(self, items)
 
-    # How it is done:
+    # How it works inside:
 
     def _content(self, name: str, *, missing_is_fine: bool) -> Iterator[bytes]:
         try:
@@ -170,11 +171,11 @@ class GridFSStorage(Publishing, FileLookups):
         return self.read_range(stored, 0, plain_size(stored))
 
     def _store(self, filename: str, pieces: Iterator[bytes], content_type: str) -> str:
-        """Store new content; the filename that it got."""
+        """Store new content, and return the filename that it got."""
         return self._publish(*self._upload(filename, pieces, content_type))
 
     def _create(self, filename: str, pieces: Iterator[bytes]) -> None:
-        """Store content that a file was opened for which was not there. Raises FileExistsError."""
+        """Store the content of a file that was opened for creation. Raises FileExistsError."""
         name = self.place.name(filename)
         self._refuse_existing(name)
         head, pieces = with_head(pieces)
@@ -188,7 +189,7 @@ class GridFSStorage(Publishing, FileLookups):
         chosen: Followed,
         pieces: Iterator[bytes],
     ) -> None:
-        """For the row that the file was opened for, whenever it is closed."""
+        """Follow the row that the file was opened for, whenever it is closed."""
         with following(chosen):
             store(filename, pieces)
 
@@ -197,7 +198,7 @@ class GridFSStorage(Publishing, FileLookups):
             raise FileExists(f"There is a file {name!r} already.")
 
     def _replace(self, filename: str, pieces: Iterator[bytes]) -> None:
-        """Store content in place of what a file that was opened for writing held."""
+        """Replace the content of a file that was opened for writing."""
         head, pieces = with_head(pieces)
         kept = content_type_of(self.options.content_type, self.place.name(filename), None, head)
         stream, document = self._upload(filename, pieces, kept)

@@ -1,4 +1,4 @@
-"""Look files of a storage up and read them, in blocking code and in coroutines."""
+"""Looking up files of a storage and reading them, in blocking code and in coroutines."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from djongo_services.storage.following.rows import is_anothers
 from djongo_services.storage.reading import AsyncGridFSFile
 
 _buckets: ByLoop[weakref.WeakKeyDictionary[Any, AsyncBucket]] = ByLoop()
-"""By event loop and by storage. Not by client: PyMongo's clients of one server are equal."""
+"""Buckets by event loop and by storage. Not by client: PyMongo's clients of one server are
+equal."""
 
 
 class FileLookups(BucketStorage):
-    """A storage whose files are found by their names, natively in an event loop, too."""
+    """A storage whose files are found by their names, also natively in an event loop."""
 
     @property
     def abucket(self) -> AsyncBucket:
@@ -41,11 +42,11 @@ class FileLookups(BucketStorage):
         return bucket
 
     async def aopen(self, name: Name) -> AsyncGridFSFile:
-        """For reading, in binary; ``asave`` takes whatever is to be written."""
+        """Open a file for reading, in binary mode; use ``asave`` to write."""
         return AsyncGridFSFile(self, os.fspath(name), await self.astored(name))
 
     def exists(self, name: Name) -> bool:
-        """Whether it is a file, or a folder with something in it."""
+        """Whether the name is a file, or a folder that is not empty."""
         bucket, is_location = self.bucket, True
         for filename in self.there(name):
             is_location, query = False, self.file_or_folder(filename)
@@ -77,18 +78,18 @@ class FileLookups(BucketStorage):
         return as_django_has_it((await self.astored(name)).upload_date)
 
     def get_created_time(self, name: Name) -> datetime:
-        """The same as its modification: content is replaced, never changed."""
+        """The same as the modification time: content is replaced, never changed."""
         return self.get_modified_time(name)
 
     def get_accessed_time(self, name: Name) -> datetime:
-        """The same as its modification: MongoDB does not note reads."""
+        """The same as the modification time: MongoDB does not record reads."""
         return self.get_modified_time(name)
 
     aget_created_time = aget_modified_time
     aget_accessed_time = aget_modified_time
 
     def stored(self, name: Name) -> StoredFile:
-        """The newest file of that name; raises NoFile, a FileNotFoundError."""
+        """The newest file with that name; raises NoFile, a FileNotFoundError."""
         for filename in self.readings(name):
             document = self._newest(filename)
             if document is not None:
@@ -111,7 +112,8 @@ class FileLookups(BucketStorage):
         return decode(reading, self.bucket.read(stored, reading.start, reading.stop))
 
     def aread_range(self, stored: StoredFile, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """Close it (``contextlib.aclosing``) to free the cursor early."""
+        """Yield the bytes [start, stop). Close it (``contextlib.aclosing``) to free the cursor
+        early."""
         self.check_encrypted(stored)
         reading = chain_for(stored, start, stop)
         if reading is None:
@@ -119,7 +121,7 @@ class FileLookups(BucketStorage):
         return adecode(reading, self.abucket.read(stored, reading.start, reading.stop))
 
     def _newest(self, filename: str) -> Document | None:
-        """The one that a reader sees: not another transaction's, unless there is no other."""
+        """The file that a reader sees: not another transaction's, unless there is no other."""
         bucket, query = self.bucket, self.current(filename)
         files, newest = bucket.files, queries.NEWEST_FIRST
         with self.beside(filename, bucket.layout.client):

@@ -1,4 +1,4 @@
-"""What a storage can be told, checked when it is made."""
+"""The options of a storage, checked when it is created."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from djongo_services.storage.content import POLICIES
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StorageOptions:
-    """The keyword arguments of ``GridFSStorage``; all can stand in ``STORAGES`` and migrations."""
+    """The keyword arguments of ``GridFSStorage``; all of them work in ``STORAGES`` and in
+    migrations."""
 
     chunk_size: int = DEFAULT_CHUNK_SIZE
     """Bytes."""
     allow_overwrite: bool = False
-    """Whether a file saved under a name that is taken replaces the other one."""
+    """Whether saving under a name that exists replaces that file."""
     keep_revisions: bool = False
     """Whether replaced files stay in the bucket as older revisions, for ``revisions()``."""
     content_type: str = "name"
     """``name``, ``declared``, ``content`` or a dotted path: see :mod:`content`."""
     read_preference: str | None = None
-    """Such as ``secondaryPreferred``; None: the connection's."""
+    """A mode such as ``secondaryPreferred``; None: the connection's."""
     write_concern: int | str | Mapping[str, Any] | None = None
     """``w``, or a document such as ``{"w": "majority", "j": True}``; None: the connection's."""
     compression: str | None = None
@@ -41,21 +42,22 @@ class StorageOptions:
     deduplicate: bool = False
     """Whether files of equal content are stored once."""
     follow: str | None = None
-    """The DATABASES alias whose transactions decide about its files; None: that of the model which
-    has the file, else "default" as well as MongoDB's own."""
+    """The DATABASES alias whose transactions decide about its files; None: that of the model with
+    the file, otherwise "default" together with MongoDB's own transactions."""
     cache_control: str = ""
-    """The header of served files; empty: private ones are not kept, others are checked again."""
+    """The Cache-Control header of served files; empty: private files are not cached, others are
+    revalidated."""
     private: bool = False
     """Whether ``url()`` is signed and expires, and other addresses are refused."""
     url_expires: int = 3600
-    """Seconds that a signed address works."""
+    """Seconds for which a signed URL is valid."""
     permission: Any = None
-    """A function ``(request, name, stored) -> bool``, perhaps async, or its dotted path."""
+    """A function ``(request, name, stored) -> bool``, also async, or its dotted path."""
     inline_types: Collection[str] | None = None
     """Content types that browsers may show; None: raster images and plain text."""
 
     def __post_init__(self) -> None:
-        """Raises ImproperlyConfigured for what would not work together or not at all."""
+        """Raises ImproperlyConfigured for values that are wrong or contradict each other."""
         for name, (is_right, what) in _RULES.items():
             if not is_right(getattr(self, name)):
                 raise ImproperlyConfigured(
@@ -79,7 +81,7 @@ class StorageOptions:
 
     @property
     def codecs(self) -> list[str]:
-        """In the order in which they are applied."""
+        """The codecs in the order in which they are applied."""
         return [name for name in (self.compression, self.encryption_codec) if name]
 
     @property
@@ -180,7 +182,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def parse_options(given: Mapping[str, Any]) -> StorageOptions:
-    """Raises ImproperlyConfigured for an option that there is not."""
+    """Raises ImproperlyConfigured for an unknown option."""
     known = [field.name for field in fields(StorageOptions)]
     if unknown := [name for name in given if name not in known]:
         raise ImproperlyConfigured(

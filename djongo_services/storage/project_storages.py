@@ -1,4 +1,4 @@
-"""The storages that a project has: those of STORAGES, and those of its models' fields."""
+"""The storages of a project: those in STORAGES, and those of its models' fields."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from djongo_services.storage.options import StorageOptions
 
 
 def project_storages() -> Iterator[tuple[str, Any]]:
-    """Ours of STORAGES, and others of models' fields, each with where it is."""
+    """Our storages in STORAGES, and other ones of models' fields, each with where it is defined."""
     configured: list[Any] = [default_storage]
     for alias in storages.backends:
         try:
             storage = storages[alias]
         except (InvalidStorageError, ImproperlyConfigured):
-            continue  # Django says it when it is used.
+            continue  # Django reports that when it is used.
         configured.append(storage)
         if _is_ours(storage):
             yield f'STORAGES["{alias}"]', storage
@@ -33,7 +33,7 @@ def project_storages() -> Iterator[tuple[str, Any]]:
         for field in model._meta.local_fields:
             if not isinstance(field, models.FileField):
                 continue
-            # Looked at last: without STORAGES["default"], the default storage cannot be.
+            # Checked last: without STORAGES["default"], the default storage does not exist.
             if not any(field.storage is each for each in configured) and _is_ours(field.storage):
                 yield f"The storage of {field}", field.storage
 
@@ -42,16 +42,16 @@ def _is_ours(storage: object) -> bool:
     return isinstance(getattr(storage, "options", None), StorageOptions)
 
 
-# Which files of a public storage are a private one's, because both have them in one bucket.
+# Which files of a public storage belong to a private one, because both use the same bucket.
 def is_public(storage: Any) -> bool:
-    """Whether everybody may have its files, by an address that does not expire."""
+    """Whether everyone may read its files, by a URL that does not expire."""
     return not storage.private and storage.permission is None
 
 
 def is_of_private(storage: Any, name: str) -> bool:
-    """Whether the file that a public storage has under a name is in a private one's location.
+    """Whether a name of a public storage is in a private storage's location.
 
-    Where locations contain one another, a file belongs to the innermost.
+    If locations are nested, a file belongs to the innermost one.
     """
     if not is_public(storage):
         return False
@@ -62,7 +62,7 @@ def is_of_private(storage: Any, name: str) -> bool:
 
 
 def encloses(storage: Any, other: Any) -> bool:
-    """Whether the location of ``other`` is in that of ``storage``, or is the same."""
+    """Whether the location of ``other`` is within that of ``storage``, or equal to it."""
     if not (hasattr(storage, "place") and hasattr(other, "place")):
         return False  # In djongo's layout each folder is a bucket.
     if storage.bucket_name != other.bucket_name:

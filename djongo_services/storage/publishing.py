@@ -1,4 +1,4 @@
-"""How what was uploaded becomes a file of a storage, by the storage's options."""
+"""How an upload becomes a file of a storage, depending on the storage's options."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from djongo_services.storage.following.rows import FollowedRows, hidden_names, i
 from djongo_services.transaction.current import apart, joined
 
 LONGEST_NAME: ContextVar[int | None] = ContextVar("djongo_services_longest_name", default=None)
-"""``max_length`` of the save that is under way."""
+"""The ``max_length`` of the save in progress."""
 
 
 class Publishing(BucketStorage):
-    """A storage that has names of its own, others' or shared ones."""
+    """A storage that chooses names, and may replace or share files."""
 
     # Reading:
 
@@ -46,7 +46,7 @@ class Publishing(BucketStorage):
         return [each for each in found if not is_anothers(each)] or found
 
     def _contents(self, folder: str) -> list[Document]:
-        """What is right in a folder, and whether each is a folder."""
+        """The direct contents of a folder, and whether each is a folder."""
         files_, session = self.bucket.files, self._session()
         hidden = hidden_names(self)
         if not self.options.deduplicate:
@@ -62,9 +62,9 @@ class Publishing(BucketStorage):
 
     @contextmanager
     def _following(self) -> Iterator[FollowedRows | None]:
-        """Write files in the block, and leave to the rows what has to wait for their transaction.
+        """Write files in the block, and postpone what must wait for the rows' transaction.
 
-        Where a row in SQL decides about a file, that is kept out of MongoDB's transaction.
+        If a row in SQL decides about a file, it is kept out of MongoDB's transaction.
         """
         decides = followed(self.options.follow)
         if not is_sql(decides.alias):
@@ -78,7 +78,7 @@ class Publishing(BucketStorage):
             yield rows
 
     def _publish(self, stream: UploadStream, document: Document, *, may_rename: bool = True) -> str:
-        """Make what was uploaded a file of the storage; the filename that it got."""
+        """Make the upload a file of the storage, and return the filename that it got."""
         with stream.aborting(), self._following() as rows:
             name = self._publish_as(stream, document, rows, may_rename=may_rename)
             self.leave_out(name)
@@ -102,7 +102,7 @@ class Publishing(BucketStorage):
         return str(stream.publish(document, rename, rows).filename)
 
     def _delete(self, filename: str) -> bool:
-        """All revisions of it; whether there are any."""
+        """Delete all revisions of a file, and return whether there were any."""
         with self._following() as rows:
             self.leave_out(filename)
             ids = [each["_id"] for each in self._all(filename)]
@@ -126,7 +126,8 @@ class Publishing(BucketStorage):
     def _publish_in_place(
         self, stream: UploadStream, document: Document, rows: FollowedRows | None
     ) -> StoredFile:
-        """As the newest revision; a reader finds the one or the other at any moment."""
+        """Publish as the newest revision; at any moment, a reader finds either the old or the new
+        one."""
         if self.options.deduplicate:
             sharing.make_shareable(document, exclusive=False)
         self._make_newest(document)
@@ -145,7 +146,7 @@ class Publishing(BucketStorage):
             self._make_exclusive(stored)
 
     def _make_newest(self, document: Document) -> None:
-        """Newer than what is there, also when the clock of whoever stored that is ahead."""
+        """Make it newer than the stored revisions, even if another client's clock is ahead."""
         newest = self.bucket.files.find_one(
             self.named(document["filename"]),
             {"uploadDate": 1},
@@ -157,8 +158,8 @@ class Publishing(BucketStorage):
             document["uploadDate"] = date + timedelta(milliseconds=1)
 
     def _remove_superseded(self, stored: StoredFile) -> None:
-        # Whoever looks last sees the files of all who race, and leaves the newest alone. What waits
-        # for its row supersedes nothing, and is its own transaction's.
+        # The one that looks last sees the files of all competitors, and keeps only the newest. A
+        # file that waits for its row supersedes nothing, and belongs to its own transaction.
         filename = str(stored.filename)
         found = self.bucket.files.find(
             queries.settled(self.named(filename)),
@@ -173,7 +174,7 @@ class Publishing(BucketStorage):
         files_, query = self.bucket.files, {"_id": {"$eq": stored.id}}
         within = joined(self.bucket.layout.client)
         if within is not None and not within.undone_by_rollback:
-            # So that what it replaced can be put back beside it.
+            # So that the file it replaced can be restored beside it.
             back = {"$unset": {"metadata.exclusive": 1}}
             within.on_rollback(lambda: files_.update_one(query, back))
         change = {"$set": {"metadata.exclusive": True}}
@@ -182,7 +183,7 @@ class Publishing(BucketStorage):
         except DuplicateKeyError:
             if self._session() is not None:
                 raise
-            # Somebody else replaced it at the same time; that file is the exclusive one now.
+            # Another client replaced it at the same time; that file is the exclusive one now.
 
     def _publish_shared(
         self,
@@ -192,7 +193,7 @@ class Publishing(BucketStorage):
         *,
         may_rename: bool,
     ) -> str:
-        """As one more name of the file that has the same content, or as its first."""
+        """Publish as a further name of the file with the same content, or as its first name."""
         sharing.make_shareable(document, exclusive=True)
         _mark(document, rows)
         undone = rows and rows.undone_by(lambda: self._withdraw_name(stream, document))
@@ -209,7 +210,8 @@ class Publishing(BucketStorage):
         return str(document["filename"])
 
     def _withdraw_name(self, stream: UploadStream, document: Document) -> None:
-        """After a rollback: the file goes with its name, unless others have joined it."""
+        """Undo after a rollback: the file is deleted with its name, unless other names have joined
+        it."""
         filename, files_ = document["filename"], self.bucket.files
         query = {**sharing.only_name(filename), "_id": {"$eq": stream.id}}
         if files_.find_one_and_delete(query, {"_id": 1}, session=self._session()) is not None:
@@ -220,7 +222,7 @@ class Publishing(BucketStorage):
         files_.update_one({"_id": {"$eq": stream.id}}, change, session=self._session())
 
     def _join(self, document: Document, rows: FollowedRows | None) -> bool:
-        """Whether there was a file of the same content, which has the document's name now too."""
+        """Whether there was a file with the same content, which now has the document's name too."""
         filename, files_ = document["filename"], self.bucket.files
         within = joined(self.bucket.layout.client)
         try:
@@ -239,7 +241,7 @@ class Publishing(BucketStorage):
         return found is not None
 
     def _drop_name(self, filename: str, files_id: Any) -> None:
-        """Take a name from a file, which is deleted with its last one."""
+        """Remove a name from a file, which is deleted with its last name."""
         query = {**self.named(filename), "_id": {"$eq": files_id}}
         files_, within = self.bucket.files, joined(self.bucket.layout.client)
         found = files_.find_one_and_update(
@@ -254,11 +256,11 @@ class Publishing(BucketStorage):
             again = sharing.add_name(filename, server_now(self.bucket.layout.client))
             within.on_rollback(lambda: files_.update_one({"_id": {"$eq": files_id}}, again))
         if sharing.has_no_name(found):
-            # Unless somebody gave it a new name meanwhile.
+            # Unless it got a new name in the meantime.
             self.bucket.delete_if(files_id, sharing.NAMELESS)
 
     def _take_other_name(self, document: Document) -> None:
-        """After somebody else was faster."""
+        """Choose another name, after another client took this one."""
         name = self.place.name(document["filename"])
         other = self.get_available_name(name, max_length=LONGEST_NAME.get())
         document["filename"] = self.full_name(other)

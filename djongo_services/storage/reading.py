@@ -1,4 +1,5 @@
-"""A stored file that is opened for reading: a Python binary file, and its like for coroutines."""
+"""A stored file that is opened for reading: a Python binary file, and its equivalent for
+coroutines."""
 
 from __future__ import annotations
 
@@ -16,20 +17,20 @@ from djongo_services.storage.errors import CorruptFile
 
 FIRST_WINDOW = 256 * 1024
 LARGEST_WINDOW = 4 * 1024 * 1024
-"""Bytes that are read ahead: few after a seek, more with every window that follows."""
+"""Bytes that are read ahead: few after a seek, and more with each window."""
 
 ReadRange = Callable[[int, int], Iterator[bytes]]
 
 
 class StoredFileReader(io.RawIOBase):
-    """Read in windows that grow while it is read in order.
+    """A binary file that is read in windows, which grow during sequential reading.
 
     Each window is a query of its own, and at most one window is in memory.
 
-    Where a range costs all that comes before it (``random_access`` is False), one query goes on
-    while the file is read in order; closing the reader frees its cursor.
+    If a range cannot be read without everything before it (``random_access`` is False), one query
+    continues while the file is read sequentially; closing the reader frees its cursor.
 
-    A file that was read from its beginning to its end is compared with its checksum.
+    The checksum is verified when a file was read from beginning to end.
     """
 
     def __init__(
@@ -46,11 +47,11 @@ class StoredFileReader(io.RawIOBase):
         self._read_range = read_range
         self._random_access = random_access
         self._stream: Any = None
-        """What is read in order, from the end of the window on."""
+        """The stream for sequential reading, from the end of the window on."""
         self._position = 0
         self._window = memoryview(b"")
         self._begin = 0
-        """Where the window lies in the file."""
+        """The position of the window in the file."""
         self._next_size = FIRST_WINDOW
         self._checksum = Checksum(file, size)
 
@@ -105,9 +106,9 @@ class StoredFileReader(io.RawIOBase):
         self._begin, self._window = self._position, memoryview(data)
 
     def _read_on(self, wanted: int, *, in_order: bool) -> bytes:
-        """At least ``wanted`` bytes, since pieces come as they are.
+        """Read at least ``wanted`` bytes; pieces keep their size.
 
-        With the last of them the stream is read out, because what follows them proves them.
+        With the last bytes, the stream is read to its end, because what follows verifies them.
         """
         if not in_order or self._stream is None:
             self._drop_stream()
@@ -131,7 +132,7 @@ class StoredFileReader(io.RawIOBase):
 
 
 class AsyncReadable(Protocol):
-    """A storage, as far as a file of it is read."""
+    """What a storage must offer so that a file of it can be read."""
 
     def aread_range(
         self, stored: StoredFile, start: int, stop: int
@@ -141,8 +142,8 @@ class AsyncReadable(Protocol):
 class AsyncGridFSFile:
     """A file opened for reading: ``await read()``, ``seek()``, ``async for`` over its chunks.
 
-    A file that was read from its beginning to its end is compared with its checksum. Leaving its
-    block, or ``await close()``, frees the cursor of one that can only be read in order.
+    The checksum is verified when a file was read from beginning to end. Leaving its block, or
+    ``await close()``, frees the cursor of a file that can only be read sequentially.
     """
 
     def __init__(self, storage: AsyncReadable, name: str, stored: StoredFile) -> None:
@@ -156,7 +157,7 @@ class AsyncGridFSFile:
         self._random_access = has_random_access(stored)
         self._stream: AsyncGenerator[bytes, None] | None = None
         self._left = b""
-        """What the stream gave already, from ``_left_at`` on."""
+        """What the stream has returned already, from ``_left_at`` on."""
         self._left_at = 0
 
     async def __aenter__(self) -> Self:
@@ -177,7 +178,7 @@ class AsyncGridFSFile:
         return self._position
 
     async def read(self, size: int = -1) -> bytes:
-        """At most ``size`` bytes; all that is left when it is negative."""
+        """At most ``size`` bytes, or all remaining ones if it is negative."""
         if self.closed:
             raise ValueError(f"The file {self.name!r} is closed.")
         start = self._position
@@ -190,7 +191,7 @@ class AsyncGridFSFile:
         return data
 
     async def chunks(self, chunk_size: int = FIRST_WINDOW) -> AsyncIterator[bytes]:
-        """From the beginning, in pieces of ``chunk_size`` bytes."""
+        """Yield the content from its beginning, in pieces of ``chunk_size`` bytes."""
         self.seek(0)
         while piece := await self.read(min(chunk_size, LARGEST_WINDOW)):
             yield piece
@@ -203,13 +204,14 @@ class AsyncGridFSFile:
             return b"".join([piece async for piece in pieces])
 
     async def _on(self, start: int, stop: int) -> bytes:
-        """From one query that goes on, because each would have to read all that comes before."""
+        """Continue one query, because a new one would have to read everything before it."""
         if self._stream is None or self._left_at != start:
             await self._drop_stream()
             self._stream = self._storage.aread_range(self.stored, start, self.size)
         found = bytearray(self._left)
         try:
-            # With the last bytes it is read out, because what follows them proves them.
+            # With the last bytes, the stream is read to its end, because what follows verifies
+            # them.
             while not stop - start <= len(found) < self.size - start:
                 piece = await anext(self._stream, None)
                 if piece is None:
@@ -228,9 +230,9 @@ class AsyncGridFSFile:
 
 
 class Checksum:
-    """The checksum of what is read in order from the beginning; given up with the first gap.
+    """The checksum of sequentially read bytes, from the beginning; abandoned at the first gap.
 
-    That of a file is of its stored bytes; encoded ones are checked by their codecs.
+    It covers the stored bytes; codecs check encoded ones.
     """
 
     def __init__(self, file: StoredFile, size: int) -> None:
@@ -241,7 +243,7 @@ class Checksum:
         self._hash = hashlib.sha256() if is_checkable else None
 
     def take(self, position: int, data: bytes) -> None:
-        """Raises CorruptFile when ``data`` is the end of a file that is another one."""
+        """Raises CorruptFile if ``data`` completes a file that does not match its checksum."""
         if self._hash is None:
             return
         if position != self._next:
@@ -260,7 +262,7 @@ class Checksum:
 
 
 def moved(position: int, size: int, offset: int, whence: int) -> int:
-    """Where ``seek()`` leads; raises what that of Python's own files raises."""
+    """The position after ``seek()``; raises what Python's own files raise."""
     match whence:
         case io.SEEK_SET:
             wanted = offset

@@ -1,4 +1,4 @@
-"""Many small files at once, through everything that a single one passes through."""
+"""Saving many small files at once, in the same steps as a single one."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from djongo_services.storage.following.rows import FollowedRows
 from djongo_services.storage.publishing import Publishing
 
 BATCH = 500
-"""Names that are looked up at once."""
+"""Names that are looked up together."""
 BATCH_BYTES = 8 * 1024 * 1024
-"""The size of content that is held in memory, beside the last one."""
+"""Content that is held in memory, apart from the last file."""
 
 A_MOMENT = timedelta(milliseconds=1)
 
 
 def save_many(storage: Publishing, items: Iterable[tuple[str, bytes]]) -> list[str]:
-    """The names that they got, in order."""
+    """Save files, and return the names that they got, in order."""
     if storage.options.deduplicate:
-        # Each has to be compared with what is stored by then, the one before it included.
+        # Each file must be compared with what is stored by then, including the one before it.
         return [storage.save(name, ContentFile(content)) for name, content in items]
     ensure_indexes(storage.bucket.layout)
     names: list[str] = []
@@ -46,7 +46,7 @@ def _add(storage: Publishing, batch: list[tuple[str, bytes]]) -> list[str]:
     available = [_available(storage, filename, taken) for filename in filenames]
 
     def rename(document: Document) -> None:
-        # Somebody else was faster.
+        # Another client took the name.
         taken.add(document["filename"])
         document["filename"] = _available(storage, document["filename"], taken)
 
@@ -66,7 +66,7 @@ def _replace(storage: Publishing, batch: list[tuple[str, bytes]]) -> list[str]:
             newest.setdefault(document["filename"], document["uploadDate"])
 
     def follow(document: Document) -> None:
-        """Newer than what is there, and than what comes before it in the batch."""
+        """Make it newer than the stored files, and than those before it in the batch."""
         before = newest.get(document["filename"])
         if before is not None and before >= document["uploadDate"]:
             document["uploadDate"] = before + A_MOMENT
@@ -88,7 +88,7 @@ def _replace(storage: Publishing, batch: list[tuple[str, bytes]]) -> list[str]:
 
 
 def _there(storage: Publishing, filenames: list[str]) -> list[Document]:
-    """The newest of each name first."""
+    """The stored files, the newest of each name first."""
     return list(
         storage.bucket.files.find(
             {"filename": {"$in": filenames}},
@@ -100,7 +100,7 @@ def _there(storage: Publishing, filenames: list[str]) -> list[Document]:
 
 
 def _waiting_for(rows: FollowedRows | None) -> Callable[[Document], None]:
-    """Registers a files document before it is inserted, so that none is missed."""
+    """Register a files document before it is inserted, so that none is missed."""
 
     def wait(document: Document) -> None:
         if rows is not None:
@@ -123,7 +123,7 @@ def _remove_superseded(storage: Publishing, filenames: list[str]) -> None:
     superseded = []
     for document in _there(storage, filenames):
         if "provisional" in document.get("metadata", {}):
-            continue  # It supersedes nothing, and is its own transaction's.
+            continue  # It supersedes nothing, and belongs to its own transaction.
         if document["filename"] in seen:
             superseded.append(document["_id"])
         seen.add(document["filename"])
@@ -132,11 +132,11 @@ def _remove_superseded(storage: Publishing, filenames: list[str]) -> None:
 
 
 def _available(storage: Publishing, filename: str, taken: set[str]) -> str:
-    """One that is not in ``taken``, to which it is added."""
+    """A name that is not in ``taken``, to which it is added."""
     folder, slash, last = filename.rpartition("/")
     ending = "".join(pathlib.PurePath(last).suffixes)
     while filename in taken:
-        # It is random; should it be taken too, the bucket says so.
+        # It is random; if it is taken too, the bucket reports that.
         other = storage.get_alternative_name(last.removesuffix(ending), ending)
         filename = folder + slash + other
     taken.add(filename)

@@ -1,7 +1,7 @@
-"""One stored file for all names that have the same content, counted by their number.
+"""One stored file for all names with the same content; its names are counted.
 
 The file's document lists its names in ``metadata.aliases``; ``filename`` is one of them, so that
-other tools find it too. All that is decided is decided by one update of one document.
+other tools find it too. Each decision is made by one update of one document.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ ALIASES = "metadata.aliases"
 
 
 NAMELESS: dict[str, Any] = {f"{ALIASES}.0": {"$exists": False}}
-"""A filter: nobody has a name for the file any more."""
+"""A filter: no name refers to the file any more."""
 
 
 def only_name(filename: str) -> dict[str, Any]:
-    """A filter: nobody has another name for the file."""
+    """A filter: the file has no other name."""
     return {f"{ALIASES}.name": filename, f"{ALIASES}.1": {"$exists": False}}
 
 
 def make_shareable(document: Document, *, exclusive: bool) -> None:
-    """Make a files document one that further names can join, each of them for itself."""
+    """Change a files document so that further names can join it, each independently."""
     document["metadata"]["shareable"] = True
     if exclusive:
         document["metadata"]["exclusive"] = True
@@ -32,16 +32,16 @@ def make_shareable(document: Document, *, exclusive: bool) -> None:
 
 
 def follow_filename(document: Document) -> None:
-    """After the filename of a document that is not stored yet has changed."""
+    """Update the names after the filename of a document that is not stored yet has changed."""
     if "aliases" in document["metadata"]:
         at = document["uploadDate"]
         document["metadata"]["aliases"] = [_alias(document["filename"], at)]
 
 
 def same_content(document: Document) -> dict[str, Any]:
-    """A filter for a file that has the same bytes already, and a name, but not this one.
+    """A filter for a file that already has the same bytes and a name, but not this name.
 
-    Files whose content types differ are not the same to whoever is served with them.
+    Files with different content types are not shared, because they are served differently.
     """
     metadata = document["metadata"]
     return {
@@ -57,12 +57,13 @@ def same_content(document: Document) -> dict[str, Any]:
 
 
 def add_name(filename: str, at: datetime) -> dict[str, Any]:
-    """``at``: since when the file has it."""
+    """An update that adds a name; ``at`` is since when the file has it."""
     return {"$push": {ALIASES: _alias(filename, at)}}
 
 
 def drop_name(filename: str) -> list[dict[str, Any]]:
-    """A pipeline update: one name less, and another one first where it was that one."""
+    """A pipeline update that removes a name, and makes another one the first if it was the
+    first."""
     others = {
         "$filter": {
             "input": {"$ifNull": [f"${ALIASES}", []]},

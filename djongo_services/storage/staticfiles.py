@@ -1,4 +1,4 @@
-"""Static files in MongoDB: for ``collectstatic``, plain and with hashed names."""
+"""Static files in MongoDB, for ``collectstatic``: with plain and with hashed names."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ BUCKET = "static"
 """A bucket of its own: no row refers to static files, so a collector would take them."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-"""A year, which stands for ever."""
+"""A year, which is effectively for ever."""
 _HASHED = re.compile(r"(.+)\.[0-9a-f]{12}(\.[^./]*)?")
 
 _BATCHES: ContextVar[dict[int, Batch]] = ContextVar("djongo_services_static_files")
-"""By the id of a storage whose files are being collected in this context."""
+"""Batches by the id of a storage whose files are being collected in this context."""
 
 
 class GridFSStaticFilesStorage(GridFSStorage):
-    """A GridFSStorage for ``STORAGES["staticfiles"]``: files are replaced, and below STATIC_URL.
+    """A GridFSStorage for ``STORAGES["staticfiles"]``, which replaces files and uses STATIC_URL.
 
-    While ``collectstatic`` runs, what it saves and deletes is done in batches, so that a run that
-    fails may leave some of it undone.
+    While ``collectstatic`` runs, files are saved and deleted in batches, so a run that fails may
+    leave some of that undone.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class GridFSStaticFilesStorage(GridFSStorage):
         using: str = DEFAULT_ALIAS,
         **options: Any,
     ) -> None:
-        """Raises ImproperlyConfigured for options that would keep the files that are replaced."""
+        """Raises ImproperlyConfigured for options that would keep replaced files."""
         if not options.setdefault("allow_overwrite", True):
             raise ImproperlyConfigured(
                 f"A {type(self).__name__} replaces files; it requires allow_overwrite."
@@ -61,13 +61,13 @@ class GridFSStaticFilesStorage(GridFSStorage):
 
     @property
     def base_url(self) -> str | None:
-        """The beginning of the addresses of its files; by default STATIC_URL."""
+        """The beginning of its files' URLs; by default STATIC_URL."""
         url = django_settings.STATIC_URL if self._base_url is None else self._base_url
         return url if not url or url.endswith("/") else f"{url}/"
 
     @contextmanager
     def collecting(self) -> Iterator[Batch]:
-        """Within the block, let what is saved and deleted wait for more of it."""
+        """Collect what is saved and deleted within the block into batches."""
         batches = _BATCHES.get({})
         if id(self) in batches:
             yield batches[id(self)]
@@ -123,10 +123,10 @@ class GridFSStaticFilesStorage(GridFSStorage):
 
 
 class GridFSManifestStaticFilesStorage(ManifestFilesMixin, GridFSStaticFilesStorage):  # type: ignore[misc]  # the stubs of the mixin
-    """The same with hashed names, which browsers may keep for ever, and a manifest of them."""
+    """The same with hashed names, which browsers may cache for ever, and a manifest of them."""
 
     def cache_control_of(self, name: str) -> str:
-        """A hashed name, of this manifest or an earlier one, has one content for ever."""
+        """A hashed name, of this manifest or an earlier one, always has the same content."""
         match = _HASHED.fullmatch(name)
         is_hashed = match is not None and self.hash_key("".join(match.groups(""))) in self._known
         return IMMUTABLE if is_hashed else super().cache_control_of(name)
@@ -137,7 +137,7 @@ class GridFSManifestStaticFilesStorage(ManifestFilesMixin, GridFSStaticFilesStor
         return known
 
     def save_manifest(self) -> None:
-        """After all that it names, and in place of the one before."""
+        """Save the manifest after all files that it names, and replace the previous one."""
         with self.collecting() as batch:
             batch.flush()
             super().save_manifest()
@@ -145,13 +145,13 @@ class GridFSManifestStaticFilesStorage(ManifestFilesMixin, GridFSStaticFilesStor
 
 # What `collectstatic` does with thousands of small files, in few commands.
 SMALL = 1024 * 1024
-"""Bytes of a file that waits for others."""
+"""Files of up to this many bytes wait for others."""
 
 
 class Batch:
-    """Files that wait to be saved, names that wait to be deleted, and what is there then.
+    """Files that wait to be saved, names that wait to be deleted, and the resulting state.
 
-    Whoever reads what waits has to :meth:`flush` first.
+    Code that reads what waits must call :meth:`flush` first.
     """
 
     def __init__(self, storage: GridFSStorage) -> None:
@@ -162,7 +162,7 @@ class Batch:
         self._there: _Names | None = None
 
     def save(self, name: str, content: Any, save: Callable[[str, Any], str]) -> str:
-        """By ``save`` at once what is too large to wait."""
+        """Save a file with the batch, or at once by ``save`` if it is too large."""
         name = self._normal(name)
         pieces = content_pieces(content)
         head = bytearray()
@@ -191,7 +191,7 @@ class Batch:
         return name in self.there or self.there.is_folder(name)
 
     def modified_time(self, name: Name) -> datetime | None:
-        """None when it has to be asked for."""
+        """The known date of a file; None if it must be queried."""
         return self.there.date(self._normal(name))
 
     def flush(self) -> None:
@@ -214,7 +214,7 @@ class Batch:
 
     def _read_dates(self) -> Iterator[tuple[str, datetime | None]]:
         storage = self._storage
-        # Answered from the index alone, the newest of a name last.
+        # Answered from the index alone; the newest file of a name comes last.
         found = storage.bucket.files.find(
             {"filename": queries.within(storage.place.prefix)},
             {"_id": 0, "filename": 1, "uploadDate": 1},
@@ -241,7 +241,7 @@ class Batch:
 
 
 class _Names:
-    """Those of a storage, with the date of each that is known, and their folders."""
+    """The names of a storage, with each known date, and their folders."""
 
     def __init__(self) -> None:
         self._dates: dict[str, datetime | None] = {}
@@ -274,7 +274,7 @@ def _folders_of(name: str) -> Iterator[str]:
 
 
 def _in_batches(collect: Method) -> Method:
-    """``collectstatic``, which tells storages that want to know when it begins and ends."""
+    """``collectstatic`` that informs storages, if they support it, when it begins and ends."""
 
     def in_batches(self: Any) -> Any:
         begin: Callable[[], AbstractContextManager[Any]]

@@ -1,4 +1,4 @@
-"""How long names may be broken into lines."""
+"""Line breaks in long names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ register = template.Library()
 
 @register.filter
 def breakable(name: str) -> SafeString:
-    """``archive_note.author`` may be broken behind the line and behind the dot."""
-    # What is escaped holds neither of them.
+    """``archive_note.author`` may be broken after the underscore and after the dot."""
+    # Escaped characters contain neither of them.
     return mark_safe(re.sub(r"(?<=[._])(?=.)", "<wbr>", conditional_escape(name)))  # noqa: S308

@@ -1,4 +1,5 @@
-"""Tests of projects whose MongoDB is beside the ORM: a database of their own, left as it was.
+"""Tests of projects that use MongoDB beside the ORM: a database of their own, restored after each
+test.
 
 =================== ==========================================================
 :mod:`databases`    making and dropping it, and a copy for each parallel worker

@@ -1,4 +1,4 @@
-"""The databases of a test run: made empty, copied for parallel workers, dropped at the end."""
+"""The databases of a test run: created empty, copied for parallel workers, dropped at the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from djongo_services.connections import address_of, client_arguments, connection
 Document = dict[str, Any]
 
 SECONDS = 3.0
-"""How long a server is waited for: tests that do not need it should not wait for long."""
+"""How long to wait for a server: tests that do not need it should not wait for long."""
 _BATCH = 1000
 _RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 
@@ -50,13 +50,13 @@ def uses_real_database(configured: ConnectionSettings) -> bool:
 
 
 def create(*, verbosity: int, interactive: bool, keepdb: bool) -> None:
-    """Make the test databases empty; with ``keepdb`` leave what is there.
+    """Create empty test databases; with ``keepdb``, existing ones are kept.
 
-    A database of the ORM in memory cannot be kept, and its migrations run again: then they find
-    ours empty as well.
+    A database of the ORM in memory cannot be kept, and its migrations run again: so ours must be
+    empty as well.
     """
     keepdb = keepdb and not _is_orm_in_memory()
-    connections.close_all()  # Clients of the time before have no listener.
+    connections.close_all()  # Clients from before have no listener.
     for configured in own_databases():
         _say(verbosity, "Using existing" if keepdb else "Creating", configured)
         with _reachable(configured) as client:
@@ -69,7 +69,7 @@ def create(*, verbosity: int, interactive: bool, keepdb: bool) -> None:
 
 
 def copy_for_workers(*, verbosity: int, workers: int) -> None:
-    """A copy of each test database for each of Django's parallel workers."""
+    """Copy each test database for each of Django's parallel workers."""
     for configured in own_databases():
         name = database_names.name_in_tests(configured)
         with _reachable(configured) as client:
@@ -89,7 +89,7 @@ def destroy(*, verbosity: int, workers: int, keepdb: bool) -> None:
         names = [database_names.name_in_tests(configured, suffix) for suffix in suffixes]
         copies = tuple(map(database_names.prefix_of_copies, names))
         with _reachable(configured) as client:
-            # A worker that was ended leaves its copies.
+            # A worker that was terminated leaves its copies.
             left = [name for name in client.list_database_names() if name.startswith(copies)]
             for name in (*names, *left):
                 client.drop_database(name)
@@ -115,7 +115,8 @@ def client_beside(wrapper: Any) -> MongoClient[Document]:
 
 @contextmanager
 def _reachable(configured: ConnectionSettings) -> Iterator[MongoClient[Document]]:
-    """Tests that need no MongoDB run without a server; the others will say what is missing."""
+    """A client, if the server can be reached: tests without MongoDB run without it; the others will
+    report what is missing."""
     with client_for(configured) as client:
         try:
             yield client
@@ -127,7 +128,8 @@ def _reachable(configured: ConnectionSettings) -> Iterator[MongoClient[Document]
 
 
 def copy_database(source: Database[Any], target: Database[Any]) -> None:
-    """Collections with their options, validators, indexes and documents as they are, and views."""
+    """Copy collections with their options, validators, indexes and documents unchanged, and
+    views."""
     for found in source.list_collections():
         name, options = found["name"], found["options"]
         if name.startswith("system."):
@@ -146,7 +148,7 @@ def copy_database(source: Database[Any], target: Database[Any]) -> None:
 
 
 def _copy_documents(source: Collection[Any], target: Collection[Any]) -> None:
-    """Bytes are not decoded, nor is a document refused that was there before its validator."""
+    """Copy documents without decoding them; one that is older than its validator is not refused."""
     source, target = (one.with_options(codec_options=_RAW) for one in (source, target))
     with source.find(batch_size=_BATCH) as found:
         while batch := list(itertools.islice(found, _BATCH)):
@@ -154,7 +156,7 @@ def _copy_documents(source: Collection[Any], target: Collection[Any]) -> None:
 
 
 def _confirm(name: str) -> bool:
-    """As Django asks for its own test databases."""
+    """Ask for confirmation, as Django does for its own test databases."""
     answer = input(
         f"Type 'yes' if you would like to try deleting the MongoDB test database '{name}', "
         f"or 'no' to cancel: "

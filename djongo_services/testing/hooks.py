@@ -1,7 +1,7 @@
-"""Where Django's test framework makes databases, drops them, and begins and ends a test.
+"""Where Django's test framework creates databases, drops them, and begins and ends a test.
 
-pytest-django calls the same functions. Each is replaced once, by a wrapper that carries our mark;
-the system check ``djongo_services.W016`` notices when one of them is not in force.
+pytest-django calls the same functions. Each is replaced once, by a wrapper with our mark; the
+system check ``djongo_services.W016`` reports if one of them is not in force.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _WRAPPED = (
 )
 
 _isolations: dict[tuple[int, str], Isolation | None] = {}
-"""By process and test database; None where its server does not answer."""
+"""Isolations by process and test database; None if its server does not respond."""
 _pushed: list[list[Isolation]] = []
 
 
 def expects_tests() -> bool:
-    """Whether this process is going to run tests, as far as that shows when Django starts."""
+    """Whether this process will run tests, as far as that is known when Django starts."""
     return "django.test.utils" in sys.modules or sys.argv[1:2] == ["test"]
 
 
 def install() -> None:
-    """Wrap Django's functions; doing it again changes nothing."""
+    """Wrap Django's functions; repeating it does nothing."""
     from django.test import testcases, utils
 
     _wrap(utils, "setup_databases", _setup_databases)
@@ -57,7 +57,7 @@ def install() -> None:
 
 
 def forget() -> None:
-    """Drop what was kept to put this process's databases back."""
+    """Discard the state that restores this process's databases."""
     found, mine = dict(_isolations), os.getpid()
     _isolations.clear()
     for (process, _), isolation in found.items():
@@ -66,7 +66,7 @@ def forget() -> None:
 
 
 def replaced() -> list[str]:
-    """The functions of Django's tests that are not ours, because somebody replaced them later."""
+    """The functions of Django's tests that are not ours, because they were replaced later."""
     found = []
     for module, path in _WRAPPED:
         owner: Any = sys.modules.get(module)
@@ -136,7 +136,7 @@ def _rollback_atomics(original: Callable[..., Any], cls: Any, atomics: Any) -> N
 
 
 def _fixture_setup(original: Callable[..., Any], case: Any) -> Any:
-    _active(), _beside_models(case.databases)  # New ones remember what is there before the test.
+    _active(), _beside_models(case.databases)  # New ones record the state before the test.
     return original(case)
 
 
@@ -155,7 +155,7 @@ def _pop() -> None:
 
 
 def _active() -> list[Isolation | None]:
-    """One for each test database of this process."""
+    """The isolation of each test database in this process."""
     return [_isolation(configured) for configured in databases.own_databases()]
 
 
@@ -169,8 +169,8 @@ def _isolation(configured: Any) -> Isolation | None:
 
 
 def _beside_models(aliases: Collection[str]) -> list[Isolation | None]:
-    """One for each alias of DATABASES whose client our listener watches, for what Django does not
-    flush: collections and stored files that no model has."""
+    """An isolation for each alias of DATABASES whose client our listener watches, for what Django
+    does not flush: collections and stored files that belong to no model."""
     return [
         _beside_models_of(wrapper)
         for wrapper in orm.all()
@@ -194,7 +194,7 @@ def _known_or_new(place: str, make: Callable[[], Isolation]) -> Isolation | None
         try:
             _isolations[key] = make()
         except PyMongoError:
-            _isolations[key] = None  # Tests that need the server will say that it is missing.
+            _isolations[key] = None  # Tests that need the server will report that it is missing.
     return _isolations[key]
 
 

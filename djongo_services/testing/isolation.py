@@ -1,12 +1,12 @@
-"""Putting the database of a test run back after each test, as it was before.
+"""Restoring the database of a test run after each test.
 
 Django rolls back what a test did through the ORM. MongoDB beside it is restored instead: the code
-under test may commit, retry and do all that MongoDB refuses in a transaction. A listener of the
-client notes which collections were written, so that a test that wrote none costs nothing.
+under test may commit, retry and do everything that MongoDB refuses in a transaction. A listener of
+the client records which collections were written, so a test that wrote none costs nothing.
 
-A level is a state to come back to: that of the test database when it was made, after
-``setUpTestData``, before each test. What a level finds in its collections is copied on the server
-into a database beside the test database.
+A level is a state to return to: that of the new test database, after ``setUpTestData``, before each
+test. The contents of a level's collections are copied on the server into a database beside the test
+database.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Document = dict[str, Any]
 @dataclass(kw_only=True, slots=True)
 class _Level:
     existing: set[str]
-    """Collections that were there."""
+    """Collections that existed."""
     saved: dict[str, str]
-    """By collection, the database that has the copy of its documents."""
+    """By collection, the database with the copy of its documents."""
     written: set[str] = field(default_factory=set)
     """Collections that were changed since."""
     created: set[str] = field(default_factory=set)
-    """Those of them that were created by name, not by their first document."""
+    """The changed collections that were created by name, not by their first document."""
 
 
 class Isolation:
@@ -47,7 +47,7 @@ class Isolation:
     ) -> None:
         """
         :param database: belongs to a client without the listener.
-        :param without: collections that somebody else puts back.
+        :param without: collections that are restored elsewhere.
         """
         self._database = database
         self._listener = listener
@@ -58,7 +58,7 @@ class Isolation:
         self._levels = [_Level(existing=set(existing), saved=saved)]
 
     def push(self) -> None:
-        """Remember the present state."""
+        """Save the current state."""
         self._take_notes()
         top = self._levels[-1]
         saved = {name: where for name, where in top.saved.items() if name not in top.written}
@@ -66,14 +66,14 @@ class Isolation:
         self._levels.append(_Level(existing=top.existing | top.written, saved=saved))
 
     def pop(self) -> None:
-        """Restore the state of the last push and forget it."""
+        """Restore the state of the last push and discard it."""
         self.restore()
         level = self._levels.pop()
         if (own := self._beside(len(self._levels))) in level.saved.values():
             self._database.client.drop_database(own)
 
     def restore(self) -> None:
-        """Bring the last remembered state back."""
+        """Restore the last saved state."""
         self._take_notes()
         level = self._levels[-1]
         for name in level.written:
@@ -101,7 +101,7 @@ class Isolation:
         if found is None or found["type"] == "view":
             return
         if found["type"] == "timeseries" or found["options"].get("capped"):
-            # Documents cannot be deleted from these on every server.
+            # Some servers do not allow to delete documents from these.
             indexes = [
                 index for index in self._database[name].list_indexes() if index["name"] != "_id_"
             ]
@@ -113,7 +113,7 @@ class Isolation:
         self._database[name].delete_many({})
 
     def _take_notes(self) -> None:
-        """Every level has seen what was written since its own beginning."""
+        """Record in every level what was written since its beginning."""
         written, created = self._forget_notes()
         for level in self._levels:
             level.written |= written
@@ -125,7 +125,7 @@ class Isolation:
         return written, self._listener.created.pop(self._database.name, set())
 
     def _save(self, names: Iterable[str], *, depth: int) -> dict[str, str]:
-        """Copy those that have documents."""
+        """Copy the collections that have documents."""
         where = self._beside(depth)
         views = self._database.list_collection_names(filter={"type": "view"})
         saved = [name for name in names if name not in views and self._has_documents(name)]

@@ -1,4 +1,4 @@
-"""Transactions: ``atomic`` and what belongs to it.
+"""Transactions: ``atomic`` and related functions.
 
 >>> from djongo_services.transaction import atomic, on_commit
 >>> with atomic():

@@ -1,4 +1,4 @@
-"""What code inside of a block can ask of its transaction."""
+"""What code inside of a block can do with its transaction."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from djongo_services.transaction.state import ActiveTransaction
 def on_commit(callback: Callback, robust: bool = False, *, using: str | None = None) -> None:
     """Call ``callback`` once the outermost block has committed; at once outside of any block.
 
-    Callbacks run in their order, outside of the transaction. An exception of one ends the row and
-    is raised by the block, which stays committed; a ``robust`` one is logged instead. What a
-    callback returns is awaited where that is possible, so it may be an ``async def`` in sync code
-    too. Django's ``transaction.on_commit`` comes to the same row.
+    Callbacks run in order, outside of the transaction. If one raises an exception, the remaining
+    ones are skipped, and the block, which stays committed, raises it; the exception of a ``robust``
+    callback is logged instead. An awaitable result is awaited where that is possible, so a callback
+    may be an ``async def`` in sync code too. Callbacks of Django's ``transaction.on_commit`` run in
+    the same sequence.
 
     In :func:`aatomic`, plain functions run in Django's thread for blocking code, so that they may
-    use the ORM; those that start a task (``lambda: asyncio.create_task(work())``) in the loop.
+    use the ORM; functions that start a task (``lambda: asyncio.create_task(work())``) run in the
+    loop.
     """
     transaction = _current(using)
     if transaction is None:
@@ -30,9 +32,9 @@ def on_commit(callback: Callback, robust: bool = False, *, using: str | None = N
 
 
 def on_rollback(callback: Callback, robust: bool = False, *, using: str | None = None) -> None:
-    """Call ``callback`` once the transaction was rolled back; never, outside of any block.
+    """Call ``callback`` once the transaction was rolled back; outside of any block, never.
 
-    It runs before the block's exception goes on, and not when the commit's result is unknown.
+    It runs before the block's exception propagates, and not when the commit's result is unknown.
     """
     transaction = _current(using)
     if transaction is None:
@@ -48,7 +50,7 @@ def in_atomic_block(using: str | None = None) -> bool:
 def current_session(using: str | None = None) -> Any:
     """The ClientSession of the open transaction on the alias's MongoClient, or None.
 
-    For the few operations that take a session but do not find the bound one by themselves.
+    For the few operations that take a session but do not find the bound one themselves.
     """
     transaction = _current(using)
     if transaction is None:
@@ -62,10 +64,10 @@ def get_rollback(using: str | None = None) -> bool:
 
 
 def set_rollback(rollback: bool, using: str | None = None) -> None:
-    """Have the transaction rolled back without an exception, or change one's mind about it.
+    """Roll the transaction back without an exception, or revoke that.
 
-    A rollback that a failed inner block or operation decided on cannot be taken back, since
-    MongoDB has no savepoint to return to: TransactionManagementError.
+    A rollback that a failed inner block or operation caused cannot be revoked, since MongoDB has no
+    savepoint to return to: TransactionManagementError.
     """
     transaction = required_transaction(using, "set_rollback")
     if rollback:
@@ -81,7 +83,7 @@ def set_rollback(rollback: bool, using: str | None = None) -> None:
 
 
 def required_transaction(using: str | None, name: str) -> ActiveTransaction:
-    """Raises TransactionManagementError, naming what was called, outside of any block."""
+    """Raises TransactionManagementError, naming the called function, outside of any block."""
     transaction = _current(using)
     if transaction is None:
         raise TransactionManagementError(

@@ -44,7 +44,7 @@ class _Atomic:
     def _refuse_if_open(self) -> None:
         if self._block is not None:
             raise RuntimeError(
-                f"This atomic block on {self.using!r} is open already; make a new one for each "
+                f"This atomic block on {self.using!r} is open already; create a new one for each "
                 f"`with`."
             )
 
@@ -115,9 +115,9 @@ class AsyncAtomic(_Atomic):
 
 
 def end_block(block: Block, error: BaseException | None) -> BaseException | None:
-    """Leave a block and, if it is the outermost, end its transaction and run the hooks.
+    """Leave a block and, if it is the outermost one, end its transaction and run the hooks.
 
-    The exception to go on with: ``error``, a better one, or that of a commit that failed.
+    Returns the exception to raise: ``error``, a better one, or that of a commit that failed.
     """
     final = blocks.leave(block, error)
     if not block.outermost:
@@ -139,7 +139,7 @@ async def aend_block(block: Block, error: BaseException | None) -> BaseException
 
 
 async def _aend_and_tell(block: Block, error: BaseException | None) -> BaseException | None:
-    # The client that carries the transaction is a blocking one where it is the backend's.
+    # The client that carries the transaction is a blocking one if it is the backend's.
     blocking = isinstance(block.transaction.session, ClientSession)
     end_it = sync_to_async(end, thread_sensitive=False) if blocking else aend
     ended = await end_it(block.transaction, error)
@@ -166,10 +166,10 @@ def atomic(using: Any = None, savepoint: bool = True, durable: bool = False, **o
 
     Every operation of that connection's client joins without an argument: the backend's ORM, raw
     PyMongo, called functions, and threads that copy the context. Nothing is sent before the first
-    operation. A block that only read ends without a commit.
+    operation. A block that only reads ends without a commit.
 
-    An inner block joins the outer one. MongoDB has no savepoints, so that the whole transaction is
-    rolled back when it fails; on this package's engine only the inner block is.
+    An inner block joins the outer one. MongoDB has no savepoints, so the whole transaction is
+    rolled back when an inner block fails; on this package's engine only the inner block is.
 
     :param savepoint: as Django's, on this package's engine; elsewhere True is the same as False.
     :param durable: refuse to be an inner block (RuntimeError).
@@ -204,8 +204,8 @@ def aatomic(
 ) -> Any:
     """:func:`atomic` for coroutines: AsyncMongoClient and the ORM's a-methods join it together.
 
-    A cancelled block is rolled back before the cancellation goes on; a commit that was begun is
-    waited for.
+    A cancelled block is rolled back before the cancellation propagates; a commit that has begun is
+    completed first.
     """
     if callable(using):
         return AsyncAtomic(None, _PLAIN)(using)
@@ -220,7 +220,7 @@ def wanted(
         return _PLAIN
     if unknown := sorted(options.keys() - set(Options.__slots__)):
         raise TypeError(
-            f"An atomic block has no option {unknown[0]!r}; it takes savepoint, durable, "
+            f"An atomic block has no option {unknown[0]!r}; it accepts savepoint, durable, "
             f"{', '.join(Options.__slots__)}."
         )
     given = Options(**options)
@@ -230,7 +230,8 @@ def wanted(
 
 
 def refuse_unless_plain(function: Any, name: str) -> None:
-    """``name`` is that of what wraps the function; its twin for coroutines has an a before it."""
+    """``name`` is that of the function's wrapper; its coroutine counterpart is prefixed with an
+    a."""
     _refuse_unless_callable(function, name)
     label = getattr(function, "__qualname__", repr(function))
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):

@@ -1,10 +1,10 @@
-"""The backend's connections (django-mongodb-backend), taught to take part.
+"""Making the backend's connections (django-mongodb-backend) take part in transactions.
 
 The backend keeps a transaction's state in its DatabaseWrapper, one per thread, where a thread or
-task that joined a block cannot see it. So the wrapper's class learns to look at the context
-first. Outside of our blocks it does what it always did, with three exceptions: its own failed
-commit no longer leaves a dead session behind for the next transaction of the thread, callbacks that
-can be awaited are, and the ORM follows a change of ``settings_dict["NAME"]`` as PyMongo does here.
+task that joined a block cannot see it. So the wrapper's class is patched to check the context
+first. Outside of our blocks it behaves as before, with three exceptions: its own failed commit no
+longer leaves a dead session behind for the thread's next transaction, awaitable callbacks are
+awaited, and the ORM follows a change of ``settings_dict["NAME"]`` as PyMongo does here.
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ from djongo_services.transaction.state import ENDING, ActiveTransaction, Key
 from djongo_services.transaction.unions import patch_queries
 
 
-# See to it that every client of a configured connection knows about transactions.
+# Ensuring that every client of a configured connection knows about transactions.
 #
-# A client that does not would refuse to work inside of another connection's block.
+# One that does not would refuse to work inside of another connection's block.
 def watch_everything() -> None:
     client_made.connect(_on_client, dispatch_uid="djongo_services.transaction")
     watch_connections()
 
 
 def watch_engines() -> None:
-    """Once all apps are loaded, so that those of DATABASES need not have been used before."""
+    """Watch all connections. Call it once all apps are loaded, so that those of DATABASES need not
+    have been used before."""
     patch_engines()
 
 
@@ -59,10 +60,10 @@ _here = threading.local()
 
 
 def patch_engines() -> None:
-    """Teach the classes of all DATABASES before any connects: the first command of one may be sent
-    inside of the block of another.
+    """Patch the classes of all DATABASES before any connects, because the first command of one may
+    be sent inside of another's block.
 
-    Raises ImproperlyConfigured for a MongoDB engine that cannot be taught.
+    Raises ImproperlyConfigured for a MongoDB engine that cannot be patched.
     """
     for wrapper_class in _engines():
         if wrapper_class.vendor == "mongodb" and not brings_transactions(wrapper_class):
@@ -70,12 +71,12 @@ def patch_engines() -> None:
 
 
 def brings_transactions(wrapper_class: type[Any]) -> bool:
-    """Whether Django's own transactions are real on it, so that nothing has to be replaced."""
+    """Whether it supports Django's own transactions, so that nothing must be replaced."""
     return bool(getattr(wrapper_class, "brings_transactions", False))
 
 
 def transaction_class(connection: Connection) -> type[ActiveTransaction]:
-    """What a block on a connection is; the engine has one with savepoints."""
+    """The class of a connection's transactions; the engine has one with savepoints."""
     alias = connection.settings.database
     if alias is None:
         return ActiveTransaction
@@ -85,7 +86,7 @@ def transaction_class(connection: Connection) -> type[ActiveTransaction]:
 
 
 def _engines() -> Iterator[type[Any]]:
-    """Without those that cannot be loaded: Django says so to whoever uses them."""
+    """The engines that can be loaded; Django reports the others when they are used."""
     with contextlib.suppress(ImproperlyConfigured):
         for name in {databases.settings[alias]["ENGINE"] for alias in databases}:
             with contextlib.suppress(ImproperlyConfigured, ImportError):
@@ -93,10 +94,10 @@ def _engines() -> Iterator[type[Any]]:
 
 
 def watch_connections() -> None:
-    """Teach the connections that exist, and each further one when it connects."""
+    """Patch the existing connections, and each further one when it connects."""
     connection_created.connect(_on_connection, dispatch_uid="djongo_services.transaction")
     if not settings.configured:
-        return  # Then there are none, and whoever uses a bucket alone needs no settings.
+        return  # Then there are none, and a project that only uses a bucket needs no settings.
     for wrapper in databases.all(initialized_only=True):
         if wrapper.connection is not None:
             _on_connection(sender=type(wrapper), connection=wrapper)
@@ -116,7 +117,7 @@ def attach_existing(connection: Connection) -> ActiveTransaction | None:
 
 
 def attach_existing_for(key: Key) -> ActiveTransaction | None:
-    """The same for the clients of a key, where nobody has asked for a connection yet."""
+    """The same for the clients of a key, if no connection was requested yet."""
     if key[0] != "DATABASES" or not may_have_begun_here(key[1]):
         return None
     return _attach_existing(databases[key[1]], key[1])
@@ -146,9 +147,9 @@ def _attach_existing(wrapper: Any, alias: str) -> ActiveTransaction | None:
 
 
 def may_have_begun_here(alias: str) -> bool:
-    """Whether the backend's own atomic, or Django's on the engine, may be open in this thread,
-    without asking Django for the thread's wrapper, which takes some microseconds and makes one that
-    may not be needed."""
+    """Whether the backend's own atomic, or Django's on the engine, may be open in this thread. It
+    does not ask Django for the thread's wrapper, which takes some microseconds and may create one
+    needlessly."""
     if owned(("DATABASES", alias)) is not None:
         return True
     wrapper = vars(_here).get(alias)
@@ -158,7 +159,7 @@ def may_have_begun_here(alias: str) -> bool:
 def register(
     event: str, transaction: ActiveTransaction, callback: hooks.Callback, *, robust: bool
 ) -> None:
-    """Keep a user's callback for the outcome."""
+    """Register a user's callback for the outcome."""
     if event == "on_commit":
         hook = hooks.make_hook(event, callback, robust=robust)
         commit_hooks(transaction).append(hook)
@@ -167,7 +168,7 @@ def register(
 
 
 def commit_hooks(transaction: ActiveTransaction) -> list[hooks.Hook]:
-    """What users want to be called after the commit; the backend runs that of its own blocks."""
+    """The users' callbacks for the commit; the backend runs those of its own blocks."""
     if transaction.owner is None:
         return transaction.hooks.on_commit
     waiting: list[hooks.Hook] = vars(transaction.owner)[_HOOKS]
@@ -182,9 +183,9 @@ def _on_connection(*, sender: Any, connection: Any, **kwargs: Any) -> None:
 
 
 def _patch(wrapper_class: type[Any]) -> None:
-    """The class that defines the backend's transactions, for it and its subclasses.
+    """Patch the class that defines the backend's transactions, for it and its subclasses.
 
-    What somebody has replaced since the last time is replaced again.
+    Methods that were replaced by other code since the last time are replaced again.
     """
     classes = reversed(wrapper_class.__mro__)
     backend = next((each for each in classes if "start_transaction_mongo" in vars(each)), None)
@@ -211,8 +212,8 @@ def _patched(around: Callable[..., Any], original: Method) -> Method:
 
 
 def _flag(wrapper: Any) -> bool:
-    # Inside of our block each of the backend's blocks is to begin and end for itself, so that
-    # none can fail unseen; its own counting of nested blocks would swallow that.
+    # Inside of our block, each of the backend's blocks begins and ends separately, so that none can
+    # fail unnoticed; its own counting of nested blocks would hide that.
     if _joined(wrapper) is not None:
         return False
     return bool(wrapper.__dict__.get(_FLAG, False))
@@ -267,7 +268,7 @@ def _roll_back(wrapper: Any, original: Callable[[], None]) -> None:
 
 
 def _django_roll_back(wrapper: Any, original: Callable[[], None]) -> None:
-    # Django's atomic, which the backend makes a no-op, failed inside of a real one.
+    # Django's atomic, which does nothing on the backend, failed inside of a real one.
     transaction = state.innermost(_key(wrapper))
     if transaction is not None:
         transaction.mark_rollback_only(reason(transaction))
@@ -313,13 +314,14 @@ def _new_connection(wrapper: Any, original: Callable[..., Any], parameters: Any)
 
 
 def _first_commands(wrapper: Any, original: Callable[[], None]) -> None:
-    # The backend asks for the server's version, which no transaction can.
+    # The backend queries the server's version, which is impossible in a transaction.
     with state.outside():
         original()
 
 
 def _database(wrapper: Any) -> Any:
-    """By the name that ``settings_dict`` has now: Django's test runner changes it, for one."""
+    """The database with the current name in ``settings_dict``, which for example Django's test
+    runner changes."""
     if wrapper.connection is None:
         wrapper.connect()
     known = wrapper.__dict__.get(_DATABASE)
@@ -338,7 +340,7 @@ def _forget_database(wrapper: Any) -> None:
 
 
 database_by_name = property(_database, _set_database, _forget_database)
-"""The Database of the name that ``settings_dict`` has now."""
+"""The Database with the current name in ``settings_dict``."""
 
 _PATCHES: dict[str, Callable[..., Any]] = {
     "get_new_connection": _new_connection,
@@ -355,7 +357,7 @@ _ATTRIBUTES = {
     _HOOKS: property(_waiting, _set_waiting),
     _DATABASE: database_by_name,
 }
-"""In the place of the backend's own, which live in each wrapper."""
+"""Methods that replace the backend's own, which each wrapper has."""
 
 
 def _key(wrapper: Any) -> Key:
@@ -369,7 +371,7 @@ def _joined(wrapper: Any) -> ActiveTransaction | None:
 
 
 def reason(transaction: ActiveTransaction) -> BaseException:
-    """The exception that is leaving the block whose end we are told of."""
+    """The exception that leaves the block which is ending."""
     return sys.exc_info()[1] or transaction.failure or RuntimeError("an inner block failed")
 
 
@@ -389,7 +391,7 @@ def _ending(wrapper: Any) -> Iterator[None]:
 
 
 def _forget(wrapper: Any) -> None:
-    """Leave nothing of a failed transaction behind; the next one is to be a real one."""
+    """Remove all traces of a failed transaction, so that the next one is a real one."""
     session, wrapper.session = wrapper.session, None
     wrapper.run_on_commit = []
     if session is not None:

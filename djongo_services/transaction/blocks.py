@@ -1,4 +1,4 @@
-"""Enter and leave an atomic block: which transaction it belongs to, and what is bound to it."""
+"""Entering and leaving an atomic block: its transaction, and what is bound to it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from djongo_services.transaction.state import ActiveTransaction, Level
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockOptions:
-    """What a block was asked to be."""
+    """The arguments of a block."""
 
     savepoint: bool = True
-    """As an inner block, to be rolled back by itself where that can be."""
+    """Whether, as an inner block, it is rolled back separately if that is possible."""
     durable: bool = False
     options: Options = field(default_factory=Options)
     attempt: int = 1
@@ -53,14 +53,14 @@ class Block:
     guard: clients.Guard | None = None
     span: Span | None = None
     savepoint: str | None = None
-    """What an inner block is rolled back to."""
+    """The savepoint that an inner block is rolled back to."""
     django: Any = None
-    """Django's own atomic, which an inner block is where Django's is around it."""
+    """Django's own atomic, which an inner block uses if Django's is around it."""
     given_up: BaseException | None = None
-    """Why an inner block is to be rolled back by itself although no exception ended it."""
+    """Why an inner block is rolled back separately although it did not raise an exception."""
 
     def has_work_left(self) -> bool:
-        """Whether ending it may have to wait: for the server, or for hooks."""
+        """Whether its end may have to wait, for the server or for hooks."""
         transaction = self.transaction
         return transaction.session is not None or transaction.hooks.any()
 
@@ -93,9 +93,9 @@ def enter(connection: Connection, wanted: BlockOptions) -> Block:
 async def aenter(connection: Connection, wanted: BlockOptions) -> Block:
     """The same in an event loop.
 
-    Where the connection shares the backend's client, the transaction belongs to that client, so
-    that the ORM's a-methods, which run in a thread, are part of it; an AsyncMongoClient of the
-    same alias joins with a linked session.
+    If the connection shares the backend's client, the transaction belongs to that client, so that
+    the ORM's a-methods, which run in a thread, are part of it; an AsyncMongoClient of the same
+    alias joins with a linked session.
     """
     joined = join(connection, wanted) or join_test(connection, wanted)
     if joined is not None:
@@ -112,7 +112,7 @@ async def aenter(connection: Connection, wanted: BlockOptions) -> Block:
 
 
 def leave(block: Block, error: BaseException | None) -> BaseException | None:
-    """Undo what entering bound; the error to go on with, which may be a better one."""
+    """Undo what entering bound, and return the error to raise, which may be a better one."""
     misplaced = _unbind(block)
     if misplaced is not None:
         error = misplaced
@@ -154,7 +154,8 @@ def join(connection: Connection, wanted: BlockOptions) -> Block | None:
 
 
 def join_test(connection: Connection, wanted: BlockOptions) -> Block | None:
-    """Join what a TestCase of Django's has open in the thread that runs the event loop's work."""
+    """Join the transaction of a Django TestCase in the thread that does the event loop's blocking
+    work."""
     transaction = of_test(connection.key)
     if transaction is None:
         return None
@@ -225,7 +226,7 @@ def new_transaction(
 
 
 def parent_session(client: Any, transaction: ActiveTransaction) -> Any:
-    """What the transaction takes its causal times from, or None."""
+    """The session from which the transaction takes its causal times, or None."""
     parent = clients.bound_session(client) or causal_consistency.current_clock(transaction.key)
     if parent is not None and parent.in_transaction:
         raise TransactionManagementError(
@@ -271,7 +272,7 @@ def outermost(transaction: ActiveTransaction, wanted: BlockOptions, *, home: Any
 
 
 async def _aclient(connection: Connection) -> tuple[Any, bool]:
-    """The client that carries the transaction, and whether its server can."""
+    """The client that carries the transaction, and whether its server supports transactions."""
     if connection.settings.database is None:
         client = clients.watch(connection.async_client, connection.key)
         return client, await topology.atransactional(client, connection.alias)
@@ -287,7 +288,8 @@ def _shared(connection: Connection) -> tuple[Any, bool]:
 
 
 async def _maybe(started: Any) -> None:
-    """AsyncClientSession.start_transaction is a coroutine, ClientSession's is not."""
+    """Await the result if necessary: AsyncClientSession.start_transaction is a coroutine,
+    ClientSession's is not."""
     if hasattr(started, "__await__"):
         await started
 

@@ -1,10 +1,10 @@
-"""The causal session of a request: what its operations have seen, each by the one before.
+"""The causal session of a request: each operation sees what the previous ones saw.
 
-PyMongo takes a server session from a pool for every operation that brings none. What makes
-operations causally consistent is not that they share one, but that each is told the times that the
-earlier ones have seen. So these times are kept per request, and every operation gets a session of
-its own that knows them: threads and tasks of one request never share a session, which could carry
-one operation at a time only, and there is nothing to end afterwards.
+PyMongo takes a server session from a pool for every operation that has none. Operations become
+causally consistent not by sharing a session, but by knowing the times that earlier ones have seen.
+So these times are kept per request, and every operation gets a session of its own with them:
+threads and tasks of one request never share a session, which could carry only one operation at a
+time, and there is nothing to end afterwards.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ _SNAPSHOT_WIRE_VERSION = 13
 class Clock:
     """The causal times of one request on the deployment of one connection.
 
-    A transaction takes it for the session around itself: hence ``has_ended``, ``in_transaction``
-    and the names of its methods.
+    A transaction uses it as the session around itself: hence ``has_ended``, ``in_transaction`` and
+    the names of its methods.
     """
 
     __slots__ = (
@@ -73,13 +73,13 @@ class Clock:
     def __init__(self, times: Times, *, snapshot: bool) -> None:
         self.cluster_time, self.operation_time = times
         self.snapshot = snapshot
-        """Whether reads are to see one moment; no longer after a write, which they must see."""
+        """Whether reads see one moment; not after a write, which they must see."""
         self.snapshot_time: Any = None
         self.wrote = False
         self.proven = False
-        """Whether the deployment has answered, and so has no objection to the times."""
+        """Whether the deployment has responded, and so accepts the times."""
         self.dropped = False
-        """Whether it had one, so that they are forgotten."""
+        """Whether the deployment refused the times, so that they were dropped."""
         self._lock = threading.Lock()
 
     def advance_cluster_time(self, time: Mapping[str, Any]) -> None:
@@ -98,7 +98,7 @@ class Clock:
                 self.operation_time = operation
 
     def drop(self) -> None:
-        """Forget the times that the request came with: they are not this deployment's."""
+        """Drop the times that the request came with: they are not this deployment's."""
         with self._lock:
             if not (self.proven or self.dropped):
                 self.cluster_time = self.operation_time = None
@@ -109,7 +109,8 @@ class Clock:
         self.snapshot = False
 
     def new_session(self, client: Any, server_session: Any) -> Any:
-        """For one operation of ``client``, in the place of the one that PyMongo would make."""
+        """A session for one operation of ``client``, instead of the one that PyMongo would
+        create."""
         # It does not become a CausalSession later, through __class__: such objects lose the
         # interpreter's fast paths, which costs a read 5 µs.
         causal = AsyncCausalSession if isinstance(client, AsyncMongoClient) else CausalSession
@@ -122,7 +123,7 @@ class Clock:
         return session
 
     def take_from(self, session: Any, reply: Mapping[str, Any]) -> None:
-        """After each answer of the server."""
+        """Record the times of a response. Call it after each one."""
         self.proven = self.proven or bool(reply.get("ok"))
         self.advance((session.cluster_time, session.operation_time))
         if session.options.snapshot and self.snapshot_time is None:
@@ -139,9 +140,9 @@ class Clock:
 
 
 def drop_times(session: Any, clock: Any, error: OperationFailure) -> bool:
-    """Whether the error is about the causal times that a request came with: of another cluster, or
-    of this one before it was restored. Then they are dropped, and the operation may be sent again.
-    """
+    """Whether the error is about the causal times that a request came with: those of another
+    cluster, or of this one before it was restored. Then they are dropped, and the operation may be
+    sent again."""
     if not isinstance(clock, Clock) or clock.proven:
         return False
     is_about_them = error.code in NOT_THIS_CLUSTERS_TIME or (
@@ -155,7 +156,7 @@ def drop_times(session: Any, clock: Any, error: OperationFailure) -> bool:
 
 
 class CausalSession(ClientSession):
-    """The session of a single operation of a request."""
+    """The session of a single operation in a request."""
 
     djongo_services_clock: Clock
 
@@ -169,7 +170,7 @@ class CausalSession(ClientSession):
 
 
 class AsyncCausalSession(AsyncClientSession):
-    """The same of an AsyncMongoClient; a shared base class would forbid becoming one."""
+    """The same for an AsyncMongoClient; a shared base class would prevent changing to one."""
 
     djongo_services_clock: Clock
 
@@ -183,7 +184,7 @@ class AsyncCausalSession(AsyncClientSession):
 
 
 class Clocks:
-    """The clocks of one request, each made when its connection is first used."""
+    """The clocks of one request, each created when its connection is first used."""
 
     __slots__ = ("_by_key", "_times", "ended", "snapshots")
 
@@ -192,10 +193,11 @@ class Clocks:
         self._times = times or {}
         self.snapshots: frozenset[Key] = frozenset()
         self.ended = False
-        """The request is over: a task that was started in it and lives on has none of its own."""
+        """Whether the request is over: a task that was started in it and still runs has no
+        clocks."""
 
     def known_times(self, key: Key) -> Times:
-        """The times to begin with, such as those of an earlier request."""
+        """The initial times, for example those of an earlier request."""
         return self._times.get(key, (None, None))
 
     def __getitem__(self, key: Key) -> Clock:
@@ -216,7 +218,7 @@ class Clocks:
 
 
 CLOCKS: ContextVar[Clocks | None] = ContextVar("djongo_services_clocks", default=None)
-"""Those of the request that this context serves."""
+"""The clocks of the request that this context serves."""
 
 
 def current_clock(key: Key) -> Clock | None:
@@ -230,6 +232,6 @@ def _writes(command: Mapping[str, Any]) -> bool:
 
 
 def _has_snapshots(connection: Any) -> bool:
-    """Replica sets and sharded clusters from 5.0 on."""
+    """Whether the server is a replica set or sharded cluster from 5.0 on."""
     wire_version: int = connection.max_wire_version
     return wire_version >= _SNAPSHOT_WIRE_VERSION and (connection.is_repl or connection.is_mongos)

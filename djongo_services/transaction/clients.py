@@ -1,12 +1,12 @@
-"""PyMongo's clients, taught which session an operation belongs to.
+"""PyMongo's clients, patched so that each operation uses the right session.
 
-``session.bind()`` is PyMongo's own way of joining operations to a session, but it knows one
-client at a time, refuses every other one, and lets concurrent operations race. The classes here
-fill that gap. This is the only file that relies on names which PyMongo does not document:
-``_SESSION`` of the sessions' modules, ``_get_bound_session``, ``_start_session``,
-``_retry_internal``, ``_process_response`` and ``_return_server_session`` of the clients,
-``_materialize``, ``_server_session``, ``_transaction`` and ``_snapshot_time`` of the sessions (the
-same from 4.17 to 4.20); :mod:`causal_consistency` and :mod:`listening` have their own.
+``session.bind()`` is PyMongo's own way to join operations to a session, but it supports one client
+at a time, refuses every other one, and lets concurrent operations race. The classes here close that
+gap. This is the only file that relies on undocumented names of PyMongo: ``_SESSION`` of the
+sessions' modules, ``_get_bound_session``, ``_start_session``, ``_retry_internal``,
+``_process_response`` and ``_return_server_session`` of the clients, ``_materialize``,
+``_server_session``, ``_transaction`` and ``_snapshot_time`` of the sessions (the same from 4.17 to
+4.20); :mod:`causal_consistency` and :mod:`listening` have their own.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from djongo_services.transaction.uninterrupted import ato_the_end
 ClientT = TypeVar("ClientT", bound="MongoClient[Any] | AsyncMongoClient[Any]")
 
 _linking = threading.Lock()
-"""Held while a linked session is made or given up; nothing is sent meanwhile."""
+"""Held while a linked session is created or released; nothing is sent in the meantime."""
 
 
 class _Watched:
-    """What both flavours add to a client."""
+    """What is added to clients of both flavours."""
 
     djongo_services_key: Key
     djongo_services_no_server_session: type
-    """What an implicit session holds until its operation has a connection."""
+    """What an implicit session contains until its operation has a connection."""
 
     def _get_bound_session(self) -> Any:
         if APART.get():
@@ -159,15 +159,15 @@ class WatchedAsyncClient(_Watched):
 
 
 def _clock_of(session: Any, transaction: ActiveTransaction | None) -> Any:
-    """What gave the session its causal times, if a request did."""
+    """The clock that gave the session its causal times, if a request did."""
     if transaction is not None:
         return transaction.parent
     return getattr(session, "djongo_services_clock", None)
 
 
 def _send(send: Any, clock: Any, func: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
-    """Once more without the times that a request came with, where the server refuses those. It does
-    before it looks at the command, so that a transaction was not begun either."""
+    """Send again without the times that a request came with, if the server refuses them. It does
+    that before it processes the command, so a transaction was not begun either."""
     if clock is None:
         return send(func, session, *args, **kwargs)
     state = session._transaction.state
@@ -203,7 +203,7 @@ def _send_routed(
     *args: Any,
     **kwargs: Any,
 ) -> Any:
-    """With the session that the transaction chooses, or apart from it."""
+    """Run the operation with the session that the transaction chooses, or outside of it."""
     session = transaction.route(operation, session, kwargs)
     if session is None:
         return _apart(run, func, bulk, operation, *args, **kwargs)
@@ -217,7 +217,7 @@ def _send_routed(
 
 
 def _apart(run: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Some operations look for a bound session again."""
+    """Run an operation outside of the transaction; some of them look for a bound session again."""
     token = APART.set(True)
     try:
         return run(func, None, *args, **kwargs)
@@ -226,20 +226,20 @@ def _apart(run: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 class Guard:
-    """What a block binds in the place of a session: as long as it is open, PyMongo refuses every
-    client that no connection knows, and so would not join, with InvalidOperation.
+    """What a block binds instead of a session: while it is open, PyMongo refuses, with
+    InvalidOperation, every client that no connection knows and that therefore would not join.
 
-    Tasks that inherit it are free of it when the block has ended, as they would not be of a
+    Tasks that inherit it are free of it when the block has ended, unlike those that inherit a
     session that was bound by ``session.bind()``.
     """
 
     client = None
-    """No client is its own."""
+    """None, so that no client matches."""
 
     __slots__ = ("_token", "_transaction", "_variable")
 
     def __init__(self, transaction: ActiveTransaction, client: Any) -> None:
-        """For clients of the flavour of ``client``."""
+        """A guard for clients of the same flavour as ``client``."""
         self._transaction = transaction
         self._variable = _variable(client)
         self._token: Token[Any] | None = None
@@ -257,9 +257,9 @@ class Guard:
 
 
 def watch(client: ClientT, key: Key) -> ClientT:
-    """Teach ``client`` once; it stays the same object and an instance of its own class.
+    """Patch ``client`` once; it stays the same object and an instance of its own class.
 
-    Raises RuntimeError when this version of PyMongo has not got what is needed.
+    Raises RuntimeError if this version of PyMongo lacks what is needed.
     """
     if not isinstance(client, _Watched):
         watched: Any = client
@@ -271,13 +271,13 @@ def watch(client: ClientT, key: Key) -> ClientT:
 
 
 def key_of(client: Any) -> Key | None:
-    """None for a client that was not taught."""
-    # Never getattr: a client answers every name with a database.
+    """The client's key; None for a client that was not patched."""
+    # Never getattr: for a client, every name is a database.
     return client.djongo_services_key if isinstance(client, _Watched) else None
 
 
 def session_for(transaction: ActiveTransaction, client: Any) -> Any:
-    """The transaction's session for this client; a linked one where another client began it."""
+    """The transaction's session for this client; a linked one if another client began it."""
     if transaction.begin is not None:
         transaction.begin(client)
     with _linking:
@@ -291,7 +291,7 @@ def session_for(transaction: ActiveTransaction, client: Any) -> Any:
 
 
 def release_linked_sessions(transaction: ActiveTransaction) -> None:
-    """Detach the linked sessions: the session they came from gives back their server session."""
+    """Detach the linked sessions: the session they came from releases their server session."""
     with _linking:
         for session in transaction.sessions.values():
             if session is not transaction.session:
@@ -299,12 +299,13 @@ def release_linked_sessions(transaction: ActiveTransaction) -> None:
 
 
 def nothing_sent(session: ClientSession | AsyncClientSession) -> bool:
-    """Whether the server knows nothing of the transaction that was started on ``session``."""
+    """Whether nothing was sent to the server for the transaction that was started on
+    ``session``."""
     return session._starting_transaction
 
 
 def will_join(client: Any, session: Any) -> bool:
-    """Whether an operation with this session, or with none, will be a part of a transaction."""
+    """Whether an operation with this session, or with none, will be part of a transaction."""
     if session is None and not APART.get():
         session = bound_session(client)
         if session is None and (key := key_of(client)) is not None:
@@ -317,7 +318,7 @@ def will_join(client: Any, session: Any) -> bool:
 
 
 def give_own_server_session(session: Any) -> None:
-    """One that nothing has been sent on, in the place of one from the client's pool."""
+    """Give the session an unused server session, instead of one from the client's pool."""
     session._materialize(session.client.topology_description.logical_session_timeout_minutes)
     pooled = session._server_session
     session._server_session = type(pooled)(pooled.generation)
@@ -329,12 +330,12 @@ def may_be_used_again(session: Any) -> bool:
 
 
 def snapshot_time(session: Any) -> Any:
-    """The Timestamp at which a session with ``snapshot=True`` reads, or None before its first."""
+    """The Timestamp at which a session with ``snapshot=True`` reads; None before its first read."""
     return session._snapshot_time
 
 
 def bound_session(client: Any) -> Any:
-    """The session that somebody bound for this client in this context, or None."""
+    """The session that is bound for this client in this context, or None."""
     bound = _bound(client)
     return bound if bound is not None and bound.client is client else None
 
@@ -358,9 +359,9 @@ def _bound(client: Any) -> Any:
 def _linked_session(session: Any, client: Any) -> Any:
     """A session of ``client`` that carries the same server transaction as ``session``.
 
-    To the server a transaction is a session id and a number; which of a process's sockets a
-    command comes from is the same to it. So both sessions share the server session and the
-    transaction's state, and whichever sends the first operation begins it for both.
+    For the server, a transaction is a session id and a number, whichever socket of a process a
+    command comes from. So both sessions share the server session and the transaction's state, and
+    the first operation of either begins it for both.
     """
     linked = client.start_session()
     session._materialize(session.client.topology_description.logical_session_timeout_minutes)

@@ -1,6 +1,6 @@
-"""What the end of a transaction comes to: its outcome, its error, and what is tried again.
+"""The result of a transaction's end: its outcome, its error, and what is retried.
 
-The end itself, on a client of either flavour, is in ``asynchronous`` and ``synchronous``.
+The end itself, for clients of either flavour, is in ``asynchronous`` and ``synchronous``.
 """
 
 from __future__ import annotations
@@ -30,30 +30,31 @@ from djongo_services.transaction.state import ActiveTransaction, Outcome
 logger = logging.getLogger("djongo_services.transaction")
 
 FENCE = "djongo_services.fence"
-"""A collection that does not exist, and that nobody writes to."""
+"""A collection that does not exist, and is never written to."""
 
 
 SHORTEST = 0.1
-"""Seconds that the last commit within the bound is given."""
+"""Seconds that the last commit within the limit gets at least."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
     outcome: Outcome
     error: BaseException | None = None
-    """What the block raises; None when it ends quietly or its own exception goes on."""
+    """The exception that the block raises; None if it ends normally or its own exception
+    propagates."""
     begun: bool = True
-    """False for a delayed transaction in which no operation was run."""
+    """False for a lazy transaction in which no operation was run."""
 
 
 def patience(error: BaseException | None) -> float:
-    """Seconds to wait for an operation that is under way in another thread or task."""
+    """Seconds to wait for an operation in progress in another thread or task."""
     limits = settings.transaction
     return limits.commit_timeout if error is None else limits.rollback_timeout
 
 
 def give_up_waiting(transaction: ActiveTransaction) -> None:
-    """An operation does not come back: it is killed together with its session."""
+    """Kill an operation that does not end, together with its session."""
     transaction.interrupted = True
     transaction.mark_rollback_only(TimeoutError("an operation of the transaction did not end"))
 
@@ -73,14 +74,14 @@ def rolled_back(transaction: ActiveTransaction, error: BaseException | None) -> 
     lost = TransactionManagementError(
         f"The transaction on {transaction.alias!r} was rolled back, though its block ended "
         f"without an exception: an inner {type(cause).__name__} was caught inside of it. Catch "
-        f"it outside of the outermost atomic block, or let it through."
+        f"it outside of the outermost atomic block, or let it propagate."
     )
     lost.__cause__ = cause
     return Ending(outcome="rolled back", error=lost)
 
 
 def commit_failed(transaction: ActiveTransaction, error: BaseException) -> Ending:
-    """The Ending of a commit that raised ``error``."""
+    """The Ending for a commit that raised ``error``."""
     if not isinstance(error, PyMongoError):
         return Ending(outcome="unknown", error=error)
     if is_unknown_commit(error):
@@ -104,7 +105,7 @@ def final(error: PyMongoError) -> bool:
 
 
 class CommitRetry:
-    """Jittered, growing pauses within COMMIT_TIMEOUT; counted from the first commit."""
+    """Jittered, growing pauses within COMMIT_TIMEOUT, counted from the first commit."""
 
     def __init__(self, began: float) -> None:
         self._deadline = began + settings.transaction.commit_timeout
@@ -115,13 +116,13 @@ class CommitRetry:
         return min(random.uniform(0, self._ceiling), self.remaining())  # noqa: S311
 
     def remaining(self) -> float:
-        """Seconds."""
+        """The remaining time in seconds."""
         return max(SHORTEST, self._deadline - time.monotonic())
 
 
 @contextmanager
 def within_rollback_timeout(transaction: ActiveTransaction) -> Iterator[None]:
-    """Bound the clean-up, and never let its trouble hide what it cleans up after."""
+    """Limit the time of the clean-up, and never let its errors hide the original one."""
     try:
         with pymongo.timeout(settings.transaction.rollback_timeout):
             yield
@@ -136,7 +137,7 @@ def within_rollback_timeout(transaction: ActiveTransaction) -> Iterator[None]:
 
 
 def take_times(transaction: ActiveTransaction, session: Any, parent: Any) -> None:
-    """Let a transaction see what the session bound around it has seen."""
+    """Copy the causal times of the session bound around a transaction to it."""
     transaction.parent = parent
     if parent.cluster_time is not None:
         session.advance_cluster_time(parent.cluster_time)

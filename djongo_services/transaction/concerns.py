@@ -1,9 +1,9 @@
-"""Write concern and read preference of operations that become a part of a transaction.
+"""Write concern and read preference of operations that become part of a transaction.
 
-The server takes a write concern with the commit only, and reads from the primary. The driver knows
-that of operations that are given the transaction's session. Those that join by the client's bound
-session are made before it asks for that one, with what the client was configured with: with
-``w=majority`` in its address, say, as the addresses of many hosted databases have.
+The server accepts a write concern with the commit only, and reads from the primary. The driver
+respects that for operations that get the transaction's session as an argument. Operations that join
+by the client's bound session are prepared before the driver looks for that session, with the
+client's configuration: for example ``w=majority`` from its URI, as for many hosted databases.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from djongo_services.patching import Method, patch
 _OF_THE_SERVER = WriteConcern()
 
 WillJoin = Callable[[Any, Any], bool]
-"""Whether an operation of a client, with a session or without, will be a part of a transaction."""
+"""Whether an operation of a client, with or without a session, will be part of a transaction."""
 
 
 def install(will_join: WillJoin) -> None:
-    """Doing it again changes nothing. Raises AttributeError where PyMongo has not got the methods
-    any more."""
+    """Patch the driver; repeating it does nothing. Raises AttributeError if PyMongo no longer has
+    the methods."""
     patch(BaseObject, "_write_concern_for", partial(_around_write_concern, will_join))
     patch(BaseObject, "_read_preference_for", partial(_around_read_preference, will_join))
 
@@ -36,7 +36,7 @@ def install(will_join: WillJoin) -> None:
 def _around_write_concern(will_join: WillJoin, original: Method) -> Method:
     def _write_concern_for(self: Any, session: Any) -> Any:
         found = original(self, session)
-        # A write that nobody acknowledges is refused in a transaction, in a sentence.
+        # An unacknowledged write is refused in a transaction, with a clear message.
         if found.is_server_default or not found.acknowledged:
             return found
         return _OF_THE_SERVER if will_join(_client_of(self), session) else found
@@ -55,7 +55,7 @@ def _around_read_preference(will_join: WillJoin, original: Method) -> Method:
 
 
 def _client_of(target: Any) -> Any:
-    """The client of a database or a collection; a client itself."""
+    """The client of a database or a collection, or the given client itself."""
     if isinstance(target, MongoClient | AsyncMongoClient):
         return target
     return (target if isinstance(target, Database | AsyncDatabase) else target.database).client

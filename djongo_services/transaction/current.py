@@ -1,7 +1,7 @@
 """Which transaction an operation of a client belongs to, for code that has only the client.
 
-Three kinds are known: blocks of :func:`atomic`, those of the backend's own atomic, and a session
-with a transaction of its own that somebody bound (``session.bind()``).
+There are three kinds: blocks of :func:`atomic`, those of the backend's own atomic, and a session
+with a transaction of its own that is bound (``session.bind()``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEFT_OUT = "djongo_services_left_out"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Joined:
-    """The open transaction that operations of a client are to be part of."""
+    """The open transaction that operations of a client should be part of."""
 
     session: Any
     """The client's ClientSession or AsyncClientSession to pass to each of them."""
@@ -35,29 +35,31 @@ class Joined:
 
     @property
     def has_snapshot(self) -> bool:
-        """Whether the server has begun it, so that it sees nothing that is younger."""
+        """Whether the server has begun it, so that it sees nothing newer."""
         return self.undone_by_rollback and not clients.nothing_sent(self.session)
 
     def on_commit(self, callback: Callback) -> None:
-        """Before the callbacks of others, which may raise; exceptions of its own are logged."""
+        """Call it before the users' callbacks, which may raise exceptions; its own exceptions are
+        logged."""
         self._register("on_commit", callback)
 
     def on_rollback(self, callback: Callback) -> None:
-        """The same; what was done last is undone first."""
+        """The same for a rollback; what was done last is undone first."""
         self._register("on_rollback", callback)
 
 
 def joined(client: Any) -> Joined | None:
-    """The transaction that is open for ``client`` in this context, or None, as :func:`apart` of it.
+    """The transaction that is open for ``client`` in this context, or None, also within
+    :func:`apart`.
 
-    Raises TransactionManagementError when that can only be rolled back any more.
+    Raises TransactionManagementError if it can only be rolled back.
     """
     return None if APART.get() else open_transaction(client)
 
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Within the block, operations stay outside of the transactions that are open."""
+    """Keep operations in the block outside of open transactions."""
     token = APART.set(True)
     try:
         yield
@@ -70,7 +72,7 @@ def is_apart() -> bool:
 
 
 def open_transaction(client: Any) -> Joined | None:
-    """The same as :func:`joined`, also where the caller is apart from it."""
+    """The same as :func:`joined`, also if the caller is apart from it."""
     transaction = transaction_for(client)
     if transaction is not None:
         transaction.check_usable()
@@ -87,7 +89,7 @@ def open_transaction(client: Any) -> Joined | None:
 
 def left_out(client: Any) -> set[Any]:
     """The caller's keys of what was written :func:`apart` from the open transaction, whose snapshot
-    does not show it."""
+    does not contain it."""
     transaction = transaction_for(client)
     if transaction is not None:
         return transaction.left_out
@@ -107,7 +109,7 @@ def transaction_for(client: Any) -> ActiveTransaction | None:
 
 
 def _hooks_of(session: Any) -> Hooks:
-    """The session's own, which its commit and abort run from now on."""
+    """The session's own hooks, which its commit and abort run from now on."""
     found: Hooks | None = getattr(session, _HOOKS, None)
     if found is None:
         found = Hooks()
@@ -119,7 +121,7 @@ def _hooks_of(session: Any) -> Hooks:
 
 
 def _run_after(session: Any, method: str, waiting: Hooks, outcome: str) -> None:
-    """Shadow one method of this one session; an end of the session aborts through it too."""
+    """Shadow one method of this one session; the end of a session also aborts through it."""
     original = getattr(session, method)
 
     def end() -> None:
@@ -144,12 +146,13 @@ def _run_after(session: Any, method: str, waiting: Hooks, outcome: str) -> None:
 
 
 def _is_rolled_back(error: PyMongoError) -> bool:
-    """Whether a failed commit is known to have had no effect; otherwise it may be tried again."""
+    """Whether a failed commit is known to have had no effect; otherwise it may be retried."""
     return isinstance(error, OperationFailure) and not is_unknown_commit(error)
 
 
 def _forget_before(session: Any, waiting: Hooks) -> None:
-    """What waited for a commit whose result stayed unknown must not wait for the next one."""
+    """Drop what waited for a commit with an unknown result, so that it does not wait for the next
+    one."""
     original = session.start_transaction
 
     def start(*args: Any, **kwargs: Any) -> Any:

@@ -1,8 +1,8 @@
 """Whether this version of PyMongo works as :mod:`~djongo_services.transaction.clients` relies on.
 
-Names that are not documented may vanish, or stay and no longer be called. The second would be
-worse: operations would take effect outside of the transaction without a word. So once per client
-class the methods are asked, by a client that never connects.
+Undocumented names may disappear, or stay and no longer be called. The second case would be worse:
+operations would silently take effect outside of the transaction. So once for each client class, a
+client that never connects checks that the methods are called.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _SESSION_NAMES = (
     "_transaction",
 )
 _CALLED = ("_get_bound_session", "_retry_internal")
-"""By every operation, before anything is sent."""
+"""Methods that every operation calls before anything is sent."""
 
 
 class _Reached(Exception):
-    """An operation came to the method that was asked for."""
+    """An operation reached the method that is being checked."""
 
 
 def refuse_unknown_pymongo(client_class: type[Any]) -> None:
-    """Raises RuntimeError when this version of PyMongo has not got what is needed."""
+    """Raises RuntimeError if this version of PyMongo lacks what is needed."""
     for name in _CLIENT_NAMES:
         if not hasattr(client_class, name):
             raise RuntimeError(

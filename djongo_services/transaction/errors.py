@@ -1,4 +1,4 @@
-"""What transactions raise, and how the driver's own errors are made to help."""
+"""The exceptions of transactions, and helpful messages for the driver's own errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 
 _INSTEAD = {
     "count": "use count_documents()",
-    "aggregate": "stages such as $out, $merge, $unionWith and $collStats work outside only",
+    "aggregate": "run stages such as $out, $merge, $unionWith and $collStats outside of the block",
     "listCollections": "list the collections before the block",
     "listIndexes": "read the indexes before the block",
     "createIndexes": "create the indexes before the block, or with the collection inside of it",
@@ -51,8 +51,8 @@ class TransactionsUnsupported(DjongoServicesError):
 class CommitResultUnknown(DjongoServicesError, OperationalError):
     """Whether the transaction was committed is unknown.
 
-    The driver's error is its ``__cause__``. Nothing may be concluded: look at the data before the
-    work is done again. Neither on_commit nor on_rollback callbacks are run.
+    The driver's error is its ``__cause__``. The transaction may or may not have taken effect: check
+    the data before you repeat the work. Neither on_commit nor on_rollback callbacks are run.
     """
 
 
@@ -63,8 +63,8 @@ class RefusedInTransaction(OperationFailure):
 class WriteConflict(OperationFailure):
     """Another transaction has changed, or is changing, the same document (code 112).
 
-    The whole transaction has to run again. From the ORM it comes as the ``__cause__`` of a
-    DatabaseError. The server's whole answer is in ``details``, not in the message.
+    The whole transaction must run again. The ORM raises a DatabaseError with this error as its
+    ``__cause__``. The server's full response is in ``details``, not in the message.
     """
 
     def __init__(self, message: str, code: int | None = None, details: Any = None) -> None:
@@ -73,7 +73,7 @@ class WriteConflict(OperationFailure):
 
 
 class ForeignClient(InvalidOperation):
-    """A MongoClient that no connection knows was used inside of an atomic block."""
+    """A MongoClient that belongs to no connection was used inside of an atomic block."""
 
 
 class ConcurrentUse(RuntimeWarning):
@@ -81,7 +81,7 @@ class ConcurrentUse(RuntimeWarning):
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the whole transaction may be tried again; looks along ``__cause__``."""
+    """Whether the whole transaction may be retried; this also checks the chain of ``__cause__``."""
     transient = any(_labelled(each, TRANSIENT) for each in _chain(error))
     return transient and not is_unknown_commit(error)
 
@@ -91,7 +91,7 @@ def is_unknown_commit(error: BaseException) -> bool:
 
 
 def refused_in_transaction(operation: str, error: OperationFailure) -> RefusedInTransaction:
-    # PyMongo hands over the members of an enum, which print as _Op.COUNT.
+    # PyMongo passes members of an enum, which print as _Op.COUNT.
     name = str(operation.value) if isinstance(operation, Enum) else operation
     instead = _INSTEAD.get(name, "run it outside of the atomic block")
     details: Any = error.details
@@ -103,7 +103,8 @@ def refused_in_transaction(operation: str, error: OperationFailure) -> RefusedIn
 
 
 def asking_to_run_again(operation: str, alias: str, error: OperationFailure) -> OperationFailure:
-    """The error to raise for a transient one of an operation or a commit, or the same."""
+    """The error to raise for a transient error of an operation or a commit; other errors are
+    returned unchanged."""
     if type(error) is not OperationFailure or not is_transient(error):
         return error
     details: Any = error.details
@@ -128,7 +129,7 @@ def asking_to_run_again(operation: str, alias: str, error: OperationFailure) -> 
 
 
 def final_error(error: BaseException, alias: str) -> BaseException:
-    """A better error for one that PyMongo or the backend raised, or the same."""
+    """A better error for one that PyMongo or the backend raised, or the same one."""
     match error:
         case DatabaseError(args=(), __cause__=PyMongoError()):
             error.args = (str(error.__cause__),)  # the backend's have no message of their own

@@ -1,4 +1,4 @@
-"""One operation of a transaction at a time, from threads and tasks alike."""
+"""Allowing one operation of a transaction at a time, from threads and tasks alike."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from concurrent.futures import Future
 class FairLock:
     """A fair lock that a thread and a task of an event loop can both wait for.
 
-    A transaction belongs to one session, and a session carries one operation at a time: the
-    second one sent along with the first would reach the server before the transaction begins.
-    Waiting tasks occupy no thread, so that a hundred of them cannot exhaust an executor.
+    A transaction belongs to one session, and a session carries one operation at a time: a second
+    one sent together with the first would reach the server before the transaction begins. Waiting
+    tasks occupy no thread, so a hundred of them cannot exhaust an executor.
     """
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._holder: int | None = None
-        """The identifier of the thread that is inside, or whose event loop's task is."""
+        """The identifier of the thread that holds it, or whose event loop's task does."""
         self._waiting: deque[tuple[Future[None], int]] = deque()
 
     def try_enter(self) -> bool:
-        """Whether the lock was free; then it is taken."""
+        """Take the lock if it is free, and return whether it was."""
         with self._mutex:
             if self._holder is not None:
                 return False
@@ -31,10 +31,10 @@ class FairLock:
             return True
 
     def blocked_by_own_thread(self) -> bool:
-        """Whether waiting in this thread could never end.
+        """Whether waiting in this thread would never end.
 
-        Either a command listener runs an operation within an operation, or a blocking operation
-        was called in the event loop's thread while a task of that loop is inside.
+        Either a command listener runs an operation within an operation, or a blocking operation was
+        called in the event loop's thread while a task of that loop holds the lock.
         """
         return self._holder == threading.get_ident()
 
@@ -63,7 +63,7 @@ class FairLock:
         return True
 
     def leave(self) -> None:
-        """Let the one in who waited longest."""
+        """Pass the lock to the one that has waited longest."""
         with self._mutex:
             self._holder = None
             while self._waiting:

@@ -15,33 +15,33 @@ from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 logger = logging.getLogger("djongo_services.transaction")
 
 Callback = Callable[[], Any]
-"""A function without arguments. What it returns is awaited where that is possible, except a task
-or future, which goes on by itself."""
+"""A function without arguments. An awaitable result is awaited if possible, except a task or
+future, which continues by itself."""
 
 _EVENTS = {"committed": "on_commit", "rolled back": "on_rollback"}
-"""By outcome. An unknown one has none: what on_rollback would clean up may be in use."""
+"""Events by outcome. An unknown outcome has none: what on_rollback would clean up may be in use."""
 
 _STARTS_TASKS = frozenset(
     {"TaskGroup", "call_later", "call_soon", "create_task", "ensure_future", "gather"}
     | {"get_running_loop", "run_in_executor"}
 )
-"""Names that code uses which needs the event loop around it."""
+"""Names in code that needs an event loop."""
 
 _started: set[asyncio.Future[Any]] = set()
-"""The tasks of callbacks: the loop itself refers to its tasks weakly only."""
+"""The tasks of callbacks, because the loop itself keeps only weak references to its tasks."""
 
 
 class Hook(NamedTuple):
-    """A callback as Django has it in ``connection.run_on_commit``, for its test helpers."""
+    """A callback in the form of Django's ``connection.run_on_commit``, for its test helpers."""
 
     savepoints: Set[str]
     callback: Callback
     robust: bool
-    """Log the callback's exception and go on, instead of raising it."""
+    """Whether to log the callback's exception and continue, instead of raising it."""
 
 
 class Mark(NamedTuple):
-    """How many callbacks of each kind there were at a savepoint."""
+    """The number of callbacks of each kind at a savepoint."""
 
     on_commit: int
     on_rollback: int
@@ -54,11 +54,11 @@ class Hooks:
 
     on_commit: list[Hook] = field(default_factory=list)
     on_rollback: list[Hook] = field(default_factory=list)
-    """In the order in which users registered them."""
+    """Callbacks in the order in which users registered them."""
     own: list[tuple[str, Hook]] = field(default_factory=list)
-    """By event, this app's own work, such as removing the chunks of a deleted file: before the
-    callbacks of users, which may raise, and what was registered last comes first. Nobody captures
-    them."""
+    """By event, this app's own work, such as removing the chunks of a deleted file. It runs before
+    the callbacks of users, which may raise exceptions, with the last one registered first. Test
+    helpers do not capture it."""
 
     def add(self, event: str, callback: Callback, *, robust: bool) -> None:
         hook = make_hook(event, callback, robust=robust)
@@ -68,11 +68,11 @@ class Hooks:
         self.own.append((event, make_hook(event, callback, robust=True)))
 
     def mark(self) -> Mark:
-        """What there is by now, for :meth:`roll_back_to`."""
+        """The current number of callbacks, for :meth:`roll_back_to`."""
         return Mark(len(self.on_commit), len(self.on_rollback), len(self.own))
 
     def roll_back_to(self, mark: Mark) -> None:
-        """Call those for a rollback that came since, and forget those for a commit."""
+        """Call the rollback callbacks that were registered since, and drop the commit callbacks."""
         since = Hooks(
             on_commit=self.on_commit[mark.on_commit :],
             on_rollback=self.on_rollback[mark.on_rollback :],
@@ -87,9 +87,9 @@ class Hooks:
         return bool(self.on_commit or self.on_rollback or self.own)
 
     def run(self, outcome: str) -> None:
-        """Call those of this outcome in their order, once; the others are dropped.
+        """Call the callbacks for this outcome in order, once; the others are dropped.
 
-        One that is not robust ends the row with its exception.
+        If one that is not robust raises an exception, the remaining ones are skipped.
         """
         if self.any():
             run(self.take(outcome), _EVENTS.get(outcome, ""))
@@ -99,7 +99,7 @@ class Hooks:
             await arun(self.take(outcome), _EVENTS.get(outcome, ""))
 
     def take(self, outcome: str) -> list[Hook]:
-        """Those of this outcome; afterwards there are none at all, so that none can run twice."""
+        """The callbacks for this outcome. All are removed, so that none can run twice."""
         event = _EVENTS.get(outcome)
         due = [hook for registered, hook in reversed(self.own) if registered == event]
         if event is not None:
@@ -109,14 +109,15 @@ class Hooks:
 
 
 def make_hook(event: str, callback: Callback, *, robust: bool) -> Hook:
-    """Raises TypeError when ``callback`` cannot be called."""
+    """Raises TypeError if ``callback`` cannot be called."""
     if not callable(callback):
         raise TypeError(f"{event}() needs a function to call, not {callback!r}.")
     return Hook(frozenset(), callback, robust)
 
 
 def run(hooks: list[Hook], event: str = "on_commit") -> None:
-    """Call each in its order; one that is not robust ends the row with its exception."""
+    """Call the hooks in order; if one that is not robust raises an exception, the others are
+    skipped."""
     for hook in hooks:
         try:
             call(hook.callback)
@@ -127,8 +128,8 @@ def run(hooks: list[Hook], event: str = "on_commit") -> None:
 async def arun(hooks: list[Hook], event: str = "on_commit") -> None:
     """The same in an event loop.
 
-    What is async, or plain but needs the loop, is called in it; other plain functions run in
-    Django's thread for blocking code.
+    Async functions, and plain ones that need the loop, are called in it; other plain functions run
+    in Django's thread for blocking code.
     """
     for hook in hooks:
         try:
@@ -138,9 +139,9 @@ async def arun(hooks: list[Hook], event: str = "on_commit") -> None:
 
 
 def call(callback: Callback) -> None:
-    """Call it in this thread, and wait for what it returns where that can be awaited.
+    """Call it in this thread, and wait for its result if that is awaitable.
 
-    In the thread of an event loop nothing can be waited for: there it becomes a task.
+    In the thread of an event loop nothing can be waited for: there the result becomes a task.
     """
     result = callback()
     if isinstance(result, asyncio.Future):
@@ -155,7 +156,7 @@ def call(callback: Callback) -> None:
 
 
 def waiting_call(callback: Callback) -> Callback:
-    """``callback``, whose result :func:`call` takes care of, for those who only call it."""
+    """``callback`` for code that only calls it: :func:`call` handles its result."""
 
     @functools.wraps(callback)
     def called() -> None:
@@ -194,7 +195,7 @@ def _keep(future: asyncio.Future[Any]) -> None:
 
 
 def _needs_loop(callback: Callback) -> bool:
-    """Whether it is async; a function or method of asyncio; or code that starts a task."""
+    """Whether it is async, a function or method of asyncio, or code that starts a task."""
     if iscoroutinefunction(callback) or iscoroutinefunction(type(callback).__call__):
         return True
     while isinstance(callback, functools.partial):

@@ -1,8 +1,8 @@
 """Atomic blocks that begin with their first operation.
 
-A request's view may or may not use a connection. Until it does, its block costs a few
-microseconds and needs neither a client nor a server. It binds nothing, so that a client which no
-connection knows simply stays outside.
+A request's view may or may not use a connection. Until it does, its block costs a few microseconds
+and needs neither a client nor a server. It binds nothing, so a client that no connection knows
+simply stays outside.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def enter(
 
 
 class _Begin:
-    """Starts the session when the first operation, of whatever client, asks for it."""
+    """Starts the session for the first operation, of whichever client."""
 
     __slots__ = ("_connection", "_home", "_lock", "_transaction")
 
@@ -84,8 +84,8 @@ class _Begin:
             return client
         if asyncio.get_running_loop() is self._home:
             return client
-        # A passing loop, such as that of async_to_sync, will be gone when the block ends. Django
-        # connects in a thread without a loop only.
+        # A temporary loop, such as that of async_to_sync, no longer exists when the block ends.
+        # Django connects only in a thread without a loop.
         with ThreadPoolExecutor(1) as executor:
             found = executor.submit(lambda: self._connection.client).result()
         return clients.watch(found, self._connection.key)
@@ -100,17 +100,19 @@ class _Begin:
         return known is not False
 
     async def _settle(self) -> None:
-        """Before an async client's first operation, which found its server unknown."""
+        """Find out whether the server has transactions, before the first operation of an async
+        client that did not know it."""
         transaction = self._transaction
         able = await topology.atransactional(transaction.session.client, transaction.alias)
         if transaction.settle is not None and not able:
             transaction.transactional = False
-            await transaction.session.abort_transaction()  # nothing was sent, and nothing is
+            await transaction.session.abort_transaction()  # nothing was ever sent
         transaction.settle = None
 
 
 def _run_without_waiting(work: Coroutine[Any, Any, Any]) -> None:
-    """Starting a transaction is a coroutine that awaits nothing on a new session."""
+    """Run a coroutine that does not wait: starting a transaction on a new session awaits
+    nothing."""
     try:
         work.send(None)
     except StopIteration:

@@ -1,10 +1,10 @@
-"""Commands of a client are reported only while they have to be known.
+"""Reporting a client's commands only while they are needed.
 
-PyMongo makes an event of each command and of each reply, which took a seventh of the client's
-processor time in a block with two writes. It has a shorter way for clients without listeners, and
-asks at each command whether there are any. Relies on ``_event_listeners`` of the clients, and on
-``enabled_for_commands`` and ``publish_command_...`` of those, which PyMongo does not document (the
-same from 4.17 to 4.20).
+PyMongo creates an event for each command and each reply, which took a seventh of the client's
+processor time in a block with two writes. It has a shorter path for clients without listeners, and
+checks at each command whether there are any. This relies on ``_event_listeners`` of the clients,
+and on their ``enabled_for_commands`` and ``publish_command_...``, which PyMongo does not document
+(the same from 4.17 to 4.20).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pymongo import MongoClient
 
 
 class DirectListener(Protocol):
-    """A CommandListener that events need not be made for."""
+    """A CommandListener that works without event objects."""
 
     def __bool__(self) -> bool:
-        """Whether it has to be told of commands."""
+        """Whether it needs to know about commands."""
 
     def sent(self, command: Mapping[str, Any], database: str, request_id: int) -> None: ...
 
@@ -29,8 +29,8 @@ class DirectListener(Protocol):
 
 
 def listen_while(client: MongoClient[Any], listener: DirectListener) -> None:
-    """Tell ``listener`` of commands directly, and only while it is true, unless others listen too:
-    then it gets the events that they get."""
+    """Call ``listener`` directly, and only while it is true, unless other listeners exist: then it
+    gets the same events."""
     registered: list[Any] = client.options.event_listeners
     if registered != [listener]:
         return

@@ -1,7 +1,7 @@
-"""Model instances that an attempt created or deleted, put back when the attempt failed.
+"""Restoring model instances that an attempt created or deleted, when the attempt failed.
 
-Django remembers in the instance that it was saved. After a rollback that is no longer true: the
-next attempt's ``save()`` would update a row that does not exist.
+Django records in an instance that it was saved. After a rollback that is no longer true: the next
+attempt's ``save()`` would update a row that does not exist.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class _Before:
     adding: bool
     database: str | None
     keys: dict[str, Any]
-    """The primary keys, the parents' included, by attribute."""
+    """The primary keys, including the parents', by attribute."""
 
 
 class Recorder:
-    """What instances were like before an attempt first saved or deleted them."""
+    """The state of instances before an attempt first saved or deleted them."""
 
     def __init__(self, database: str) -> None:
         self.database = database
-        """The DATABASES alias that the attempt's transaction is on."""
+        """The DATABASES alias of the attempt's transaction."""
         self._before: dict[int, _Before] = {}
 
     def note(self, instance: Model) -> None:
@@ -61,7 +61,7 @@ _RECORDER: ContextVar[Recorder | None] = ContextVar("djongo_services_recorder", 
 
 @contextmanager
 def recorded(key: Key) -> Iterator[Recorder | None]:
-    """Record within the block; None for a connection that no model is on."""
+    """Record within the block; None for a connection without models."""
     kind, alias = key
     if kind != "DATABASES":
         yield None

@@ -1,12 +1,12 @@
-"""Create the collection that a transaction's first write goes to before the transaction begins.
+"""Creating the collection of a transaction's first write before the transaction begins.
 
-MongoDB creates a missing collection as a part of the transaction that first writes to it, and of
-several that do so at the same time it commits one only. Once a transaction has seen its snapshot
-this cannot be helped, since it cannot use a collection that is younger; at its first operation it
-can. So a collection may be left empty by a transaction that was rolled back.
+MongoDB creates a missing collection as part of the transaction that first writes to it; if several
+do so at the same time, it commits only one. Once a transaction has its snapshot, this cannot be
+changed, since it cannot use a newer collection; at its first operation it can. So a transaction
+that is rolled back may leave an empty collection.
 
-Which collection an operation is of, PyMongo keeps in the function that sends it. Where that cannot
-be found out, the collection is created inside of the transaction as ever.
+PyMongo keeps an operation's collection in the function that sends it. If it cannot be found there,
+the collection is created inside of the transaction as usual.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _CREATE = frozenset({"insert", "update"})
 """Operations that create their collection."""
 
 _SETTLED = 5.0
-"""Seconds after which every member's snapshots have a collection that was there."""
+"""Seconds after which every member's snapshots contain an existing collection."""
 
 _known: weakref.WeakKeyDictionary[Any, dict[tuple[str, str], _There]] = weakref.WeakKeyDictionary()
-"""By client, then by database and collection."""
+"""Known collections by client, then by database and collection."""
 
 
 class _There(NamedTuple):
     """A collection that exists, or that cannot be created."""
 
     since: float
-    """When that was found out, by the monotonic clock."""
+    """When that was determined, by the monotonic clock."""
     times: Times
-    """What a snapshot has to contain to have the collection."""
+    """The times that a snapshot must include to contain the collection."""
 
 
 def unsettled(client: Any, operation: str, func: Callable[..., Any], bulk: Any) -> Any:
@@ -50,9 +50,10 @@ def unsettled(client: Any, operation: str, func: Callable[..., Any], bulk: Any) 
 
 
 def prepare(collection: Any, session: Any) -> None:
-    """Create it unless it is there, and have the transaction of ``session`` begin after that.
+    """Create the collection unless it exists, and make the transaction of ``session`` begin after
+    that.
 
-    Whatever goes wrong, the write itself will say it.
+    If this fails, the write itself will report the error.
     """
     if (there := _there(collection)) is None:
         outside = collection.database.client.start_session(causal_consistency=False)

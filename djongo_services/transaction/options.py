@@ -25,5 +25,5 @@ class Options:
         return None if self.max_commit_time is None else max(1, round(self.max_commit_time * 1000))
 
     def given(self) -> list[str]:
-        """The names of the options that say something."""
+        """The names of the options that are set."""
         return [name for name in self.__slots__ if getattr(self, name) is not None]

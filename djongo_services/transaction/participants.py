@@ -1,18 +1,19 @@
 """Who takes part in a transaction: contexts, and the threads whose connections have it open.
 
-A task, or a thread that was given a copy of the context, inherits the blocks that are open where it
-is started, and keeps them for as long as it lives. While a block is open, whatever it does belongs
+A task, or a thread with a copy of the context, inherits the blocks that are open where it is
+started, and keeps them as long as it lives. While a block is open, everything that it does belongs
 to the transaction. Afterwards it matters whether it did anything: a worker that was merely started
-there has nothing to do with the transaction, and a task whose writes were rolled back must not go
-on as if they were there.
+there has nothing to do with the transaction, and a task whose writes were rolled back must not
+continue as if they existed.
 
-asyncio tells nobody when it copies a context, and work that a task has done in another thread
+asyncio does not report when it copies a context, and work that a task has done in another thread
 (``sync_to_async``) cannot be traced to the task there. So each operation outside of the block's own
-task or thread leaves a new :class:`Part` in its context, which asgiref carries back to the task. A
-context whose last part is one that the block's own context has passed through did nothing itself.
+task or thread leaves a new :class:`Part` in its context, which asgiref copies back to the task. If
+the last part of a context is one that the block's own context has passed through, that context did
+nothing itself.
 
-Django's transactions belong to a thread's connection, and are ended wherever that is told to; a
-context variable could not be taken back there, so those of the engine are kept by thread.
+Django's transactions belong to a thread's connection, and can be ended from any context; a context
+variable could not be reset there, so those of the engine are kept by thread.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _PARTS: ContextVar[Mapping[ActiveTransaction, Part]] = ContextVar(
 
 
 def take_part(transaction: ActiveTransaction) -> None:
-    """An operation is about to be sent, not by the block's own task or thread."""
+    """Record an operation that is about to be sent, but not by the block's own task or thread."""
     transaction.has_parts = True
     parts = _PARTS.get()
     kept = {each: part for each, part in parts.items() if each.outcome != "committed"}
@@ -51,7 +52,7 @@ def take_part(transaction: ActiveTransaction) -> None:
 
 
 def leave(transaction: ActiveTransaction) -> None:
-    """The block's own context has done all that it will do in the transaction."""
+    """Record that the block's own context has finished its part in the transaction."""
     parts = _PARTS.get()
     if transaction in parts:
         transaction.last_own_part = parts[transaction]
@@ -59,13 +60,14 @@ def leave(transaction: ActiveTransaction) -> None:
 
 
 def is_free_of(transaction: ActiveTransaction) -> bool:
-    """Whether this context, once the transaction has ended, can go on as if it had never been."""
+    """Whether this context, once the transaction has ended, can continue as if it had never
+    existed."""
     undone = transaction.transactional and transaction.outcome != "committed"
     return not undone or not _took_part(transaction)
 
 
 def why_refused(transaction: ActiveTransaction) -> str:
-    """What is said to one that is not free of it."""
+    """The error message for a context that is not free of it."""
     if transaction.outcome in (None, "committed"):
         return (
             f"The atomic block on {transaction.alias!r} that this operation belongs to has ended; "
@@ -88,7 +90,7 @@ def _took_part(transaction: ActiveTransaction) -> bool:
     return last is not None and own is None
 
 
-# The transactions that connections of the engine have open, by thread.
+# The open transactions of the engine's connections, by thread.
 class _Here(threading.local):
     def __init__(self) -> None:
         self.open: dict[Key, ActiveTransaction] = {}
@@ -99,8 +101,8 @@ _here = _Here()
 _INHERITED: ContextVar[Mapping[Key, ActiveTransaction]] = ContextVar(
     "djongo_services_thread_transactions", default=MappingProxyType({})
 )
-"""What was open in the thread that a context comes from, as an event loop's from a test's; some of
-it may have ended since."""
+"""What was open in the thread that a context comes from, for example an event loop's from a test's;
+some of it may have ended since."""
 
 
 def own(transaction: ActiveTransaction) -> None:
@@ -119,14 +121,14 @@ def owned(key: Key) -> ActiveTransaction | None:
 
 
 def of_test(key: Key) -> ActiveTransaction | None:
-    """The one that a TestCase has open around this context, in whatever thread."""
+    """The transaction that a TestCase has open around this context, in any thread."""
     found = _INHERITED.get().get(key)
     return found if found is not None and not found.ended and found.of_test() else None
 
 
 @contextmanager
 def none_owned() -> Iterator[None]:
-    """Within the block, this thread has none open."""
+    """Hide the open transactions of this thread within the block."""
     left, _here.open = _here.open, {}
     try:
         yield

@@ -1,4 +1,4 @@
-"""Tell the log, the signals and the tracer how a transaction went.
+"""Reporting the outcome of a transaction to the log, the signals and the tracer.
 
 The sender of the signals is the class ``Transaction``.
 """
@@ -16,12 +16,12 @@ from djongo_services import __version__
 from djongo_services.transaction.state import ActiveTransaction, Outcome
 
 transaction_finished = Signal()
-"""After an outermost block: ``using`` (alias), ``outcome`` ("committed", "rolled back" or
-"unknown"), ``reason`` (the exception that decided it, or None), ``attempt`` (from 1),
-``duration`` (seconds), ``wrote`` (whether it sent a write)."""
+"""Sent after an outermost block: ``using`` (alias), ``outcome`` ("committed", "rolled back" or
+"unknown"), ``reason`` (the exception that caused it, or None), ``attempt`` (from 1), ``duration``
+(seconds), ``wrote`` (whether it sent a write)."""
 
 transaction_retried = Signal()
-"""Before a further attempt: ``using``, ``attempt`` (the next one's number), ``reason`` (the
+"""Sent before a further attempt: ``using``, ``attempt`` (the next one's number), ``reason`` (the
 exception), ``delay`` (seconds until then)."""
 
 
@@ -77,7 +77,7 @@ def retried(using: str, attempt: int, reason: BaseException, delay: float) -> No
     )
 
 
-# The span of a transaction, where OpenTelemetry's API is installed (the extra `[otel]`).
+# The span of a transaction, if OpenTelemetry's API is installed (the extra `[otel]`).
 #
 # Name and attribute are those of the MongoDB driver specification ("OpenTelemetry", section
 # Transactions): a span `transaction` of kind client whose only attribute is `db.system`. Without a
@@ -92,7 +92,7 @@ try:
 except ImportError:
     trace = None
 else:
-    # It finds the provider that the application configures later by itself.
+    # It finds a provider that the application configures later.
     _tracer = trace.get_tracer("djongo_services", __version__)
 
 
@@ -114,7 +114,7 @@ class Span:
             self._token = otel_context.attach(trace.set_span_in_context(self._span))
 
     def leave(self) -> None:
-        """No longer the current one; in the context that began it, and once."""
+        """End being the current span; in the context that began it, and once."""
         token, self._token = self._token, None
         if token is not None:
             otel_context.detach(token)

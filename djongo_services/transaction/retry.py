@@ -1,4 +1,4 @@
-"""Run a whole function in a transaction, and again when MongoDB asks for that.
+"""Running a whole function in a transaction, and again when MongoDB asks for that.
 
 Only a function can be retried, a ``with`` block cannot. It may run several times, so what it does
 outside of the transaction must be safe to repeat; ``on_commit`` callbacks are dropped with each
@@ -33,7 +33,7 @@ R = TypeVar("R")
 _FIRST_DELAY = 0.005
 _LONGEST_DELAY = 0.5
 _GROWTH = 1.5
-"""As in the driver specification of withTransaction; seconds."""
+"""The growth of delays, as in the driver specification of withTransaction; seconds."""
 
 
 def run_in_transaction(
@@ -44,19 +44,21 @@ def run_in_transaction(
     timeout: float | None = None,
     **options: Any,
 ) -> R:
-    """``function(*args)`` within :func:`atomic`; the whole again on a transient error.
+    """Run ``function(*args)`` within :func:`atomic`, and repeat all of it after a transient error.
 
-    That is one with the label TransientTransactionError, found along ``__cause__`` too: write
-    conflicts, elections, lost connections. Never when a commit's result is unknown, and not for a
-    duplicate key. Model instances that a failed attempt created are as they were before it.
+    A transient error has the label TransientTransactionError, also found along ``__cause__``: write
+    conflicts, elections, lost connections. The function is never repeated when a commit's result is
+    unknown, nor after a duplicate key. Model instances that a failed attempt created are restored
+    to their state before it.
 
-    Inside of an open block it joins and runs once: only the outermost can be tried again.
+    Inside of an open block the function joins it and runs once: only the outermost block can be
+    retried.
 
     :param max_attempts: default TRANSACTION["MAX_ATTEMPTS"].
     :param timeout: seconds after which no attempt begins; default TRANSACTION["TIMEOUT"].
     :param options: those of :func:`atomic`; use functools.partial for the function's keywords.
 
-    Raises what the last attempt raised, with a note that says how many there were.
+    Raises the exception of the last attempt, with a note of the number of attempts.
     """
     refuse_unless_plain(function, "run_in_transaction")
     attempts = Attempts(using, max_attempts, timeout)
@@ -102,7 +104,8 @@ async def arun_in_transaction(
 def retrying(using: Any = None, **options: Any) -> Any:
     """Decorate a function so that each call is a :func:`run_in_transaction`.
 
-    ``@retrying``, ``@retrying("archive", max_attempts=3)``: its arguments except the function's.
+    ``@retrying``, ``@retrying("archive", max_attempts=3)``: the arguments are those of
+    run_in_transaction, except the function's.
     """
     if callable(using):
         return retrying()(using)
@@ -139,7 +142,7 @@ def aretrying(using: Any = None, **options: Any) -> Any:
 
 
 class Attempts:
-    """The attempts of one call: how many there were, and whether there is one more."""
+    """The attempts of one call: their number, and whether there will be another one."""
 
     def __init__(
         self, using: str | None, max_attempts: int | None = None, timeout: float | None = None
@@ -164,7 +167,7 @@ class Attempts:
         )
 
     def delay_or_raise(self, error: Exception, recorder: Recorder | None) -> float:
-        """Seconds until the next attempt; raises ``error`` when there is to be none."""
+        """Seconds until the next attempt; raises ``error`` if there is none."""
         if recorder is not None and not is_unknown_commit(error):
             recorder.restore()
         if not is_transient(error):

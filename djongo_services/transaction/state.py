@@ -1,4 +1,4 @@
-"""The transaction that an operation belongs to, and what is known about it."""
+"""The transaction that an operation belongs to, and its state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from djongo_services.transaction.options import Options
 from djongo_services.transaction.participants import Part, none_owned, owned
 
 Key = tuple[str, str]
-"""``Connection.key``: which clients, and therefore which transactions, are meant."""
+"""``Connection.key``, which identifies the clients, and therefore their transactions."""
 
 Outcome = Literal["committed", "rolled back", "unknown"]
 
@@ -38,8 +38,8 @@ READS = frozenset({"find", "aggregate", "distinct", "getMore", "count"})
 class ActiveTransaction:
     """One transaction from the outermost block's beginning to its end.
 
-    It is shared by every thread and task that joined it; :attr:`lock` lets one operation through
-    at a time, and the other attributes are changed by whoever is inside.
+    All threads and tasks that joined it share it; :attr:`lock` allows one operation at a time, and
+    the other attributes are changed by its holder.
     """
 
     __slots__ = (
@@ -90,7 +90,7 @@ class ActiveTransaction:
         self.database = database
         self.options = options
         self.transactional = transactional
-        """False on a server without transactions, where each operation stands alone."""
+        """False on a server without transactions, where each operation is independent."""
         self.attempt = attempt
         self.started = time.monotonic()
         self.pid = os.getpid()
@@ -102,32 +102,33 @@ class ActiveTransaction:
         """By the ``id()`` of the client, because clients of the same servers are equal: that
         session, and linked ones for the alias's other clients."""
         self.begin: Callable[[Any], None] | None = None
-        """Starts the session for the client of the first operation; None: it is started already."""
+        """Starts the session for the client of the first operation; None: it has been started
+        already."""
         self.settle: Callable[[], Awaitable[None]] | None = None
-        """Finds out whether the server has transactions, where that could not be known at once."""
+        """Finds out whether the server has transactions, if that could not be known immediately."""
         self.parent: Any = None
-        """A session bound around the block, whose causal times go in and out."""
+        """A session bound around the block; causal times are copied from and to it."""
         self.owner: Any = None
         """The backend's wrapper when its own atomic began this transaction and will end it."""
         self.rollback_only = False
         self.rollback_cause: BaseException | None = None
-        """Why an inner block or an operation decided for a rollback; None: set_rollback(True)."""
+        """Why an inner block or an operation requires a rollback; None: set_rollback(True)."""
         self.failure: BaseException | None = None
-        """The first error that the server answered; most of them make it roll back by itself."""
+        """The first error response of the server; after most of them it rolls back by itself."""
         self.wrote = False
         self.interrupted = False
-        """Whether an operation ended without an answer, so that it may still be on its way."""
+        """Whether an operation ended without a response, so that it may still be on its way."""
         self.left_out: set[Any] = set()
-        """What was written apart from it; see ``joining.left_out``."""
+        """What was written outside of it; see ``current.left_out``."""
         self.ended = False
         self.outcome: Outcome | None = None
-        """What became of it; None while it is open and while it is being ended."""
+        """The outcome; None while it is open and while it is ending."""
         self.creates_collections = transactional
         """Whether the collection of its first write is created before it begins."""
         self.home: Any = None
         """The task, or the identifier of the thread, that runs the outermost block."""
         self.of_test: Callable[[], bool] = _never
-        """Whether a TestCase of Django's has begun it, which asynchronous blocks join as well."""
+        """Whether a Django TestCase has begun it, which asynchronous blocks join as well."""
         self.has_parts = False
         self.last_own_part: Part | None = None
         """Whether others than :attr:`home` took part, and the last part of the outermost block's
@@ -135,26 +136,26 @@ class ActiveTransaction:
         self._warned = False
 
     def forget_sessions(self) -> None:
-        """After the end, so that no cycle of references has to be collected."""
+        """Remove the references after the end, so that no cycle must be garbage-collected."""
         self.session = self.parent = self.begin = self.settle = self.home = None
         self.sessions = {}
 
     def ending(self) -> None:
-        """No further operation becomes a part of it; next it is committed or rolled back."""
+        """Accept no further operation; it is committed or rolled back next."""
 
     def end_session(self) -> Any:
-        """Of the one that began it, once the server's transaction has ended; of an asynchronous
-        client this is to be awaited."""
+        """End the session, once the server's transaction has ended. With an asynchronous client,
+        the result must be awaited."""
         return self.session.end_session()
 
     def mark_rollback_only(self, cause: BaseException) -> None:
-        """Nothing but a rollback is possible from now on."""
+        """Allow only a rollback from now on."""
         if not self.rollback_only or self.rollback_cause is None:
             self.rollback_only = True
             self.rollback_cause = cause
 
     def check_usable(self) -> None:
-        """Raise TransactionManagementError when no operation may be run any more."""
+        """Raise TransactionManagementError if no more operations may be run."""
         if self.ended:
             raise TransactionManagementError(participants.why_refused(self))
         if self.pid != os.getpid():
@@ -169,7 +170,7 @@ class ActiveTransaction:
             ) from self.rollback_cause
 
     def warn_of_concurrency(self) -> None:
-        """Once: the caller is about to wait for another operation of this transaction."""
+        """Warn once: the caller is about to wait for another operation of this transaction."""
         if not self._warned:
             self._warned = True
             warnings.warn(
@@ -182,12 +183,12 @@ class ActiveTransaction:
     def refuse_waiting_for_oneself(self) -> None:
         raise TransactionManagementError(
             f"A blocking operation was called in the event loop's thread while another operation "
-            f"of the same transaction on {self.alias!r} was under way; await the one before the "
+            f"of the same transaction on {self.alias!r} was in progress; await one before the "
             f"other, or call it through sync_to_async."
         )
 
     routes = False
-    """Whether operations have to ask :meth:`route` and :meth:`recover`."""
+    """Whether operations must call :meth:`route` and :meth:`recover`."""
 
     def route(self, operation: str, session: Any, options: dict[str, Any]) -> Any:
         """The session to send an operation with, which came with one of this transaction's;
@@ -195,26 +196,29 @@ class ActiveTransaction:
         return session
 
     def recover(self, operation: str, session: Any, error: BaseException) -> Any:
-        """A session to send an operation again with that has failed, or None."""
+        """A session with which a failed operation is sent again, or None."""
         return None
 
     def open_savepoint(self, name: str = "") -> str | None:
-        """Its name, or None where a failed inner block rolls back the whole."""
+        """Open a savepoint and return its name; None if a failed inner block rolls back the
+        whole."""
         return None
 
     def release(self, name: str) -> None:
-        """Forget a savepoint; what was done since stays a part of the transaction."""
+        """Release a savepoint; what was done since stays part of the transaction."""
 
     def roll_back_to(self, name: str) -> None:
-        """Undo what was done since; without savepoints, the whole can only be rolled back."""
+        """Undo what was done since; without savepoints, only the whole can be rolled back."""
         self.mark_rollback_only(RuntimeError("an inner block failed"))
 
     def has_something_to_lose(self) -> bool:
-        """Whether there are writes before a savepoint, which an error of the server would end."""
+        """Whether there are writes before a savepoint, which an error of the server would
+        discard."""
         return False
 
     def leave_savepoint(self, name: str | None, error: BaseException | None) -> None:
-        """At the end of an inner block, which ``error`` ended unless it is None."""
+        """End an inner block's savepoint; ``error`` is the exception that ended the block, or
+        None."""
         if error is None:
             if name is not None:
                 self.release(name)
@@ -230,11 +234,12 @@ class ActiveTransaction:
         self.wrote = self.wrote or operation not in READS
 
     def failed(self, operation: str, error: BaseException) -> BaseException:
-        """Remember what an operation's error means here; the error to raise in its place."""
+        """Record the consequences of an operation's error, and return the error to raise
+        instead."""
         if not self.transactional:
             return error
         if isinstance(error, ConnectionFailure) or not isinstance(error, Exception):
-            # Whether it took effect is unknown: committing the rest might commit a part.
+            # Whether it took effect is unknown: committing the rest might commit only a part.
             self.interrupted = True
             self.mark_rollback_only(error)
             return error
@@ -244,7 +249,8 @@ class ActiveTransaction:
 
     @contextmanager
     def noticing_a_failed_abort(self, operation: str) -> Iterator[None]:
-        """The driver swallows the errors of an abort; the transaction may then be open still."""
+        """Notice errors of an abort, which the driver ignores: the transaction may still be
+        open."""
         try:
             yield
         except BaseException as error:
@@ -253,7 +259,7 @@ class ActiveTransaction:
             raise
 
     def _refused(self, operation: str, error: OperationFailure) -> BaseException:
-        operation = str.__str__(operation)  # PyMongo's are of an enum, whose name is another
+        operation = str.__str__(operation)  # PyMongo's are of an enum with other names
         if error.code == NO_SUCH_TRANSACTION and self.failure is not None:
             return self.rolled_back_by_server(self.failure)
         if error.code == NOT_IN_TRANSACTION:
@@ -274,7 +280,7 @@ class ActiveTransaction:
         return error
 
     def answered(self, reply: Any) -> None:
-        """Look at an answer of the server: a bulk write's errors are not raised as one error."""
+        """Check a response of the server: a bulk write's errors are not raised as one error."""
         errors = reply.get("writeErrors")
         if errors and self.failure is None:
             first = errors[0]
@@ -287,7 +293,7 @@ class Level:
 
     transaction: ActiveTransaction
     test: bool = False
-    """Opened by the test helpers: a durable block inside still counts as outermost."""
+    """Whether test helpers opened it: a durable block inside still counts as outermost."""
 
 
 _LEVELS: ContextVar[tuple[Level, ...]] = ContextVar("djongo_services_atomic_levels", default=())
@@ -298,7 +304,7 @@ APART: ContextVar[bool] = ContextVar("djongo_services_apart", default=False)
 
 
 def levels(key: Key) -> list[Level]:
-    """The blocks on these clients that this context is in, outermost first."""
+    """The blocks on these clients around this context, outermost first."""
     return [level for level in _levels() if level.transaction.key == key]
 
 
@@ -311,7 +317,7 @@ def innermost(key: Key) -> ActiveTransaction | None:
 
 @contextmanager
 def ending(transaction: ActiveTransaction) -> Iterator[None]:
-    """Within the block, this context commits it or rolls it back."""
+    """Within the block, this context commits the transaction or rolls it back."""
     token = ENDING.set(transaction)
     try:
         yield
@@ -320,7 +326,7 @@ def ending(transaction: ActiveTransaction) -> Iterator[None]:
 
 
 def _levels() -> tuple[Level, ...]:
-    """Without those that have ended elsewhere and that this context is free of."""
+    """The open blocks, without those that have ended elsewhere and that this context is free of."""
     inherited = _LEVELS.get()
     for level in inherited:
         if level.transaction.ended and participants.is_free_of(level.transaction):
@@ -331,7 +337,7 @@ def _levels() -> tuple[Level, ...]:
 
 
 def push(level: Level) -> Any:
-    """The token for :func:`pop`."""
+    """Push a level, and return the token for :func:`pop`."""
     return _LEVELS.set((*_LEVELS.get(), level))
 
 
@@ -342,7 +348,8 @@ def pop(token: Any) -> None:
 
 @contextmanager
 def outside() -> Iterator[None]:
-    """Within the block, operations without a session of their own belong to no transaction."""
+    """Keep operations without a session of their own outside of any transaction within the
+    block."""
     token = _LEVELS.set(())
     try:
         with none_owned():
@@ -376,7 +383,7 @@ def _already_gone(error: BaseException) -> bool:
 def _because(transaction: ActiveTransaction) -> str:
     match transaction.rollback_cause:
         case None:
-            return " as set_rollback(True) asked for it"
+            return " as set_rollback(True) requested"
         case cause if transaction.interrupted:
             return f" because an operation was interrupted ({type(cause).__name__})"
         case cause:

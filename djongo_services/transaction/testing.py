@@ -1,8 +1,8 @@
 """Tests that leave nothing behind: each runs in a transaction that is rolled back.
 
-What MongoDB refuses in a transaction (facts such as ``count``, or indexes on existing
-collections) fails in such a test as well, and an operation that fails ends the transaction: a
-test of those things needs a database of its own and a clean-up.
+What MongoDB refuses in a transaction (such as ``count``, or indexes on existing collections) fails
+in such a test as well, and an operation that fails ends the transaction: such tests need a database
+of their own and a clean-up.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from djongo_services.transaction.hooks import Callback, Hook
 
 
 class _Undo(Exception):
-    """Leaves the block of :func:`rolled_back`, and nothing else."""
+    """Leaves the block of :func:`rolled_back`, and has no other purpose."""
 
 
 @contextmanager
 def rolled_back(using: str | None = None) -> Iterator[None]:
     """Run the block in a transaction on ``using`` and roll it back, however it ends.
 
-    Blocks inside join, also those that are ``durable`` or have options of their own; their
+    Blocks inside join it, including those that are ``durable`` or have options of their own; their
     on_commit callbacks do not run: see :func:`capture_on_commit`.
     """
     try:
@@ -38,14 +38,14 @@ def rolled_back(using: str | None = None) -> Iterator[None]:
 
 
 def capture_on_commit(using: str | None = None, *, execute: bool = False) -> Capture:
-    """The on_commit callbacks that the block registers, in their order, once it has ended.
+    """The on_commit callbacks that the block registers, in order, available once it has ended.
 
-    ``execute`` calls them then, and those that they register in turn. They will not run again.
-    What this app itself has to do after a commit, such as removing the chunks of a deleted file,
-    is no part of them and happens at its own time. Django's ``captureOnCommitCallbacks`` finds
+    With ``execute`` they are called then, and so are those that they register themselves. They will
+    not run again. This app's own work after a commit, such as removing the chunks of a deleted
+    file, is not included and happens at its own time. Django's ``captureOnCommitCallbacks`` finds
     the same callbacks on a connection that shares the ORM's database.
 
-    A context manager, and in a coroutine also an asynchronous one, which awaits them. Raises
+    It is a context manager, and in a coroutine also an asynchronous one, which awaits them. Raises
     TransactionManagementError outside of any atomic block.
     """
     return Capture(using, execute=execute)
@@ -76,7 +76,7 @@ class Capture:
             await hooks.arun(captured)
 
     def _take(self) -> list[Hook]:
-        """Those that are to be called; they are no longer waiting."""
+        """The callbacks to call; they no longer wait."""
         waiting = backend_connections.commit_hooks(self._transaction)
         captured = [Hook(*each) for each in waiting[self._before :]]  # the backend's are tuples
         del waiting[self._before :]

@@ -1,8 +1,8 @@
 """Whether a client's server has transactions: read once per topology, and again when it changes.
 
 The driver's monitors keep a description of the topology; it is replaced, never altered, so its
-identity says whether an earlier conclusion still holds. Nothing is sent, except by a client that
-has not yet talked to its server.
+identity shows whether an earlier result is still valid. Nothing is sent, except by a client that
+has not yet connected to its server.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _warned: set[str] = set()
 
 
 def transactional(client: MongoClient[Any], alias: str) -> bool:
-    """True for replica sets and sharded clusters.
+    """Whether the client's server is a replica set or a sharded cluster.
 
     Raises TransactionsUnsupported for other servers unless the setting STANDALONE is
-    ``"single-document"``, and PyMongo's errors when no server can be reached.
+    ``"single-document"``, and PyMongo's errors if no server can be reached.
     """
     if _is_unknown(client.topology_description, alias):
         with client.start_session() as session:  # not one that may be bound here
@@ -73,7 +73,7 @@ def _judge(topology: TopologyDescription, alias: str) -> bool:
 
 
 def has_transactions(topology: TopologyDescription) -> bool:
-    """Whether all servers that are known belong to a replica set or a sharded cluster."""
+    """Whether all known servers belong to a replica set or a sharded cluster."""
     known = [
         server for server in topology.server_descriptions().values() if server.is_server_type_known
     ]

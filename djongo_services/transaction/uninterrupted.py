@@ -1,7 +1,7 @@
-"""Work in an event loop that a cancellation must not cut off.
+"""Work in an event loop that a cancellation must not interrupt.
 
-Nothing cancels blocking code. The plain functions here do nothing but stand where the synchronous
-twin of a coroutine needs them.
+Blocking code cannot be cancelled. The plain functions here do nothing except fill the places where
+the synchronous counterpart of a coroutine needs them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ T = TypeVar("T")
 async def ato_the_end(
     work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Run ``work`` in a task of its own until it is done, and deliver a cancellation after that.
+    """Run ``work`` in a task of its own until it is done, and then deliver a cancellation.
 
-    So a cancelled block still ends its transaction, and a commit that was sent is waited for.
+    So a cancelled block still ends its transaction, and a commit that was sent is completed.
     """
     task = asyncio.ensure_future(work(*args, **kwargs))
     cancelled: asyncio.CancelledError | None = None
@@ -41,10 +41,10 @@ def to_the_end(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 async def auninterrupted(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The same pieces; each step is finished even when the task that waits for it is cancelled.
+    """Yield the same pieces; each step is completed even if the task that waits for it is
+    cancelled.
 
-    A query that is given up before its answer is there leaves a cursor on the server that nobody
-    knows of.
+    A query that is cancelled before its response arrives would leave an open cursor on the server.
     """
     async with aclosing(source):
         while True:

@@ -1,6 +1,6 @@
 """Unions in a transaction, where the server refuses ``$unionWith``.
 
-The backend asks so for ``QuerySet.union()``, and from its version 6 on for ``aggregate()`` and
+The backend uses it for ``QuerySet.union()``, and from its version 6 on for ``aggregate()`` and
 ``count()`` as well.
 """
 
@@ -17,7 +17,7 @@ Document = dict[str, Any]
 
 
 def patch_queries(wrapper_class: type[Any]) -> None:
-    """Those of the backend whose connections these are."""
+    """Patch the queries of the backend that these connections belong to."""
     compiler = import_module(wrapper_class.ops_class.compiler_module)
     patch(compiler.SQLCompiler.query_class, "get_cursor", _asking_otherwise)
 
@@ -40,10 +40,10 @@ def has_union(pipeline: Sequence[Document]) -> bool:
 
 
 def without_union(collection: str, pipeline: list[Document]) -> list[Document]:
-    """``$unionWith``, which the server refuses in a transaction, by ``$lookup``.
+    """Replace ``$unionWith``, which the server refuses in a transaction, by ``$lookup``.
 
-    One document for each part looks its part up; the parts are then put together in their order.
-    ``$facet`` makes them of whatever is in the collection, also where that is empty.
+    One document for each part looks up its part; the parts are then concatenated in order.
+    ``$facet`` creates these documents whatever the collection contains, even if it is empty.
     """
     at = next(n for n, stage in enumerate(pipeline) if "$unionWith" in stage)
     parts: list[tuple[str | None, list[Document]]] = [(collection, pipeline[:at])]
@@ -66,7 +66,8 @@ def without_union(collection: str, pipeline: list[Document]) -> list[Document]:
 
 
 def _of_part(number: int, collection: str | None, stages: list[Document]) -> Document:
-    """Without a collection, the first stage is ``$documents``: it may stand nowhere else."""
+    """The stages of a part. Without a collection, the first stage is ``$documents``, which must be
+    the first."""
     first = 0 if collection else 1
     chosen = {"$match": {"$expr": {"$eq": ["$$part", number]}}}
     return {

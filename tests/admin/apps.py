@@ -1,4 +1,4 @@
-"""The admin with the primary keys that the backend wants."""
+"""The admin with the primary keys that the backend requires."""
 
 from django.contrib.admin.apps import AdminConfig
 

@@ -1,4 +1,5 @@
-"""What the package asks gettext for, and what its catalogues have, without the tools of gettext."""
+"""The messages that the package passes to gettext, and those in its catalogues, without gettext's
+tools."""
 
 from __future__ import annotations
 

@@ -54,26 +54,26 @@ class Page:
 
     @property
     def text(self) -> str:
-        """What a reader sees, on one line."""
+        """The visible text, on one line."""
         body = re.sub(r"(?s)<(script|style|noscript).*?</\1>", " ", self.html)
         return read(re.sub(r"(?s)<(nav|header|footer)\b.*?</\1>", " ", body))
 
     def link(self, text: str) -> str:
-        """Where the first link of that text leads."""
+        """The target of the first link with that text."""
         for found in re.finditer(r'(?s)<a href="([^"]*)"[^>]*>(.*?)</a>', self.html):
             if read(found[2]).startswith(text):
                 return html.unescape(found[1])
         raise AssertionError(f"no link {text!r}")
 
     def value(self, name: str) -> str:
-        """Of a field of a form."""
+        """The value of a form's field."""
         found = re.search(rf'name="{name}" value="([^"]*)"', self.html)
         assert found is not None
         return html.unescape(found[1])
 
 
 def rows(page: str) -> list[str]:
-    """What a reader sees of each row of the page's first table, headings of groups left out."""
+    """The text of each row of the page's first table, without the headings of groups."""
     bodies = page.split("<tbody>", 1)[1].split("</table>")[0]
     found = re.findall(r"(?s)<tr[^>]*>(.*?)</tr>", bodies)
     return [read(row) for row in found if 'scope="rowgroup"' not in row]
@@ -92,7 +92,8 @@ class Site:
         self.client = Client(raise_request_exception=False)
 
     def login(self, *permissions: str, is_superuser: bool = False, is_staff: bool = True) -> Any:
-        """As a new user with these permissions of our models: ``"view_collection"``."""
+        """Log in as a new user with these permissions of the package's models:
+        ``"view_collection"``."""
         from django.contrib.auth.models import Permission, User
 
         name = "_".join(permissions) or ("root" if is_superuser else "nobody")
@@ -204,7 +205,7 @@ def connect(project: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def site(connect: Callable[..., None], database: Database[Any]) -> Site:
-    """Nobody is logged in yet."""
+    """No user is logged in yet."""
     connect(archive=entry(database))
     return Site(database)
 

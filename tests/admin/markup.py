@@ -1,4 +1,4 @@
-"""What must not be in a page, whatever is in the database."""
+"""Markup that must not be in a page, whatever is in the database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Markup(HTMLParser):
 
 
 def check_inert(page: Page) -> None:
-    """What is shown of a database is text on the page, and no more of it than a page holds."""
+    """Content of a database is shown as text on the page, and within the limits of a page."""
     assert page.status == 200, page.text
     markup = Markup(page.html)
     assert markup.refused == []

@@ -66,7 +66,7 @@ def test_since_an_earlier_one(root: Site, notes: Any) -> None:
 def test_nothing_changed(root: Site, notes: Any) -> None:
     take(root)
     take(root)
-    assert "Nothing differs beyond what samples allow." in changes(root).text
+    assert "No difference is larger than sampling error." in changes(root).text
 
 
 def test_shares_over_time_are_drawn(root: Site, notes: Any) -> None:

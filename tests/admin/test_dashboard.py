@@ -168,7 +168,7 @@ class TestTotalsOfManyCollections:
 class TestGroups:
     @pytest.fixture
     def mixed(self, root: Site) -> Site:
-        """Of every group some; the models' are visits, which is in sync, and three that are not."""
+        """Some of every group; the models' are visits, which is in sync, and three that are not."""
         from djongo_services.connections import connections
         from djongo_services.schema.applying import apply
         from djongo_services.schema.declared import specs_by_name
@@ -200,8 +200,8 @@ class TestGroups:
         assert self.headings(page) == [
             "Collections of models 3",
             "Files 3",
-            "Of no model 2",
-            "Of Django itself 1",
+            "Without a model 2",
+            "Used by Django 1",
             f"Kept by this app {own}",
         ]
         assert self.names(mixed)[:9] == [
@@ -213,9 +213,9 @@ class TestGroups:
 
     def test_djangos_own_models_are_told_apart(self, root: Site) -> None:
         page = root.get(root.url(DASHBOARD), connection="default")
-        django = page.html.split("Of Django itself")[1].split("</tbody>")[0]
+        django = page.html.split("Used by Django")[1].split("</tbody>")[0]
         assert "auth_user" in read(django)
-        assert "Of Django itself" in page.text
+        assert "Used by Django" in page.text
 
     def test_by_size_there_are_no_groups(self, mixed: Site) -> None:
         mixed.database.zoo.insert_one({"long": "x" * 10_000})

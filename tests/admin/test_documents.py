@@ -288,7 +288,7 @@ def test_operators_and_types_that_there_are_not(root: Site, notes: Any) -> None:
     page = documents(root, f="n", o="type", t="string", v="text")
     assert "There is no BSON type" in page.text
     page = documents(root, f="n", o="begins", t="string", v="")
-    assert "Say with which text" in page.text
+    assert "Enter the text that" in page.text
     page = documents(root, f="n", o="in", t="string", v='"a')
     assert "Separate the values with commas" in page.text
 
@@ -343,7 +343,7 @@ class TestFreeQueries:
 
 
 class TestSecrets:
-    """Whoever may see documents sees no secret of them, and cannot find one out."""
+    """A user who may see documents sees no secret in them, and cannot find one out."""
 
     HASH = "pbkdf2_sha256$1000000$abc$def"
 
@@ -383,7 +383,7 @@ class TestSecrets:
         assert shown(page) == ["1"]
 
     def test_an_id_that_is_a_secret(self, site: Site) -> None:
-        """No address tells it, and no address that somebody makes up finds it out."""
+        """No address reveals it, and no guessed address does either."""
         keys = [f"{n:02}" + "abcdefghij" * 3 for n in range(25)]
         sessions = site.database.sessions
         sessions.insert_many([{"_id": key, "n": n} for n, key in enumerate(keys)])
@@ -452,7 +452,7 @@ class TestPermissions:
             tabs = site.get(site.collection("notes"))
             assert ("/documents/" in tabs.html) == allowed
 
-    def test_nobody_without_login(self, site: Site) -> None:
+    def test_no_access_without_login(self, site: Site) -> None:
         assert "/login/" in documents(site).location
 
 
@@ -491,7 +491,7 @@ class TestAnyDocument:
         page = documents(root)
         check_inert(page)
         assert "its id is too long for a page of its own" in page.text
-        assert "There is no page beside this one" in page.text
+        assert "There is no further page" in page.text
 
     def test_large_documents_are_not_fetched(self, root: Site) -> None:
         root.database.notes.insert_many([{"_id": n, "blob": "x" * 4_000_000} for n in range(5)])
@@ -595,7 +595,7 @@ class TestOtherSources:
         root.database.create_collection("bare", viewOn="notes", pipeline=[{"$unset": "_id"}])
         page = documents(root, "bare")
         assert shown(page) == ["without _id"] * 20
-        assert "There is no page beside this one" in page.text
+        assert "There is no further page" in page.text
 
     def test_a_time_series(self, root: Site) -> None:
         series = root.database.create_collection("series", timeseries={"timeField": "at"})

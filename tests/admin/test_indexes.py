@@ -104,7 +104,7 @@ def test_a_collection_that_only_a_model_knows(root: Site) -> None:
 
 
 class TestCode:
-    """What declares an index of the database in a model."""
+    """The code that declares an index of the database in a model."""
 
     def code(self, site: Site, name: str, collection: str = "books") -> Any:
         from djongo_services.admin.indexes import digest_of

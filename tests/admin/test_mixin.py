@@ -30,7 +30,7 @@ def shelf(root: Site) -> Iterator[Any]:
 
 
 def stricter(database: Any, name: str, **properties: Any) -> None:
-    """The validator asks for more than the model knows of, as one by hand may."""
+    """A validator that requires more than the model, as one written by hand may."""
     validator = {"$jsonSchema": {"properties": properties}}
     database.command("collMod", name, validator=validator)
 
@@ -174,7 +174,7 @@ def test_several_fields_and_what_no_field_has(root: Site, shelf: Any) -> None:
 
 
 def test_a_constraint_speaks_its_own_words(root: Site, shelf: Any) -> None:
-    """The form checks it first; who gets past the form meets the server."""
+    """The form checks it first; a request that bypasses the form is refused by the server."""
     from django.db.models import Model
 
     from tests.admin.shelf.models import Tome

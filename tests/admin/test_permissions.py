@@ -9,7 +9,7 @@ import pytest
 from tests.admin.conftest import Page, Site
 
 SEES, FORBIDDEN, GONE, LOGIN = 200, 403, 302, "login"
-"""What a page answers; a change that was made answers with a redirect."""
+"""The status of a page's answer; a change that was made is answered with a redirect."""
 
 NOWHERE = "0" * 24
 """The id of no run."""
@@ -133,7 +133,7 @@ def test_the_table_of_changes(visitor: tuple[str, Site]) -> None:
     assert bool(site.log()) == (user in C)
 
 
-def test_what_nobody_may(visitor: tuple[str, Site]) -> None:
+def test_what_no_visitor_may(visitor: tuple[str, Site]) -> None:
     user, site = visitor
     for visit in NEVER.values():
         assert answer(visit(site)) == (LOGIN if user == "anonymous" else FORBIDDEN)

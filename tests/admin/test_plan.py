@@ -121,7 +121,7 @@ def test_what_destroys_asks_for_the_name(root: Site, drifted: Any) -> None:
 
 
 class TestConfirmations:
-    """What was read on the confirmation page is what is done, or nothing."""
+    """Either exactly the plan on the confirmation page is carried out, or nothing."""
 
     def test_the_database_has_changed_since(self, root: Site, drifted: Any) -> None:
         url = root.get(root.collection("books", "plan")).link("Apply all")
@@ -258,7 +258,7 @@ class TestHistory:
         assert "title_pages" not in drifted.books.index_information()
 
     def test_a_build_shows_how_far_it_is(self, root: Site, building: Building) -> None:
-        """Another process builds; what it says stands in the database and in the server."""
+        """Another process builds; its progress is in the database and on the server."""
         page = root.get(root.url("collection_run", building.run))
         assert "running" in page.text
         assert '<meta http-equiv="refresh"' in page.html

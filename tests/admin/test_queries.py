@@ -105,7 +105,7 @@ def test_a_run_of_many_steps(root: Site, commands: Any) -> None:
     url = root.url("collection_run", str(run)) + "?connection=archive"
     found = commands(url)
     # The run, the page's steps, the one under way, whether another run began since, and whether
-    # somebody holds the lease; then whether anything can be undone.
+    # a process holds the lease; then whether anything can be undone.
     assert found == Counter({"ping": 1, "find": 5, "aggregate": 1})
     page = root.get(url)
     assert page.html.count("data-status=") == 100

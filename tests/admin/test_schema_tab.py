@@ -34,7 +34,7 @@ def notes(root: Site) -> Any:
 
 
 def fields(page: Page) -> list[str]:
-    """What a reader sees of each field."""
+    """The text about each field."""
     found = re.split(r'<span class="mongo-field-row"', page.html)[1:]
     ends = [re.split(r"</summary>|<div class=\"mongo-values\"|</li>", one)[0] for one in found]
     return [read("<span" + one).replace("Present ", "") for one in ends]
@@ -97,7 +97,7 @@ def test_another_depth_is_refused(root: Site, notes: Any) -> None:
 
 
 class TestFromAnotherProcess:
-    """What stands in the collection is all that processes know of each other."""
+    """Processes know about each other only through the collection."""
 
     @pytest.fixture
     def elsewhere(self, root: Site, notes: Any) -> Any:
@@ -145,7 +145,7 @@ class TestFromAnotherProcess:
 
 
 def test_a_profile_under_way_is_stopped(root: Site, notes: Any) -> None:
-    """By this process's own thread, which looks whether it is to go on."""
+    """This process's own thread stops it; it checks whether it should continue."""
     from djongo_services.admin.profiles.keeping import Order, Profiles, room, run_in_background
     from djongo_services.connections import connections
 

@@ -86,7 +86,7 @@ def test_all_processes_count(django_sql: RunDjango, database: Database[Any]) -> 
 
 
 def test_a_process_reports_while_it_works(django_sql: RunDjango, database: Database[Any]) -> None:
-    """Neither is what it writes a part of the transaction that is open, nor does it end it."""
+    """Its writes are not part of an open transaction, and do not end it."""
     code = """
 from djongo_services.admin import transaction_history
 from djongo_services.admin.transaction_minutes import Minutes

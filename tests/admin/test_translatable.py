@@ -1,4 +1,4 @@
-"""Every word of ours on the pages is in the hands of translators."""
+"""Every text of the package on the pages can be translated."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NOT_SHOWN = (
     "The decoder ended with ",
     " names no pages",
     # To the author of a worker.
-    " is no order of the admin's pages.",
+    " is not an order of the admin's pages.",
     "There are no jobs of the kind ",
     # Names: of a phase, of an outcome, of a content type, of HTML.
     "files and chunks",
@@ -60,7 +60,7 @@ def test_no_sentence_of_the_code_stands_outside(path: Path) -> None:
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_catalogues_have_the_messages_of_the_package_and_no_others(language: str) -> None:
-    """After a change: ``make messages``."""
+    """After a change, run ``make messages``."""
     found = {entry.key for entry in catalogues.entries(language)}
     assert sorted(catalogues.asked().keys() - found) == []
     assert sorted(found - catalogues.asked().keys()) == []
@@ -126,7 +126,7 @@ def _with_locale_middleware(settings: Any) -> None:
 
 
 def test_pages_in_another_language(root: Site, settings: Any) -> None:
-    """What pages ask in threads is told in the reader's language, too."""
+    """Texts that pages create in threads are in the reader's language, too."""
     settings.DJONGO_SERVICES = {**settings.DJONGO_SERVICES, "ADMIN": {"TIMEOUT": 1e-9}}
     root.client.defaults["HTTP_ACCEPT_LANGUAGE"] = "de"
     _with_locale_middleware(settings)

@@ -85,7 +85,7 @@ class TestDown:
 
 @pytest.mark.parametrize("command", ["ping", "listCollections"])
 def test_slow(root: Site, fails: Any, command: str) -> None:
-    """Longer than a page waits; who wants can wait longer."""
+    """The answer takes longer than a page waits; the user can choose to wait longer."""
     url = root.url("collection_changelist")
     with fails(command, blockTimeMS=4_000):
         page = root.get(url)
@@ -146,7 +146,7 @@ def test_without_the_privilege_to_write(root: Site, fails: Any) -> None:
 def test_a_server_that_takes_no_writes(
     root: Site, replica_set: Any, connect: Callable[..., None]
 ) -> None:
-    """A secondary, which is all that this connection knows."""
+    """A secondary, which is the only member that this connection knows."""
     name = f"{root.database.name}_3"
     with replica_set.client(w=3) as client:
         primary = f"{client.primary[0]}:{client.primary[1]}" if client.admin.command("ping") else ""

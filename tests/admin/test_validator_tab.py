@@ -105,7 +105,7 @@ def test_without_permission_to_see_documents(site: Site, notes: Any) -> None:
 
 
 def test_all_combinations_of_schemas(root: Site) -> None:
-    """Whatever a schema says, the documents that break it break one of its rules."""
+    """For any schema, every document that breaks it breaks one of its rules."""
     schema = {
         "allOf": [{"required": ["a"]}, {"properties": {"b": {"minimum": 3}}}],
         "anyOf": [{"required": ["x"]}, {"required": ["y"]}],
@@ -162,7 +162,7 @@ def test_more_rules_than_are_counted(root: Site) -> None:
 
 def test_a_model_says_the_rule(root: Site) -> None:
     page = root.get(root.collection("books", "validator"))
-    assert "The models would make this validator with the collection." in page.text
+    assert "The models would create this validator with the collection." in page.text
     assert "library.Book.title" in page.text
     assert page.link("Show the plan") == root.collection("books", "plan")
     root.database.create_collection("books")
@@ -255,7 +255,7 @@ def test_without(root: Site) -> None:
 
 
 class TestLinks:
-    """From a document that the ORM keeps to the page of its object."""
+    """Links from a document that the ORM keeps to the page of its object."""
 
     @pytest.fixture
     def tome(self, root: Site) -> Any:

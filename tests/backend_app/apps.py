@@ -1,4 +1,4 @@
-"""Django's own apps with the primary keys that the backend wants."""
+"""Django's own apps with the primary keys that the backend requires."""
 
 from django.contrib.auth.apps import AuthConfig
 from django.contrib.contenttypes.apps import ContentTypesConfig

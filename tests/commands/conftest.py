@@ -1,4 +1,4 @@
-"""Running our commands, in this process and in one of their own."""
+"""Runs the package's commands, in this process and in separate ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Result:
     code: int
     stdout: str
     stderr: str
-    """With the sentence of a CommandError, which the command line would print there."""
+    """Includes the message of a CommandError, which the command line would print there."""
 
 
 Run = Callable[..., Result]
@@ -133,7 +133,7 @@ def start(mongodb_server: Any) -> Callable[..., subprocess.Popen[str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What a command in a process of its own asks at its terminal."""
+    """The question that a command in a separate process asks at its terminal."""
 
     process: subprocess.Popen[str]
     terminal: int
@@ -157,7 +157,7 @@ class Question:
 def asking(
     start: Callable[..., subprocess.Popen[str]], *arguments: str, **options: Any
 ) -> Iterator[Question]:
-    """As soon as the command has asked."""
+    """Returns as soon as the command has asked."""
     terminal, its_end = pty.openpty()
     with start(*arguments, stdin=its_end, **options) as process:
         os.close(its_end)

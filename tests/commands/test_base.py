@@ -1,4 +1,4 @@
-"""What all commands share: arguments, the connection, output and exit codes."""
+"""The common parts of all commands: arguments, the connection, output and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``gridfs_gc`` as a process of its own: what its question hears."""
+"""``gridfs_gc`` in a separate process: the answers to its question."""
 
 from __future__ import annotations
 

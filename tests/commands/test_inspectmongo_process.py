@@ -1,4 +1,4 @@
-"""``inspectmongo`` as a process of its own: signals, pipes, exit codes."""
+"""``inspectmongo`` in a separate process: signals, pipes, exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line that shows progress: on a terminal only, and steered by nobody else."""
+"""The line that shows progress: on a terminal only, and out of reach of control characters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_all(terminal: int) -> str:
     while True:
         try:
             chunk = os.read(terminal, 65536)
-        except OSError:  # Linux's end of file on a terminal that nobody holds open
+        except OSError:  # Linux's end of file on a terminal that no process holds open
             break
         if not chunk:
             break

@@ -184,7 +184,7 @@ class TestApply:
         result = sync()
         assert result.code == 2
         assert '{name: "A"}: 2 documents, such as 1 and 2' in result.stderr
-        assert "make them differ and run again" in result.stderr
+        assert "make them distinct and run again" in result.stderr
 
 
 class TestDestructive:
@@ -200,7 +200,7 @@ class TestDestructive:
         assert "Add --allow-destructive" in result.stderr
         assert "nobodys" in indexes(unmanaged)["books"]
 
-    def test_nobody_to_ask(self, unmanaged, monkeypatch):
+    def test_without_a_terminal_to_ask(self, unmanaged, monkeypatch):
         monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
         result = sync("--prune", "drop", "--allow-destructive")
         assert result.code == 2
@@ -252,7 +252,7 @@ class TestCheck:
 
     @pytest.mark.parametrize("authors", [[], [{"name": "A"}], [{"name": 5}]])
     def test_says_the_same_as_the_plan(self, library, authors):
-        """Whether documents violate decides how strict a validator begins."""
+        """Whether documents violate the rules decides how strict a validator is at first."""
         library.create_collection("authors")
         if authors:
             library.authors.insert_many(authors)

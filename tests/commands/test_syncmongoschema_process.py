@@ -1,4 +1,4 @@
-"""``syncmongoschema`` as a process of its own: questions and signals."""
+"""``syncmongoschema`` in a separate process: questions and signals."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_ctrl_c_ends_a_build_and_the_next_run_goes_on(start):
 
 
 def test_another_process_stops_a_build(start):
-    """As a page of the admin does."""
+    """As a page of the admin stops it."""
     with MongoServer(test_commands=True) as server, server.client() as client:
         client.shop.books.insert_one({"_id": 1, "title": "T", "author_id": 1, "pages": 1})
         options = {"database": "shop", "uri": server.uri, "env": SETTINGS}

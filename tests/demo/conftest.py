@@ -1,4 +1,4 @@
-"""The demo project in processes of its own, on the session's server and a folder that passes."""
+"""The demo project in separate processes, on the session's server and in a temporary folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Demo:
         )
 
     def run(self, code: str, settings: str = "demo_project.settings") -> Any:
-        """What ``code`` assigned to ``result``, by way of JSON, after ``django.setup()``."""
+        """The value that ``code`` assigned to ``result``, as JSON, after ``django.setup()``."""
         done = subprocess.run(
             [sys.executable, "-c", f"import django; django.setup()\n{code}\n{_PRINT}"],
             cwd=ROOT,
@@ -70,7 +70,7 @@ def demo(mongodb_server: MongoServer, tmp_path_factory: pytest.TempPathFactory) 
 
 @contextmanager
 def new_demo(server: MongoServer, folder: Path) -> Iterator[Demo]:
-    """A database of its own, migrated and seeded."""
+    """A new database, migrated and seeded."""
     name = f"demo_{uuid.uuid4().hex[:8]}"
     environment = {
         **os.environ,

@@ -19,7 +19,7 @@ REPAIR = ("--prune", "drop", "--allow-destructive", "--noinput")
 
 @pytest.fixture(scope="module")
 def drifted(demo: Demo) -> Iterator[Demo]:
-    """A database of its own, which the tests of this module repair."""
+    """A separate database, which the tests of this module repair."""
     name = f"demo_{uuid.uuid4().hex[:8]}"
     database = demo.database.client[name]
     made = replace(demo, database=database, environment={**demo.environment, "MONGODB_NAME": name})
@@ -88,7 +88,7 @@ result = list(mend(json.loads(output.getvalue())))
 """
 
 
-def test_what_nobody_can_mend_is_said(demo: Demo) -> None:
+def test_what_the_demo_cannot_mend_is_reported(demo: Demo) -> None:
     told = demo.run(
         """
 from demo_project.demo.mending import mend
@@ -99,4 +99,4 @@ except StepFailed as error:
     result = str(error)
 """
     )
-    assert told == "Nobody knows how to mend a document of auth_user."
+    assert told == "The demo cannot mend documents of auth_user."

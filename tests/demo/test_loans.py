@@ -1,4 +1,4 @@
-"""The loan pages: a hand-over happens as a whole, or leaves nothing behind; on both stacks."""
+"""The loan pages: a hand-over happens completely or not at all, on both stacks."""
 
 from __future__ import annotations
 

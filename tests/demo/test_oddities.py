@@ -1,4 +1,4 @@
-"""What the seed says is odd is odd on the server."""
+"""Everything that the seed lists as odd is odd on the server."""
 
 from __future__ import annotations
 

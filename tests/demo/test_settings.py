@@ -80,7 +80,7 @@ def test_the_developer_has_shell_plus_and_show_urls(demo: Demo) -> None:
 
 
 def address(demo: Demo, given: str | None) -> str:
-    """Where the demo looks for its server when ``MONGODB_URI`` is ``given``."""
+    """The address that the demo uses when ``MONGODB_URI`` is ``given``."""
     environment = {**os.environ, "DEMO_VAR": str(demo.folder), "MONGODB_URI": given or ""}
     done = subprocess.run(
         [sys.executable, "-c", "from demo_project import environment as e; print(e.mongodb_uri())"],

@@ -38,7 +38,7 @@ _OWN_APPS = (
 
 
 def apply() -> None:
-    """Before there are models."""
+    """Call this before any model is defined."""
     from djongo_services.backend.automatic_key import AutomaticKey
 
     for app in _OWN_APPS:
@@ -68,7 +68,7 @@ def _isnull_in_index(lookup: Any, compiler: Any, connection: Any) -> dict[str, A
 
 
 def _call_keys_id() -> None:
-    """Django's tests know a primary key's column as "id"."""
+    """Django's tests expect a primary key's column to be called "id"."""
     introspection = type(connection.introspection)
     if introspection.__module__.startswith("django_mongodb_backend"):
         return

@@ -1,4 +1,4 @@
-"""What Django's ``runtests.py`` runs with; the environment names the engine and the server."""
+"""The settings for Django's ``runtests.py``; the environment names the engine and the server."""
 
 import os
 

@@ -32,13 +32,13 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """Of a shell block, without comments."""
+        """The commands of a shell block, without comments."""
         lines = self.text.splitlines()
         return [command for line in lines if (command := _without_comment(line))]
 
     @property
     def dialogue(self) -> Iterator[tuple[str, str]]:
-        """Of a console block: each command, and what is shown of its output."""
+        """Each command of a console block, and what is shown of its output."""
         for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             yield command, output
@@ -60,8 +60,8 @@ def blocks_of(page: str) -> list[Block]:
 
 
 def matches(shown: str, output: str) -> bool:
-    """Whether ``output`` is what is shown, where ``...`` stands for anything: alone in a line, for
-    any lines."""
+    """Whether ``output`` matches the printed text, in which ``...`` stands for any text and, alone
+    on a line, for any lines."""
     lines = shown.strip().splitlines()
     pattern = "".join(_any_lines if line == "..." else _one_line(line) for line in lines)
     return re.fullmatch(pattern, output.strip() + "\n") is not None

@@ -29,7 +29,7 @@ class ReadersProject:
     done: list[str] = field(default_factory=list)
     """Commands, as they were printed."""
     printed: list[str] = field(default_factory=list)
-    """What the code for the shell printed."""
+    """The output of the code for the shell."""
     _server: subprocess.Popen[str] | None = None
 
     def follow(self, blocks: list[Block]) -> None:
@@ -45,11 +45,11 @@ class ReadersProject:
                     self.run(command)
 
     def run(self, command: str, stdin: str = "", code: int = 0) -> str:
-        """What the command writes to stdout."""
+        """The command's stdout."""
         return self._run(command, stdin, code)[0]
 
     def _run(self, command: str, stdin: str = "", code: int = 0) -> tuple[str, str]:
-        """What it writes to stdout, and what to stderr."""
+        """The command's stdout and stderr."""
         self.done.append(command)
         if command == SERVER:
             self._start_server()
@@ -103,7 +103,7 @@ class ReadersProject:
         self.variables["MONGODB_URI"] = uri
 
     def _visit(self) -> None:
-        """What the reader does next: logs in at the address that is printed beside the command."""
+        """The reader's next step: log in at the address that is printed beside the command."""
         with self.site() as browser:
             page = browser.post("/admin/login/?next=/admin/", username="admin", password="admin")
             assert "Site administration" in page

@@ -18,7 +18,7 @@ FOLLOWED = (
     "howto/private-downloads.md",
     "howto/existing-database.md",
 )
-"""In this order: the how-tos continue the project of the tutorial."""
+"""The order matters: the how-tos continue the project of the tutorial."""
 NOT_FOLLOWED = {
     "howto/ci.md": "a workflow of a forge; the commands in it are those of other pages",
     "howto/from-djongo.md": "a database that djongo left; tests/storage/djongo has its files",

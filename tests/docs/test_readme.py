@@ -16,7 +16,7 @@ pytestmark = PATIENCE
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = blocks_of(TEXT)
 ENGINE = "A: Django's ORM on MongoDB, with this package's engine"
-STOCK = "A: the same on django-mongodb-backend as it is"
+STOCK = "A: the same on django-mongodb-backend alone"
 SQL = "B: the ORM on SQL, MongoDB through PyMongo"
 EXAMPLES = "One example each"
 FOLLOWED = (ENGINE, STOCK, SQL, EXAMPLES)
@@ -97,13 +97,13 @@ def test_with_the_orm_on_sql(reader: ReadersProject) -> None:
 
 
 def promised(section: str) -> list[str]:
-    """What the code is said to print."""
+    """The output that the page prints after the code."""
     code = "\n".join(block.text for block in of(section))
     return re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
 
 
 def inline(command: str) -> str:
-    """A command that stands in a sentence."""
+    """A command within a sentence."""
     assert f"`{command}`" in TEXT, command
     return command
 

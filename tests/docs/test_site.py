@@ -16,7 +16,7 @@ FETCHED = re.compile(
     r"<(?:script|img|iframe|source)\b[^>]*\ssrc=\"?(https?:)?//"
     r"|<link\b[^>]*rel=\"?(?:stylesheet|preconnect|preload)\b[^>]*href=\"?(https?:)?//"
 )
-"""What a browser would load by itself."""
+"""Everything that a browser would load without a click."""
 
 
 @pytest.fixture(scope="module")

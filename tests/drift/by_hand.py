@@ -1,4 +1,4 @@
-"""Reports made by hand, and what a comparison of them says."""
+"""Reports made by hand, and the result of comparing them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAMPLE = 1_000
 
 
 def sampled(documents: int, *, of: int, proven: bool = False) -> Coverage:
-    """What a random sample of ``documents`` would say of itself."""
+    """The coverage that a random sample of ``documents`` would report."""
     margin = 1.96 * 0.5 / documents**0.5 * ((of - documents) / (of - 1)) ** 0.5
     return Coverage(
         requested="sample",
@@ -76,7 +76,7 @@ def report(
 
 
 def spec(**schema: Any) -> dict[str, CollectionSpec]:
-    """Of a model whose validator is that schema."""
+    """The specs of a model whose validator is that schema."""
     validator = {"$jsonSchema": {"bsonType": "object", **schema}}
     return {"things": CollectionSpec(name="things", models=("a.Thing",), validator=validator)}
 
@@ -86,7 +86,7 @@ def differences(before: Report, after: Report, **options: Any) -> list[Differenc
 
 
 def lines(before: Report, after: Report, **options: Any) -> list[str]:
-    """Of those that count."""
+    """The lines of the differences that count."""
     return [line(one) for one in differences(before, after, **options) if one.counts]
 
 

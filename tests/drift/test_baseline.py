@@ -34,7 +34,7 @@ def keep(inspectmongo: Run, baseline: Path) -> Callable[..., None]:
 
 @pytest.fixture
 def since(inspectmongo: Run, baseline: Path) -> Since:
-    """What changed since then."""
+    """The changes since the baseline."""
 
     def run(*arguments: str) -> Result:
         return inspectmongo("--baseline", str(baseline), "-v", "0", *arguments)
@@ -131,8 +131,8 @@ def test_names_are_data(database: Mongo, keep: Any, since: Since, name: str) -> 
     ("content", "sentence"),
     [
         (None, "Cannot read the baseline {path!r}: No such file or directory."),
-        ("", "Cannot use the baseline {path!r}. It is empty; make it again with inspectmongo "),
-        ('{"a": 1', "Cannot use the baseline {path!r}. It ends too early, at line 1; make it "),
+        ("", "Cannot use the baseline {path!r}. It is empty; create it again with inspectmongo "),
+        ('{"a": 1', "Cannot use the baseline {path!r}. It is truncated at line 1; create it "),
     ],
 )
 def test_a_baseline_that_is_none(

@@ -196,7 +196,7 @@ class TestCheck:
 
 
 class TestUnreadable:
-    """What could not be read is not the same as before."""
+    """A part that could not be read is not reported as unchanged."""
 
     @pytest.fixture
     def unreadable(

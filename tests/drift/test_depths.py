@@ -20,7 +20,7 @@ CHECK = ("--check", "--fail-on", "moved", "-v", "0")
 
 @pytest.fixture
 def things(database: Mongo) -> Any:
-    """One of them has a field of its own, and one another type."""
+    """One of them has an additional field, and one a different type."""
     things = database.things
     things.insert_many([{"_id": n, "size": n} for n in range(DOCUMENTS)])
     things.update_one({"_id": 1}, {"$set": {"rare": 1}})
@@ -51,7 +51,8 @@ DEPTHS = ["sample", "complete", "exact"]
 def test_what_is_rare_and_was_missed_is_no_finding(
     things: Any, since: Callable[..., Result], before: str, after: str
 ) -> None:
-    """A sample that has missed it, or has it by chance, is no proof that anything changed."""
+    """A sample that misses a rare field, or has it by chance, does not prove that anything
+    changed."""
     result = since(before, after)
     assert (result.code, result.stderr) == (0, "")
 

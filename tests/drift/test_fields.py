@@ -194,7 +194,7 @@ class TestArraysAndMaps:
         assert lines(exactly(other), exactly(one)) == ["- by.<key>: keys: data → names of 3 fields"]
 
     def test_elements_of_few_arrays_are_few_observations(self) -> None:
-        """In a sample, 3 documents with 10,000 elements each say little of elements."""
+        """In a sample, 3 documents with 10,000 elements each are little evidence about elements."""
 
         def tags(ints: int) -> Field:
             number = 30_000

@@ -1,4 +1,4 @@
-"""Comparing in a process of its own: exit codes, Ctrl-C, files as shells write them."""
+"""Comparing in a separate process: exit codes, Ctrl-C, files as shells write them."""
 
 from __future__ import annotations
 

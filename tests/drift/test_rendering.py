@@ -28,7 +28,8 @@ N = 1_000
 
 
 def sides() -> tuple[Report, Report]:
-    """With one of each: what breaks models, is new, moved, accepted, perhaps chance."""
+    """Two sides with one difference of each kind: breaking, new, moved, accepted, possibly
+    chance."""
     coverage = sampled(N, of=100_000)
     key = field("_id", parents=N, int=N)
     before = report(

@@ -1,4 +1,4 @@
-"""A program of its own that runs an embedded server, to be killed by the tests."""
+"""A separate program that runs an embedded server, to be killed by the tests."""
 
 from __future__ import annotations
 

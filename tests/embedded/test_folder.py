@@ -98,7 +98,7 @@ def test_another_number_of_members_is_refused(tmp_path: Path):
     with pytest.raises(EmbeddedServerError) as caught:
         MongoServer(path=tmp_path).start()
     assert str(caught.value) == (
-        f"The folder {tmp_path} holds a server with 3 members, not 1; "
+        f"The folder {tmp_path} contains a server with 3 members, not 1; "
         f"start it with members=3 or choose another folder."
     )
 
@@ -135,7 +135,7 @@ def test_an_impossible_folder_is_refused(path: str, sentence: str):
 
 
 def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path):
-    """Root may write everywhere, so the server is started by nobody where the tests are root."""
+    """Root may write everywhere; where the tests run as root, user ``nobody`` starts the server."""
     closed = Path("/tmp") / f"djongo-services-closed-{os.getpid()}"
     closed.mkdir(mode=0o555)
     code = (

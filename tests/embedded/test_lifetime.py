@@ -14,7 +14,7 @@ from tests.embedded.program import ROOT, Program, alive, start_program, until
 
 
 def is_gone(program: Program) -> bool:
-    """No mongod, no keeper, no temporary folder."""
+    """Whether the mongod, its keeper and the temporary folder are gone."""
     running = [pid for pid in [*program.servers, program.keeper] if alive(pid)]
     return not running and not program.folder.exists()
 

@@ -1,4 +1,4 @@
-"""The plugin in a project that is not ours."""
+"""The plugin in another project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a running server offers: versions, members, ways to disturb them, and its errors."""
+"""The features of a running server: versions, members, ways to disturb them, and its errors."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_a_port_in_use_is_named():
 
 
 def test_a_port_taken_at_the_last_moment_is_replaced(monkeypatch: pytest.MonkeyPatch):
-    """Between our look and mongod's bind somebody else may take the port."""
+    """Between our check and mongod's bind, another process may take the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         offered = [taken.getsockname()[1]]
         from djongo_services.embedded import member
@@ -230,7 +230,7 @@ def test_an_unsupported_platform_is_named(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_missing_library_is_named_with_its_package(tmp_path: Path):
-    """A mongod that wants a libcurl which no system has."""
+    """A mongod that requires a libcurl which no system has."""
     binary = tmp_path / "mongod"
     content = WHEELS_MONGOD.read_bytes()
     assert content.count(b"libcurl.so.4\0") == 1

@@ -1,4 +1,5 @@
-"""Which tests need the engine's settings; what a test sends to the server can be looked at."""
+"""Selects the tests that need the engine's settings, and records what a test sends to the
+server."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from tests.mongodb_orm import connections
 
 HERE = Path(__file__).parent
 OF_PROJECTS = {"projects", "test_projects.py"}
-"""Tests that run projects in processes of their own, whatever the engine is here."""
+"""Tests that run projects in separate processes, independent of the engine here."""
 
 if settings.DATABASES["default"]["ENGINE"].startswith("djongo_services"):
     collect_ignore = [str(HERE / "projects"), str(HERE / "migrating" / "test_projects.py")]
@@ -69,7 +70,7 @@ def sent(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
 
 @pytest.fixture
 def outside(transactional_db: None) -> Iterator[Any]:
-    """The database of "default" as somebody else sees it."""
+    """The database of "default" as another client sees it."""
     from django.db import connection
 
     with MongoClient[Any](settings.DATABASES["default"]["HOST"]) as client:

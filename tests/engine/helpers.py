@@ -11,12 +11,12 @@ from django.db import transaction
 
 
 def names_constraints(database: Any) -> bool:
-    """Whether the server tells titles of schemas where it refuses a document: from 5.1 on."""
+    """Whether the server's refusals contain the titles of schemas: from 5.1 on."""
     return tuple(database.client.server_info()["versionArray"][:2]) >= (5, 1)
 
 
 class Undo(Exception):
-    """What ends a block that is to be rolled back."""
+    """Ends a block that must be rolled back."""
 
 
 @contextmanager

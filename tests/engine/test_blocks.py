@@ -1,4 +1,4 @@
-"""What Django's blocks send to the server, and what they leave."""
+"""The commands that Django's blocks send to the server, and what they leave in the database."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class TestOneMoment:
         assert Article.objects.get().stock == 5
 
     def test_a_write_beside_it_after_the_first_read_is_no_conflict(self):
-        """As the storage writes chunks; the pool gives any session to any operation."""
+        """As when the storage writes chunks; the pool may give any session to any operation."""
         Article.objects.create(name="a")
         with transaction.atomic():
             assert names() == ["a"]
@@ -336,7 +336,7 @@ class TestQuerySets:
 
 
 def test_an_address_with_a_write_concern_and_a_read_preference(engine, django_db_blocker):
-    """As those that hosted databases give out."""
+    """As in the addresses that hosted databases provide."""
     options = engine.settings_dict["OPTIONS"]
     options.update(w="majority", readPreference="secondaryPreferred", retryWrites=True)
     with engine.schema_editor() as editor:

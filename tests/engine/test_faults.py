@@ -37,7 +37,7 @@ def members() -> Iterator[MongoServer]:
 @pytest.fixture
 def faulty(members: MongoServer, django_db_blocker: Any) -> Iterator[Any]:
     """The database of an alias on three members that may be disturbed, which Django's test
-    databases do not know."""
+    databases do not include."""
     members.wait_until_ready()
     entry = {
         **settings.DATABASES["default"],
@@ -79,7 +79,7 @@ def work(number: int) -> str:
 
 
 def wrong(database: Any, told: dict[int, str]) -> list[Any]:
-    """The works of which the database has something else than was told."""
+    """The works of which the database differs from what was reported."""
     found: dict[int, list[str]] = {number: [] for number in told}
     for note in database.shop_note.find():
         number, part = note["text"].split()
@@ -98,7 +98,7 @@ def wrong(database: Any, told: dict[int, str]) -> list[Any]:
 
 @contextmanager
 def workers(threads: int = 4) -> Iterator[tuple[dict[int, str], Callable[[int], None]]]:
-    """What was told by now, and a function that waits for so many more that were committed."""
+    """The outcomes reported so far, and a function that waits for a number of further commits."""
     told: dict[int, str] = {}
     numbers, ended = count(), threading.Event()
 
@@ -178,7 +178,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 def test_any_command(
     members: MongoServer, faulty: Any, command: str, skipped: int, fault: str
 ) -> None:
-    """Of one block, its repetition included."""
+    """The fault can hit any command of one block, including its repetition."""
     data = {"failCommands": [command], **FAULTS[fault]}
     with MongoClient[Any](primary_of(members).address, directConnection=True) as primary:
         primary.admin.command(

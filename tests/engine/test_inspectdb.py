@@ -1,4 +1,4 @@
-"""``inspectdb`` on the engine: models of its own tables, and of anybody's collections."""
+"""``inspectdb`` on the engine: models of the engine's own tables, and of any collections."""
 
 from __future__ import annotations
 
@@ -349,7 +349,7 @@ def test_other_databases_have_django_own_command(manage: RunDjango) -> None:
 
 
 def test_choices_that_the_validator_says(engine: Any, database: Mongo) -> None:
-    """With the rules of forms the validator has choices in the place of a length."""
+    """With the rules of forms, the validator has choices instead of a length."""
     text = {"bsonType": "string", "title": "CharField"}
     properties = {
         "_id": {"bsonType": "objectId", "title": "ObjectIdAutoField"},

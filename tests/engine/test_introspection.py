@@ -1,4 +1,4 @@
-"""Django's introspection on the engine: of its own tables, and of anybody's collections."""
+"""Django's introspection on the engine: of the engine's own tables, and of any collections."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ def test_every_kind_of_index(
 
 
 def test_within_a_transaction(shop: Any, database: Mongo) -> None:
-    """The server refuses listings there; the transaction goes on as if nobody had asked."""
+    """The server refuses listings there; the transaction continues as if there had been none."""
     database["foreign"].insert_one({"a": 1})
     before = (described(shop, "thing"), described(shop, "foreign"))
     with transaction.atomic(using="engine"):
@@ -307,7 +307,7 @@ def test_an_error_in_a_transaction_leaves_it_usable(engine: Any, database: Mongo
 
 
 def test_django_own_command_works(shop: Any) -> None:
-    """It knows nothing of MongoDB."""
+    """The command is not written for MongoDB."""
     out = StringIO()
     call_command(inspectdb.Command(), "maker", "thing", "nothing", database="engine", stdout=out)
     lines = [line.strip() for line in out.getvalue().splitlines()]

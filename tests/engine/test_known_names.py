@@ -1,4 +1,4 @@
-"""A backend that the engine does not know is refused in one sentence."""
+"""A backend that the engine does not support is refused with one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a document that a validator refused: from insert, update, bulk and upsert."""
+"""The messages about a document that a validator refused: from insert, update, bulk and upsert."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def test_each_way_of_writing_names_field_and_constraint(things, way):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"name": 3}, "moving_thing.name may not be int, it has to be string."),
-        ({"name": None}, "moving_thing.name may not be null, it has to be string."),
+        ({"name": 3}, "moving_thing.name is int, but must be string."),
+        ({"name": None}, "moving_thing.name is null, but must be string."),
         ({"size": -1}, "moving_thing.size is below 0: -1."),
         ({"parts": [{"street": "s"}, {}]}, "moving_thing.parts[1].street is missing."),
-        ({"numbers": [1, "x"]}, "moving_thing.numbers[1] may not be string, it has to be"),
+        ({"numbers": [1, "x"]}, "moving_thing.numbers[1] is string, but must be"),
     ],
     ids=["type", "null", "minimum", "embedded", "item"],
 )

@@ -31,7 +31,8 @@ def stocks() -> dict[str, int]:
 
 
 def before_the_repetition(monkeypatch: Any, act: Callable[[], Any]) -> None:
-    """Nothing is locked between the end of the first attempt and its repetition."""
+    """Another client's write between the end of the first attempt and its repetition, when nothing
+    is locked."""
     start = EngineTransaction._start
     begun: list[Any] = []
 
@@ -151,7 +152,8 @@ def test_what_others_change_meanwhile_stays_unseen(outside, seen):
 
 
 class TestNothingWasSeen:
-    """Then the block is as right at another moment, and the server is not asked for its own."""
+    """Then the block is just as valid at another moment, and the server is not queried for its
+    moment."""
 
     @pytest.fixture(autouse=True)
     def not_asked(self, monkeypatch):
@@ -203,7 +205,7 @@ def test_what_an_asynchronous_client_has_seen_stays(outside):
 
 
 def test_a_duplicate_that_was_found_has_been_seen(outside):
-    """The application was told of it, so it is still there after a later rollback."""
+    """The application has learnt of it, so it is still there after a later rollback."""
     Article.objects.create(name="taken")
     with transaction.atomic():
         Article.objects.create(name="a")
@@ -279,7 +281,7 @@ class TestValuesOfACodec:
         assert list(things(standard).find()) == [written]
 
     def test_of_a_collection_are_not_repeated_without(self, things):
-        """Nothing goes on as if the write before the savepoint were still there."""
+        """The block does not continue as if the write before the savepoint still existed."""
         old: CodecOptions[Any] = CodecOptions(uuid_representation=UuidRepresentation.PYTHON_LEGACY)
         with failing(DatabaseError), transaction.atomic():
             Article.objects.create(name="never")
@@ -290,7 +292,7 @@ class TestValuesOfACodec:
 
 
 class TestNothingIsLostInSilence:
-    """Where a block goes on after what came before a savepoint could not be restored."""
+    """Blocks that continue after the writes before a savepoint could not be restored."""
 
     @staticmethod
     def lose(name: str) -> None:
@@ -308,7 +310,7 @@ class TestNothingIsLostInSilence:
         assert stocks() == {"the next one": 0}
 
     def test_in_the_middle_of_another(self):
-        """The block around it is not saved either: it has been told nothing until its end."""
+        """The block around it is not saved either: it learns of the error only at its end."""
         with failing(DatabaseError) as raised, transaction.atomic():
             Article.objects.create(name="outer")
             with transaction.atomic():
@@ -362,7 +364,8 @@ def test_a_cursor_that_was_opened_before():
 
 
 class TestListening:
-    """What is repeated is known from PyMongo's events, which it tells only while there is need."""
+    """Writes to be repeated are recorded from PyMongo's events, which are sent only when they are
+    needed."""
 
     @pytest.fixture
     def things(self, engine, monkeypatch):

@@ -21,7 +21,7 @@ def create_tables(connection: Any, models: Iterable[Any]) -> None:
 
 
 def set_validator(connection: Any, model: Any) -> None:
-    """Unless the schema editor has."""
+    """Set the validator, unless the schema editor has set it."""
     (listed,) = connection.database.list_collections(filter={"name": model._meta.db_table})
     if "validator" in listed["options"]:
         return

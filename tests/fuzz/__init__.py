@@ -1,1 +1,1 @@
-"""What parses bytes of strangers, fed by atheris: ``make fuzz``."""
+"""The parsers of untrusted input, fed by atheris: ``make fuzz``."""

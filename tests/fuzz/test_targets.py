@@ -1,4 +1,4 @@
-"""What ``make fuzz`` calls, with some bytes: atheris need not be there."""
+"""The targets that ``make fuzz`` calls, with some bytes; atheris need not be installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ for line in sys.stdin:
 
 
 def test_every_target_takes_any_bytes() -> None:
-    """In a project with the admin, which the tests' own project has not."""
+    """In a project with the admin, which the tests' own project does not have."""
     chance = random.Random(0)
     lines = [
         f"{name} {data.hex()}"

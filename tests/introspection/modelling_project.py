@@ -1,4 +1,4 @@
-"""Generated modules in a project of their own: imported, checked, loaded and saved."""
+"""Generated modules in a separate project: imported, checked, loaded and saved."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _SILENCED = [
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     check: str
-    """What ``manage.py check`` complained of, warnings included."""
+    """The messages of ``manage.py check``, including warnings."""
     saved: int
     """Documents that were loaded and saved."""
     errors: list[str]

@@ -1,4 +1,4 @@
-"""What a generated module consists of: imports, classes and calls of known functions alone."""
+"""The parts of a generated module: only imports, classes and calls of known functions."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _assert_function(function: ast.expr) -> None:
 
 
 def body(collection: str, text: str) -> str:
-    """The class of a collection without what stands above it."""
+    """The class of a collection, without the lines above it."""
     classes = text.split("\n\n\n")
     found = next(each for each in classes if f'db_table = "{collection}"' in each)
     return found[found.index("class ") :].strip()

@@ -1,4 +1,4 @@
-"""What a profile must say, by counting every value of every document in plain Python.
+"""The expected profile, found by counting every value of every document in plain Python.
 
 It shares nothing with the package but the names of types and paths: documents are decoded by
 PyMongo, and maps are not recognised, so it is for documents whose keys are names.

@@ -1,4 +1,4 @@
-"""A report built by hand that holds one of everything that renderers show."""
+"""A report built by hand that contains one of everything that renderers show."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ Make = Callable[[Database[Any]], None]
 
 
 class Served:
-    """One project of one style, whose database is filled anew for each shape."""
+    """One project of one style, whose database is filled again for each shape."""
 
     def __init__(self, database: Database[Any], uri: str, style: Style) -> None:
         self.database = database

@@ -1,4 +1,4 @@
-"""Whatever BSON a collection holds, it is inspected, and every format shows it."""
+"""A collection with any BSON values is inspected, and every format shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``read_catalog`` finds on each version of the server."""
+"""The results of ``read_catalog`` on each version of the server."""
 
 from __future__ import annotations
 

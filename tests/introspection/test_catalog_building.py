@@ -19,7 +19,7 @@ POINT = "hangAfterStartingIndexBuild"
 
 @contextmanager
 def building(database: Mongo, models: list[IndexModel]) -> Iterator[None]:
-    """The builds of ``models`` on ``things`` stand still after their scan of the collection."""
+    """The builds of ``models`` on ``things`` are paused after their scan of the collection."""
     admin = database.client.admin
     before = admin.command("configureFailPoint", POINT, mode="alwaysOn")["count"]
     thread = threading.Thread(target=database["things"].create_indexes, args=(models,))

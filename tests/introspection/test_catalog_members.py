@@ -37,7 +37,7 @@ def operations(catalog: Catalog) -> dict[str, int]:
 
 
 def counted(member: Member, database: Mongo) -> int:
-    """What the member itself says; a query that it begins anew counts twice."""
+    """The member's own count; a query that it restarts counts twice."""
     with MongoClient[dict[str, Any]](member.address, directConnection=True) as client:
         things = client[database.name]["things"]
         found = things.aggregate([{"$indexStats": {}}, {"$match": {"name": "a_1"}}])
@@ -91,7 +91,8 @@ def test_a_direct_connection_says_what_it_cannot_ask(
     (missing,) = catalog.unavailable
     assert missing.what == "usage"
     assert (
-        missing.reason == "The client is connected to one member directly; 2 more cannot be asked."
+        missing.reason
+        == "The client is connected to one member directly; 2 more cannot be queried."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the user may not see is None with a reason, never an error."""
+"""Facts that the user may not read are None with a reason, never an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collections whose own collation takes different strings for the same, on every server."""
+"""Collections whose own collation treats different strings as equal, on every server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from djongo_services.schema.references.auditing import ForeignReference, audit_r
 Mongo = Database[dict[str, Any]]
 
 BLIND = {"locale": "en", "strength": 1}
-"""Neither case nor accents count."""
+"""Neither case nor accents matter."""
 
 STATES = ("active", "Active", "ACTIVE")
 
@@ -136,7 +136,7 @@ def test_references_to_strings(matrix_database: Mongo, sample: int, depth: Depth
 
 
 def test_far_larger_targets(matrix_database: Mongo) -> None:
-    """Where a look-up for each value would pay, if the target's index could be used."""
+    """A look-up for each value would be faster, if the target's index could be used."""
     matrix_database.create_collection("people", collation=BLIND)
     matrix_database.people.insert_many({"_id": f"person{n}"} for n in range(2000))
     matrix_database.notes.insert_many(
@@ -188,7 +188,7 @@ def test_a_view_that_allows_no_other_collation(matrix_database: Mongo) -> None:
 
 
 def test_a_validator_is_applied_as_the_server_applies_it(matrix_database: Mongo) -> None:
-    """By the collection's own collation, which is how the server compares when somebody writes."""
+    """By the collection's own collation, which the server uses to compare on writes."""
     matrix_database.create_collection(
         "people", collation=BLIND, validator={"state": "active"}, validationLevel="moderate"
     )

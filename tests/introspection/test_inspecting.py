@@ -195,7 +195,8 @@ def test_a_small_collection_that_is_dropped_in_between(database: Any) -> None:
 
 
 def test_a_small_collection_that_has_grown_in_between(database: Any) -> None:
-    """What the catalog says is old by then; it is sampled like any other large one."""
+    """The catalog's count is outdated by then; the collection is sampled like any other large
+    one."""
     library(database)
 
     catalog = read_catalog(database)

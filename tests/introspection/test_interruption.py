@@ -1,4 +1,4 @@
-"""Aggregations that are told to stop, on every supported server."""
+"""Stopping aggregations, on every supported server."""
 
 from __future__ import annotations
 

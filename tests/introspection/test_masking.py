@@ -1,4 +1,4 @@
-"""What nobody should read in a report, and what looks like it and is not hidden."""
+"""Secrets that a report must hide, and values that look like secrets and are not hidden."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever documents there are: their models are valid and saving changes what is documented."""
+"""For any documents, the models are valid, and saving changes only what is documented."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ def test_any_report_gives_an_inert_module(style: Any, collections: Any) -> None:
 
 
 def test_dates_are_naive_utc(database: Database[dict[str, Any]]) -> None:
-    """What the strategies above rely on: PyMongo gives back what it was given, in UTC."""
+    """The assumption of the strategies above: PyMongo returns the dates that it was given, in
+    UTC."""
     moment = datetime(2020, 1, 1, 12, tzinfo=UTC)
     database["dates"].insert_one({"_id": 1, "at": moment})
 

@@ -1,4 +1,4 @@
-"""Which indexes fields, ``Meta`` and comments tell of."""
+"""The indexes that fields, ``Meta`` and comments declare."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ indexes = [
 # Index {"name": "seen_1", "key": {"seen": 1}, "expireAfterSeconds": 60}: TTLIndex is for a
 # DateTimeField.
 # Index {"name": "partial_elsewhere", "key": {"name": 1}, "partialFilterExpression":
-# {"email": {"$exists": true}}}: no condition makes its partialFilterExpression.
+# {"email": {"$exists": true}}}: no condition produces its partialFilterExpression.
 # Index {"name": "at_2d", "key": {"at": "2d"}}: this class has no field at."""
 
 

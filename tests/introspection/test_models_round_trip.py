@@ -96,7 +96,7 @@ EVERY_TYPE: Mapping[str, Any] = {
     "0": 7,
     "é à": 8,
 }
-"""One value of each type and each odd place that BSON, PyMongo and the backend know."""
+"""One value of each type and each special position that BSON, PyMongo and the backend support."""
 
 
 KEYS: Sequence[Sequence[Any]] = [
@@ -156,7 +156,7 @@ def changes(
     mongodb_server: MongoServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, list[str]]]:
-    """What saving each collection's documents through their models changed."""
+    """The changes that saving each collection's documents through their models made."""
     with mongodb_server.client() as client:
         database = client[f"test_{uuid.uuid4().hex}"]
         for name, documents in COLLECTIONS.items():
@@ -241,7 +241,7 @@ def test_fields_that_the_orm_cannot_write_are_left_alone(changes: dict[str, list
 def test_what_inspection_finds_makes_models_that_keep_the_documents(
     mongodb_server: MongoServer, database: Documents, tmp_path: Path
 ) -> None:
-    """From the server to the server: the real profile, complete and with values."""
+    """From one server to the same server: the real profile, complete and with values."""
     for name, documents in COLLECTIONS.items():
         database[name].insert_many([dict(each) for each in documents])
     before = {name: list(database[name].find()) for name in COLLECTIONS}

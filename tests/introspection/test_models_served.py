@@ -223,7 +223,8 @@ def test_an_empty_collection_has_the_fields_of_its_validator(served: Served) -> 
 
 
 def test_titles_of_a_validator(served: Served) -> None:
-    """Those of our validators are the types of columns; others are for people."""
+    """The titles in the package's validators are types of columns; titles in others are for human
+    readers."""
 
     def schema(title: str) -> dict[str, Any]:
         name = {"bsonType": "string", "maxLength": 30, "title": title}

@@ -1,4 +1,4 @@
-"""Warnings that say the same of many fields, and those that nobody wants to see."""
+"""Warnings that repeat themselves for many fields, and those that a project silences."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_what_is_misspelled_is_not_taken_for_a_path(text: str, sentence: str) ->
 
 
 def test_every_code_can_be_muted() -> None:
-    """And is documented where the others are."""
+    """Every code is also documented with the others."""
     written = set()
     for path in PACKAGE.rglob("*.py"):
         written |= set(re.findall(r'code="([a-z-]+)"', path.read_text("utf-8")))

@@ -1,4 +1,4 @@
-"""What a profile says of collections that people really have, and of those that resist."""
+"""Profiles of collections as people really have them, and of difficult ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which fields refer to which collections, on every supported server."""
+"""The fields that refer to collections, on every supported server."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Mongo = Database[dict[str, Any]]
 
 NUMBERS = [0, 1, 7, 0.1, 1.5, -0.0, float("nan"), float("inf"), 2**53 + 1, 1e300]
 ROUNDED = Decimal128("0.1000000000000000055511151231257827")
-"""An aggregation takes it for the double 0.1, an index does not."""
+"""An aggregation treats it as equal to the double 0.1, an index does not."""
 VALUES: list[Any] = [
     *NUMBERS,
     *(Int64(value) for value in NUMBERS if isinstance(value, int)),
@@ -108,7 +108,7 @@ def test_values_are_the_same_when_the_server_says_so(
 def test_the_keys_that_exist_are_those_that_equal(
     matrix_database: Mongo, keys: list[Any], asked: list[Any]
 ) -> None:
-    """Nothing that is looked up is read as a pattern or an operator."""
+    """Looked-up values are never read as patterns or operators."""
     lenient = matrix_database.with_options(codec_options=LENIENT)
     lenient.targets.drop()
     for key in keys:
@@ -127,7 +127,8 @@ def test_the_keys_that_exist_are_those_that_equal(
 def test_dbrefs_to_anything(
     matrix_database: Mongo, keys: list[Any], referred: list[Any], is_small: bool
 ) -> None:
-    """And fields named for the collection that hold anything: no value ends an inspection."""
+    """Fields that are named for the collection may contain anything, too: no value ends an
+    inspection."""
     matrix_database.targets.drop()
     matrix_database.sources.drop()
     matrix_database.targets.insert_one({"_id": "there is one"})
@@ -185,7 +186,8 @@ def test_decimals_are_keys_like_other_numbers(matrix_database: Mongo) -> None:
 
 
 def test_memory_and_queries_know_the_same_keys(database: Mongo) -> None:
-    """Whether a collection is read whole makes no difference to what is found in it."""
+    """Whether a collection is read completely makes no difference to the references that are
+    found."""
     persons = [ObjectId() for _ in range(50)]
     database.people.insert_many([{"_id": each, "email": f"{each}@x.org"} for each in persons])
     database.people.create_index("email", unique=True)

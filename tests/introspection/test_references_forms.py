@@ -29,7 +29,8 @@ def told(report: Report, name: str) -> dict[Path, tuple[str, str, int, int]]:
 
 
 def parse(database: Mongo) -> None:
-    """What Parse Server writes: pointers as columns, and as documents inside of columns."""
+    """The documents that Parse Server writes: pointers as columns, and as documents within
+    columns."""
     database["_User"].insert_many([{"_id": one, "username": one.lower()} for one in PARSE_IDS])
     database["_Role"].insert_many([{"_id": f"R{one}", "name": one} for one in PARSE_IDS[:30]])
     database["Post"].insert_many(

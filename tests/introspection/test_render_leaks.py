@@ -1,4 +1,4 @@
-"""No rendered text shows what only a programmer says, nor counts one thing as several."""
+"""No rendered text contains programmers' terms, or a plural for one thing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def leaks(text: str) -> list[tuple[str, str]]:
 
 
 def texts(report: Report) -> dict[str, str]:
-    """Of what is for people; JSON and source have syntaxes of their own."""
+    """The outputs that people read; JSON and source code have their own syntax."""
     page = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", render_html(report), flags=re.DOTALL)
     return {
         "text": render_text(report),

@@ -1,4 +1,4 @@
-"""What ``--values`` finds out, on every supported server."""
+"""The results of ``--values``, on every supported server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people are warned of in documents, and what not."""
+"""The documents that cause warnings, and those that do not."""
 
 from __future__ import annotations
 

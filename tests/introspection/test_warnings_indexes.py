@@ -1,4 +1,4 @@
-"""Which indexes people are warned of."""
+"""The indexes that cause warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people are warned of in references."""
+"""The references that cause warnings."""
 
 from __future__ import annotations
 

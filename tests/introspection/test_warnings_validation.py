@@ -1,4 +1,4 @@
-"""What people are warned of where a validator is."""
+"""The warnings for collections with a validator."""
 
 from __future__ import annotations
 

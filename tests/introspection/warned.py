@@ -1,4 +1,4 @@
-"""Warnings of one collection, described by hand."""
+"""The warnings of one collection that is described by hand."""
 
 from __future__ import annotations
 

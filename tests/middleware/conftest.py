@@ -44,7 +44,7 @@ class Site:
         }
 
     def use(self, *inner: str, ours: bool = True) -> None:
-        """The middleware inside of ours."""
+        """Use the middleware within the package's own."""
         self.settings.MIDDLEWARE = [*([OURS] if ours else []), *inner]
 
     def request(

@@ -1,4 +1,4 @@
-"""Whatever a client sends as its cookie, the request is answered as one without."""
+"""A request with any cookie is answered like one without."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def client(site: Site) -> Client:
 
 
 def signed(packed: bytes) -> str:
-    """As this site would, were it to sign such a thing."""
+    """Signed as this site would sign it."""
     signer = signing.TimestampSigner(salt=token._SALT)
     return signer.sign(base64.urlsafe_b64encode(packed).decode())
 
@@ -91,7 +91,7 @@ entries = st.one_of(
     )
 )
 def test_anything_that_is_signed(client: Client, packed: bytes) -> None:
-    """As a version before or after this one may have signed."""
+    """As an earlier or later version may have signed it."""
     client.cookies[token.NAME] = signed(packed)
     answer: Any = client.get("/read")
     assert answer.status_code == 200

@@ -22,7 +22,7 @@ Written = Callable[..., int]
 
 
 class Visit:
-    """One request as an ASGI server hands it over, whose client can go away."""
+    """One request as an ASGI server passes it, whose client can disconnect."""
 
     def __init__(self) -> None:
         self.gone = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The first requests of a site, all at once, on a database in which there is no collection yet."""
+"""The first requests of a site, all at once, on a database without collections."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_a_view_that_calls_itself_does_not_wait_for_itself(site: Site) -> None:
 
 
 def test_views_that_write_nothing_do_not_wait_for_each_other(site: Site) -> None:
-    """After a few requests that ran alone."""
+    """After a few requests that ran one at a time."""
     together = threading.Barrier(2)
 
     def view(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,5 @@
-"""What a client wrote, kept for its next request: signed, of a bounded age, never trusted bare."""
+"""A client's writes, recorded for its next request: signed, of limited age, never trusted without a
+signature."""
 
 from __future__ import annotations
 
@@ -163,7 +164,7 @@ def test_times_of_another_cluster_are_dropped(
 def test_times_that_another_cluster_signed(
     client: Client, database: Database[Any], code: int
 ) -> None:
-    """As a server with access control answers; others believe unsigned times."""
+    """As a server with access control answers; others accept unsigned times."""
     for address, command in (("/read", "aggregate"), ("/write", "insert")):
         client.post("/write")
         with failing(database.client, command, times=1, errorCode=code):

@@ -22,7 +22,7 @@ Written = Callable[..., int]
 
 @pytest.fixture
 def rendering(each_site: Site, settings: Any) -> list[bool]:
-    """Whether each rendering was in the transaction; it writes, and fails when asked."""
+    """Whether each rendering was in the transaction; it writes, and fails on request."""
     settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
     found: list[bool] = []
 

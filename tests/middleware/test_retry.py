@@ -219,7 +219,7 @@ class Parsing:
 
 
 class Moving:
-    """What a storage does with an upload that is a file already."""
+    """A storage's handling of an upload that is a file already."""
 
     def __init__(self, request: Any) -> None:
         import os

@@ -21,7 +21,7 @@ from tests.transaction.conftest import entry
 
 
 class Commands(monitoring.CommandListener):
-    """What was sent for the collection ``things``, and how transactions ended."""
+    """The commands that were sent for the collection ``things``, and how transactions ended."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []

@@ -266,7 +266,7 @@ def test_options_per_alias(site: Site) -> None:
 def test_a_client_that_no_connection_knows_stays_outside(
     each_site: Site, written: Written, database: Any
 ) -> None:
-    """A library with a client of its own (a queue, a cache) goes on to work."""
+    """A library with a separate client (a queue, a cache) continues to work."""
 
     def work(request: HttpRequest) -> None:
         things().insert_one({})

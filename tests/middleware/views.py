@@ -65,7 +65,7 @@ async def astatus(request: HttpRequest, code: int) -> HttpResponse:
 
 
 def like_rest_framework(request: HttpRequest) -> HttpResponse:
-    """What an APIView's exception handler makes of a ValidationError."""
+    """The response that an APIView's exception handler makes of a ValidationError."""
     things().insert_one({"by": "view"})
     try:
         raise Boom
@@ -96,7 +96,7 @@ def both(request: HttpRequest) -> HttpResponse:
 
 
 def calling(work: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], HttpResponse]:
-    """A view made of whatever a test wants to be done in it."""
+    """A view that calls a function of the test."""
 
     def view(request: HttpRequest) -> HttpResponse:
         made = work(request)

@@ -1,4 +1,4 @@
-"""Apps of Django and of others with the primary keys that django-mongodb-backend wants."""
+"""Apps of Django and of others with the primary keys that django-mongodb-backend requires."""
 
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
 from django.contrib.auth.apps import AuthConfig as DjangoAuthConfig

@@ -1,6 +1,6 @@
-"""What a project does with Django's own apps, with packages, and in the admin.
+"""Operations of a project with Django's own apps, with packages, and in the admin.
 
-Each thing by itself; the same on MongoDB and on SQL.
+Each operation is independent, and the same on MongoDB and on SQL.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ def call_each(names: list[str]) -> None:
 
 
 class Admin:
-    """Somebody who uses the admin; each page must answer as it does on SQL."""
+    """A user of the admin; each page must answer as it does on SQL."""
 
     def __init__(self) -> None:
         User.objects.filter(username="admin").delete()

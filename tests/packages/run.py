@@ -1,6 +1,6 @@
 """Run all operations in this process, and print what became of each as JSON.
 
-``accepted``, ``refused`` where the database did it, or the error of somebody else. Arguments are
+``accepted``, ``refused`` where the database refused it, or another error. Arguments are
 parts of the names of operations.
 """
 
@@ -55,7 +55,7 @@ def _outcome(run: Any, atomic: Any) -> str:
 
 
 def _difference() -> str:
-    """What ``syncmongoschema --check`` says at the end."""
+    """The last lines of ``syncmongoschema --check``."""
     text = io.StringIO()
     try:
         call_command("syncmongoschema", check=True, verbosity=0, stdout=text)

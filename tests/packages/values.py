@@ -51,7 +51,7 @@ PASSES: dict[str, list[Any]] = {
     "image_name": ["", "x" * 20],
     "unique": [None, ""],
 }
-"""Of :class:`~tests.packages.shop.models.Plain`."""
+"""Values that fields of :class:`~tests.packages.shop.models.Plain` accept."""
 FAILS: dict[str, list[Any]] = {
     "char": [None, "nine char"],
     "choice": [None, "nine char"],

@@ -1,4 +1,4 @@
-"""What is built, what is in it, and that it works where nothing else is installed."""
+"""The built distributions, their content, and that they work where nothing else is installed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from djongo_services.transaction import reporting
 assert reporting.trace is not None
 print("works")""",
 }
-"""By extra, what does not work without it."""
+"""By extra, the features that do not work without it."""
 SETTINGS = """
 SECRET_KEY = "x"
 USE_TZ = True
@@ -124,7 +124,7 @@ def test_the_sdist_has_documentation_and_tests(distribution: Distribution) -> No
 
 
 def files_of(folder: Path) -> list[Path]:
-    """What a clean clone has."""
+    """The files of a clean clone."""
     found = []
     for path in folder.iterdir():
         if path.name in NOT_OURS(str(folder), [path.name]):
@@ -213,7 +213,7 @@ def test_the_sdist_can_be_installed(distribution: Distribution, tmp_path: Path) 
 
 
 def test_the_environment_of_the_tests_has_the_extra_dev() -> None:
-    """Of pinned versions, which satisfy what the extra asks for."""
+    """Its versions are pinned, and satisfy what the extra requires."""
     for text in PROJECT["optional-dependencies"]["dev"]:
         wanted = Requirement(text)
         assert wanted.specifier.contains(metadata.version(wanted.name), prereleases=True), text

@@ -43,7 +43,7 @@ def described() -> dict[str, str]:
 
 
 def used() -> set[str]:
-    """The numbers of all checks in the code, but for docstrings."""
+    """The numbers of all checks in the code, without docstrings."""
     return {number for _, number, _ in _strings()}
 
 

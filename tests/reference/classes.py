@@ -20,7 +20,7 @@ Connect to them as to Django's: `schema_synced.connect(receiver)`.
 EXCEPTIONS_HEAD = """# Exceptions
 
 All are subclasses of `djongo_services.exceptions.DjongoServicesError`, and of the exception of
-Django or Python that code which does not know this package would catch. A message is one
+Django or Python that code without knowledge of this package would catch. A message is one
 sentence, and says what to do next.
 
 """

@@ -24,7 +24,7 @@ def converted(text: str) -> str:
 
 
 def paragraphs(text: str | None) -> list[str]:
-    """Without examples and tables, which have a place of their own in the documentation."""
+    """The paragraphs without examples and tables, which are documented elsewhere."""
     found = re.split(r"\n\s*\n", inspect.cleandoc(text or ""))
     return [
         converted(" ".join(one.split()))

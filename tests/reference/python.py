@@ -127,7 +127,7 @@ def _signature(value: Any) -> str:
 
 
 def _members(cls: type) -> Iterator[str]:
-    """Public methods and properties that have a docstring of their own, and fields."""
+    """Public methods and properties with a docstring, and fields."""
     if is_dataclass(cls):
         names = ", ".join(f"`{one.name}: {one.type}`" for one in fields(cls))
         yield f"fields: {names}"

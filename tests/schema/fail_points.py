@@ -13,10 +13,10 @@ from pymongo import MongoClient
 def held(
     client: MongoClient[Any], point: str, running: Callable[[], bool] = lambda: True
 ) -> Iterator[Callable[[], None]]:
-    """Whoever comes to the fail point waits there; only on servers of the test's own.
+    """Every operation that reaches the fail point waits; only on servers of the test's own.
 
-    Gives a function that returns when somebody waits. ``running`` tells whether there is a server
-    left on which to turn it off.
+    Gives a function that returns when an operation waits. ``running`` says whether a server is left
+    on which to turn it off.
     """
     admin = client.admin
     before = admin.command("configureFailPoint", point, mode="alwaysOn")["count"]

@@ -1,4 +1,4 @@
-"""Generated models in a project of their own, compared with the database they were made from."""
+"""Generated models in a separate project, compared with the database they were made from."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DJONGO_SERVICES = {{"SCHEMA": {{"MODELS": {models!r}}}}}
 @dataclass(frozen=True, kw_only=True)
 class Checked:
     code: int
-    """Of ``syncmongoschema --check``."""
+    """The exit code of ``syncmongoschema --check``."""
     plan: dict[str, Any]
     errors: str
 

@@ -41,7 +41,7 @@ def _string(text: str) -> bytes:
 SYMBOL = Raw(0x0E, _string("old"))
 DB_POINTER = Raw(0x0C, _string("db.things") + bytes(range(12)))
 ODD_REFERENCE = {"$id": 1, "note": "x", "$ref": "things"}
-"""Which PyMongo makes a DBRef of, and loses the order of its keys."""
+"""PyMongo turns it into a DBRef and loses the order of its keys."""
 
 
 def document(values: dict[str, Any]) -> RawBSONDocument:

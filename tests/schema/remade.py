@@ -1,4 +1,4 @@
-"""A collection that is to be made anew, for processes that are killed while they do it."""
+"""Recreates a collection in processes that are killed meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applying plans: what is done, told, refused, undone and gone on with after a crash."""
+"""Applying plans: what is done, reported, refused, undone, and continued after a crash."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class TestDuplicates:
     def test_forbid_a_unique_index_and_are_listed(self, matrix_database):
         matrix_database.things.insert_many([{"a": n // 2} for n in range(20)] + [{}, {}, {}])
         unique = things(IndexSpec(name="u", keys=(("a", 1),), options={"unique": True}))
-        with pytest.raises(OperationRefused, match="make them differ and run again") as raised:
+        with pytest.raises(OperationRefused, match="make them distinct and run again") as raised:
             apply(matrix_database, plan_for(matrix_database, unique))
         first = raised.value.duplicates[0]
         assert (first.key, first.documents) == ({"a": None}, 3)
@@ -135,7 +135,7 @@ class TestDuplicates:
         year = DatetimeMS(2**62)
         matrix_database.things.insert_many([{"a": year}, {"a": year}])
         unique = things(IndexSpec(name="u", keys=(("a", 1),), options={"unique": True}))
-        with pytest.raises(OperationRefused, match="make them differ and run again") as raised:
+        with pytest.raises(OperationRefused, match="make them distinct and run again") as raised:
             apply(matrix_database, plan_for(matrix_database, unique))
         assert raised.value.duplicates[0].key == {"a": year}
 
@@ -184,7 +184,7 @@ class TestKilled:
             ends = run_killed(mongodb_server.uri, event, "tests.schema.drifted", *names)
             assert ends == [-signal.SIGKILL] * steps
             for copy in copies:
-                # The dead run's lease is of one second; nobody waits longer than that.
+                # The dead run's lease lasts one second, so no run waits longer than that.
                 finish(copy)
                 assert indexes_of(copy) == WANTED, (event, copy.name)
                 assert plan_for(copy).in_sync
@@ -221,7 +221,7 @@ class TestLease:
 
     def test_is_taken_over_when_it_ran_out(self, database):
         dead = SchemaLease(database, seconds=0.3)
-        dead._acquire()  # As if the process died: nobody renews it.
+        dead._acquire()  # As if the process died: the lease is not renewed.
         threading.Event().wait(0.4)
         with SchemaLease(database) as lease:
             lease.check()

@@ -65,7 +65,7 @@ def rows() -> list[Specimen]:
 
 @pytest.fixture(scope="module")
 def sqlite(rows, django_db_blocker) -> Iterator[BaseDatabaseWrapper]:
-    """A database of its own, with the rows."""
+    """A separate database with the rows."""
     engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     with django_db_blocker.unblock():
         connection = ConnectionHandler({"default": engine})["default"]

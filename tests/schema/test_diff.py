@@ -50,7 +50,7 @@ def lines(plan: Plan) -> list[str]:
 
 
 def settles(client: MongoClient[Any], *models: tuple[CollectionSpec, ...]) -> None:
-    """In a new database, which becomes what each of ``models`` says, one after another."""
+    """In a new database, apply the plan of each of ``models``, one after another."""
     database = client[f"test_{uuid.uuid4().hex}"]
     try:
         for specs in models:
@@ -70,7 +70,7 @@ def things(matrix_database):
 
 
 class TestFixedPoint:
-    """What was just applied needs nothing more."""
+    """After a plan was applied, nothing is left to do."""
 
     @settings(
         max_examples=60,
@@ -144,13 +144,13 @@ class TestRebuild:
         assert seen == [True] * 4
         assert set(things.things.index_information()) == {"_id_", "new"}
 
-    def test_a_name_that_nobody_chose_is_no_drift(self, things):
+    def test_a_generated_name_is_no_drift(self, things):
         things.things.create_index([("a", 1)], name="old")
         assert plan_for(things, wants(index("new", ("a", 1), named=False))).in_sync
 
     def test_another_name_and_options_build_before_they_drop(self, database):
         database.things.create_index([("a", 1)], name="one", sparse=True)
-        # By meaning they differ, so the old one is nobody's.
+        # By meaning they differ, so no model declares the old one.
         spec = wants(index("two", ("a", 1)))
         plan = plan_for(database, spec, indexes=IndexPolicy(prune="drop", named=("things.one",)))
         assert carry_out(database, plan) == ["build index two {a: 1}", "drop index one"]
@@ -262,7 +262,7 @@ class TestPrune:
 
     @pytest.mark.parametrize("declares", [("a",), ("both",), ("a", "both")])
     def test_drop_and_the_advice_agree(self, things, declares):
-        """What the warning of an inspection says to drop, a sync drops, too."""
+        """A sync drops the indexes that an inspection's warning advises to drop."""
         known = {"a": (("a", 1),), "both": (("a", 1), ("b", 1))}
         for name, keys in known.items():
             things.things.create_index(list(keys), name=name)
@@ -296,7 +296,7 @@ class TestPrune:
 class TestValidator:
     SCHEMA = {"$jsonSchema": {"required": ["a", "missing"]}}
 
-    def test_begins_gently_while_nobody_has_counted(self, things):
+    def test_begins_gently_without_a_count(self, things):
         plan = plan_for(things, wants(validator=self.SCHEMA))
         assert lines(plan) == ["+ validator, moderate and warn"]
         carry_out(things, plan)
@@ -383,7 +383,7 @@ class TestImpossible:
 
 
 class TestMadeAnew:
-    """What cannot be changed is no obstacle while there are no documents."""
+    """Options that cannot be changed are no obstacle while there are no documents."""
 
     CAPPED = wants(index("a_idx", ("a", 1)), name="log", options={"capped": True, "size": 8192})
 

@@ -1,4 +1,4 @@
-"""What goes wrong while a plan is applied: the run waits, finishes, or says what to do.
+"""Faults while a plan is applied: the run waits, finishes, or says what to do.
 
 Nothing is lost in any of these, and the next run finishes what is left.
 """
@@ -313,7 +313,7 @@ class TestChangedMeanwhile:
 
         plan = plan_for(matrix_database, WHOLE)
         if before is SetValidator:
-            with pytest.raises(OperationRefused, match="dropped or renamed meanwhile; make a new"):
+            with pytest.raises(OperationRefused, match="dropped or renamed in the meantime; make"):
                 apply(matrix_database, plan, progress=told)
         else:
             # createIndexes makes the collection again.
@@ -327,11 +327,11 @@ class TestChangedMeanwhile:
             reached()
             dropping = background(shop.things.drop)
         dropping.result(30)
-        with pytest.raises(OperationRefused, match="dropped or renamed meanwhile; make a new"):
+        with pytest.raises(OperationRefused, match="dropped or renamed in the meantime; make"):
             run.result(30)
         finish(shop, WHOLE)
 
-    def test_somebody_elses_build_is_waited_for(self, members, shop, background):
+    def test_the_build_of_another_client_is_waited_for(self, members, shop, background):
         """The server refuses collMod on a collection while an index is built there."""
         with members.held(HANG) as reached:
             building = background(shop.things.create_index, "other")
@@ -347,7 +347,7 @@ class TestChangedMeanwhile:
 
 
 def test_errors_of_the_history_do_not_hide_the_first_one(database, monkeypatch):
-    """The run fails because of its operation, also when nobody can note that."""
+    """The run fails because of its operation, even when the history cannot record that."""
     fill(database)
 
     def refuse(*_: Any, **__: Any) -> None:

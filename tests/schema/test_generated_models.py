@@ -1,4 +1,4 @@
-"""What ``inspectmongo --format models`` writes and ``syncmongoschema --check`` compares."""
+"""The models of ``inspectmongo --format models``, compared by ``syncmongoschema --check``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models without a primary key of their own, whose documents get their ``_id`` from elsewhere."""
+"""Models without a declared primary key, whose documents get their ``_id`` from elsewhere."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class TestArguments:
             ),
             (lambda: WildcardIndex(fields=["a", "b"]), "one field at most"),
             (lambda: WildcardIndex(fields=["a"], projection={"b": True}), "whole documents"),
-            (lambda: WildcardIndex(projection={"a": True, "b": False}), "either takes fields in"),
+            (lambda: WildcardIndex(projection={"a": True, "b": False}), "includes or excludes"),
             (lambda: SparseIndex(fields=["a"], condition=Q(a=1), name="x"), "sparse and partial"),
             (lambda: MongoIndex(fields=["a"], collation={"strength": 1}), 'needs a "locale"'),
             (
@@ -117,7 +117,7 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("index", "said"),
         [
-            (TTLIndex(fields=["name"], expire_after=1), "name holds no dates"),
+            (TTLIndex(fields=["name"], expire_after=1), "name contains no dates"),
             (TTLIndex(fields=["pk"], expire_after=1), "_id cannot expire"),
             (HashedIndex(fields=["tags"]), "tags is an array"),
             (MongoIndex(fields=["nothing"], name="n"), "no field named 'nothing'"),

@@ -1,4 +1,4 @@
-"""What django-mongodb-backend writes for valid instances passes the schema of the model."""
+"""The documents that django-mongodb-backend writes for valid instances pass the model's schema."""
 
 from __future__ import annotations
 

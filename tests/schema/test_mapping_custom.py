@@ -1,4 +1,4 @@
-"""Fields of other people, which convert and check their values in ways of their own."""
+"""Fields of other packages, which convert and check their values in different ways."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Joined(models.CharField):
 
 
 class Unlisted(Several):
-    """As django-countries does it for the admin's sake."""
+    """As django-countries does it for the admin."""
 
     flatchoices = None
 
@@ -55,14 +55,14 @@ class Lenient(models.CharField):
 
 
 class Careless(models.CharField):
-    """Fails where it is asked about values that are none of its own."""
+    """A field that fails on values of other types."""
 
     def validate(self, value: Any, instance: Any) -> None:
         raise TypeError(instance.pk)
 
 
 class Own(models.CharField):
-    """One choice, checked by a method of its own."""
+    """A field with one choice and a custom check."""
 
     def validate(self, value: Any, instance: Any) -> None:
         super().validate(value, instance)
@@ -99,7 +99,7 @@ class Colour(enum.Enum):
 
 
 class ColourField(models.Field):
-    """Of no known kind; only a colour can be saved."""
+    """A field of no known kind; only a colour can be saved."""
 
     def get_prep_value(self, value: Any) -> Any:
         return value.value
@@ -218,12 +218,12 @@ def test_choices_that_are_computed() -> None:
     found, (reason,) = described("computed", "model")
     assert found == {"bsonType": "string", "minLength": 1, "maxLength": 9}
     assert reason == (
-        "choices are computed each time they are read, so a validator cannot hold them; "
-        "Django alone enforces them."
+        "choices are computed each time they are read, so a validator cannot contain them; "
+        "only Django enforces them."
     )
 
 
-def test_choices_of_a_field_that_nobody_edits() -> None:
+def test_choices_of_a_field_that_is_not_editable() -> None:
     """``full_clean()`` does not check them either."""
     assert described("uneditable", "model") == (STRING, [])
 

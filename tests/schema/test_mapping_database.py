@@ -159,7 +159,7 @@ def test_every_server_takes_the_schemas(matrix_database: Mongo) -> None:
 
 
 def test_what_forms_alone_enforce_is_no_problem() -> None:
-    """Nothing is said of what no database would enforce."""
+    """Rules that only forms enforce, and no database would, are not mentioned."""
     for model in (app.Everything, app.Ruled, app.Related):
         assert model_schema(model, backend=True).problems == ()
     (problem,) = model_schema(app.Inexpressible, backend=True).problems

@@ -1,4 +1,5 @@
-"""What Django's validation refuses and BSON can show, the server refuses: written past Django."""
+"""Values that Django's validation refuses and BSON can hold: the server refuses them when they are
+written without Django."""
 
 from __future__ import annotations
 
@@ -125,7 +126,7 @@ def mongo(mongodb_server: Any) -> Iterator[Mongo]:
 
 @pytest.mark.parametrize(("model", "name", "wrong"), CASES)
 def test_refused(mongo: Mongo, model: type[models.Model], name: str, wrong: Any) -> None:
-    """By the schema of the one property, so that nothing else can be the reason."""
+    """By the schema of this one property, so that nothing else can be the reason."""
     schema = dict(model_schema(model, backend=True, closed=True, rules="model").schema)
     key = "patternProperties" if "." in name else "properties"
     inner = schema[key][r"\Aa\.b\z" if "." in name else name]
@@ -176,20 +177,21 @@ def test_what_cannot_be_expressed_is_said() -> None:
         for problem in model_schema(app.Inexpressible, backend=True, rules="model").problems
     }
     assert {name: reason.split(", because ")[-1] for name, reason in found.items()} == {
-        "mapping.Inexpressible": "it takes such a name for a path; Django alone enforces it.",
-        "mapping.Inexpressible.lucky": "it is code; Django alone enforces it.",
-        "mapping.Inexpressible.late": "only numbers have a minimum there; a CheckConstraint can "
-        "say it of other values; Django alone enforces it.",
-        "mapping.Inexpressible.current": "its limit is computed anew each time; "
-        "Django alone enforces it.",
+        "mapping.Inexpressible": "the server treats such a name as a path; "
+        "only Django enforces it.",
+        "mapping.Inexpressible.lucky": "it is code; only Django enforces it.",
+        "mapping.Inexpressible.late": "only numbers have a minimum there; use a CheckConstraint "
+        "for other values; only Django enforces it.",
+        "mapping.Inexpressible.current": "its limit is computed each time; "
+        "only Django enforces it.",
         "mapping.Inexpressible.fractions": "steps of fractions depend on how they are rounded; "
-        "Django alone enforces it.",
+        "only Django enforces it.",
         "mapping.Inexpressible.shifted": "MongoDB counts steps from 0 only; "
-        "Django alone enforces it.",
-        "mapping.Inexpressible.blob": "no keyword knows the length of binData values; "
-        "Django alone enforces it.",
+        "only Django enforces it.",
+        "mapping.Inexpressible.blob": "no keyword checks the length of binData values; "
+        "only Django enforces it.",
         "mapping.Inexpressible.twice": "the server may read a back-reference differently; "
-        "Django alone enforces it.",
+        "only Django enforces it.",
     }
     nested = model_schema(app.Nested, backend=True, rules="model").problems
     assert ["contains itself" in problem.reason for problem in nested] == [True]

@@ -1,4 +1,4 @@
-"""Which row of the table a field has, and which fields a BSON type comes from."""
+"""The row of the table for a field, and the fields for a BSON type."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Colour(models.Field):
 
 @pytest.fixture
 def registry() -> Iterator[None]:
-    """What a test registers is forgotten."""
+    """Fields that a test registers are removed afterwards."""
     kept = dict(table._rows)
     yield
     table._rows.clear()
@@ -98,7 +98,7 @@ def test_custom_fields_are_what_their_bases_are(name: str, types: tuple[str, ...
 
 
 def test_every_field_of_django_has_a_row() -> None:
-    """Whatever Django adds must be told here before it is taken for anything."""
+    """A field that Django adds must be listed here before the mapping accepts it."""
     known = {name for name in table._rows if isinstance(name, str)}
     fields = {
         name

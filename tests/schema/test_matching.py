@@ -1,4 +1,4 @@
-"""What the server lets exist beside each other, asked of the server itself."""
+"""The indexes that the server allows beside each other, found by asking the server."""
 
 from __future__ import annotations
 

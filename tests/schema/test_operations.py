@@ -1,4 +1,4 @@
-"""What operations risk, and the risk of what undoes them."""
+"""The risk of operations, and of those that undo them."""
 
 from __future__ import annotations
 

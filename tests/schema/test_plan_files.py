@@ -1,4 +1,4 @@
-"""Whatever a plan file holds, it is the plan that was saved, or an error in one sentence."""
+"""Any content of a plan file is either the plan that was saved, or an error in one sentence."""
 
 from __future__ import annotations
 
@@ -106,14 +106,14 @@ def damages(original: bytes) -> st.SearchStrategy[bytes]:
 
 @given(data=st.one_of(st.binary(), damages(plan_bytes(PLAN))))
 def test_any_bytes_of_a_plan(data: bytes) -> None:
-    """In the place of a plan that an older or newer version signed."""
+    """In place of a plan that an older or newer version signed."""
     with suppress(PlanUnreadable):
         assert isinstance(plan_from(data), Plan)
 
 
 @given(data=st.one_of(st.binary(), damages(operation_bytes(STEP))))
 def test_any_bytes_of_a_step(data: bytes) -> None:
-    """In the history, which whoever may write to the database can change."""
+    """In the history, which everyone who may write to the database can change."""
     with suppress(PlanUnreadable):
         operation_from(data)
 

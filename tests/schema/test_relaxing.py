@@ -1,4 +1,4 @@
-"""A relaxed validator: the same rules, checked by nobody, and its mark tells what it was."""
+"""A relaxed validator: the same rules, not enforced, with a mark that says what it was."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_only_ours_can_be_relaxed():
     assert note_of(SCHEMA) == ""
 
 
-def test_what_somebody_switched_off_or_edited_is_not_relaxed():
+def test_what_was_switched_off_or_edited_by_hand_is_not_relaxed():
     off = ours(level="off")
     assert before_relaxing(off) is None
     edited = {"$jsonSchema": {**relaxed(ours(), AT).query["$jsonSchema"], "required": ["x"]}}

@@ -1,4 +1,4 @@
-"""A collection without documents is made anew while others write to it, and nothing is lost."""
+"""A collection without documents is recreated while others write to it, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def remake(database: Database[Any], spec: CollectionSpec = SPEC) -> None:
 
 
 def is_right(database: Database[Any], spec: CollectionSpec = SPEC) -> bool:
-    """Nothing is left to be done, and nothing lies about."""
+    """Whether nothing is left to do, and nothing is left over."""
     left = [name for name in database.list_collection_names() if "_log" in name]
     return not left and make_plan(database, [spec]).in_sync
 
@@ -83,7 +83,7 @@ class Meddler(CommandListener):
 def meddled(
     database: Database[Any], command: str, on: str, number: int | None, work: Callable[[], Any]
 ) -> Iterator[Database[Any]]:
-    """The same database, where somebody else does something after one of its commands."""
+    """The same database, where another client does something after one of its commands."""
     listener = Meddler(command, on, number, work)
     address = database.client.address
     assert address is not None
@@ -92,13 +92,14 @@ def meddled(
 
 
 def set_aside(database: Database[Any], work: Callable[[], Any]) -> Any:
-    """The same, where somebody does something when there is no collection for a moment."""
+    """The same, where another client acts while the collection is missing for a moment."""
     return meddled(database, "renameCollection", f"{database.name}.log", 1, work)
 
 
-class TestSomebodyWrites:
+class TestAnotherClientWrites:
     def test_into_the_old_one_at_the_last_moment(self, matrix_database):
-        """After it was found empty, before it is renamed: its new one gets the document."""
+        """After the collection was found empty, before it is renamed: the new one gets the
+        document."""
         matrix_database.create_collection("log")
         plan = make_plan(matrix_database, [SPEC])
         document = {"_id": 1, "at": 5, "nested": {"b": 1, "a": 2}}
@@ -122,7 +123,7 @@ class TestSomebodyWrites:
         assert is_right(matrix_database)
 
     def test_for_a_while(self, matrix_database):
-        """What was acknowledged is there, and once."""
+        """Every acknowledged document exists exactly once."""
         matrix_database.create_collection("log")
         plan = make_plan(matrix_database, [SPEC])
         with writing(matrix_database) as (acknowledged, begin):
@@ -134,7 +135,7 @@ class TestSomebodyWrites:
         assert is_right(matrix_database)
 
     def test_all_the_time(self, matrix_database):
-        """It gives up; the next run brings back what was acknowledged."""
+        """The run gives up; the next one restores the acknowledged documents."""
         matrix_database.create_collection("log")
         plan = make_plan(matrix_database, [SPEC])
         keys = count()
@@ -177,9 +178,10 @@ class TestSomebodyWrites:
         assert is_right(matrix_database, spec)
 
 
-class TestSomebodyMakesAnother:
+class TestAnotherClientMakesAnother:
     def test_in_between(self, matrix_database):
-        """With options of its own: it stays, and what was set aside comes into it."""
+        """It has other options: it stays, and the documents that were set aside are moved into
+        it."""
         matrix_database.create_collection("log")
         plan = make_plan(matrix_database, [SPEC])
 
@@ -200,7 +202,7 @@ class TestSomebodyMakesAnother:
         assert aside_name("log") not in names
 
     def test_before_a_collection_is_created(self, matrix_database):
-        """With other options, that is not what the plan wanted."""
+        """It has other options than the plan required."""
         plan = make_plan(matrix_database, [SPEC])
 
         def told(_: Any) -> None:
@@ -227,7 +229,7 @@ class TestSomebodyMakesAnother:
 
 
 class TestKilled:
-    """SIGKILL before and after every single command, while somebody writes."""
+    """SIGKILL before and after every single command, while another client writes."""
 
     @pytest.mark.parametrize("event", ["started", "succeeded"])
     def test_the_next_run_finishes(self, database, mongodb_server, event):
@@ -243,7 +245,7 @@ class TestKilled:
             assert ends == [-signal.SIGKILL] * killed + [1] * (len(ends) - killed)
             for number, copy in enumerate(copies):
                 names = copy.list_collection_names()
-                # Somebody writes before the next run: into the new one, or into none.
+                # A client writes before the next run: into the new collection, or into none.
                 came = [{"_id": 1, "at": number}] if aside_name("log") in names else []
                 if came:
                     copy.log.insert_many(came)
@@ -257,7 +259,7 @@ class TestKilled:
 
 
 class TestTimeSeries:
-    """No time-series collection can be renamed."""
+    """Time-series collections cannot be renamed."""
 
     SPEC = CollectionSpec(
         name="log", models=("app.Log",), options={"timeseries": {"timeField": "at"}}

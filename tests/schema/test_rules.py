@@ -32,7 +32,7 @@ def rules(settings: Any) -> Callable[[Any], None]:
 
 
 def grades(**options: Any) -> type[models.Model]:
-    """A model of the app ``target`` with a rule that only ``full_clean()`` knows."""
+    """A model of the app ``target`` with a rule that only ``full_clean()`` enforces."""
 
     @collection_options(**options)
     class Grade(models.Model):

@@ -1,4 +1,4 @@
-"""A server that is no replica set."""
+"""A server without a replica set."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Stopping a run while it builds an index: on servers of their own, for a server that does not bear
-it must not take all other tests with it."""
+"""Stopping a run while it builds an index: on separate servers, because a server that crashes must
+not affect all other tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is about, in a few words."""
+"""The summary of a run, in a few words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models want, compared with what the backend's migrate has made of them."""
+"""The schema that models require, compared with the one that the backend's migrate has created."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_indexes_of_the_backends_next_release_are_the_same(database, specs):
 
 
 class TestOwnDerivation:
-    """Where the backend is not asked, its conventions are kept."""
+    """Where the backend is not queried, its conventions are followed."""
 
     def test_unmanaged_models_of_the_backend(self, specs):
         for model in (Keeper, Senior, Site, Keeper.friends.through):
@@ -125,7 +125,7 @@ class TestOwnDerivation:
 
 @pytest.fixture
 def plain_specs() -> tuple[CollectionSpec, ...]:
-    """As a project whose ORM is on SQL asks for them."""
+    """As in a project whose ORM is on SQL."""
     return tuple(collection_spec([model]) for model in (Keeper, Senior, Word, Specimen))
 
 

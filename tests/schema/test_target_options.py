@@ -146,7 +146,7 @@ def test_children_inherit_from_abstract_bases_only():
             app_label = "target"
 
     class Grandchild(Child):
-        """With a collection of its own beside that of its parent."""
+        """A model with a separate collection beside that of its parent."""
 
         class Meta:
             app_label = "target"
@@ -174,7 +174,7 @@ class TestSettings:
             ({"MODEL": []}, "unknown key 'MODEL'; known keys are MODELS, RULES, SYNC_ON_MIGRATE"),
             ({"MODELS": "auth"}, '["MODELS"] must be a list of'),
             ({"MODELS": {"default": "auth"}}, '["MODELS"] must be a list of'),
-            ({"MODELS": [5]}, '["MODELS"] holds 5; write labels'),
+            ({"MODELS": [5]}, '["MODELS"] contains 5; write labels'),
             ({"MODELS": {"nowhere": ["auth"]}}, "the connection 'nowhere', which does not exist"),
             ({"RULES": "strict"}, "[\"RULES\"] must be one of 'database', 'model', 'off', not"),
             ({"RULES": ["model"]}, "not ['model']"),

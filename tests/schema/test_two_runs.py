@@ -1,4 +1,5 @@
-"""Two runs at once: the second waits its turn, and who slept too long does not go on."""
+"""Two runs at once: the second one waits, and a run that was paused for too long does not
+continue."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from tests.schema.test_faults import finish, plan_for
 def disturbed(
     uri: str, database: Database[Any], number: int, seconds: float
 ) -> Iterator[subprocess.Popen[str]]:
-    """A run in a process of its own, stopped (SIGSTOP) after its Nth operation."""
+    """A run in a separate process, stopped (SIGSTOP) after its Nth operation."""
     arguments = [uri, database.name, str(signal.SIGSTOP.value), str(number), str(seconds)]
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.schema.disturbed_run", *arguments],

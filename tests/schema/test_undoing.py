@@ -47,7 +47,7 @@ def run(database: Database[Any], spec: CollectionSpec, *drop: str) -> ObjectId:
 
 
 def validator_of(database: Database[Any]) -> Any:
-    """Its rules, without our mark."""
+    """The validator's rules, without the mark."""
     found = read_catalog(database)["things"].validator
     return found and unmarked(found.query)
 
@@ -124,7 +124,7 @@ class TestLaterRuns:
 
 
 class TestOthersSince:
-    """What somebody has changed by hand is not overwritten."""
+    """Changes made by hand are not overwritten."""
 
     def test_a_validator(self, matrix_database):
         matrix_database.create_collection("things")
@@ -158,7 +158,7 @@ class TestOthersSince:
         assert plan_rollback(matrix_database, first).plan.operations == ()
 
     def test_indexes_beside_are_left(self, matrix_database):
-        """Also with a collation of the collection, which an index may have gone without."""
+        """This includes an index whose collation differs from the collection's."""
         matrix_database.create_collection("things", collation={"locale": "fr"})
         simple = {"locale": "simple"}
         matrix_database.things.create_index("b", name="by_hand", collation=simple)
@@ -206,7 +206,7 @@ class TestUniqueness:
 
 
 def _rolled_back(database: Database[Any], run: ObjectId) -> bool:
-    """After two steps at most."""
+    """A rollback after two steps at most."""
     stop = threading.Event()
 
     def told(at: ApplyProgress) -> None:

@@ -59,7 +59,7 @@ PAIRS: tuple[Pair, ...] = (
     ({"b": 1}, {"b": 1}),
     ({"a": "x"}, {"a": "y"}),
 )
-"""What a kind refuses, and another accepts."""
+"""Documents that one kind refuses and another accepts."""
 
 
 def unique(name: str, kind: str) -> IndexSpec:
@@ -80,7 +80,7 @@ def create(collection: Collection[Any], spec: IndexSpec) -> None:
 
 
 def refuses(collection: Collection[Any], pair: Pair) -> bool:
-    """Whether the second cannot be there beside the first."""
+    """Whether the second document cannot exist beside the first."""
     try:
         collection.insert_many([{**document} for document in pair])
     except BulkWriteError as error:
@@ -134,7 +134,7 @@ _rejections: dict[str, dict[str, set[int]]] = {}
 
 @pytest.fixture
 def rejections(matrix_database):
-    """By kind; asked of each server once."""
+    """The refused pairs by kind, read from each server once."""
     version = matrix_database.client.server_info()["version"]
     if version not in _rejections:
         _rejections[version] = {kind: refused_by(matrix_database, kind) for kind in KEYS}
@@ -276,7 +276,7 @@ class TestTwoAtOnce:
         assert plan_for(matrix_database, *wanted).in_sync
 
     def test_keys_that_are_taken(self, matrix_database):
-        """Somebody has an index with the keys that a shadow would have."""
+        """An index of someone else has the keys that a shadow would have."""
         things = matrix_database.things
         things.create_index("a", name="old", unique=True)
         things.create_index([("a", 2)], name="by_hand")
@@ -292,7 +292,7 @@ class TestWhatTheDocumentsForbid:
         things = matrix_database.things
         create(things, unique("old", "sparse"))
         things.insert_many([{}, {}])
-        sentence = "documents share a key of the unique index old; make them differ and run again"
+        sentence = "documents share a key of the unique index old; make them distinct and run again"
         with pytest.raises(OperationRefused, match=sentence) as raised:
             apply(matrix_database, plan_for(matrix_database, unique("old", "ascending")))
         assert set(things.index_information()) == {"_id_", "old"}
@@ -300,7 +300,7 @@ class TestWhatTheDocumentsForbid:
 
 
 class TestGivenUp:
-    """What the models do not want unique any more, and what the server cannot keep unique."""
+    """Values that need not be unique any more, and those that the server cannot keep unique."""
 
     def test_no_longer_unique(self, matrix_database):
         matrix_database.things.create_index("a", name="old", unique=True)
@@ -308,7 +308,7 @@ class TestGivenUp:
         (change,) = plan.changes
         assert change.risk is Risk.DESTROYS
         assert change.words == (
-            "index old {a: 1}: no longer unique; duplicates can get in from then on"
+            "index old {a: 1}: no longer unique; duplicates are possible from then on"
         )
         apply(matrix_database, plan)
         assert "unique" not in matrix_database.things.index_information()["old"]
@@ -319,13 +319,13 @@ class TestGivenUp:
         (change,) = plan_for(matrix_database, spec).changes
         assert change.risk is Risk.DESTROYS
         assert change.words == (
-            "index new {p: 2dsphere}: renamed from old; duplicates can get in during the rebuild, "
-            "because the server allows only one index of its kind"
+            "index new {p: 2dsphere}: renamed from old; duplicates are possible during the "
+            "rebuild, because the server allows only one index of its kind"
         )
 
 
 class TestLeftShadow:
-    """Of a run that was interrupted after the old index was dropped."""
+    """A run was interrupted after it dropped the old index, and left its shadow index."""
 
     @pytest.fixture
     def left(self, matrix_database):
@@ -344,7 +344,8 @@ class TestLeftShadow:
         assert set(left.things.index_information()) == {"_id_", "new"}
 
     def test_is_kept_where_the_models_have_changed_since(self, left):
-        """It is the last that keeps unique what was; whoever wants it gone has to say so."""
+        """It is the last index that keeps the values unique; a user who wants to drop it must name
+        it."""
         (change,) = plan_for(left).changes
         assert change.risk is Risk.DESTROYS
         assert change.words.endswith(
@@ -352,7 +353,7 @@ class TestLeftShadow:
         )
 
     def test_stands_beside_the_next_one(self, left):
-        """Of the same name and another meaning."""
+        """The next one has the same name and another definition."""
         create(left.things, unique("new", "sparse"))
         plan = plan_for(left, unique("new", "compound"))
         for operation in plan.operations:

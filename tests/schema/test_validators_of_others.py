@@ -1,4 +1,4 @@
-"""Validators that somebody else wrote stay, and come back to the byte where they were replaced."""
+"""Validators written by others stay, and are restored byte for byte where they were replaced."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def replacing() -> SyncPolicy:
 
 
 def stored(database: Any) -> bytes:
-    """What the server has, undecoded."""
+    """The server's document, undecoded."""
     raw = database.codec_options.with_options(document_class=RawBSONDocument)
     answer = database.command("listCollections", filter={"name": "things"}, codec_options=raw)
     return bytes(answer["cursor"]["firstBatch"][0]["options"]["validator"].raw)
@@ -83,7 +83,7 @@ class TestKept:
         plan = make_plan(database, [CollectionSpec(name="things", models=("app.Thing",))])
         assert (plan.changes, plan.notes) == ((), ())
 
-    def test_ours_that_somebody_edited_is_theirs(self, database):
+    def test_ours_that_was_edited_by_hand_is_theirs(self, database):
         apply(database, make_plan(database, [spec()]))
         (found,) = read_catalog(database, names=["things"]).collections
         edited = {**found.validator.query["$jsonSchema"], "required": ["b"]}

@@ -37,9 +37,9 @@ class ThreeMembers:
 
     @contextmanager
     def held(self, point: str) -> Iterator[Callable[[], None]]:
-        """Whoever comes to the fail point waits there, on the member that is the primary now.
+        """Every operation that reaches the fail point waits, on the current primary.
 
-        Gives a function that returns when somebody waits.
+        Gives a function that returns when an operation waits.
         """
         primary = self.primary()
         with held(self._direct[primary], point, lambda: primary.running) as reached:

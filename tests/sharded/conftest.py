@@ -41,7 +41,7 @@ def sharded(mongodb_server: MongoServer) -> Iterator[Sharded]:
 
 @pytest.fixture
 def outside(mongodb_server: MongoServer) -> Iterator[Database[dict[str, Any]]]:
-    """A database of its own, as the shard has it: not through a router."""
+    """A separate database as the shard has it, read without a router."""
     with mongodb_server.client() as client:
         database = client[f"test_{uuid.uuid4().hex}"]
         yield database
@@ -52,7 +52,7 @@ def outside(mongodb_server: MongoServer) -> Iterator[Database[dict[str, Any]]]:
 def mongo(
     sharded: Sharded, outside: Database[Any], settings: Any
 ) -> Iterator[Database[dict[str, Any]]]:
-    """The same through the connection "default", which knows both routers."""
+    """The same through the connection "default", which uses both routers."""
     settings.DJONGO_SERVICES = {
         "CONNECTIONS": {"default": {"HOST": sharded.uri, "NAME": outside.name}}
     }

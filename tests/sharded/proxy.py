@@ -65,14 +65,14 @@ MEMBERS_ONLY: Final = frozenset(
         "top",
     )
 )
-"""Commands that a mongos does not know, in small letters."""
+"""Commands that a mongos does not support, in lower case."""
 
 OF_A_MEMBER: Final = frozenset(
     {"arbiterOnly", "arbiters", "electionId", "hidden", "hosts", "lastWrite", "me", "passive"}
     | {"passives", "primary", "secondary", "secondaryDelaySecs", "setName", "setVersion"}
     | {"slaveDelay", "tags", "topologyVersion"}
 )
-"""What only a member's ``hello`` says."""
+"""Fields that only a member's ``hello`` has."""
 
 Document = dict[str, Any]
 _EXACT: CodecOptions[Document] = CodecOptions(
@@ -91,7 +91,7 @@ class Refused(Exception):
 
 
 class Cluster:
-    """What all routers of a cluster know: which transaction began on which of them."""
+    """The state that all routers of a cluster share: which transaction began on which of them."""
 
     def __init__(self, mongod: tuple[str, int]) -> None:
         self.mongod = mongod
@@ -136,7 +136,7 @@ class Router(socketserver.ThreadingTCPServer):
         self.stop()
 
     def stop(self) -> None:
-        """As a mongos that is killed: its connections end, and nobody listens any more."""
+        """Act like a mongos that is killed: its connections end, and nothing listens any more."""
         self.shutdown()
         self.server_close()
         for each in list(self._open):

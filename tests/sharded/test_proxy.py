@@ -1,4 +1,5 @@
-"""The stand-in itself: PyMongo takes it for a sharded cluster, and it refuses what mongos does."""
+"""The stand-in itself: PyMongo treats it as a sharded cluster, and it refuses what mongos
+refuses."""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ def test_a_transaction_stays_on_its_router(client: Client, sharded: Sharded, out
 
 
 def test_a_commit_is_repeated_on_another_router(sharded: Sharded, outside: Any) -> None:
-    """With the token, when the one that has committed is gone."""
+    """By the recovery token, when the router that has committed is gone."""
     with MongoClient[dict[str, Any]](sharded.uri, serverSelectionTimeoutMS=10_000) as client:
         with client.start_session() as session:
             session.start_transaction()

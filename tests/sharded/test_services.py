@@ -203,8 +203,8 @@ print(json.dumps(found))
 
 
 def test_the_engine(sharded: Sharded, outside: Mongo, mongodb_server: Any) -> None:
-    """What was seen before a savepoint cannot be seen again, so the whole is refused with a
-    sentence; what was only written can be written again."""
+    """Reads before a savepoint cannot be repeated, so the whole block is refused with a message;
+    writes alone can be repeated."""
     run = runner("tests.sharded.settings_engine", sharded.uri)
     done = run(code=ENGINE, env={"SHARDED_DATABASE": outside.name})
     assert done.returncode == 0, done.stderr

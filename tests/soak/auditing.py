@@ -1,4 +1,4 @@
-"""What the programs were told, against what a majority of the members holds."""
+"""Compares the outcomes that the programs saw with what a majority of the members holds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALLOWED: dict[str, list[list[str]]] = {
     "unknown": [[], PARTS],
     "wrong": [[], PARTS],
 }
-"""The parts that may be there, by what was told."""
+"""The parts that may exist, by the reported outcome."""
 
 
 def audit_bank(lines: Iterable[Line], database: Mongo) -> list[str]:
@@ -62,9 +62,9 @@ class Expected:
         """Titles of papers of which nothing is known."""
         self.refused: set[str] = set()
         self.made: dict[str, tuple[str, int]] = {}
-        """By name of file: what its content is, whether it is there or not."""
+        """By name of file, its content, whether the file exists or not."""
         self.slots: dict[str, list[tuple[str, int]]] = {}
-        """By name: what its content may be, from the last acknowledged one on."""
+        """By name, the possible contents, from the last acknowledged one on."""
         for line in lines:
             handler = getattr(self, f"_{line['kind']}", None)
             if handler is not None:

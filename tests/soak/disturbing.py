@@ -1,4 +1,4 @@
-"""Members that are killed, stopped and stepped down while the load goes on."""
+"""Members that are killed, stopped and stepped down while the load continues."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Disturber:
         self._stop(self._secondary(), wait, "stop of a secondary")
 
     def step_down(self, wait: Callable[[Any], None]) -> None:
-        """The primary refuses where no secondary has caught up; that is no fault."""
+        """The primary refuses if no secondary has caught up, which is not a fault."""
         address = primary_of(self._server).address
         with MongoClient[Any](address, directConnection=True) as client, suppress(PyMongoError):
             client.admin.command("replSetStepDown", 3, force=True, secondaryCatchUpPeriodSecs=2)

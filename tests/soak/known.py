@@ -1,4 +1,4 @@
-"""What the programs and those who check on them agree about."""
+"""Constants that the programs and their checks share."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import random
 
 ACCOUNTS = 8
 MONEY = 1000
-"""On each account in the beginning."""
+"""The initial balance of each account."""
 ITEMS = 200
-"""That the migrations change."""
+"""The number of documents that the migrations change."""
 VISITOR = "visitor"
-"""Who visits the admin."""
+"""The user who visits the admin."""
 
 
 def content_of(title: str, size: int) -> bytes:

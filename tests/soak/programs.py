@@ -19,15 +19,15 @@ LEDGER = "ledger.jsonl"
 
 
 class Books:
-    """What the programs report: the counts here, each line in a file, so that memory stays flat."""
+    """The programs' reports: the counts here, each line in a file, so that memory stays flat."""
 
     def __init__(self, folder: Path) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
-        """By kind and outcome."""
+        """Counts by kind and outcome."""
         self.reasons: Counter[tuple[str, str]] = Counter()
-        """By kind and reason, of what was not done."""
+        """Operations that were not done, by kind and reason."""
         self.wrong: Counter[str] = Counter()
-        """What must not be, and how often it was."""
+        """Results that must not occur, and how often they occurred."""
         self.ended: dict[str, str] = {}
         """Programs that have ended, and what they wrote to stderr last."""
         self.path = folder / LEDGER
@@ -60,7 +60,7 @@ class Books:
                 raise RuntimeError(f"Programs have ended: {self.ended}")
 
     def wait_for_more(self, number: int, kinds: Sequence[str]) -> None:
-        """Until so many further operations of each kind were done."""
+        """Wait until a number of further operations of each kind is done."""
         before = self.done()
         self.wait_for(lambda: all(self.done()[kind] >= before[kind] + number for kind in kinds))
 

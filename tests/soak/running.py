@@ -27,11 +27,12 @@ from tests.soak.sampling import Sampler, Series
 
 DATABASE = "soak"
 CALM = ("transfer", "save", "read range", "page", "inspect", "collect", "migrate")
-"""What is to be done once more without a fault before the programs come to rest."""
+"""Operations that must succeed once more without a fault before the programs stop."""
 WITHOUT_ALL = ("transfer", "save", "read range", "page", "inspect")
-"""What goes on while a member is dead. An index build waits for it: it has a vote, too."""
+"""Operations that continue while a member is dead. An index build waits for it, because the member
+has a vote, too."""
 KINDS = (*CALM, "audit", "replace", "delete", "get range", "litter", "drift", "sync")
-"""What a short soak does at least."""
+"""The minimum that a short soak does."""
 PROGRAMS = ("bank", "files", "schema", "survey", "admin")
 
 
@@ -45,9 +46,9 @@ class Result:
     faults: Mapping[str, int]
     series: Sequence[Series]
     version: str
-    """Of the server."""
+    """The server's version."""
     wrong: Mapping[str, int]
-    """What must not be; empty after a good run."""
+    """Results that must not occur; empty after a good run."""
 
 
 class Soak:
@@ -146,8 +147,8 @@ def for_minutes(minutes: float) -> Callable[[Soak], None]:
 
 
 def for_operations(number: int) -> Callable[[Soak], None]:
-    """So many operations of each kind, then a kill and a step-down; :meth:`Soak.close` waits for
-    more after them."""
+    """Run a number of operations of each kind, then a kill and a step-down; :meth:`Soak.close`
+    waits for more after them."""
 
     def load(one: Soak) -> None:
         one.books.wait_for_more(number, KINDS)

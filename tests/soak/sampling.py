@@ -52,7 +52,7 @@ that watch for each of 5 clients, and 14 of the other members and of this proces
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """What was measured of one process, by thirds of the load."""
+    """The measurements of one process, by thirds of the load."""
 
     name: str
     unit: str
@@ -62,10 +62,11 @@ class Series:
     last: float
     highest: float
     limit: float | None
-    """Of the last third, or of the highest where a process is restarted; None: not judged."""
+    """The limit for the last third, or for the highest value where a process is restarted; None:
+    not judged."""
     of_highest: bool = False
     rest: float | None = None
-    """After the load, with all connections and nothing to do: what is there still is kept."""
+    """The value after the load, with all connections open and no work: what remains is kept."""
 
     @property
     def flat(self) -> bool:
@@ -133,7 +134,7 @@ class Sampler:
         self._thread.join()
 
     def rest(self) -> None:
-        """To be called when the programs are idle."""
+        """Call it when the programs are idle."""
         self._rest = {name: resident(pid) for name, pid in self._processes.items()}
 
     def all_series(self) -> list[Series]:

@@ -1,4 +1,4 @@
-"""What Python runs first in every process that a test starts: see :mod:`tests.processes`."""
+"""Code that Python runs first in every process that a test starts: see :mod:`tests.processes`."""
 
 import ctypes.util
 import os

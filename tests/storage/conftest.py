@@ -1,4 +1,4 @@
-"""A connection of its own for each test, and storages on it."""
+"""A separate connection for each test, and storages on it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def matrix_storage(matrix_connected) -> GridFSStorage:
 
 
 def nothing_left(database: Database[Any], bucket: str = "fs") -> bool:
-    """Whether a bucket holds no file and no chunk."""
+    """Whether a bucket contains no file and no chunk."""
     return not any(
         database[f"{bucket}.{kind}"].find_one({}, {"_id": 1}) for kind in ("files", "chunks")
     )

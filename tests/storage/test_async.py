@@ -80,7 +80,7 @@ async def test_reading(astorage: GridFSStorage) -> None:
 
 
 async def test_reading_is_native(settings: Any, database: Database[Any]) -> None:
-    """It sends its queries through the loop's own client."""
+    """Queries are sent through the loop's own client."""
     commands = Commands()
     settings.DJONGO_SERVICES = {
         "CONNECTIONS": {"default": entry(database, event_listeners=[commands])}
@@ -113,7 +113,7 @@ async def test_damage(astorage: GridFSStorage, database: Database[Any]) -> None:
 
 
 def test_one_storage_in_several_event_loops(settings: Any, database: Database[Any]) -> None:
-    """Each has its own client, even though PyMongo takes clients of one server for equal."""
+    """Each has its own client, even though PyMongo treats clients of one server as equal."""
     connect(settings, database)
     storage = GridFSStorage()
     storage.save("a.txt", ContentFile(b"content"))
@@ -153,7 +153,7 @@ def slow_insert(database: Database[Any], collection: str) -> Iterator[Callable[[
 
 
 def wait_for_inserts(database: Database[Any], collection: str) -> None:
-    """Until the server is at work on none."""
+    """Wait until the server runs no insert."""
     command = {"command.insert": collection}
     pipeline: list[dict[str, Any]] = [
         {"$currentOp": {}},
@@ -164,7 +164,7 @@ def wait_for_inserts(database: Database[Any], collection: str) -> None:
 
 
 class TestUploads:
-    """Of the asyncio bucket, whose tasks may be cancelled."""
+    """Uploads into the asyncio bucket, whose tasks may be cancelled."""
 
     @pytest.fixture
     async def bucket(self, settings: Any, database: Database[Any]) -> AsyncIterator[AsyncBucket]:

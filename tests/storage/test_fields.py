@@ -138,7 +138,7 @@ def test_an_image_that_is_none(picture: Any) -> None:
 
 
 def test_a_model_in_sql(django_sql: RunDjango, database: Database[Any]) -> None:
-    """There the file is stored at once, as any other storage does."""
+    """Then the file is stored at once, as any other storage does."""
     done = django_sql(
         code=f"""
 from django.core.files.base import ContentFile

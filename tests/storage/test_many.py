@@ -108,7 +108,7 @@ def test_content_is_held_a_batch_at_a_time(
     assert taken == [0, 0, 2, 2, 4]
 
 
-def test_somebody_is_faster(
+def test_another_writer_is_faster(
     storage: GridFSStorage, connected: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_new = Bucket.upload_new

@@ -1,4 +1,4 @@
-"""Memory stays where it is, however large a file is: measured in a process of its own."""
+"""Memory use does not depend on the size of a file: measured in a separate process."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_growth(database: Database[Any], options: dict[str, Any]) -> None:
 
 
 def test_a_stream_of_five_gigabytes(database: Database[Any]) -> None:
-    """It is more than 32 bits can count."""
+    """Its length does not fit into 32 bits."""
     size = 5 * GIGABYTE
     assert growth(database, size, {}, "save")["save"] <= ALLOWED
     bucket = Bucket(database)

@@ -258,7 +258,7 @@ def test_any_name(storage: GridFSStorage, name: str) -> None:
     )
 )
 def test_any_text_is_a_name_or_refused(storage: GridFSStorage, name: str) -> None:
-    """What is saved is read again, below the location, and deleted."""
+    """A saved file is read again, below the location, and deleted."""
     try:
         saved = storage.save(name, ContentFile(b"content"))
     except (SuspiciousFileOperation, ValueError):
@@ -314,7 +314,7 @@ class TestTimes:
         assert abs(datetime.now(UTC) - times[0]) < timedelta(minutes=5)
 
     def test_naive(self, saved: GridFSStorage, settings: Any) -> None:
-        """In TIME_ZONE, whatever zone is active."""
+        """In TIME_ZONE, for any active zone."""
         settings.USE_TZ = False
         settings.TIME_ZONE = "Asia/Kathmandu"
         there = timezone(timedelta(hours=5, minutes=45))

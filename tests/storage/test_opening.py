@@ -34,7 +34,7 @@ def content(storage: Storage, name: str = "a.txt") -> bytes:
 
 
 def use(file: Any, script: list[tuple[str, Any]]) -> list[Any]:
-    """Call methods in turn; an exception's type stands for it."""
+    """Call methods in turn; an exception is replaced by its type."""
     results: list[Any] = []
     for method, *arguments in script:
         try:
@@ -148,7 +148,7 @@ def test_a_block_that_raises_stores_nothing(storage: GridFSStorage) -> None:
     assert file.closed
 
 
-def test_somebody_else_creates_it_meanwhile(storage: GridFSStorage) -> None:
+def test_another_process_creates_it_meanwhile(storage: GridFSStorage) -> None:
     every: list[dict[str, Any]] = [{}, {"allow_overwrite": True}, {"deduplicate": True}]
     for options in every:
         mine = GridFSStorage(bucket=f"b{len(str(options))}", **options)

@@ -108,7 +108,7 @@ def test_without_a_date(connected: Database[Any], storage: GridFSStorage, date: 
 
 
 def test_the_old_binary_subtype(connected: Database[Any], storage: GridFSStorage) -> None:
-    """In the server's view it is four bytes longer than its data."""
+    """To the server, it is four bytes longer than its data."""
     ensure_indexes(storage.bucket.layout)
     put(connected, "a.txt", Binary(b"theirs", 2))
     put(connected, "short.txt", Binary(b"their", 2))

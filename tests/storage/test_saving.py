@@ -46,7 +46,7 @@ class Unseekable(io.RawIOBase):
 
 
 class OnlyRead:
-    """As little of a file as there can be."""
+    """The smallest possible file interface."""
 
     def __init__(self, data: bytes) -> None:
         self._file = io.BytesIO(data)
@@ -203,7 +203,7 @@ class TestNamesThatAreTaken:
         assert content(storage, other) == b"2"
 
     def test_a_folder_of_that_name(self, storage: GridFSStorage) -> None:
-        """As on a file system; a listing would have both."""
+        """As on a file system, because a listing would contain both."""
         storage.save("css/a.css", ContentFile(b"1"))
         assert storage.save("css", ContentFile(b"2")) != "css"
 
@@ -221,7 +221,7 @@ class TestOverwriting:
         assert connected.fs.chunks.count_documents({}) == 1
 
     def test_a_clock_that_was_ahead(self, storage: GridFSStorage, connected: Database[Any]) -> None:
-        """Of another process, or of this one before it was set right."""
+        """The clock of another process, or of this one before it was corrected."""
         storage.save("a.txt", ContentFile(b"old"))
         ahead = datetime.now(UTC) + timedelta(days=2)
         connected.fs.files.update_one({}, {"$set": {"uploadDate": ahead}})
@@ -286,7 +286,7 @@ class TestOverwriting:
 
 
 def together(number: int, work: Callable[[int], Any]) -> list[Any]:
-    """What so many threads return that begin at once."""
+    """The results of a number of threads that begin at the same time."""
     begin, results = threading.Barrier(number), [None] * number
 
     def run(index: int) -> None:

@@ -96,7 +96,7 @@ def test_what_is_written_through_one_name_stays_with_it(
 
 
 def test_content_types_are_kept_apart(storage: GridFSStorage, connected: Database[Any]) -> None:
-    """What one name is served as must not follow from who was first."""
+    """The type under which one name is served must not depend on which file was saved first."""
     for name in ("a.html", "a.txt", "b.txt"):
         storage.save(name, ContentFile(b"<script>"))
     assert storage.stored("a.html").content_type == "text/html"
@@ -168,7 +168,7 @@ def test_many_are_shared_too(storage: GridFSStorage, connected: Database[Any]) -
 def test_savers_and_deleters_of_the_same_content(
     storage: GridFSStorage, connected: Database[Any]
 ) -> None:
-    """Whoever saved it reads it, whatever the others do."""
+    """Every client that saved it can read it, whatever the others do."""
     failures: list[str] = []
 
     def work(number: int) -> None:

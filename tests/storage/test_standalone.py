@@ -1,4 +1,4 @@
-"""On a server without transactions: what a rollback would undo is undone by hand."""
+"""On a server without transactions, the storage itself undoes what a rollback would undo."""
 
 # ruff: noqa: PT012 - what is tested is how whole blocks end
 

@@ -276,7 +276,7 @@ def _deletes(command: Any, document: Any) -> bool:
 
 
 class TestCollecting:
-    """What is read within the block is what was saved and deleted there."""
+    """Within the block, reads see the files that were saved and deleted there."""
 
     @pytest.fixture
     def storage(self, connected: Database[Any]) -> GridFSStaticFilesStorage:
@@ -347,7 +347,8 @@ class TestCollecting:
 
 
 def test_hashed_names_are_kept_for_ever(collect: Collect, settings: Any, sources: Path) -> None:
-    """Also those of an earlier collection, which pages in caches refer to; no other name is."""
+    """This includes those of an earlier collection, to which cached pages refer, and no other
+    names."""
 
     def kept(name: str) -> str:
         answer = Client().get(f"/static/{name}")

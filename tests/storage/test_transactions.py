@@ -85,7 +85,7 @@ class TestAtomic:
 
     @each_kind
     def test_replaced(self, connected: Database[Any], options: dict[str, Any]) -> None:
-        """By save() where that overwrites, else by open()."""
+        """By save() if that overwrites, otherwise by open()."""
         storage = GridFSStorage(**options)
         kept = 2 if options.get("keep_revisions") else 1
 
@@ -146,10 +146,10 @@ class TestAtomic:
             storage.save_many((f"{number}.txt", b"content") for number in range(20))
         assert counts(connected) == (20, 20)
 
-    def test_a_name_that_somebody_else_took_meanwhile(
+    def test_a_name_that_another_file_took_meanwhile(
         self, connected: Database[Any], storage: GridFSStorage
     ) -> None:
-        """The transaction cannot go on; whoever repeats it gets another name."""
+        """The transaction cannot continue; if it is repeated, the file gets another name."""
         import threading
 
         storage.save("first.txt", ContentFile(b"content"))

@@ -1,4 +1,4 @@
-"""Commits and rollbacks that meet trouble, made with the server's own fail points."""
+"""Commits and rollbacks that fail, by the server's own fail points."""
 
 # ruff: noqa: PT012 - what is tested is how whole blocks end
 

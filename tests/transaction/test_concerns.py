@@ -32,7 +32,7 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.fixture(params=[1, "majority"])
 def hosted(database: Mongo, configured: Callable[..., None], request: Any, settings: Any) -> Mongo:
-    """As the addresses that hosted databases give out."""
+    """As in the addresses that hosted databases provide."""
     configured(database)
     options = f"?retryWrites=true&w={request.param}&readPreference=secondaryPreferred"
     settings.DJONGO_SERVICES["CONNECTIONS"]["default"] = {

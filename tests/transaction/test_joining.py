@@ -1,4 +1,4 @@
-"""Which transaction code that has only a client belongs to, and what it may wait for."""
+"""The transaction to which code with only a client belongs, and the waiting that it may cause."""
 
 # ruff: noqa: PT012 - what is tested is how whole blocks end
 
@@ -77,7 +77,7 @@ def test_one_that_can_only_be_rolled_back_cannot_be_joined(mongo: Mongo) -> None
 
 
 def test_the_order_of_callbacks(mongo: Mongo) -> None:
-    """What was done last is undone first, and nobody's exception comes before."""
+    """The last callback runs first, even if another one raises."""
     ran: list[str] = []
 
     def boom() -> None:
@@ -146,7 +146,7 @@ def test_callbacks_of_the_backends_atomic_come_before_those_of_others(settings: 
 class TestBoundSession:
     @pytest.fixture
     def client(self, database: Mongo) -> Any:
-        """One that the package knows nothing of."""
+        """A client that the package has not seen before."""
         with MongoClient[Any](uri_of(database)) as client:
             yield client
 
@@ -225,8 +225,8 @@ class TestBoundSession:
                     database.client.admin.command("killSessions", [{"id": own}], session=other)
             assert ran == ["rolled back"]
 
-    def test_a_commit_of_which_nobody_knows(self, client: Any, database: Mongo) -> None:
-        """Neither is done, and not by the next transaction either."""
+    def test_a_commit_with_an_unknown_outcome(self, client: Any, database: Mongo) -> None:
+        """Neither callback is run, and the next transaction does not run them either."""
         ran: list[str] = []
         with client.start_session() as session, session.bind():
             with (

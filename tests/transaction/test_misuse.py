@@ -44,13 +44,13 @@ def test_decorators_refuse_what_they_cannot_wrap() -> None:
         atomic(generator)
     with pytest.raises(TypeError, match="decorates a function"):
         atomic()("x")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="no option 'readconcern'; it takes savepoint, durable"):
+    with pytest.raises(TypeError, match="no option 'readconcern'; it accepts savepoint, durable"):
         atomic(readconcern=1)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("savepoint", [True, False])
 async def test_savepoint_is_accepted_as_by_django(async_mongo: Any, savepoint: bool) -> None:
-    """Neither saves a part: there are no savepoints."""
+    """Neither block saves a part: there are no savepoints."""
 
     def blocking() -> None:
         with atomic(savepoint=savepoint), atomic("default", savepoint, False):
@@ -96,7 +96,7 @@ def test_an_unknown_alias_is_named(mongo: Mongo) -> None:
         (lambda db: db.list_collection_names(), "list the collections before the block"),
         (lambda db: db.there.create_index("x"), "create the indexes before the block"),
         (lambda db: db.there.drop(), "use delete_many"),
-        (lambda db: list(db.there.aggregate([{"$collStats": {"count": {}}}])), "outside only"),
+        (lambda db: list(db.there.aggregate([{"$collStats": {"count": {}}}])), "outside of the"),
     ],
 )
 def test_what_the_server_refuses_says_what_to_use(

@@ -1,4 +1,4 @@
-"""What the log, the signals and the tracer learn; and the settings."""
+"""The log, the signals, the tracer, and the settings."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from djongo_services.transaction import (
 
 @contextmanager
 def run_standalone(folder: Path) -> Iterator[int]:
-    """The port of a mongod that is no replica set."""
+    """The port of a mongod without a replica set."""
     binary = find_binary(None, folder / "libraries")
     (folder / "data").mkdir()
     command = [str(binary.path), "--dbpath", str(folder / "data"), "--bind_ip", "127.0.0.1"]
@@ -130,7 +130,7 @@ async def test_single_document_atomicity_with_asyncio(configure: Any) -> None:
 
 
 def test_a_server_that_becomes_a_replica_set(tmp_path: Path, settings: Any) -> None:
-    """What a server can do is found out again when it is another one."""
+    """The abilities of a server are read again when it has changed."""
     with run_standalone(tmp_path) as port:
         entry = {"HOST": f"mongodb://127.0.0.1:{port}/", "NAME": "converted"}
         settings.DJONGO_SERVICES = {"CONNECTIONS": {"default": entry}}

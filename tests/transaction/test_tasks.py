@@ -457,7 +457,7 @@ def test_threads_of_a_sync_block(mongo: Mongo, outside: Mongo, committed: bool) 
 async def test_clients_of_others_work_again_in_tasks(
     async_mongo: AsyncMongo, outside: Mongo, committed: bool
 ) -> None:
-    """PyMongo's own session.bind() would refuse them in such a task for ever."""
+    """PyMongo's own session.bind() would refuse them in such a task permanently."""
     left = asyncio.Event()
 
     async def later(foreign: AsyncMongoClient[Any]) -> None:

@@ -10,7 +10,7 @@ BATCH = 1_000
 
 
 def insert(collection: Collection[Any], documents: Iterable[dict[str, Any]]) -> None:
-    """Insert in bounded batches, past the collection's validator."""
+    """Insert in bounded batches, without checks by the collection's validator."""
     source = iter(documents)
     while batch := list(itertools.islice(source, BATCH)):
         collection.insert_many(batch, ordered=False, bypass_document_validation=True)

@@ -1,6 +1,6 @@
-"""How the archive's collections have drifted from its models, on purpose and listed.
+"""Deliberate, listed differences between the archive's collections and its models.
 
-``syncmongoschema`` finds all of it and repairs it; seeding again brings it back.
+``syncmongoschema`` finds and repairs all of them; seeding again brings them back.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ OLD_VALIDATOR = marked(
     },
     ["archive.Medium"],
 )
-"""As syncmongoschema wrote it for an earlier version of the model."""
+"""The validator that syncmongoschema wrote for an earlier version of the model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drift:
-    """Something in which the database differs from the models, and the plan's line about it."""
+    """A difference between the database and the models, and the plan's line about it."""
 
     collection: str
     says: str
-    """What differs, for people."""
+    """What differs, for human readers."""
     sign: str
     """``+``, ``~`` or ``-``."""
     words: str
-    """The beginning of the line."""
+    """The beginning of the plan's line."""
 
     def __str__(self) -> str:
         return f"{self.collection}: {self.says}"
@@ -142,11 +142,11 @@ DRIFT = (
 )
 
 DANGLING = ("archive.Note: place_id → archive_place: 2 documents refer to nothing",)
-"""What ``--check --references`` says of the two notes whose place is gone."""
+"""The output of ``--check --references`` about the two notes whose place is gone."""
 
 
 def seed_drift(database: Database[Any]) -> None:
-    """Let the archive drift; it may be migrated, repaired or have drifted before."""
+    """Let the archive drift; it may be freshly migrated, repaired, or already have drifted."""
     for name in COLLECTIONS:
         validator = OLD_VALIDATOR if name == "archive_medium" else {}
         database.command("collMod", name, validator=validator, validationLevel="strict")
@@ -203,7 +203,7 @@ def _violate(database: Database[Any]) -> None:
 
 
 def _set(collection: Collection[Any], pk: Any, values: Mapping[str, Any]) -> None:
-    """``values`` by path, as expressions; whatever a validator says of them."""
+    """Set ``values``, expressions by path, without checks by the validator."""
     collection.update_one({"_id": pk}, [{"$set": dict(values)}], bypass_document_validation=True)
 
 

@@ -1,4 +1,4 @@
-"""Fills the archive: the models' collections and files, oddities and garbage beside them, drift."""
+"""Fills the archive: the models' collections and files, oddities, garbage, and drift."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from demo_project.archive.seeding.sizes import SIZES
 
 
 def seed(size: str, using: str = "default") -> dict[str, int]:
-    """Make the content named by ``size``; the number of documents by collection.
+    """Create the content named by ``size``, and return the number of documents by collection.
 
-    A second run replaces what the first one made, and nothing else.
+    A second run replaces the content of the first one, and nothing else.
     """
     chosen = SIZES[size]
     database = connections[using].database

@@ -1,4 +1,5 @@
-"""What collects in a bucket over the years, on purpose and listed; ``gridfs_gc`` finds it all."""
+"""Deliberate, listed garbage such as a bucket collects over the years; ``gridfs_gc`` finds all of
+it."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ SEEDED = 11
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Garbage:
-    """Something to collect: how many of which kind of ``gridfs_gc``."""
+    """Something to collect: a number of findings of one kind of ``gridfs_gc``."""
 
     kind: str
     count: int
@@ -36,19 +37,19 @@ GARBAGE = (
     Garbage(kind="unreferenced", count=4, says="four plates that no medium refers to"),
     Garbage(kind="broken", count=1, says="a plate of which the second chunk is missing"),
     Garbage(kind="superseded", count=2, says="two older revisions of the first plate"),
-    Garbage(kind="stale-uploads", count=1, says="an upload that somebody gave up"),
+    Garbage(kind="stale-uploads", count=1, says="an upload that was abandoned"),
 )
 
 
 def seed_garbage() -> None:
-    """In place of that of an earlier run."""
+    """Create the garbage, in place of that of an earlier run."""
     bucket = default_storage.bucket
     seeded = all_of("JUNK")
     bucket.files.delete_many(seeded)
     bucket.uploads.delete_many(seeded)
     bucket.trash.delete_many(seeded)
     bucket.chunks.delete_many({"files_id": seeded["_id"]})
-    # What was restored of them is spared by the collector for a while.
+    # The collector spares restored files for a while.
     restored = [{"restored": key("JUNK", number)} for number in range(SEEDED)]
     bucket.files.database[f"{default_storage.bucket_name}.gc"].delete_many(
         {"_id": {"$in": restored}}

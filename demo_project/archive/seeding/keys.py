@@ -1,7 +1,7 @@
 """Keys of seeded documents: the n-th document of a kind has the same ObjectId in every run.
 
-Twelve bytes: a fixed date, four letters for the kind, the number. So the seeded documents of a kind
-are one range of ``_id``, apart from all that anybody adds later.
+Twelve bytes: a fixed date, four letters for the kind, the number. The seeded documents of a kind
+are therefore one range of ``_id``, separate from everything that is added later.
 """
 
 from __future__ import annotations

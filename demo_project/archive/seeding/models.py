@@ -30,20 +30,20 @@ BATCH = 1_000
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
     letters: str
-    """Of its keys."""
+    """The letters with which its keys begin."""
     model: type[Model]
     count: int
     build: Callable[[ObjectId, int], Model]
-    """From the key and the number of a document."""
+    """A function that builds a document from its key and number."""
 
 
 def seed_models(size: Size, using: str = "default") -> dict[str, int]:
-    """Replace what an earlier run made; the number of documents by collection."""
+    """Replace the content of an earlier run, and return the number of documents by collection."""
     database = connections[using].database
     kinds = _kinds(size)
     for kind in kinds:
-        # Past the ORM on purpose: it would fetch every document to cascade, and all that refers
-        # to these is removed and made again in the same run.
+        # Bypasses the ORM on purpose: it would fetch every document to cascade, and everything that
+        # refers to these documents is removed and created again in the same run.
         database[kind.model._meta.db_table].delete_many(all_of(kind.letters))
         for batch in _batches(kind):
             kind.model._default_manager.using(using).bulk_create(batch)
@@ -51,7 +51,7 @@ def seed_models(size: Size, using: str = "default") -> dict[str, int]:
 
 
 def _kinds(size: Size) -> list[Kind]:
-    """What there is to make, in an order in which references point backwards."""
+    """The kinds of documents, in an order in which references point backwards."""
 
     def some(model: type[Model], letters: str, count: int) -> Any:
         return model(pk=key(letters, randgen.randrange(count)))
@@ -75,7 +75,7 @@ def _kinds(size: Size) -> list[Kind]:
         lent = some(Medium, "MEDI", size.media)
         return LoanFactory.build(pk=pk, code=f"L-{number:07}", medium=lent, borrower=borrower)
 
-    # The server would remove searches of long ago at once, so these follow the calendar.
+    # The server would remove old searches at once, so these follow the calendar.
     today = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
     def search(pk: ObjectId, number: int) -> Model:

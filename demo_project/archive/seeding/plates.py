@@ -1,4 +1,4 @@
-"""The files behind the first media: small, real, and the same in every run."""
+"""The files of the first media: small, real, and the same in every run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pymongo.database import Database
 from demo_project.archive.seeding.keys import SEEDED_AT, key
 
 FILES = 60
-"""More would be no more to see."""
+"""The number of files; more would show nothing new."""
 FOLDER = "plates"
 
 
@@ -47,7 +47,7 @@ def seed_plates(database: Database[Any]) -> int:
 
 
 def plate(number: int, extension: str) -> bytes:
-    """What a medium shows: a field seen through a lens, a tone, or a page."""
+    """The content of a medium: a field seen through a lens, a tone, or a page."""
     match extension:
         case "wav":
             return _tone(220 + number * 5)
@@ -57,7 +57,7 @@ def plate(number: int, extension: str) -> bytes:
 
 
 def _date(names: list[str]) -> None:
-    """As if they had come in over the year, one a week."""
+    """Date the files as if they had come in over the year, one a week."""
     start = dt.datetime.fromtimestamp(SEEDED_AT, dt.UTC) + dt.timedelta(days=1)
     default_storage.bucket.files.bulk_write(
         [

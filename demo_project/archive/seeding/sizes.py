@@ -1,4 +1,4 @@
-"""How much ``seed_demo`` makes."""
+"""The amount of content that ``seed_demo`` creates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """Documents by kind."""
+    """The number of documents by kind."""
 
     people: int
     places: int
@@ -16,9 +16,9 @@ class Size:
     loans: int
     searches: int
     cards: int
-    """Of the old card index, where most of the oddities are."""
+    """Documents of the old card index, which has most of the oddities."""
     readings: int
-    """Of the time series."""
+    """Measurements in the time series."""
 
 
 SIZES = {

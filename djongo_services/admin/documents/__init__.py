@@ -1,5 +1,5 @@
-"""Pages that show the documents of a collection; nothing here writes.
+"""Pages that show the documents of a collection; they never write.
 
-:mod:`.keys` names a document in URLs, :mod:`.paging` reads a page of them, :mod:`.conditions` makes
-queries out of what a person chose, :mod:`.tree` makes them readable.
+:mod:`.keys` identifies a document in URLs, :mod:`.paging` reads a page of them, :mod:`.conditions`
+creates queries from a user's choices, :mod:`.tree` makes them readable.
 """

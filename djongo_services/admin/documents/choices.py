@@ -1,4 +1,4 @@
-"""What a list of documents is asked for, out of a URL's query, and back into one."""
+"""The choices for a list of documents, read from a URL's query and written into one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Choices:
     free: str = ""
     """A query as JSON."""
     breaks: str = ""
-    """The digest of a rule of the validator; ``any`` for those that break any."""
+    """The digest of a rule of the validator; ``any`` for documents that break any rule."""
     size: int = SIZES[0]
     shown_as: str = SHOWN_AS[0]
     is_ordered: bool = True
@@ -56,7 +56,7 @@ class Choices:
         return bool(self.conditions or self.free or self.breaks)
 
     def pairs(self, **more: str) -> list[tuple[str, str]]:
-        """For a URL or the hidden fields of a form."""
+        """Pairs for a URL or the hidden fields of a form."""
         found: list[tuple[str, str]] = []
         for one in self.conditions:
             found += [("f", one.path), ("o", one.operator), ("t", one.type), ("v", one.value)]
@@ -78,7 +78,7 @@ class Choices:
 
 @dataclass(kw_only=True, slots=True)
 class Asked:
-    """The choices as a query; what was wrong with them, beside the place where it was chosen."""
+    """The choices as a query, with the errors beside the fields that caused them."""
 
     parts: list[Any] = field(default_factory=list)
     fields: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class Asked:
 
 
 def _conditions(data: QueryDict) -> Iterator[Condition]:
-    """Rows without a field were left empty."""
+    """The conditions; rows without a field were left empty."""
     columns = [data.getlist(name) for name in ("f", "o", "t", "v")]
     for path, operator, kind, value in zip_longest(*columns, fillvalue=""):
         if path.strip():

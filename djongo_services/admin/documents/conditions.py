@@ -1,6 +1,6 @@
-"""Conditions that a person chose: a field, an operator, a value and its type. Values stay values.
+"""Conditions chosen by a user: a field, an operator, a value and its type. Values stay values.
 
-Every value is the operand of an operator named here, so that none of what is typed is one.
+Every value is the operand of an operator named here, so that no input becomes an operator.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from djongo_services.introspection.masking import is_secret_path
 from djongo_services.introspection.path import Path, parse_path, query_path
 
 MOST: Final = 8
-"""Conditions at once."""
+"""The maximum number of conditions."""
 MOST_VALUES: Final = 1_000
 LONGEST: Final = 5_000
-"""Characters of a path or a value."""
+"""The maximum number of characters in a path or a value."""
 DEEPEST: Final = 100
-"""Levels that documents have at most."""
+"""The maximum number of levels in documents."""
 
 OPERATORS: Final = (
     "eq",
@@ -62,12 +62,12 @@ _SHOWN: Final = 60
 
 
 class ConditionRefused(Exception):
-    """A sentence for the person who chose it, in their language."""
+    """The error for the user who chose the condition, as a sentence in their language."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """As it was chosen; :meth:`query` reads it."""
+    """The user's input; :meth:`query` parses it."""
 
     path: str
     operator: str = "eq"
@@ -75,7 +75,7 @@ class Condition:
     value: str = ""
 
     def query(self, collection: str, *, may_see_secrets: bool) -> dict[str, Any]:
-        """Raises ConditionRefused."""
+        """The query for the condition. Raises ConditionRefused."""
         name = field_name(self.path)
         if not may_see_secrets and is_hidden(collection, self.path):
             raise ConditionRefused(
@@ -109,7 +109,7 @@ class Condition:
                 return {f"${self.operator}": self._typed(self.value)}
 
     def _all(self, text: str) -> list[Any]:
-        """The value in every form that drivers have given it."""
+        """The value in every form in which drivers may have stored it."""
         if self.type != "uuid":
             return [self._typed(text)]
         found = _uuid(text)
@@ -123,7 +123,7 @@ class Condition:
 
 
 def field_name(text: str) -> str:
-    """The dotted name for a query; raises ConditionRefused for what no query reaches."""
+    """The dotted name for a query; raises ConditionRefused if no query reaches the field."""
     path = _path(text)
     name = query_path(path)
     if name is None or "\0" in name:
@@ -138,11 +138,11 @@ def field_name(text: str) -> str:
 
 
 def field_names(text: str) -> tuple[str, ...]:
-    """The fields to show, from a list with commas; raises ConditionRefused."""
+    """The fields to show, from a comma-separated list; raises ConditionRefused."""
     if len(text) > LONGEST:
         raise ConditionRefused(_("The list of fields is too long; name fewer fields."))
     names = [field_name(each.strip()) for each in text.split(",") if each.strip()]
-    # What is below a field that is shown is shown with it; the server refuses to be told both.
+    # A field includes everything below it; the server refuses both together.
     chosen = set(names)
     return tuple(
         name for name in dict.fromkeys(names) if not any(one in chosen for one in _parents(name))
@@ -150,12 +150,12 @@ def field_names(text: str) -> tuple[str, ...]:
 
 
 def is_hidden(collection: str, text: str) -> bool:
-    """Whether values at the path are secrets by its name; False for no path at all."""
+    """Whether values at the path are secrets by its name; False for an invalid path."""
     try:
         path = parse_path(text)
     except ValueError:
         return False
-    # A number may be a place in an array, which makes no other field of it.
+    # A number may be a position in an array, which does not make it another field.
     names = tuple(step for step in path if isinstance(step, str) and not step.isdigit())
     return bool(names) and is_secret_path(collection, names)
 
@@ -185,7 +185,7 @@ def _parents(name: str) -> list[str]:
 
 
 def _values(text: str) -> list[str]:
-    """Separated by commas; quotes keep commas together: ``a, "b, c"``."""
+    """Values separated by commas; quotes keep commas together: ``a, "b, c"``."""
     try:
         values = next(csv.reader([text], skipinitialspace=True, strict=True), [])
     except csv.Error:
@@ -208,9 +208,9 @@ def _type_name(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """For a regular expression that finds the text itself."""
+    """The text escaped for a regular expression that finds exactly this text."""
     if not text:
-        raise ConditionRefused(_("Say with which text the values begin."))
+        raise ConditionRefused(_("Enter the text that the values begin with."))
     if "\0" in text:
         raise ConditionRefused(
             _("The beginning of a text cannot be found by a NUL character; leave it out.")
@@ -235,7 +235,7 @@ def _number(text: str) -> Any:
 
 
 def _date(text: str) -> datetime:
-    """In UTC, unless it says otherwise."""
+    """A date in UTC, unless it contains another offset."""
     found = text.strip()
     try:
         moment = parse_datetime(found)

@@ -1,4 +1,4 @@
-"""The page of one document, and the whole of it to download."""
+"""The page of one document, and its download."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from djongo_services.connections import connections
 from djongo_services.formatting import size
 
 _LARGEST_JSON: Final = 500_000
-"""Bytes of a document whose JSON is made for a page; of larger ones it can be downloaded."""
+"""The size in bytes up to which a document's JSON is shown; larger ones can be downloaded."""
 
 
 class DocumentPage(DocumentPages):
@@ -91,7 +91,7 @@ class DocumentPage(DocumentPages):
         )
 
     def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """All of it as Extended JSON; always an attachment."""
+        """The whole document as Extended JSON, always as an attachment."""
         self.require(request, "view")
         self.require_documents(request)
         address = self.address(object_id)

@@ -1,7 +1,7 @@
-"""A query that a person with a permission for it has written, as Extended JSON.
+"""A query written as Extended JSON by a user with a permission for it.
 
-Only wrappers of values, such as ``{"$oid": ...}``, become values. ``$regex`` stays the operator
-that it is, with everything beside it. What runs JavaScript on the server is refused.
+Only wrappers of values, such as ``{"$oid": ...}``, become values. ``$regex`` stays an operator,
+with everything beside it. Operators that run JavaScript on the server are refused.
 """
 
 from __future__ import annotations

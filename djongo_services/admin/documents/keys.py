@@ -1,7 +1,7 @@
-"""How a document is named in a URL: by its ``_id``, to the byte, whatever its type is.
+"""The key of a document in a URL: the bytes of its ``_id``, whatever its type is.
 
-An ObjectId is its 24 digits, everything else the bytes of the value. Where the ``_id`` is a secret
-that the reader may not see, the bytes are sealed: only this site can read them.
+An ObjectId is written as its 24 digits, any other value as its bytes. If the ``_id`` is a secret
+that the user may not see, the bytes are sealed: only this site can read them.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from djongo_services.bson_decoding import LENIENT
 from djongo_services.introspection.profiling.walk import identity, value_end
 
 LONGEST_LINKED: Final = 1_200
-"""Characters that go into a URL; what is longer is sent by a form."""
+"""The maximum number of characters in a URL; longer keys are sent by a form."""
 LONGEST_SENT: Final = 8_000
-"""Characters that a form sends; a list has one for each of its documents."""
+"""The maximum number of characters that a form sends; a list has one form for each document."""
 LONGEST_TURNED: Final = 250_000
-"""Characters that the form for the next page sends."""
+"""The maximum number of characters that the form for the next page sends."""
 
 _OBJECT_ID: Final = 0x07
 _TEXT: Final = re.compile(r"[0-9a-f]{24}")
 _VALUE_AT: Final = 9
-"""Where the value begins in a document of ``_id`` alone: behind its length, type and name."""
+"""The position of the value in a document that has only ``_id``: after its length, type and
+name."""
 _SEALED: Final = "~"
 _SALT: Final = "djongo_services.admin.documents.keys"
 _TAG: Final = 16
@@ -44,17 +45,17 @@ _TAG: Final = 16
 @dataclass(frozen=True, slots=True)
 class DocumentId:
     bson: bytes
-    """A document that holds ``_id`` alone, as it is in the database."""
+    """A document that contains only ``_id``, as it is in the database."""
 
     @classmethod
     def of(cls, document: bytes) -> DocumentId | None:
-        """None for a document without ``_id``, as views may show."""
+        """None for a document without ``_id``, which views may return."""
         found = identity(document)
         return None if found is None else cls(found)
 
     @classmethod
     def of_value(cls, value: Any) -> DocumentId | None:
-        """None for a value that BSON does not have."""
+        """None for a value that BSON does not support."""
         try:
             return cls(bson.encode({"_id": value}, codec_options=LENIENT))
         except (BSONError, TypeError, ValueError, OverflowError):
@@ -70,12 +71,13 @@ class DocumentId:
         return bson.decode(self.bson, LENIENT)["_id"]
 
     def operand(self, operator: str) -> RawBSONDocument:
-        """``{"$gt": <value>}`` with the value as it is in the database."""
+        """``{"$gt": <value>}`` with the value unchanged."""
         element = bytes((self.type,)) + operator.encode() + b"\0" + self.bson[_VALUE_AT:]
         return RawBSONDocument((len(element) + 4).to_bytes(4, "little") + element)
 
     def text(self, *, is_sealed: bool = False, context: str = "") -> str:
-        """For a URL; :meth:`parse` reads it, a sealed one with the same ``context``."""
+        """The text for a URL; :meth:`parse` reads it, a sealed one only with the same
+        ``context``."""
         if self.type == _OBJECT_ID and not is_sealed:
             return str(ObjectId(self.bson[_VALUE_AT:-1]))
         data = bytes((self.type,)) + self.bson[_VALUE_AT:-1]
@@ -85,7 +87,8 @@ class DocumentId:
 
     @classmethod
     def parse(cls, text: str, *, context: str = "") -> tuple[DocumentId, bool]:
-        """The key, and whether it was sealed; ValueError for what :meth:`text` never wrote."""
+        """The key, and whether it was sealed; ValueError for texts that :meth:`text` does not
+        produce."""
         if _TEXT.fullmatch(text):
             return cls(bson.encode({"_id": ObjectId(text)})), False
         is_sealed = text.startswith(_SEALED)
@@ -100,13 +103,13 @@ class DocumentId:
         element = data[:1] + b"_id\0" + data[1:]
         document = (len(element) + 5).to_bytes(4, "little") + element + b"\0"
         try:
-            # One whole value and nothing behind it, which a decoder takes, too.
+            # Exactly one value, with nothing after it, which a decoder accepts, too.
             if not data or value_end(document, data[0], _VALUE_AT) != len(document) - 1:
                 raise ValueError
             bson.decode(document, LENIENT)
         except (BSONError, ValueError, IndexError, OverflowError, TypeError, ArithmeticError):
             raise ValueError("no document is named so") from None
-        except Exception as error:  # struct.error, of a value that is cut
+        except Exception as error:  # struct.error, for a truncated value
             raise ValueError("no document is named so") from error
         return cls(document)
 
@@ -125,8 +128,9 @@ def _decoded(text: str) -> bytes:
     return data
 
 
-# Sealed with what the site's SECRET_KEY gives: a tag of the bytes is the beginning of a stream that
-# covers them (SIV with HMAC-SHA256), so that one key has one address and none can be made up.
+# Sealed with a key derived from the site's SECRET_KEY: a tag of the bytes is the beginning of a
+# stream that encrypts them (SIV with HMAC-SHA256), so each key has exactly one address, and
+# addresses cannot be made up.
 def _seal(data: bytes, context: str) -> bytes:
     tag = _tag(data, context)
     return tag + _covered(data, tag, context)

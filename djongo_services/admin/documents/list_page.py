@@ -1,4 +1,4 @@
-"""The Documents tab: documents of a collection, a page at a time, to be read."""
+"""The Documents tab: the documents of a collection, page by page."""
 
 from __future__ import annotations
 
@@ -55,9 +55,10 @@ from djongo_services.introspection.path import render_path
 from djongo_services.schema.validator_rules import validator_rules
 
 ANY = "any"
-"""In the place of a rule's digest: whatever breaks the validator."""
+"""Used instead of a rule's digest: documents that break any rule of the validator."""
 MOST_SHOWN = 300_000
-"""Characters of documents on a page; of those behind them it has the ``_id`` and the size."""
+"""The number of characters of documents on a page; for the remaining ones it shows the ``_id`` and
+the size."""
 _SUGGESTED = 200
 
 
@@ -206,7 +207,7 @@ class DocumentsTab(DocumentPages):
 
 
 def _row(row: Row, link: dict[str, Any], reader: Reader, shown_as: str | None) -> dict[str, Any]:
-    """``shown_as`` is None where the page is full."""
+    """A row; ``shown_as`` is None if the page is full."""
     found: dict[str, Any] = {"link": link, "size": size(row.size)}
     if row.document is None or shown_as is None:
         return {**found, "is_too_large": True}
@@ -217,14 +218,14 @@ def _row(row: Row, link: dict[str, Any], reader: Reader, shown_as: str | None) -
 
 
 def _below_heading(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without an ``_id`` that its heading has shown."""
+    """The document without an ``_id`` that its heading has shown."""
     if isinstance(document.get("_id"), Mapping | list):
         return document
     return {name: value for name, value in document.items() if name != "_id"}
 
 
 def _turn(choices: Choices, address: Address, reader: Reader, row: Row, way: Way) -> dict[str, Any]:
-    """To the next page: a link, or a form where the key is too long for one."""
+    """The way to the next page: a link, or a form if the key is too long for one."""
     token = "" if row.key is None else key_token(row.key, address, reader)
     is_formed = is_sent(token, LONGEST_TURNED)
     return {
@@ -247,7 +248,8 @@ def _matching(number: int) -> str:
 
 
 def _broken(choices: Choices, found: Collection) -> dict[str, Any] | None:
-    """The filter for what breaks a rule of the validator; raises Http404 when it has none such."""
+    """The filter for documents that break a rule of the validator; raises Http404 for an unknown
+    rule."""
     if not choices.breaks:
         return None
     if found.validator is None:
@@ -267,7 +269,7 @@ def _broken(choices: Choices, found: Collection) -> dict[str, Any] | None:
 
 
 def _hint(choices: Choices, found: Collection) -> str:
-    """Which index would help, in a sentence."""
+    """A sentence about the index that would help."""
     indexed = {index.keys[0][0] for index in found.indexes if index.keys and not index.hidden}
     names = []
     for condition in choices.conditions:
@@ -287,7 +289,7 @@ def _hint(choices: Choices, found: Collection) -> str:
 
 
 def _suggested(found: Collection, page: DocumentsPage | None) -> list[str]:
-    """Names of fields for the form: those of indexes and of the documents on the page."""
+    """Suggested field names for the form: those of indexes and of the documents on the page."""
     names = dict.fromkeys(name for index in found.indexes for name, _way in index.keys)
     for row in page.rows if page is not None else ():
         names |= dict.fromkeys(render_path((name,)) for name in row.document or ())

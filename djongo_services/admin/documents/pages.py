@@ -1,4 +1,4 @@
-"""What the pages about documents have in common: addresses, and links to them."""
+"""The common parts of the pages about documents: addresses, and links to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class DocumentPages(CollectionPages):
         return Reader(collection=address.collection, sees_secrets=self.may(request, "view_secrets"))
 
     def key(self, request: HttpRequest, address: Address, text: str) -> DocumentId:
-        """Raises Http404 for what names no document, or one that only a sealed address may name."""
+        """The key of a document. Raises Http404 for an invalid key, and for one that only a sealed
+        address may contain."""
         try:
             key, is_sealed = DocumentId.parse(text, context=address.key)
         except ValueError:
@@ -32,8 +33,8 @@ class DocumentPages(CollectionPages):
     def document_links(
         self, request: HttpRequest, address: Address
     ) -> Callable[[DocumentId | None], dict[str, Any]]:
-        """What a template needs of a document: its ``text``, and for who may see it the ``url``, or
-        the ``token`` for a form where it is too long for one."""
+        """The data of a document for a template: its ``text``, and for users who may see it the
+        ``url``, or the ``token`` for a form if it is too long for a URL."""
         reader = self.reader(request, address)
         may_see = self.may_see_documents(request)
         url = self.collection_url(address, "document")
@@ -64,10 +65,10 @@ def is_linked(token: str) -> bool:
 
 
 def is_sent(token: str, longest: int = LONGEST_SENT) -> bool:
-    """Whether a form has to send it, and can."""
+    """Whether a form must send it, and can."""
     return LONGEST_LINKED < len(token) <= longest
 
 
 def sent(request: HttpRequest) -> QueryDict:
-    """What was asked: in the address, or in a form where that would be too long."""
+    """The parameters: from the URL, or from a form if they are too long for that."""
     return request.POST if request.method == "POST" else request.GET

@@ -1,7 +1,7 @@
-"""A page of a collection's documents in the order of ``_id``, from a key on, in both directions.
+"""A page of a collection's documents in the order of ``_id``, after a key, in both directions.
 
-Nothing is skipped: where a page begins is a range of the index on ``_id``. A comparison of a query
-stays within one type of BSON, so what sorts behind the key's own type is asked for by type.
+Nothing is skipped: a page begins at a range of the index on ``_id``. A comparison in a query covers
+one type of BSON, so later types in the sort order are queried by type.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from djongo_services.admin.documents.keys import DocumentId
 from djongo_services.bson_decoding import LENIENT
 
 LARGEST: Final = 64_000
-"""Bytes of a document that a list shows; of larger ones it has the ``_id`` and the size."""
+"""The size in bytes up to which a list shows a document; for larger ones it shows the ``_id`` and
+the size."""
 
 Query = Mapping[str, Any]
 Way = Literal["after", "before"]
@@ -45,20 +46,20 @@ _BRACKETS: Final[tuple[tuple[int, ...], ...]] = (
     (15,),
     (127,),
 )
-"""The types in the order in which the server sorts values, those together that it compares with
-each other; MongoDB manual, "Comparison/Sort Order"."""
+"""The types in the server's sort order, grouped as it compares them with each other; MongoDB
+manual, "Comparison/Sort Order"."""
 _NUMBERS: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A document of a page."""
+    """A document on a page."""
 
     key: DocumentId | None
     size: int
-    """Bytes of what was asked for of it."""
+    """The size in bytes of the part that was read."""
     document: Mapping[str, Any] | None
-    """None where it is larger than :data:`LARGEST`."""
+    """None if it is larger than :data:`LARGEST`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,16 +71,16 @@ class DocumentsPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """What is read of a collection."""
+    """What to read from a collection."""
 
     query: Query
     fields: Sequence[str] = ()
-    """Dotted paths; all fields where it is empty."""
+    """Dotted paths; empty means all fields."""
     size: int = 20
     is_ordered: bool = True
-    """Otherwise the first documents as they come: there is no page before or after them."""
+    """If False, the first documents in any order: there is no page before or after them."""
     is_indexed: bool = True
-    """Whether ``_id`` has an index and one value for one document; not so in views."""
+    """Whether ``_id`` has an index and is unique; it is not in views."""
 
 
 def read_page(
@@ -90,8 +91,8 @@ def read_page(
     start: DocumentId | None = None,
     way: Way = "after",
 ) -> DocumentsPage:
-    """The documents next to ``start``, or the first ones. One command, or two where the page ends
-    with the last value of a type; one more where nothing is left before a key.
+    """The documents next to ``start``, or the first ones. One command, or two if the page ends with
+    the last value of a type; one more if nothing is left before a key.
 
     Raises PyMongo's errors.
     """
@@ -104,7 +105,7 @@ def read_page(
     rows = list(_next(collection, reading, start, way, reading.size + 1))
     is_more = len(rows) > reading.size
     if way == "before" and start is not None:
-        if not is_more:  # A page from the beginning is a whole one.
+        if not is_more:  # A page from the beginning must be full.
             return read_page(database, name, reading)
         rows = rows[: reading.size][::-1]
         return DocumentsPage(rows=tuple(rows), has_before=True, has_after=True)
@@ -155,12 +156,13 @@ def _row(raw: bytes) -> Row:
 
 
 def _ranges(start: DocumentId | None, way: Way, is_indexed: bool) -> list[Query]:
-    """What sorts behind the key (or before it), nearest first; each is a range of one index."""
+    """The queries for what sorts after the key (or before it), nearest first; each is a range of
+    one index."""
     if start is None:
         return [{}]
     operator = "$gt" if way == "after" else "$lt"
     if not is_indexed:
-        # Compares across types, arrays as values; an index serves it from MongoDB 5.0 on.
+        # Compares across types, arrays as values; an index supports it from MongoDB 5.0 on.
         literal = start.operand("$literal")
         return [{"$expr": {operator: ["$_id", literal]}}]
     kind = start.type - 256 if start.type == 0xFF else start.type
@@ -173,14 +175,14 @@ def _ranges(start: DocumentId | None, way: Way, is_indexed: bool) -> list[Query]
 
 
 def _within(start: DocumentId, place: int, operator: str) -> Iterator[Query]:
-    """Those of the same bracket. Of the ends ($minKey, $maxKey) there is one value each, and a
-    comparison with them is one with everything."""
+    """The documents in the same bracket. $minKey and $maxKey have one value each, and a comparison
+    with them covers everything."""
     if place in (0, len(_BRACKETS) - 1):
         return
     if place != _NUMBERS:
         yield {"_id": start.operand(operator)}
         return
-    # NaN sorts before all numbers and compares with none.
+    # NaN sorts before all numbers, and no comparison finds it.
     if _is_nan(start.value):
         if operator == "$gt":
             yield {"_id": {"$gte": -math.inf}}
@@ -201,7 +203,7 @@ class WholeDocument:
 
 
 def read_document(database: Mongo, name: str, key: DocumentId) -> WholeDocument | None:
-    """None where it is not there (any more). Raises PyMongo's errors."""
+    """The document; None if it does not exist (any more). Raises PyMongo's errors."""
     collection = database.get_collection(name, codec_options=_RAW)
     found: Any = collection.find_one({"_id": key.operand("$eq")})
     if found is None:

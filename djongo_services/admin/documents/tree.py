@@ -1,7 +1,7 @@
-"""A document to read: nested ``<details>`` of bounded size, and Extended JSON.
+"""A readable document: nested ``<details>`` of bounded size, and Extended JSON.
 
-Everything of the document is data: names and values are escaped, what steers text is spelled out,
-and secrets are left out unless the reader may see them.
+Everything in the document is data: names and values are escaped, control characters are made
+visible, and secrets are left out unless the user may see them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from djongo_services.introspection.masking import is_secret_value, masked_docume
 from djongo_services.introspection.path import ELEMENT, Path, render_path
 
 LONGEST_JSON: Final = 100_000
-"""Characters of a document's JSON on a page; the whole can be downloaded."""
+"""The maximum number of characters of a document's JSON on a page; the whole can be downloaded."""
 _LONGEST_NAME: Final = 120
 
 CANONICAL: Final[JSONOptions] = JSONOptions(
@@ -54,17 +54,17 @@ MODES: Final[Mapping[str, JSONOptions]] = {"relaxed": EXTENDED_JSON, "canonical"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
-    """How much of a document is shown."""
+    """How much of a document is displayed."""
 
     values: int
-    """In all."""
+    """The total number of values."""
     items: int
-    """How many are shown of an array or an embedded document."""
+    """The number of displayed items of an array or an embedded document."""
     depth: int
     text: int
-    """Characters of a text."""
+    """The number of characters of a text."""
     open: int
-    """Levels that are unfolded."""
+    """The number of unfolded levels."""
 
 
 IN_LIST: Final = Bounds(values=120, items=20, depth=6, text=200, open=0)
@@ -73,7 +73,7 @@ ALONE: Final = Bounds(values=2_000, items=200, depth=40, text=5_000, open=2)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reader:
-    """Who reads a collection's documents."""
+    """The user who reads a collection's documents."""
 
     collection: str
     sees_secrets: bool
@@ -89,7 +89,7 @@ class Reader:
 class Tree:
     html: SafeString
     is_cut: bool
-    """Whether there is more in the document."""
+    """Whether the document has more than is displayed."""
 
 
 def tree_of(document: Mapping[str, Any], reader: Reader, bounds: Bounds) -> Tree:
@@ -99,20 +99,20 @@ def tree_of(document: Mapping[str, Any], reader: Reader, bounds: Bounds) -> Tree
 
 
 def json_of(document: Mapping[str, Any], reader: Reader, mode: str) -> str:
-    """All of it, in ASCII: what steers text is escaped as JSON does it."""
+    """The whole document in ASCII: control characters are escaped as in JSON."""
     text: str = dumps(reader.masked(document), json_options=MODES[mode], indent=2)
     return text
 
 
 def key_text(value: Any, reader: Reader) -> str:
-    """An ``_id`` on one line; hidden where it is a secret, or in part one."""
+    """An ``_id`` on one line; hidden if it is a secret, or contains one."""
     if isinstance(value, Mapping):
         return value_text(reader.masked({"_id": value})["_id"], 80)
     return f"({_('hidden')})" if reader.hides(value, ("_id",)) else value_text(value, 80)
 
 
 def is_hidden_key(value: Any, reader: Reader) -> bool:
-    """Whether any part of an ``_id`` is a secret, so that no address may tell it."""
+    """Whether any part of an ``_id`` is a secret, so that it must not be in an address."""
     if isinstance(value, Mapping):
         return bool(reader.masked({"_id": value})["_id"] != value)
     return reader.hides(value, ("_id",))
@@ -128,8 +128,8 @@ class _TreeBuilder:
     def items(
         self, value: Mapping[str, Any] | list[Any], path: Path, named: Path, depth: int
     ) -> Iterator[str]:
-        """The list of what is in a document or an array. ``path`` is the one to filter by,
-        ``named`` the one whose names tell of secrets: places in arrays are no names."""
+        """The list of a document's or an array's contents. ``path`` is the one to filter by,
+        ``named`` the one whose names indicate secrets: positions in arrays are not names."""
         pairs: Any = value.items() if isinstance(value, Mapping) else enumerate(value)
         yield '<ul class="mongo-tree">'
         for number, (name, each) in enumerate(pairs):
@@ -210,7 +210,7 @@ def _more(number: int) -> str:
 
 
 def type_name(value: Any) -> str:
-    """The name of the BSON type, refined as :mod:`djongo_services.bson_types` says."""
+    """The name of the BSON type, refined as in :mod:`djongo_services.bson_types`."""
     match value:
         case None:
             return "null"

@@ -1,1 +1,1 @@
-"""The admin of files: buckets, what is in them, and what can be done with it."""
+"""The admin of files: buckets, their contents, and actions on them."""

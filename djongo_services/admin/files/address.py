@@ -1,8 +1,9 @@
-"""How buckets and files are named in URLs and in the log: ``alias/bucket`` and ``alias/bucket/id``.
+"""The names of buckets and files in URLs and in the log: ``alias/bucket`` and ``alias/bucket/id``.
 
-A file's name is not its own: revisions share it, and it changes. Its id is, and may be of any BSON
-type: an ObjectId is written as its 24 digits, everything else as canonical Extended JSON, in which
-no plain number of 24 digits exists. An address leads to a file wherever in the bucket it is.
+A file's name does not identify it: revisions share it, and it changes. Its id does, and may have
+any BSON type: an ObjectId is written as its 24 digits, any other value as canonical Extended JSON,
+in which no plain number of 24 digits exists. An address leads to a file wherever in the bucket it
+is.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from djongo_services.storage.bucket import StoredFile
 from djongo_services.storage.errors import CorruptFile
 
 LONGEST_ID = 600
-"""Characters of an id that an address can carry; files of longer ones have no page."""
+"""The maximum number of characters of an id in an address; files with longer ids have no page."""
 
 _EXACT: JSONOptions = JSONOptions(
     json_mode=JSONMode.CANONICAL,
@@ -54,7 +55,7 @@ class BucketAddress:
         return shown_name(self.bucket)
 
     def file(self, id: Any) -> FileAddress | None:
-        """None for an id that no address can carry."""
+        """The address of a file; None for an id that no address can contain."""
         text = id_text(id)
         if text is None:
             return None
@@ -80,7 +81,8 @@ class FileAddress:
 
 
 def parse(key: str, aliases: Iterable[str]) -> BucketAddress | FileAddress | None:
-    """None for what is no key of a bucket or of a file on one of the connections."""
+    """The address; None for a text that is not a key of a bucket or of a file on one of the
+    connections."""
     found = parse_key(key, aliases)
     if found is None:
         return None
@@ -97,19 +99,19 @@ def parse(key: str, aliases: Iterable[str]) -> BucketAddress | FileAddress | Non
 
 
 def id_text(id: Any) -> str | None:
-    """None for one that is too long, or that no query can ask for."""
+    """The text of an id; None if it is too long, or cannot be used in a query."""
     if isinstance(id, ObjectId):
         return str(id)
     try:
         text: str = dumps(id, json_options=_EXACT)
-        bson.encode({"": id})  # or no query could ask for it
+        bson.encode({"": id})  # otherwise no query could use it
     except (TypeError, ValueError, OverflowError, BSONError):
         return None
     return text if len(text) <= LONGEST_ID else None
 
 
 def id_of(text: str) -> Any:
-    """Raises ValueError for what :func:`id_text` never wrote."""
+    """Raises ValueError for texts that :func:`id_text` does not produce."""
     if _OBJECT_ID.fullmatch(text):
         return ObjectId(text)
     try:
@@ -122,13 +124,13 @@ def id_of(text: str) -> Any:
 
 
 def logged(address: BucketAddress | FileAddress, name: str) -> File:
-    """What the admin's log is told about."""
+    """The object for the admin's log."""
     file = File(key=address.key)
     file.shown = name
     return file
 
 
-# One file, wherever in a bucket it is.
+# One file, in the bucket or in its trash.
 Document = dict[str, Any]
 Where = Literal["bucket", "trash"]
 
@@ -147,7 +149,7 @@ class FoundFile:
 
     @property
     def stored(self) -> StoredFile | None:
-        """None where the document is that of no file."""
+        """The file; None if the document is not that of a file."""
         try:
             return StoredFile.from_document(self.document) if self.document else None
         except CorruptFile:
@@ -155,7 +157,7 @@ class FoundFile:
 
 
 def find_file(database: Mongo, address: FileAddress) -> FoundFile | None:
-    """In the bucket, else in its trash."""
+    """A file in the bucket, otherwise in its trash."""
     query: Document = {"_id": {"$eq": address.id}}
     document = files_of(database, address.bucket).find_one(query)
     if document is not None:

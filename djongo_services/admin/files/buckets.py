@@ -1,4 +1,4 @@
-"""The buckets of a database, and how large they are, without counting."""
+"""The buckets of a database and their sizes, without counting."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Size:
     documents: int
     bytes: int
     on_disk: int
-    """Bytes, compressed and with indexes."""
+    """The size in bytes, compressed and with indexes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BucketSizes:
-    """What the server knows of a bucket's collections; None for one that is not there."""
+    """What the server knows about a bucket's collections; None for a missing one."""
 
     name: str
     files: Size | None = None
@@ -36,7 +36,7 @@ class BucketSizes:
     trash: Size | None = None
     uploads: Size | None = None
     is_known: bool = True
-    """False where the user's privileges do not reach."""
+    """False if the user may not read it."""
 
     @property
     def on_disk(self) -> int:
@@ -46,7 +46,7 @@ class BucketSizes:
 
 
 def bucket_names(database: Mongo) -> list[str]:
-    """Those that have both collections of GridFS; what views look like buckets are none."""
+    """The names that have both collections of GridFS; views that look like buckets do not count."""
     pattern = rf"\.({'|'.join(_PARTS)})$"
     names = _collections(database, {"$regex": pattern})
     return sorted(
@@ -57,7 +57,7 @@ def bucket_names(database: Mongo) -> list[str]:
 
 
 def bucket_sizes(database: Mongo, names: Sequence[str]) -> list[BucketSizes]:
-    """The sizes of these buckets, by one command."""
+    """The sizes of these buckets, read with one command."""
     if not names:
         return []
     wanted = [f"{name}.{part}" for name in names for part in _PARTS]
@@ -93,8 +93,8 @@ def trash_of(database: Mongo, bucket: str) -> Collection[Any]:
 
 
 def _collections(database: Mongo, name: Mapping[str, Any]) -> set[str]:
-    """Names of collections that are no views. A server with thousands of them opens each where
-    more than the name is asked for, and looks through all where the filter has more."""
+    """Names of collections that are not views. A server with thousands of them opens each one if
+    more than the name is requested, and searches all if the filter has more."""
     found = database.list_collections(filter={"name": name}, nameOnly=True)
     return {each["name"] for each in found if each.get("type", "collection") == "collection"}
 

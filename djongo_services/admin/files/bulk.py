@@ -1,4 +1,4 @@
-"""Work on many files: those that were chosen, or all that a list has."""
+"""Work on many files: the selected ones, or all in a list."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from djongo_services.storage.collector.kinds import can_be_named
 Action = Literal["delete", "delete-for-good", "restore", "purge"]
 
 COUNTED = 10_000
-"""Files up to which a confirmation tells how many there are."""
+"""The number of files up to which a confirmation shows the exact number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chosen:
-    """What is to be worked on."""
+    """The files to work on."""
 
     filters: Filters
     ids: tuple[Any, ...] | None
-    """None: all that the filters let through."""
+    """The ids; None: all files that match the filters."""
 
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> Self:
-        """``{"filters": {"q": "a"}, "ids": [...]}``, ids as URLs have them, or None.
+        """``{"filters": {"q": "a"}, "ids": [...]}``, ids as in URLs, or None.
 
-        Raises ValueError for ids that are none.
+        Raises ValueError for invalid ids.
         """
         ids = arguments["ids"]
         return cls(
@@ -59,14 +59,14 @@ class Chosen:
         return collections.trash if self.in_trash else collections.files
 
     def number(self, database: Mongo, bucket: str) -> int:
-        """How many there are; more than :data:`COUNTED` are not counted."""
+        """The number of files; above :data:`COUNTED` they are not counted."""
         if self.ids is not None:
             return len(self.ids)
         found = self.place(database, bucket)
         return found.count_documents(self.query(), limit=COUNTED + 1)
 
     def each(self, database: Mongo, bucket: str) -> Iterator[Any]:
-        """Their ids; those that no query can name are left out."""
+        """The ids of the files, without those that cannot be used in a query."""
         if self.ids is not None:
             yield from self.ids
             return
@@ -110,7 +110,7 @@ def _go_over(
     stop: Stop,
     progress: ProgressHook,
 ) -> tuple[int, int]:
-    """How many there were, and with how many it was done."""
+    """The number of files, and the number of those that were processed."""
     asked = done = 0
     for some in batches(ids):
         if stop.is_set():
@@ -127,7 +127,7 @@ def _go_over(
 
 
 def _restore(database: Mongo, bucket: str, ids: Sequence[Any]) -> int:
-    """One by one where some of them cannot come back."""
+    """Restore the files, one by one if some of them cannot be restored."""
     try:
         return len(restore(database, bucket, ids=ids))
     except (NotInTrash, NotRestored):

@@ -26,7 +26,7 @@ from djongo_services.connections import connections
 from djongo_services.formatting import count, printable
 
 ACTIONS: dict[str, Permission] = {"delete": "delete", "purge": "delete", "restore": "change"}
-"""To the permission that it asks for."""
+"""The permission that each action requires."""
 JOBS: dict[str, What] = {"delete": "delete", "purge": "purge", "restore": "restore"}
 MOST_IDS = 1_000
 
@@ -123,7 +123,7 @@ class BulkPages(JobPages):
 
 
 def _chosen(asked: QueryDict) -> Chosen:
-    """Raises Http404 for ids that are none."""
+    """The chosen files. Raises Http404 for invalid ids."""
     try:
         return Chosen.read(_chosen_arguments(asked))
     except ValueError:

@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 
 def rename(database: Mongo, bucket: str, document: Mapping[str, Any], filename: str) -> None:
-    """Raises NameTaken where another file has the name, FileChanged when this one changed."""
+    """Raises NameTaken if another file has the name, FileChanged if this one has changed."""
     files = BucketCollections.of(database, bucket).files
     if files.find_one({"filename": filename}, {"_id": 1}) is not None:
         raise _taken(filename)
@@ -35,7 +35,7 @@ def rename(database: Mongo, bucket: str, document: Mapping[str, Any], filename: 
     options: Document = {}
     metadata = document.get("metadata")
     if isinstance(metadata, Mapping) and isinstance(metadata.get("aliases"), list):
-        # A file that several names share lists them all.
+        # A file that several names share lists all of them.
         change["$set"]["metadata.aliases.$[same].name"] = filename
         options["array_filters"] = [{"same.name": before}]
     query: Document = {"_id": {"$eq": document["_id"]}, "filename": {"$eq": before}}
@@ -48,7 +48,7 @@ def rename(database: Mongo, bucket: str, document: Mapping[str, Any], filename: 
 
 
 def make_current(database: Mongo, bucket: str, document: Mapping[str, Any]) -> None:
-    """Let an older revision be the newest of its name: it counts as stored now."""
+    """Make an older revision the newest one of its name, with the current date."""
     files = BucketCollections.of(database, bucket).files
     query: Document = {
         "_id": {"$eq": document["_id"]},
@@ -59,7 +59,7 @@ def make_current(database: Mongo, bucket: str, document: Mapping[str, Any]) -> N
 
 
 def revisions(database: Mongo, bucket: str, filename: str, most: int) -> list[Document]:
-    """Ids, dates and lengths of the files of a name; the first is the current one."""
+    """Ids, dates and lengths of the files with a name; the first one is the current one."""
     found = files_of(database, bucket).find(
         {"filename": {"$eq": filename}},
         {"uploadDate": 1, "length": 1},
@@ -73,13 +73,13 @@ def _taken(filename: str) -> NameTaken:
     return NameTaken(_("The bucket already has a file '%(name)s'.") % {"name": printable(filename)})
 
 
-# New content through the project's own storages, so that their options hold for it.
+# New content through the project's own storages, so that their options apply.
 class NoName(StorageError):
     """A file cannot have this name."""
 
 
 class NotReplaced(StorageError):
-    """The user may not replace the file that has this name."""
+    """The user may not replace the file with this name."""
 
 
 def save(
@@ -90,10 +90,10 @@ def save(
     *,
     may_replace: bool,
 ) -> StoredFile:
-    """Under its own name, or one that is free.
+    """Store a file under its own name, or a free one.
 
-    Raises NoName, NotReplaced where the storage would replace a file and that may not be, and what
-    storing raises.
+    Raises NoName, NotReplaced if the storage would replace a file although that is not allowed, and
+    what storing raises.
     """
     name = "/".join(part for part in (folder.strip().strip("/"), uploaded.name or "") if part)
     try:
@@ -114,9 +114,9 @@ def refuse_static(address: BucketAddress, filename: str) -> None:
 
 
 def replace(address: BucketAddress, filename: str, uploaded: UploadedFile[Any]) -> StoredFile:
-    """Store new content under a name that a file has.
+    """Store new content for a file's name.
 
-    What becomes of the old content is up to the storage: it goes, or stays as a revision.
+    The storage decides about the old content: it is deleted, or stays as a revision.
     """
     refuse_static(address, filename)
     home = home_of(address, filename)
@@ -134,7 +134,7 @@ def replace(address: BucketAddress, filename: str, uploaded: UploadedFile[Any]) 
 
 
 def is_name(filename: str) -> bool:
-    """Whether a storage could have a file of this name, in this very form."""
+    """Whether a storage can have a file with exactly this name."""
     try:
         return bool(filename) and Location("").filename(filename) == filename
     except SuspiciousFileOperation:

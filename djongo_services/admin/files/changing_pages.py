@@ -1,4 +1,4 @@
-"""Renaming a file, replacing what is in it, and letting an older revision be the current one."""
+"""Renaming a file, replacing its content, and making an older revision the current one."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class ChangingPages(FileActions):
         return sent_to(request, self.page_of(own))
 
     def revive(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Of several files of one name, let this one be the current one."""
+        """Make this file the current one among several files of one name."""
         self.require(request, "view", "change")
         address = self.file_address(object_id)
         deadline = self.deadline(request, connections[address.alias])
@@ -132,7 +132,7 @@ class ChangingPages(FileActions):
                     _("Objects refer to it by its name, and will no longer find it."),
                     self.said_of_references(address, found, deadline),
                 ],
-                # What would steer the text is spelled out, in the new name too.
+                # Control characters are made visible, in the new name too.
                 "filename": printable(request.POST.get("filename", current)[:LONGEST_NAME]),
                 "longest": LONGEST_NAME,
             }

@@ -16,7 +16,7 @@ from djongo_services.admin.files.totals import BucketShare, Totals
 from djongo_services.formatting import count, percent, printable, size
 
 MONTHS = 36
-"""Columns; what is older is told in words."""
+"""The number of columns; older months are summarised in a sentence."""
 FEWEST = 12
 PER_ROOM = 8
 """A year's number is as wide as an eighth of the chart on a phone."""
@@ -29,7 +29,7 @@ class ChartPart:
     family: Family
     name: str
     start: str
-    """A part of 100, as is the width."""
+    """The start, out of 100, like the width."""
     width: str
     share: str
     size: str
@@ -44,18 +44,18 @@ class TypeRow:
     size: str
     share: str
     query: str
-    """As the list of files is asked for them."""
+    """The query of the list of these files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MonthChart:
     chart: ColumnChart
     caption: str
-    """The largest month, and what has no column, in words."""
+    """The largest month, and files without a column, as text."""
 
 
 def type_parts(totals: Totals) -> list[ChartPart]:
-    """Families, the largest first; without any bytes by their number of files."""
+    """Families, largest first; if there are no bytes at all, by their number of files."""
     by_family = {family: [0, 0] for family in FAMILIES}
     for each in totals.types:
         sums = by_family[family_of(each.name or "")]
@@ -99,7 +99,7 @@ def type_rows(totals: Totals) -> list[TypeRow]:
 
 
 def month_chart(totals: Totals) -> MonthChart | None:
-    """None where no file has a date."""
+    """The chart; None if no file has a date."""
     dated = [share for share in totals.months if share.name is not None]
     if not dated:
         return None
@@ -115,7 +115,7 @@ def month_chart(totals: Totals) -> MonthChart | None:
     return MonthChart(
         chart=column_chart(
             [
-                # A file without bytes is a file that was added, too.
+                # A file without bytes also counts as an added file.
                 (
                     share.bytes or (1e-9 if share.files else 0),
                     f"{_words(share)}: {files_text(share.files)}, {size(share.bytes)}",
@@ -150,7 +150,7 @@ def _date(share: BucketShare) -> date:
 
 
 def _gapless(dated: Sequence[BucketShare]) -> list[BucketShare]:
-    """Every month of the last ones, those in which nothing was added too."""
+    """Every one of the last months, including those in which nothing was added."""
     known = {share.name: share for share in dated}
     last = _number(dated[-1].name)
     first = max(min(_number(dated[0].name), last - FEWEST + 1), last - MONTHS + 1, 0)

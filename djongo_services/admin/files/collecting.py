@@ -1,4 +1,4 @@
-"""Jobs of the collector: what its pages have done in the background."""
+"""Jobs of the collector that its pages run in the background."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ KINDS = tuple(kind.value for kind in Kind)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CollectorOptions:
-    """What a run of the collector is to look for."""
+    """The options of a run of the collector."""
 
     older_than: timedelta
     only: tuple[str, ...] = ()
-    """Kinds; empty: all."""
+    """The kinds; empty means all."""
     verify: bool = False
 
     @classmethod
@@ -47,7 +47,7 @@ class CollectorOptions:
 
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> Self:
-        """What :attr:`arguments` has written."""
+        """Read the options that :attr:`arguments` contains."""
         return cls(
             older_than=timedelta(seconds=arguments["older_than"]),
             only=tuple(arguments["only"]),
@@ -64,7 +64,7 @@ class CollectorOptions:
 
     @property
     def age(self) -> str:
-        """As it is written: ``48h``."""
+        """The age as text: ``48h``."""
         return written_age(self.older_than)
 
     @property
@@ -150,14 +150,14 @@ def things_text(report: CollectorReport) -> str:
 
 
 def kind_name(kind: str) -> str:
-    """The name of a kind that a run has counted; a run of another version may know other kinds."""
+    """The name of a kind that a run has counted; a run of another version may have other kinds."""
     if kind == "deleted":
         return _("deleted files")
     return _(Kind(kind).heading) if kind in KINDS else kind
 
 
 def kind_words(kind: str) -> str:
-    """What it is."""
+    """An explanation of a kind."""
     return _(Kind(kind).meaning) if kind in KINDS else ""
 
 

@@ -1,4 +1,4 @@
-"""The Collector tab: what is garbage in a bucket, the trash, and what was done."""
+"""The Collector tab: the garbage in a bucket, its trash, and the history of runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RUNS = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bin:
-    """What was read for the page."""
+    """The data for the page."""
 
     jobs: list[Job]
     survey: DryRun | None
@@ -118,7 +118,7 @@ class CollectorPage(JobPages):
         )
 
     def empty_trash(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Of what has been there long enough, or of all."""
+        """Delete the entries that have been in the trash long enough, or all entries."""
         self.require(request, "view", "delete")
         address = self.bucket_address(object_id)
         days = _days(request.POST.get("days", request.GET.get("days", "")))
@@ -176,7 +176,7 @@ class CollectorPage(JobPages):
         )
 
     def _wanted(self, request: HttpRequest) -> CollectorOptions | None:
-        """None, and a message, for an invalid age."""
+        """The chosen options; None, with a message, for an invalid age."""
         asked = request.POST if request.method == "POST" else request.GET
         try:
             return CollectorOptions.of(asked.dict(), asked.getlist("only"))

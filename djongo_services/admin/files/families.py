@@ -1,4 +1,4 @@
-"""Content types as people sort them."""
+"""Content types in groups that users know."""
 
 from __future__ import annotations
 

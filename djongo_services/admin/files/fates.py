@@ -1,4 +1,4 @@
-"""What the collector will do with a file, in sentences."""
+"""Sentences about what the collector will do with a file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from djongo_services.storage.collector.outlook import Outlook
 
 
 def fate_text(found: Outlook) -> str:
-    """Why the collector keeps it, or takes it and when."""
+    """Why the collector keeps it, or why and when it collects it."""
     match found.fate:
         case "used":
             return _("The collector keeps it, because something refers to it.")
         case "unsure":
             return _(
-                "The collector keeps it: nothing that it asks would know whether the file is in "
-                "use."
+                "The collector keeps it: nothing that it checks shows whether the file is in use."
             )
         case "excluded":
             return _("The collector keeps it, because the project excludes its name.")
@@ -42,7 +41,7 @@ def fate_text(found: Outlook) -> str:
 
 
 def trash_text(found: FoundFile) -> str:
-    """When a file of the trash is deleted for good."""
+    """When a file in the trash is deleted for good."""
     days = settings.storage.trash_days
     when = (found.entry or {}).get("trashedAt")
     if not isinstance(when, datetime):

@@ -1,4 +1,4 @@
-"""A file: what it is, whether it is whole, who refers to it, and what it looks like."""
+"""The page of a file: its properties, integrity, references and preview."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FilePage(FileParts):
         ]
 
     def file(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The admin's log links here for buckets too."""
+        """The page of a file; the admin's log also links here for buckets."""
         self.require(request, "view")
         address = self.address(object_id)
         if isinstance(address, BucketAddress):
@@ -42,7 +42,7 @@ class FilePage(FileParts):
         return self._file(request, address, self.deadline(request, connections[address.alias]))
 
     def verify(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The same page, after reading every byte; nothing is changed by it."""
+        """The same page, after reading every byte; it changes nothing."""
         self.require(request, "view")
         address = self.file_address(object_id)
         deadline = Deadline(connections[address.alias], LONG_SECONDS)
@@ -105,7 +105,8 @@ class FilePage(FileParts):
     def _actions(
         self, request: HttpRequest, address: FileAddress, found: FoundFile
     ) -> list[dict[str, Any]]:
-        """What this user may do to it; what is undone by another click needs no page of its own."""
+        """The actions that this user may perform; those that another click undoes need no page of
+        their own."""
         may_change, may_delete = self.allows(request, "change"), self.allows(request, "delete")
         in_trash = found.where == "trash"
         known = (
@@ -161,7 +162,8 @@ def facts(found: FoundFile) -> list[dict[str, str]]:
 
 
 def document_json(document: Mapping[str, Any]) -> str:
-    """Long texts, long lists and deep nesting are cut, so that the page stays one."""
+    """The JSON of a document; long texts, long lists and deep nesting are truncated to keep the
+    page small."""
     return shortened(extended_json(_pruned(document, DEEPEST), indent=2), 100_000)
 
 

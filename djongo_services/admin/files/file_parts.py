@@ -1,6 +1,6 @@
-"""What is told of a file beside itself: its chunks, revisions, references, and a look into it.
+"""The parts of a file's page: its chunks, revisions, references, and a preview.
 
-All of it is asked for at once, so that one thing that takes long does not keep the others.
+All of them are queried at the same time, so that a slow one does not delay the others.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from djongo_services.storage.collector.decoding import (
 from djongo_services.storage.collector.detectors.broken import problem
 
 MOST_REVISIONS = 20
-"""That are listed."""
+"""The maximum number of listed revisions."""
 
 Part: TypeAlias = Callable[[], dict[str, Any]]
-"""Waits for what was asked, and gives it to the page."""
+"""Waits for the result of a query, and returns it for the page."""
 
 
 class FileParts(FilePages):
@@ -176,14 +176,14 @@ def _verdict(checked: Verified) -> dict[str, Any]:
     return {"is_sound": True, "text": text}
 
 
-# Whether the chunks of a file are there, and whether they are what was stored.
+# Whether the chunks of a file exist, and whether they match what was stored.
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Health:
-    """What the index of the chunks tells, without reading any of them."""
+    """What the index of the chunks shows, without reading any of them."""
 
     chunks: int
     expected: int | None
-    """None where the files document's numbers make no sense."""
+    """The expected number; None if the files document's numbers make no sense."""
 
     @property
     def is_right(self) -> bool:
@@ -192,10 +192,10 @@ class Health:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
-    """What reading every byte told."""
+    """The result of reading every byte."""
 
     problem: str | None
-    """Half a sentence; None when all is well."""
+    """The problem as a phrase; None if there is none."""
     has_checksum: bool
 
 
@@ -205,7 +205,7 @@ def look(database: Mongo, bucket: str, document: Mapping[str, Any]) -> Health:
 
 
 def verify(database: Mongo, bucket: str, document: Mapping[str, Any]) -> Verified:
-    """Reads all chunks, a few at a time."""
+    """Read all chunks, a few at a time."""
     chunks = chunks_of(database, bucket).find(
         {"files_id": {"$eq": document["_id"]}}, WHOLE, sort={"n": 1}, batch_size=READ_AT_ONCE
     )

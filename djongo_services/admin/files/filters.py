@@ -1,4 +1,4 @@
-"""What a list of files is asked for, out of a URL's query, and as a query to the server."""
+"""The filters of a list of files, from a URL's query, and as a query for the server."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ State = Literal["", "trash", "unreferenced", "broken", "superseded"]
 
 ORDERS: tuple[Order, ...] = ("newest", "oldest", "name")
 FOUND: tuple[State, ...] = ("unreferenced", "broken", "superseded")
-"""States that a dry run of the collector has to tell."""
+"""States that a dry run of the collector determines."""
 STATES: tuple[State, ...] = ("", "trash", *FOUND)
 LONGEST = 1_000
-"""Characters of what is searched for."""
+"""The maximum number of characters of a search."""
 SIZES: dict[str, tuple[int, int | None]] = {
     "empty": (0, 1),
     "tiny": (1, 10_000),
@@ -40,21 +40,21 @@ _LAST = "\U0010ffff"
 class Filters:
     state: State = ""
     begins: str = ""
-    """How the filename begins."""
+    """The beginning of the filename."""
     checksum: str = ""
-    """SHA-256 in lower case."""
+    """The SHA-256 in lower case."""
     type: str = ""
     """A content type, the beginning of some (``image/``), or :data:`WITHOUT_TYPE`."""
     size: str = ""
     since: str = ""
     """A day: ``2026-11-26``."""
     until: str = ""
-    """A day, which counts as well."""
+    """A day, which is included."""
     order: Order = "newest"
 
     @classmethod
     def of(cls, asked: Mapping[str, str]) -> Self:
-        """What makes no sense is left out, as a search finds nothing it does not know."""
+        """Filters from parameters; invalid ones are ignored."""
         state, order, size = asked.get("state", ""), asked.get("o", ""), asked.get("size", "")
         text = asked.get("q", "")[:LONGEST].replace("\0", "").strip()
         is_checksum = _CHECKSUM.fullmatch(text) and not asked.get("name")
@@ -71,7 +71,7 @@ class Filters:
 
     @property
     def query(self) -> dict[str, str]:
-        """As it stands in a URL; what is not asked for is left out."""
+        """The parameters in a URL, without empty ones."""
         given = {
             "state": self.state,
             "q": self.begins or self.checksum,
@@ -90,18 +90,18 @@ class Filters:
 
     @property
     def by_name(self) -> bool:
-        """Whether the list is in the order of names: it is, when names are searched for."""
+        """Whether the list is sorted by name, which it is when names are searched for."""
         return not self.state and (self.order == "name" or bool(self.begins))
 
     @property
     def is_everything(self) -> bool:
-        """Of its state."""
+        """Whether it selects every file of its state."""
         return not self.begins and not self.conditions()
 
     def conditions(self, prefix: str = "", *, names: bool = False) -> Document:
         """Conditions on files documents; ``prefix`` is their path in another document: ``file.``.
 
-        ``names``: also how the filename begins, which an index tells better.
+        ``names``: also the beginning of the filename, for which an index is better.
         """
         found: list[Document] = []
         if self.type:
@@ -122,15 +122,16 @@ class Filters:
         return {"$and": found} if found else {}
 
     def names(self) -> tuple[str, Any]:
-        """Filenames that begin so: from the first up to, not including, the second."""
+        """The range of filenames with this beginning: from the first value up to, but without, the
+        second."""
         return self.begins, after_prefix(self.begins)
 
 
 def after_prefix(prefix: str) -> Any:
-    """The first value, in the server's order, that is behind all texts that begin so.
+    """The first value, in the server's order, after all texts with this beginning.
 
-    The server compares UTF-8 byte by byte, which is the order of code points; behind all texts are
-    objects.
+    The server compares UTF-8 byte by byte, which is the order of code points; objects come after
+    all texts.
     """
     kept = prefix.rstrip(_LAST)
     if not kept:
@@ -161,7 +162,7 @@ def _day(text: str) -> str:
         found = parse_date(text)
     except ValueError:
         return ""
-    # The day after the last one cannot be told.
+    # The day after the last one cannot be represented.
     return found.isoformat() if found and 1 < found.year < 9999 else ""
 
 

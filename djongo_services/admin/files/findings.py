@@ -1,7 +1,7 @@
-"""What the last dry run of the collector found in a bucket, kept for the pages.
+"""The results of the last dry run of the collector in a bucket, stored for the pages.
 
-The report is ``{"_id": {"survey": "media"}, ...}`` in :data:`totals.COLLECTION`; each thing found,
-up to :data:`MOST` of a kind, is a document of :data:`COLLECTION`.
+The report is ``{"_id": {"survey": "media"}, ...}`` in :data:`totals.COLLECTION`; each item, up to
+:data:`MOST` of a kind, is a document of :data:`COLLECTION`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from djongo_services.storage.collector.runs import CollectorReport
 
 COLLECTION = "djongo_services_file_findings"
 MOST = 100_000
-"""The findings of a kind that are kept; the report counts all."""
+"""The number of stored items of a kind; the report counts all of them."""
 
 _KEYS = [("bucket", 1), ("survey", 1), ("kind", 1), ("_id", 1)]
 
@@ -43,7 +43,7 @@ class FindingShare:
     count: int
     bytes: int
     kept: int = 0
-    """The number of broken files: those that stay, because they are or may be in use."""
+    """The number of broken files that stay, because they are or may be in use."""
     kept_bytes: int = 0
 
 
@@ -69,7 +69,7 @@ class DryRun:
 
 
 class Notes:
-    """Keeps what a dry run finds, while it finds it."""
+    """Stores what a dry run finds during the run."""
 
     def __init__(self, database: Mongo, bucket: str, survey: ObjectId) -> None:
         self._database = database
@@ -89,7 +89,7 @@ class Notes:
             self._found.insert_many(documents, ordered=False)
 
     def finish(self, report: CollectorReport, by: str) -> None:
-        """From now on this is the last one; the one before is forgotten."""
+        """Make this the last dry run, and delete the previous one."""
         whole: Document = {"$literal": _report(report, self._survey, by)}
         self._database[KEPT].update_one(
             {"_id": {"$eq": {"survey": self._bucket}}},
@@ -170,7 +170,7 @@ def _share(kind: Kind, report: CollectorReport) -> Mapping[str, Any]:
 
 
 def _sendable(name: str | None) -> str | None:
-    """Text that was no UTF-8 cannot be sent back as it is."""
+    """The text, unless it was not UTF-8 and so cannot be sent back unchanged."""
     return None if name is None else name.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -180,13 +180,13 @@ def _aware(when: datetime) -> datetime:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundList:
-    """A page of what was found."""
+    """A page of found files."""
 
     survey: DryRun | None
-    """None: not scanned yet."""
+    """The dry run; None: not scanned yet."""
     found: list[Document]
     files: dict[Key, Document]
-    """Those that are in the bucket still."""
+    """The files that are still in the bucket."""
     next: ListPosition | None
 
 
@@ -198,7 +198,7 @@ def list_found(
     *,
     per_page: int = PER_PAGE,
 ) -> FoundList:
-    """At most 3 commands."""
+    """A page of the list; at most 3 commands."""
     survey = last_survey(database, bucket)
     if survey is None:
         return FoundList(survey=None, found=[], files={}, next=None)

@@ -1,4 +1,4 @@
-"""The project's storages, by the bucket in which they keep their files."""
+"""The project's storages, by the bucket that contains their files."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from djongo_services.storage.collector.references.storages import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Home:
-    """A storage whose files are in a bucket."""
+    """A storage with files in a bucket."""
 
     name: str
-    """Its alias in STORAGES, or the field that it is of: ``archive.Medium.file``."""
+    """Its alias in STORAGES, or the field that it belongs to: ``archive.Medium.file``."""
     storage: GridFSStorage
     is_static: bool = False
-    """Whether its files are static ones: they come from ``collectstatic``, and nobody uploads or
-    changes them here, for browsers run them on every page."""
+    """Whether its files are static ones: they come from ``collectstatic`` and cannot be uploaded or
+    changed here, because browsers run them on every page."""
 
     @property
     def location(self) -> str:
-        """How the filenames of its files begin."""
+        """The beginning of its filenames."""
         return self.storage.place.prefix
 
     @property
@@ -44,7 +44,8 @@ class Home:
 
 
 def homes(alias: str) -> dict[str, list[Home]]:
-    """By bucket, those in the database of a connection; a storage of several fields once."""
+    """The storages in the database of a connection, by bucket; a storage of several fields appears
+    once."""
     found: dict[str, list[Home]] = {}
     database = connections[alias].database_name
     for home in _all():
@@ -60,20 +61,20 @@ def homes_of(address: BucketAddress) -> list[Home]:
 
 
 def home_of(address: BucketAddress, filename: str) -> Home | None:
-    """The storage that a file of this name is of: the one whose location is closest."""
+    """The storage of a file with this name: the one with the most specific location."""
     fitting = [home for home in homes_of(address) if filename.startswith(home.location)]
     return max(fitting, key=lambda home: len(home.location), default=None)
 
 
 def is_static_file(address: BucketAddress, filename: str) -> bool:
-    """Whether a file of this name is, or would be, a static one."""
+    """Whether a file with this name is, or would be, a static file."""
     fitting = [home for home in homes_of(address) if filename.startswith(home.location)]
     closest = max((len(home.location) for home in fitting), default=0)
     return any(home.is_static for home in fitting if len(home.location) == closest)
 
 
 def bucket_storage(address: BucketAddress) -> GridFSStorage:
-    """A storage for a bucket that no setting names, and for reading whatever is in one."""
+    """A storage for a bucket that no setting names, which can read any file in it."""
     return GridFSStorage(bucket=address.bucket, using=address.alias)
 
 
@@ -82,7 +83,7 @@ def _all() -> Iterator[Home]:
         try:
             storage = storages[alias]
         except (InvalidStorageError, ImproperlyConfigured):
-            continue  # ``manage.py check`` and whoever uses it say what is wrong.
+            continue  # ``manage.py check``, and using it, report the error.
         if isinstance(storage, GridFSStorage):
             yield Home(name=alias, storage=storage, is_static=is_static(alias, storage))
         elif alias == STATIC_FILES:

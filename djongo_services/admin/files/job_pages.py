@@ -1,4 +1,4 @@
-"""Beginning jobs, and how far they are."""
+"""Starting jobs, and their progress."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class JobPages(FilePages):
         log: str | None = None,
         back: str | None = None,
     ) -> HttpResponse:
-        """Begin, wait a moment, and go to the page that shows how far it is.
+        """Start a job, wait a moment, and redirect to the page with its progress.
 
-        ``arguments`` are as :func:`~djongo_services.admin.files.works.work_of` reads them. What has
-        ended by then is said on the page ``back``, if there is one.
+        ``arguments`` are in the form that :func:`~djongo_services.admin.files.works.work_of` reads.
+        If it has ended by then, the result is shown on the page ``back``, if there is one.
         """
         running, trouble = self._begin(request, address, what, words, arguments)
         if trouble is not None:
@@ -62,7 +62,7 @@ class JobPages(FilePages):
         return HttpResponseRedirect(back)
 
     def job_progress(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """For the page's script: where the latest is."""
+        """The state of the latest job, for the page's script."""
         self.require(request, "view")
         address = self.bucket_address(object_id)
         asked = self.deadline(request, connections[address.alias]).ask(
@@ -93,7 +93,7 @@ class JobPages(FilePages):
         words: str,
         arguments: Mapping[str, Any],
     ) -> tuple[RunningJob | None, str | None]:
-        """The job, if it runs in this process, and what was in the way, as a sentence."""
+        """The job, if it runs in this process, and otherwise an error as a sentence."""
         waits = has_queue()
         if not waits and not room.reserve():
             return None, _(
@@ -129,7 +129,7 @@ class JobPages(FilePages):
 
 
 def job_context(job: Job) -> dict[str, Any]:
-    """Plain values: the page's script reads them too."""
+    """Plain values, because the page's script reads them too."""
     figures = ""
     if job.total:
         figures = _("%(done)s of %(total)s") % {

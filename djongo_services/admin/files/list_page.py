@@ -39,17 +39,18 @@ from djongo_services.formatting import count, printable
 Document = dict[str, Any]
 
 SMALL = 2_000
-"""Files whose types are told apart for the form, where they were never counted: about 10 ms."""
+"""The number of files up to which their types are read for the form, if they were never counted:
+about 10 ms."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileList:
-    """What was read for one page of the list."""
+    """The data for one page of the list."""
 
     listed: ListedFiles
     indexes: ListIndexes
     estimate: int
-    """Files in the bucket, or in its trash, as the server keeps the number."""
+    """The number of files in the bucket, or in its trash, from the server's metadata."""
     known: Known
 
 
@@ -106,7 +107,7 @@ class ListPage(FilePages):
         place: ListPosition | None,
         deadline: Deadline,
     ) -> HttpResponse:
-        """Those that the last dry run found."""
+        """The files that the last dry run found."""
         asked = deadline.ask(lambda database: list_found(database, address.bucket, filters, place))
         context: dict[str, Any] = {
             "tab": "bucket",
@@ -151,7 +152,8 @@ class ListPage(FilePages):
     def _bulk(
         self, request: HttpRequest, address: BucketAddress, filters: Filters
     ) -> dict[str, Any]:
-        """What this user may do to those that are chosen, and to all that the list has."""
+        """The actions that this user may perform on selected files, and on all files in the
+        list."""
         may_change, may_delete = self.allows(request, "change"), self.allows(request, "delete")
         in_trash = filters.state == "trash"
         known = (
@@ -188,7 +190,7 @@ def read_list(
     *,
     at_once: int | None,
 ) -> FileList:
-    """At most 6 commands, however many files there are."""
+    """A page of files, with at most 6 commands, however many files there are."""
     files = files_of(database, address.bucket)
     trash = trash_of(database, address.bucket)
     is_trash = filters.state == "trash"
@@ -210,7 +212,7 @@ def read_list(
 
 
 def count_matching(database: Mongo, address: BucketAddress, filters: Filters) -> int:
-    """All of them, which may take as long as looking at every file does."""
+    """The number of matching files, which may take as long as reading all of them."""
     if filters.state == "trash":
         query = filters.conditions("file.", names=True)
         return trash_of(database, address.bucket).count_documents(query)

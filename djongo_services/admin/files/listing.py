@@ -1,9 +1,9 @@
 """One page of a list of files, as fast at its end as at its beginning.
 
-A page begins where the one before ended, by an index: nothing is counted, and hardly anything is
-skipped. The bounds are given to the cursor itself (``min`` and ``max``), so that they hold across
-all types that an id or a name may have. What no index can tell (types, sizes, dates) is looked for
-in :data:`AT_ONCE` files at a time, and the page says that it looked no further.
+A page begins where the previous one ended, by an index: nothing is counted, and hardly anything is
+skipped. The bounds are passed to the cursor itself (``min`` and ``max``), so that they cover all
+types of ids and names. Criteria without an index (types, sizes, dates) are checked in
+:data:`AT_ONCE` files at a time, and the page says that it searched no further.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ Values = tuple[Any, ...]
 
 PER_PAGE = 100
 AT_ONCE = 50_000
-"""Files that are looked at for one page: about 0.1 s of the server's time."""
+"""The number of files that are searched for one page: about 0.1 s of the server's time."""
 
 BY_ID: Keys = (("_id", 1),)
 BY_NAME: Keys = (("filename", 1), ("uploadDate", 1))
 """The index of the GridFS specification."""
 CHECKSUMS: Keys = (("metadata.sha256", 1),)
-"""An index that a project may have; without it, checksums are searched for file by file."""
+"""An index that a project may have; without it, searching for checksums reads every file."""
 
 LENIENT: CodecOptions[Document] = CodecOptions(
     document_class=dict,
@@ -43,15 +43,15 @@ LENIENT: CodecOptions[Document] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
     unicode_decode_error_handler="replace",
 )
-"""Nothing that another driver stored fails to be shown."""
+"""Whatever another driver stored can be displayed."""
 
 _LONGEST = 600
-"""Bytes of an index's values that a URL can carry."""
+"""The maximum size in bytes of an index's values in a URL."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListPosition:
-    """Where a page begins: behind ``skip`` entries from the one with these values on."""
+    """The beginning of a page: ``skip`` entries after the first one with these values."""
 
     values: Values = ()
     """Empty: from the first entry on."""
@@ -59,13 +59,13 @@ class ListPosition:
 
     @property
     def token(self) -> str:
-        """For a URL."""
+        """The text for a URL."""
         data = bson.encode({"v": list(self.values), "n": self.skip}, codec_options=LENIENT)
         return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
 
     @classmethod
     def of(cls, token: str) -> Self | None:
-        """None for what :attr:`token` never was."""
+        """The position for a token; None for an invalid one."""
         try:
             data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
             found = bson.decode(data, codec_options=LENIENT)
@@ -80,16 +80,16 @@ class ListPosition:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListedFiles:
     documents: list[Document]
-    """With the projection that was asked for."""
+    """The documents with the requested projection."""
     next: ListPosition | None
-    """Where the next page begins; None at the end."""
+    """The beginning of the next page; None at the end."""
     looked_at: int | None = None
-    """Files, where the page ends before it is full because it has looked at so many."""
+    """The number of searched files, if the page ends before it is full because of their number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListIndexes:
-    """Those of the files that lists can use."""
+    """The indexes of the files collection that lists can use."""
 
     names: bool
     checksums: bool
@@ -99,7 +99,7 @@ class ListIndexes:
         keys = {
             tuple(index["key"].items())
             for index in files.list_indexes()
-            # Others leave documents out, or cannot be named in a hint.
+            # Others exclude documents, or cannot be used as a hint.
             if not {"partialFilterExpression", "sparse", "hidden", "collation"} & index.keys()
         }
         return cls(names=BY_NAME in keys, checksums=CHECKSUMS in keys)
@@ -107,7 +107,7 @@ class ListIndexes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Range:
-    """Entries of an index from ``low`` up to, not including, ``high``, in either direction."""
+    """Entries of an index from ``low`` up to, but without, ``high``, in either direction."""
 
     keys: Keys
     low: Values | None = None
@@ -144,9 +144,9 @@ def list_files(
     per_page: int = PER_PAGE,
     at_once: int | None = AT_ONCE,
 ) -> ListedFiles:
-    """``fields``: a projection. ``prefix``: of the files documents inside of the collection's.
+    """``fields`` is a projection, ``prefix`` the path of files documents inside the collection's.
 
-    ``at_once`` None: look at all files that it takes.
+    If ``at_once`` is None, all necessary files are searched.
     """
     by_name = filters.by_name and indexes.names and not prefix
     keys = BY_NAME if by_name else BY_ID
@@ -172,7 +172,7 @@ def list_files(
 
 
 def _whole(filters: Filters, keys: Keys) -> _Range:
-    """All that the list has."""
+    """The range of the whole list."""
     if keys is BY_ID:
         return _Range(keys=keys, descending=filters.order != "oldest")
     if not filters.begins:
@@ -184,17 +184,18 @@ def _whole(filters: Filters, keys: Keys) -> _Range:
 def _edge(
     files: Collection[Any], whole: _Range, place: ListPosition, at_once: int
 ) -> Values | None:
-    """The entry that is not looked at any more; None where there are not so many."""
+    """The entry at which the search stops; None if there are fewer entries."""
     fields = {"_id": 0, **{name: 1 for name, _ in whole.keys}}
     for document in whole.find(files, {}, fields, skip=place.skip + at_once, limit=1):
         values = tuple(document.get(name) for name, _ in whole.keys)
-        # So many files of one name and one date have to be looked at together.
+        # So many files with the same name and date must be searched together.
         return None if values == place.values or not _is_short(values) else values
     return None
 
 
 def _behind(page: list[Document], place: ListPosition, *, descending: bool) -> ListPosition:
-    """Behind the page's last document, told from the last one whose values are short enough."""
+    """The position after the page's last document, relative to the last one whose values are short
+    enough."""
     last = next((at for at in reversed(range(len(page))) if page[at]["at"] is not None), None)
     if last is None:
         return ListPosition(values=place.values, skip=place.skip + len(page))
@@ -205,7 +206,7 @@ def _behind(page: list[Document], place: ListPosition, *, descending: bool) -> L
     first = last
     while first and page[first - 1]["at"] == page[last]["at"]:
         first -= 1
-    # Those of the same values may have begun on pages before.
+    # Entries with the same values may begin on earlier pages.
     before = place.skip if not first and place.values == values else 0
     return ListPosition(values=values, skip=before + last - first + 1 + after)
 

@@ -1,4 +1,4 @@
-"""The buckets of a connection, where the admin has its list of objects."""
+"""The buckets of a connection, which replace the admin's list of objects."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from djongo_services.formatting import size
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overview:
-    """What was read for one page of buckets."""
+    """The data for one page of buckets."""
 
     names: tuple[str, ...]
-    """The names of all."""
+    """The names of all buckets."""
     sizes: tuple[BucketSizes, ...]
-    """The sizes of the page's."""
+    """The sizes of the buckets on the page."""
     known: dict[str, Known]
     counted: dict[str, Totals]
-    """The totals of small ones, just now."""
+    """The totals of small buckets, just counted."""
     page: int
     pages: int
 
@@ -101,7 +101,7 @@ class OverviewPage(FilePages):
 
 
 def read_overview(database: Mongo, at_home: list[str], page: int) -> Overview:
-    """At most ``4 + PER_PAGE`` commands."""
+    """The data of a page, with at most ``4 + PER_PAGE`` commands."""
     names = sorted({*bucket_names(database), *at_home})
     pages = max(1, -(-len(names) // PER_PAGE))
     page = min(page, pages)
@@ -125,7 +125,7 @@ def read_overview(database: Mongo, at_home: list[str], page: int) -> Overview:
 
 
 def bucket_facts(sizes: BucketSizes, totals: Totals | None) -> list[str]:
-    """What is known without counting, in words."""
+    """Phrases about what is known without counting."""
     if not sizes.is_known:
         return [_("size unknown: the database user may not read it")]
     if sizes.files is None:

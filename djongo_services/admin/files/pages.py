@@ -1,4 +1,4 @@
-"""What the pages about files have in common: addresses, frame, tabs, confirmations."""
+"""The common parts of the pages about files: addresses, frame, tabs, confirmations."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TABS = ("bucket", "totals", "collector")
 
 
 class FilePages(ConnectionPages):
-    """The base of the rooms that make up the admin of files."""
+    """The base of the classes that make up the admin of files."""
 
     def page_urls(self) -> list[URLPattern]:
         return [
@@ -53,12 +53,12 @@ class FilePages(ConnectionPages):
         return admin.ModelAdmin.has_add_permission(self, request)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """What the history is about; whether it is in the database is not asked."""
+        """The object of the history; whether it exists in the database is not checked."""
         address = parse(object_id, self.aliases())
         return None if address is None else File(key=address.key)
 
     def address(self, object_id: str) -> BucketAddress | FileAddress:
-        """Raises Http404 unless it names a bucket or a file on a connection."""
+        """The address of a bucket or a file. Raises Http404 unless it names one on a connection."""
         address = parse(unquote(object_id), self.aliases())
         if address is None:
             raise no_such(_("file"))
@@ -79,7 +79,7 @@ class FilePages(ConnectionPages):
     def page_of(
         self, address: BucketAddress | FileAddress, page: str | None = None, **query: str
     ) -> str:
-        """The path of a page about a bucket or a file, by default of its first one."""
+        """The path of a page about a bucket or a file, by default its first one."""
         own = "change" if isinstance(address, FileAddress) else "bucket"
         url = self.url(page or own, quote(address.key))
         return f"{url}?{urlencode(query)}" if query else url
@@ -96,7 +96,7 @@ class FilePages(ConnectionPages):
         *,
         status: int = 200,
     ) -> TemplateResponse:
-        """A page below a bucket; ``tab`` in the context says which of its tabs it is."""
+        """A page below a bucket; ``tab`` in the context is its tab."""
         return self.render(
             request,
             f"files/{template}",
@@ -130,7 +130,7 @@ class FilePages(ConnectionPages):
 
 
 def takes_no_writes(alias: str) -> bool:
-    """Whether none of the members that the client knows is a primary; nothing is asked for it."""
+    """Whether none of the members that the client knows is a primary; no query is sent."""
     try:
         description = connections[alias].client.topology_description
     except ImproperlyConfigured:
@@ -139,7 +139,7 @@ def takes_no_writes(alias: str) -> bool:
 
 
 def _is_answered(context: Mapping[str, Any]) -> bool:
-    """Whether the page has asked the server for something, and has got it."""
+    """Whether the page has queried the server, and got a result."""
     return "trouble" in context and context["trouble"] is None
 
 
@@ -148,7 +148,7 @@ def _waiting(request: HttpRequest) -> str:
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """Whether the page's script asks."""
+    """Whether the page's script sent the request."""
     return request.headers.get("Accept", "").startswith("application/json")
 
 
@@ -157,12 +157,12 @@ def sent_to(request: HttpRequest, url: str) -> HttpResponse:
 
 
 class FileActions(FilePages):
-    """Subclasses have an action each."""
+    """The base of classes with one action each."""
 
     def found_for(
         self, address: FileAddress, deadline: Deadline, where: Where
     ) -> PageQuestion[FoundFile | None]:
-        """Raises Http404 when the server has answered and the file is not there."""
+        """Raises Http404 if the server has responded and the file does not exist."""
         asked = deadline.ask(lambda database: find_file(database, address))
         if asked.trouble is None and (asked.value is None or asked.value.where != where):
             raise no_such(_("file"))
@@ -178,7 +178,7 @@ class FileActions(FilePages):
         log: str,
         said: str,
     ) -> HttpResponse:
-        """Log and tell what was done, and go back to the file."""
+        """Log and report what was done, and redirect to the file."""
         if asked.trouble is not None:
             self.message_user(request, asked.trouble, messages.ERROR)
         else:
@@ -218,7 +218,7 @@ class FileActions(FilePages):
         )
 
     def said_of_references(self, address: FileAddress, found: FoundFile, deadline: Deadline) -> str:
-        """Who would miss it, in a sentence."""
+        """A sentence about the objects that refer to the file."""
         asked = deadline.ask(lambda database: find_referrers(address.of_bucket, found.document))
         if asked.value is None:
             return _("It could not be determined whether anything refers to it.")

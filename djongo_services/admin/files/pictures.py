@@ -1,8 +1,8 @@
-"""Make an image small, without holding much of it.
+"""Making an image small, without much memory.
 
 Nothing of the project is imported: the file is also run by itself, in a process with limits, for
-formats whose decoders cannot be told how much they may take. Images come in at stdin, go out at
-stdout, and a sentence that says what is wrong at stderr.
+formats whose decoders cannot limit their memory. Images are read from stdin and written to stdout,
+and an error message goes to stderr.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import sys
 from typing import IO
 
 MAX_PIXELS = 4_000_000
-"""That are held while an image is made smaller: 4 bytes each."""
+"""The maximum number of pixels in memory while an image is reduced: 4 bytes each."""
 SIDE = 144
-"""Three times what a list shows, for sharp screens."""
+"""Three times the size in a list, for high-resolution screens."""
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "WEBP")
 MEMORY = 512 * 1024 * 1024
-"""Bytes of address space that the process may have; Python and an image of that many pixels need a
+"""The limit of the process's address space in bytes; Python and an image of that many pixels need a
 third of it."""
 CPU_SECONDS = 10
 
@@ -28,7 +28,7 @@ _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 
 
 class TooManyPixels(Exception):
-    """More than are held."""
+    """The image has more pixels than are kept in memory."""
 
 
 def make_small(file: IO[bytes]) -> bytes:
@@ -37,7 +37,8 @@ def make_small(file: IO[bytes]) -> bytes:
 
     with Image.open(file, formats=FORMATS) as image:
         whole = image.width * image.height
-        # JPEG's decoder leaves out pixels by itself, but holds all of what comes in several scans.
+        # JPEG's decoder leaves out pixels itself, but keeps everything in memory for images with
+        # several scans.
         is_held = image.format == "JPEG" and has_several_scans(file)
         image.draft("RGB", (SIDE, SIDE))
         held = whole if is_held else image.width * image.height
@@ -52,7 +53,7 @@ def make_small(file: IO[bytes]) -> bytes:
 
 def has_several_scans(file: IO[bytes]) -> bool:
     """Whether a JPEG is progressive, or its first scan has only some of its components (ITU T.81,
-    B.2). The file is left where it was."""
+    B.2). The position in the file is restored."""
     position = file.tell()
     try:
         file.seek(2)
@@ -80,8 +81,8 @@ def _scans_are_several(file: IO[bytes]) -> bool:
 
 
 def _next_marker(file: IO[bytes]) -> int | None:
-    """Any number of 0xFF, and one byte that is none; what else is between segments is passed over,
-    as decoders do."""
+    """Any number of 0xFF, and one byte that differs; other bytes between segments are skipped, as
+    decoders do."""
     while byte := file.read(1):
         if byte != b"\xff":
             continue

@@ -1,7 +1,7 @@
-"""What of a file can be shown without danger.
+"""The parts of a file that can be shown safely.
 
-Text is read here and shown as text, whatever language it is in; images, sound, film and PDF are
-shown by the browser, out of :mod:`raw`, if their type is one that runs nothing.
+Text is read here and shown as text, whatever language it is in; the browser shows images, sound,
+video and PDF, from :mod:`raw`, if their type cannot run scripts.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from djongo_services.storage.errors import StorageError
 from djongo_services.storage.serving.policy import content_type_of, is_inline
 
 TEXT_BYTES = 32 * 1024
-"""The bytes of a text that are shown."""
+"""The number of bytes of a text that are displayed."""
 PICTURE_BYTES = 25_000_000
-"""The size of the largest image that a page loads by itself."""
+"""The size of the largest image that a page loads automatically."""
 LONGEST_LINE = 2_000
 
 Kind = Literal["image", "audio", "video", "pdf", "text", "none"]
@@ -40,11 +40,11 @@ class Preview:
     kind: Kind
     text: str = ""
     is_cut: bool = False
-    """Whether the file goes on behind the text."""
+    """Whether the file is longer than the displayed text."""
 
 
 def preview(storage: GridFSStorage, stored: StoredFile) -> Preview:
-    """Reads nothing unless it may be text. Raises what reading raises."""
+    """Read the beginning of the file if it may be text. Raises what reading raises."""
     name = stored.filename if isinstance(stored.filename, str) else ""
     kind = content_type_of(stored.content_type, name)
     size = storage.size_of(stored)
@@ -70,11 +70,11 @@ def preview(storage: GridFSStorage, stored: StoredFile) -> Preview:
 
 
 def _text(head: bytes) -> str | None:
-    """None for what is none. What would steer the page around it is spelled out."""
+    """The text; None if it is not text. Control characters are made visible."""
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
-        # A character that the cut went through is no objection.
+        # A character that the cut split does not count against text.
         if error.start < len(head) - 3:
             return None
         text = head[: error.start].decode("utf-8")
@@ -84,27 +84,27 @@ def _text(head: bytes) -> str | None:
     return "\n".join(printable(line.removesuffix("\r"))[:LONGEST_LINE] for line in lines)
 
 
-# Small pictures of images, where Pillow is installed.
+# Thumbnails of images, if Pillow is installed.
 MAX_BYTES = PICTURE_BYTES
-"""The size of a file: some decoders hold all of it."""
+"""The maximum size of a file: some decoders keep all of it in memory."""
 SECONDS = 20.0
-"""That a process of its own may take, on a busy machine too."""
+"""The time limit in seconds of a separate process, for a busy machine."""
 
 _CONTAINER = b"ftyp"
-"""From the fifth byte on: AVIF, whose decoder believes the frame and not the header that was looked
-at, and allocates what that says."""
+"""From the fifth byte on: AVIF, whose decoder uses the frame's size and not the header that was
+checked, and allocates that much."""
 
 
 class _Bounded(io.BufferedReader):
-    """Allocates no more than a file has: a header may claim any number of bytes, and Pillow asks
-    for as many at once."""
+    """A reader that allocates no more than a file has: a header may announce any number of bytes,
+    and Pillow requests all of them at once."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(size if size is None or size < 0 else min(size, MAX_BYTES))
 
 
 class NoThumbnail(Exception):
-    """The bytes are no image, or one that is too large."""
+    """The bytes are not an image, or the image is too large."""
 
 
 def can_make_thumbnails() -> bool:
@@ -123,23 +123,23 @@ def thumbnail(file: io.RawIOBase | io.BytesIO) -> bytes:
         return pictures.make_small(buffered)
     except (NoThumbnail, PyMongoError, StorageError):
         raise
-    except Exception as error:  # Pillow raises what its decoders do, and they raise anything.
+    except Exception as error:  # Pillow raises what its decoders raise, which may be anything.
         raise NoThumbnail(str(error)) from error
 
 
 def _made_apart(data: bytes) -> bytes:
-    """In a process that may take so much memory and time and no more."""
+    """Make a thumbnail in a process with limited memory and time."""
     if find_spec("resource") is None:
         raise NoThumbnail("This system cannot limit a process.")
     spec = find_spec("PIL")
     folder = Path(spec.origin).parent.parent if spec is not None and spec.origin else Path()
     limits = (str(pictures.MEMORY), str(pictures.CPU_SECONDS))
     done = subprocess.run(  # noqa: S603 - our own interpreter and file
-        # -I: nothing but what is named here is imported.
+        # -I: only what is named here is imported.
         [sys.executable, "-I", pictures.__file__, str(folder), *limits],
         input=data,
         capture_output=True,
-        # Each arena of the allocator would count as much address space as an image.
+        # Each arena of the allocator would use as much address space as an image.
         env={**os.environ, "MALLOC_ARENA_MAX": "1"},
         timeout=SECONDS,
         check=False,

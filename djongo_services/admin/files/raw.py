@@ -1,7 +1,7 @@
-"""The bytes of a file for those who may see it: previews, thumbnails and downloads.
+"""The bytes of a file for users who may see it: previews, thumbnails and downloads.
 
-Built on the decisions of :mod:`djongo_services.storage.serving`: conditions, ranges, and the same
-policy of what browsers may show. PDF is the one type that is shown besides, without scripts.
+They follow the rules of :mod:`djongo_services.storage.serving`: conditions, ranges, and the same
+policy of what browsers may show. PDF is the only additional type that is shown, without scripts.
 """
 
 from __future__ import annotations
@@ -57,12 +57,13 @@ from djongo_services.storage.serving.policy import (
 
 SHOWN_TYPES = DEFAULT_INLINE_TYPES | {"application/pdf"}
 SIGNED_SECONDS = 24 * 60 * 60
-"""For which a preview in a form can be seen."""
+"""Seconds for which a preview in a form can be seen."""
 AT_ONCE = 256 * 1024
-"""Bytes of a content that is read before it is sent."""
+"""Content of up to this many bytes is read before it is sent."""
 
 Form = Callable[[HttpRequest, GridFSStorage, StoredFile], HttpResponseBase]
-"""What of a file is sent. Raises StorageError and PyMongo's errors before the first byte."""
+"""The part of a file that is sent. Raises StorageError and PyMongo's errors before the first
+byte."""
 
 
 class RawFiles(FilePages):
@@ -80,7 +81,7 @@ class RawFiles(FilePages):
         ]
 
     def signed(self, request: HttpRequest, token: str) -> HttpResponseBase:
-        """For whoever is shown the object that the file belongs to, for a day."""
+        """Serve a file, for a day, to users who see the object that it belongs to."""
         try:
             key = signing.loads(token, salt=SALT, max_age=SIGNED_SECONDS)
         except signing.BadSignature:
@@ -90,7 +91,7 @@ class RawFiles(FilePages):
         )
 
     def raw(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """To be shown in a page, or in a tab of its own."""
+        """Serve a file for display in a page, or in a tab of its own."""
         self.require(request, "view")
         return self.send(
             request, self.file_address(object_id), partial(_respond, shown=SHOWN_TYPES)
@@ -144,7 +145,7 @@ def _thumbnail(
 def _respond(
     request: HttpRequest, storage: GridFSStorage, stored: StoredFile, *, shown: Collection[str]
 ) -> HttpResponseBase:
-    """The file itself; browsers show it if its type is among ``shown``."""
+    """The file itself; browsers display it if its type is among ``shown``."""
     name = stored.filename if isinstance(stored.filename, str) else ""
     found = Representation(
         name=name,

@@ -1,7 +1,7 @@
-"""Which objects refer to a file: what the collector asks whether there are any, asked which.
+"""The objects that refer to a file: the collector only checks whether there are any.
 
 The sources are those of :func:`~djongo_services.storage.collector.references.find_references`, so
-that nothing is shown as unused which the collector holds for used.
+that no file is shown as unused that the collector treats as used.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from djongo_services.storage.collector.references.finding import references_for
 from djongo_services.storage.collector.references.lookups import ColumnSource, DocumentSource
 
 MOST = 10
-"""Objects of each source that are listed."""
+"""The maximum number of listed objects of each source."""
 
 AnyModel = type[models.Model]
 
@@ -44,16 +44,16 @@ class Referrer:
 
     label: str
     model: AnyModel | None
-    """None where it is a function of the project."""
+    """The model; None if it is a function of the project."""
     objects: tuple[tuple[Any, str], ...] = ()
     """Primary keys and names."""
     place: Address | None = None
-    """The collection whose documents the objects are, where they are known by their ``_id``."""
+    """The collection whose documents the objects are, if they are known by their ``_id``."""
     is_more: bool = False
 
 
 def find_referrers(address: BucketAddress, document: Mapping[str, Any]) -> list[Referrer]:
-    """To be called in a thread of its own: its connections to databases are closed at the end.
+    """Call it in a thread of its own: its connections to databases are closed at the end.
 
     Raises ReferencesUnreadable, and what databases raise.
     """
@@ -72,14 +72,14 @@ def find_referrers(address: BucketAddress, document: Mapping[str, Any]) -> list[
 
 
 def find_outlook(address: BucketAddress, document: Mapping[str, Any]) -> Outlook:
-    """What the collector would make of the file. As :func:`find_referrers`."""
+    """What the collector would do with the file. Call it as :func:`find_referrers`."""
     connection = connections[address.alias]
     try:
         return outlook(
             connection.database,
             address.bucket,
             dict(document),
-            # Texts are not searched: it takes longer than a page may.
+            # Texts are not searched, because it takes longer than a page may.
             references=references_for(connection, address.bucket, search=False),
             older_than=settings.storage.grace,
         )
@@ -88,7 +88,7 @@ def find_outlook(address: BucketAddress, document: Mapping[str, Any]) -> Outlook
 
 
 class ReferrerLinks:
-    """Names and links for those who may see the objects; for others, that there are some."""
+    """Names and links for users who may see the objects; for others, only that there are some."""
 
     def __init__(self, site: AdminSite, request: HttpRequest) -> None:
         self._site = site
@@ -123,7 +123,7 @@ class ReferrerLinks:
         return Reader(collection=place.collection, sees_secrets=sees_secrets)
 
     def _key_text(self, place: Address | None, key: Any) -> str:
-        """What names the document for those who may not see its object."""
+        """The document's key for users who may not see its object."""
         return "" if place is None else key_text(key, self._reader(place))
 
     def _document_url(self, place: Address | None, key: Any) -> str | None:
@@ -201,7 +201,7 @@ def _of_documents(source: DocumentSource, held: Sequence[str]) -> Referrer | Non
 
 
 def _place(source: DocumentSource) -> Address | None:
-    """Where the pages of collections show the documents."""
+    """The address of the collection's pages that show the documents."""
     for name, configured in settings.connections.items():
         if source.alias in (configured.database, name if configured.database is None else None):
             return Address(alias=name, collection=source.collection.name)

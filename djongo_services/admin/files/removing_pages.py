@@ -43,7 +43,7 @@ class RemovingPages(FileActions):
             return self._deleting(request, address, found, deadline, trouble=asked.trouble)
         for_good = request.POST.get("fate") == FOR_GOOD
         removal = Removal(run=ObjectId(), by=request.user.get_username(), for_good=for_good)
-        # What was begun is to be finished, so this is not cut off.
+        # An operation that has begun must be completed, so this is not cut off.
         done = deadline.ask(
             lambda database: remove_files(database, address.bucket, [address.id], removal),
             is_cut_off=False,

@@ -1,7 +1,7 @@
-"""What a list shows of a file: read without what is large, made safe to show.
+"""The rows of a list of files: read without large parts, and made safe to display.
 
-Names, types and metadata are whatever somebody stored. The server cuts what is too long for a
-line, so that a page of files with names of a megabyte each is still a small page.
+Names, types and metadata may contain anything. The server truncates what is too long for a line, so
+that even a page of files with names of a megabyte each is small.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from djongo_services.storage.serving.policy import is_inline
 Document = Mapping[str, Any]
 
 LONGEST_NAME = 500
-"""Characters of a filename that leave the server for a list."""
+"""The maximum number of characters of a filename that are read for a list."""
 LONGEST_ID_BYTES = 1_000
 SMALL_BYTES = 300_000
-"""The size of images that are small enough to be shown in a list as they are."""
+"""The size up to which images are shown unchanged in a list."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileRow:
     address: FileAddress | None
-    """None where the id is too long for an address."""
+    """The address; None if the id is too long for one."""
     id: str
-    """As addresses have it; empty without one."""
+    """The id as in addresses; empty without one."""
     name: str
     type: str
     family: Family
     badge: str
-    """Instead of a picture: ``PDF``."""
+    """Shown instead of a picture: ``PDF``."""
     size: str
     added: str
     picture: Literal["", "raw", "thumbnail"]
-    """The page that has a picture of it, which can do nothing but be looked at."""
+    """The page with a picture of it, which is only displayed."""
     note: str = ""
-    """The note of a file in the trash, or of one that was found: why."""
+    """The reason why a file is in the trash, or was found."""
 
 
 def projection(prefix: str = "") -> dict[str, Any]:
@@ -117,7 +117,7 @@ def size_text(length: object) -> str:
 
 
 def moment_text(when: object) -> str:
-    """``2026-11-26 21:15 UTC``, where it is a date."""
+    """``2026-11-26 21:15 UTC``, if it is a date."""
     if not isinstance(when, datetime):
         return "?"
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
@@ -125,7 +125,7 @@ def moment_text(when: object) -> str:
 
 
 def badge_of(filename: object, kind: str) -> str:
-    """The ending of the name when it is one, else the last part of the type."""
+    """The extension of the name if it has one, otherwise the last part of the type."""
     ending = filename.rpartition(".")[2] if isinstance(filename, str) and "." in filename else ""
     if not (ending.isascii() and ending.isalnum() and len(ending) <= 4):
         ending = kind.partition("/")[2]
@@ -133,10 +133,10 @@ def badge_of(filename: object, kind: str) -> str:
 
 
 def _cut(value: Any, longest: int) -> dict[str, Any]:
-    """Text, cut; None for everything else."""
+    """A truncated text; None for other values."""
     is_text = {"$eq": [{"$type": value}, "string"]}
     text = {"$cond": [is_text, value, ""]}
-    # Counting characters of 16 MB of text takes long; its bytes are known.
+    # Counting the characters of 16 MB of text takes long; its bytes are known.
     short = {"$lte": [{"$strLenBytes": text}, 4 * longest]}
     first = {"$substrCP": [text, 0, longest]}
     return {"$cond": [is_text, {"$cond": [short, value, first]}, None]}

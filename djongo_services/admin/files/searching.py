@@ -1,4 +1,4 @@
-"""The form above a list of files, and what is to be said of a search."""
+"""The form above a list of files, and messages about a search."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def choices(address: BucketAddress, filters: Filters, known: Known) -> dict[str,
 
 
 def messages_about(filters: Filters, indexes: ListIndexes, listed: ListedFiles) -> list[str]:
-    """What a reader should know about what is listed."""
+    """Messages about what is listed."""
     said = []
     if not indexes.names and (filters.order == "name" or filters.begins) and not filters.state:
         said.append(
@@ -59,7 +59,7 @@ def messages_about(filters: Filters, indexes: ListIndexes, listed: ListedFiles) 
 
 
 def filter_words(filters: Filters) -> str:
-    """What a list is of, in words."""
+    """A description of the listed files."""
     said = []
     if filters.state == "trash":
         said.append(_("in the trash"))
@@ -102,7 +102,8 @@ def _types(filters: Filters, known: Known) -> list[Choice]:
 
 
 def _can_be_chosen(name: str | None) -> bool:
-    """Not what has no type, nor one too long to be told, nor what would steer the page."""
+    """Whether it can be offered: not if it has no type, is too long, or contains control
+    characters."""
     return name not in (None, "?") and printable(str(name)) == name
 
 

@@ -1,7 +1,7 @@
-"""How much there is in a bucket, by content type and by month.
+"""The totals of a bucket, by content type and by month.
 
-To tell, the server goes over all files documents. Small buckets are counted while the page waits;
-of large ones the last count is kept, and shown with its date.
+For these, the server reads all files documents. Small buckets are counted while the page waits; for
+large ones the last count is stored, and shown with its date.
 
 ``{"_id": {"totals": "media"}, "run": {"started", "by", "status", "error"}, "kept": {"counted",
 "seconds", "files", "bytes", "types": [{"name", "files", "bytes"}], "months": [...]}}`` in
@@ -25,9 +25,9 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from djongo_services.admin.jobs.slot import COLLECTION
 
 SECONDS = 600
-"""That a count may take; one that began longer ago has died with its process."""
+"""The time limit of a count; an older one has died with its process."""
 SMALL = 20_000
-"""Files that are counted while a page waits: about 0.1 s."""
+"""The number of files that are counted while a page waits: about 0.1 s."""
 MOST_TYPES = 200
 MOST_MONTHS = 1_200
 
@@ -45,7 +45,7 @@ class BucketShare:
     """A part of a bucket."""
 
     name: str | None
-    """A content type, or a month (``2026-11``); None for files without."""
+    """A content type, or a month (``2026-11``); None for files without one."""
     files: int
     bytes: int
 
@@ -55,11 +55,11 @@ class Totals:
     files: int
     bytes: int
     types: tuple[BucketShare, ...]
-    """Most bytes first; of many types those with the most."""
+    """Types, most bytes first; if there are many, only the largest ones."""
     months: tuple[BucketShare, ...]
-    """In their order."""
+    """Months in order."""
     counted: datetime | None = None
-    """None: just now."""
+    """The time of the count; None: just now."""
     seconds: float = 0.0
 
 
@@ -73,14 +73,14 @@ class CountRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What is known of a bucket without counting."""
+    """What is known about a bucket without counting."""
 
     totals: Totals | None = None
     run: CountRun | None = None
 
 
 def count_totals(files: Collection[Any], *, seconds: float | None = None) -> Totals:
-    """One pass over all files documents."""
+    """Count in one pass over all files documents."""
     options: Document = {} if seconds is None else {"maxTimeMS": round(seconds * 1000)}
     pipeline = [_BY_TYPE_AND_MONTH, {"$facet": {"types": _TYPES, "months": _MONTHS, "all": _ALL}}]
     begun = time.monotonic()
@@ -96,7 +96,7 @@ def count_totals(files: Collection[Any], *, seconds: float | None = None) -> Tot
 
 
 def known_totals(database: Mongo, buckets: Sequence[str]) -> dict[str, Known]:
-    """By bucket."""
+    """What is known, by bucket."""
     found: dict[str, Known] = {}
     asked: list[Document] = [{"totals": bucket} for bucket in buckets]
     stages: list[Document] = [{"$match": {"_id": {"$in": asked}}}, {"$set": {"lost": _IS_LOST}}]
@@ -106,11 +106,11 @@ def known_totals(database: Mongo, buckets: Sequence[str]) -> dict[str, Known]:
 
 
 def begin_count(database: Mongo, bucket: str, *, by: str) -> bool:
-    """Whether nobody else counts the bucket now."""
+    """Begin a count, and return whether no other one is running on the bucket."""
     kept = database[COLLECTION]
     key: Document = {"totals": bucket}
     with contextlib.suppress(DuplicateKeyError):
-        # $expr is refused in the filter of an upsert, so the document is made first.
+        # $expr is refused in the filter of an upsert, so the document is created first.
         kept.insert_one({"_id": key})
     begun = {"started": "$$NOW", "by": {"$literal": by}, "status": "running", "error": None}
     free = {"$or": [{"$ne": ["$run.status", "running"]}, _IS_LOST]}
@@ -119,7 +119,8 @@ def begin_count(database: Mongo, bucket: str, *, by: str) -> bool:
 
 
 def count_and_keep(database: Mongo, bucket: str) -> None:
-    """What :func:`begin_count` began. Raises PyMongo's errors, which are noted as well."""
+    """Do the count that :func:`begin_count` began. Raises PyMongo's errors, which are recorded as
+    well."""
     kept, query = database[COLLECTION], {"_id": {"$eq": {"totals": bucket}}}
     try:
         totals = count_totals(database[f"{bucket}.files"], seconds=SECONDS)
@@ -146,7 +147,7 @@ _IS_LOST: Document = {
 
 _DECLARED: Document = {"$ifNull": ["$metadata.contentType", "$contentType"]}
 _TYPE: Document = {
-    # Text of any length and values of any type may be there.
+    # It may be text of any length, or a value of any type.
     "$cond": [
         {"$eq": [{"$type": _DECLARED}, "string"]},
         {

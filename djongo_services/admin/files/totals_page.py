@@ -1,4 +1,4 @@
-"""The Totals tab: the charts of a bucket, and counting it anew."""
+"""The Totals tab: the charts of a bucket, and a new count."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TotalsPage(FilePages):
         return self.bucket_page(request, address, "totals.html", context)
 
     def count(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Begin to count, and wait a moment for it."""
+        """Begin to count, and wait a moment for the result."""
         self.require(request, "view", "change")
         address = self.bucket_address(object_id)
         connection = connections[address.alias]

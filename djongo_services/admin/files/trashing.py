@@ -1,9 +1,9 @@
-"""Files into the trash because somebody said so, and out of it for good.
+"""Moving files to the trash on a user's request, and deleting them from there for good.
 
-In the collector's own order: an entry in the trash, then the files document is removed if it is
-still the same. A process that dies in between leaves a file that is in both collections; the file
-in the bucket counts then. The collector knows these entries as it knows its own, restores and
-purges them.
+This uses the collector's own order: an entry in the trash, then the files document is removed if it
+is unchanged. A process that dies in between leaves a file that is in both collections; then the
+file in the bucket counts. The collector treats these entries like its own, and restores and purges
+them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from djongo_services.storage.collector.decoding import names_of
 from djongo_services.storage.collector.trash import delete_for_good, missed_of
 
 KIND = "deleted"
-"""The kind of entries that the collector did not make."""
+"""The kind of entries that the collector did not create."""
 AT_ONCE = 500
 
 Document = dict[str, Any]
@@ -37,7 +37,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Removal:
-    """Who removes files, and what becomes of them."""
+    """Who removes files, and whether they go to the trash."""
 
     run: ObjectId
     by: str
@@ -45,7 +45,7 @@ class Removal:
 
 
 def remove_files(database: Mongo, bucket: str, ids: Sequence[Any], removal: Removal) -> int:
-    """How many of the files there were, and are not any more."""
+    """Remove files, and return how many of them existed and no longer do."""
     collections = BucketCollections.of(database, bucket)
     removed = 0
     for some in batches(ids):
@@ -54,11 +54,11 @@ def remove_files(database: Mongo, bucket: str, ids: Sequence[Any], removal: Remo
 
 
 def purge_entries(connection: Connection, bucket: str, ids: Sequence[Any]) -> int:
-    """Delete entries of the trash with their chunks, except those that something refers to; how
-    many were deleted.
+    """Delete entries of the trash with their chunks, except those that something refers to, and
+    return the number of deleted ones.
 
-    To be called in a thread of its own: its connections to databases are closed at the end. Raises
-    Locked while a run of the collector or a restore is at work, ReferencesUnreadable, and what
+    Call it in a thread of its own: its connections to databases are closed at the end. Raises
+    Locked while a run of the collector or a restore is in progress, ReferencesUnreadable, and what
     databases raise.
     """
     collections = BucketCollections.of(connection.database, bucket)
@@ -79,7 +79,7 @@ def purge_entries(connection: Connection, bucket: str, ids: Sequence[Any]) -> in
 def _unneeded(
     collections: BucketCollections, references: References, ids: Sequence[Any]
 ) -> list[Any]:
-    """Those of the entries that are there and that nothing refers to."""
+    """The existing entries that nothing refers to."""
     fields = {"file.filename": 1, "file.metadata.aliases": 1}
     entries = [
         (entry["_id"], names_of(entry.get("file", {})))
@@ -125,7 +125,7 @@ def _note(
         }
         for document in documents
     ]
-    # One of before is void, because the file is in the bucket.
+    # An earlier one is void, because the file is in the bucket.
     collections.trash.delete_many(_any_of([entry["_id"] for entry in entries]))
     try:
         collections.raw(collections.trash).insert_many(entries, ordered=False)  # type: ignore[arg-type]  # dicts are encoded too
@@ -136,7 +136,7 @@ def _note(
 
 
 def _delete(collections: BucketCollections, document: Mapping[str, Any]) -> bool:
-    """Unless it was renamed or replaced since it was read."""
+    """Delete a file unless it was renamed or replaced since it was read."""
     query: Document = {
         "_id": {"$eq": document["_id"]},
         "filename": {"$eq": document.get("filename")},
@@ -151,5 +151,5 @@ def _forget_those_still_there(collections: BucketCollections, ids: Sequence[Any]
 
 
 def _any_of(ids: Sequence[Any]) -> Document:
-    """No id of a document can be a pattern or have operators for names."""
+    """A query for these ids; no id can be a pattern, or have operators as names."""
     return {"_id": {"$in": [*ids]}}

@@ -1,4 +1,4 @@
-"""Bringing new files: with progress where scripts run, and all the same where they do not."""
+"""Uploading new files, with progress if scripts are enabled; it also works without them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LONGEST_FOLDER = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadTarget:
-    """Where a file can be uploaded to."""
+    """A place for uploads."""
 
     value: str
     label: str
@@ -128,7 +128,7 @@ class UploadPage(FilePages):
     def _after(
         self, request: HttpRequest, address: BucketAddress, stored: Sequence[StoredFile]
     ) -> str:
-        """The page that shows what was uploaded, if the user may see it."""
+        """The page with the uploaded files, if the user may see it."""
         if not self.allows(request, "view"):
             return self.url("add") + "?" + urlencode({"to": address.key})
         own = address.file(stored[0].id) if len(stored) == 1 else None
@@ -187,8 +187,8 @@ class UploadPage(FilePages):
 
 
 def _targets(alias: str, there: Sequence[str]) -> list[UploadTarget]:
-    """The project's storages first, except those of static files; a bucket that is none's can be
-    filled too."""
+    """The project's storages first, except those of static files; a bucket without a storage is
+    possible too."""
     found = []
     at_home = homes(alias)
     for bucket in sorted({*there, *at_home}):

@@ -1,9 +1,9 @@
-"""``GridFSFileWidget``: what a model's file is, shown where the form lets people replace it.
+"""``GridFSFileWidget``: a preview of a model's file beside the form field that replaces it.
 
 >>> class MediumAdmin(admin.ModelAdmin):
 ...     formfield_overrides = {models.FileField: {"widget": GridFSFileWidget}}
 
-Whoever may see the object may see its file here: the address of the preview is signed for it.
+Every user who may see the object may see its file here: the address of the preview is signed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class GridFSFileWidget(AdminFileWidget):
         return forms.Media(css={"all": ["djongo_services/admin/files.css"]})
 
     def is_initial(self, value: Any) -> bool:
-        """Without asking for its URL, which storages need not have."""
+        """Whether there is a file, without using its URL, which storages need not have."""
         if _is_in_bucket(value):
             return True
         initial: bool = super().is_initial(value)

@@ -1,4 +1,4 @@
-"""What a job of a bucket does, from what is kept of it."""
+"""The work of a bucket's job, from its stored arguments."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def work_of(
     run: ObjectId,
     by: str,
 ) -> Work:
-    """Raises ValueError for ids that are none."""
+    """Raises ValueError for invalid ids."""
     if "action" in arguments:
         chosen = Chosen.read(arguments)
         return bulk_work(arguments["action"], connection, bucket, chosen, by)

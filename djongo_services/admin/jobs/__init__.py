@@ -1,1 +1,1 @@
-"""Work that goes on when its page has been answered."""
+"""Work that continues after its page has responded."""

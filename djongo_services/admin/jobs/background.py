@@ -1,4 +1,4 @@
-"""Threads of this process whose work goes on when the page has been answered."""
+"""Threads of this process whose work continues after the page has responded."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from djongo_services.conf import settings
 from djongo_services.progress import Stop
 
 EXIT_SECONDS = 5.0
-"""How long the end of the process waits for work to be interrupted and noted as that."""
+"""How long the end of the process waits for work to be interrupted and recorded as such."""
 
 MOMENT = 1.2
-"""Seconds for which a page waits for what it has begun; most takes less."""
+"""Seconds for which a page waits for what it has begun; most work takes less."""
 
 _under_way: set[Background] = set()
 
 
 @dataclass(kw_only=True, eq=False)
 class Background:
-    """Work that is to be done, or is under way in this process."""
+    """Work that will be done, or is in progress, in this process."""
 
     stop: Stop = field(default_factory=threading.Event)
     """Set when the process ends, too."""
@@ -43,7 +43,7 @@ class Background:
                 _under_way.discard(self)
                 self.ended.set()
 
-        # In a context of its own: neither the transaction nor the session of the request.
+        # In a context of its own: without the transaction and the session of the request.
         outside = contextvars.Context()
         threading.Thread(
             target=outside.run, args=(run,), name=f"djongo_services-{name}", daemon=True
@@ -52,18 +52,18 @@ class Background:
 
 
 def a_moment() -> float:
-    """Seconds for which a page waits for what it has begun; less than all of its time."""
+    """Seconds for which a page waits for what it has begun; less than its whole time."""
     return min(MOMENT, settings.admin.timeout * 0.7)
 
 
 class Room:
-    """How much of one sort of work this process does at once."""
+    """The number of jobs of one kind that this process runs in parallel."""
 
     def __init__(self, most: int) -> None:
         self._places = threading.BoundedSemaphore(most)
 
     def reserve(self) -> bool:
-        """Whether there is room for one more; what is reserved is done, or released."""
+        """Reserve a place for one more job if there is one; it must then be used, or released."""
         return self._places.acquire(blocking=False)
 
     def release(self) -> None:
@@ -77,7 +77,7 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _interrupt() -> None:
-    """So that no history says for ever that they run."""
+    """Interrupt the work, so that no history shows it as running permanently."""
     begun = list(_under_way)
     for each in begun:
         each.stop.set()

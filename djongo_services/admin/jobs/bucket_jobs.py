@@ -1,9 +1,9 @@
-"""What is done to many files at once: one job of a bucket at a time, whatever process it is in.
+"""Work on many files: one job for each bucket at a time, in any process.
 
 ``{"_id": {"job": "media"}, "run": {"what", "words", "said", ...}, "past": [...]}``, a
-:class:`~djongo_services.admin.jobs.slot.Slot` of the collection in which totals are kept too. The
-work itself is done in a thread of this process, which goes on when the page has been answered, or
-by a worker of the project's queue.
+:class:`~djongo_services.admin.jobs.slot.Slot` of the collection that also contains totals. The work
+itself is done in a thread of this process, which continues after the page has responded, or by a
+worker of the project's queue.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from djongo_services.storage.collector import CollectorInterrupted
 from djongo_services.translation import english
 
 KEPT = 20
-"""Jobs of a bucket that are remembered."""
+"""The number of a bucket's jobs in the history."""
 
 Document = dict[str, Any]
 Mongo = Database[Document]
@@ -45,7 +45,7 @@ class Job:
     id: ObjectId
     what: What
     words: str
-    """What it is about, for people."""
+    """A description for users."""
     by: str
     status: Status
     """``lost``: its process died."""
@@ -56,11 +56,11 @@ class Job:
     total: int | None
     is_stopping: bool
     said: str
-    """How it ended, in a sentence."""
+    """The result as a sentence."""
 
     @classmethod
     def of(cls, run: Mapping[str, Any], *, is_past: bool = False) -> Self:
-        # Nobody takes the place of one that is alive.
+        # A job that is alive is not replaced.
         is_lost = is_past and run["status"] == "running"
         return cls(
             id=run["id"],
@@ -93,9 +93,9 @@ class BucketJobs:
         arguments: Mapping[str, Any] | None = None,
         waits: bool = False,
     ) -> ObjectId | None:
-        """The id of a new job; None while another is at work.
+        """The id of a new job; None while another one is running.
 
-        ``arguments`` are for the worker that takes one that ``waits``.
+        ``arguments`` are for the worker of a job that ``waits``.
         """
         about = {"what": what, "words": words, "said": "", "arguments": dict(arguments or {})}
         return self.slot.begin(about, by=by, remember=KEPT, waits=waits)
@@ -104,7 +104,7 @@ class BucketJobs:
         self.slot.end(run, status, {"said": said})
 
     def read(self) -> list[Job]:
-        """The latest first."""
+        """The jobs, latest first."""
         found = self.slot.read("run.arguments", "past.arguments") or {}
         latest = [Job.of(found["run"])] if found.get("run") else []
         return [*latest, *(Job.of(each, is_past=True) for each in found.get("past") or [])]
@@ -114,24 +114,24 @@ def _aware(when: datetime) -> datetime:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-# Doing a job in a thread of this process, which goes on when the page has been answered.
+# Running a job in a thread of this process, which continues after the page has responded.
 MOST_AT_ONCE = 4
-"""In this process."""
+"""The maximum number in this process."""
 
 Work = Callable[[Mongo, Stop, ProgressHook], str]
-"""Says at the end, in a sentence, what it did. Raises CollectorInterrupted when it was stopped."""
+"""Returns a sentence about its result. Raises CollectorInterrupted when it was stopped."""
 
 logger = logging.getLogger("djongo_services.admin")
 room = Room(MOST_AT_ONCE)
 
 
 class JobStopped(CollectorInterrupted):
-    """With a sentence of its own that tells how far it came."""
+    """The job was stopped; the message is a sentence about its progress."""
 
 
 @dataclass(kw_only=True, eq=False)
 class RunningJob(Background):
-    """A job under way in this process."""
+    """A job in progress in this process."""
 
     connection: Connection
     bucket: str
@@ -140,7 +140,7 @@ class RunningJob(Background):
     progress: Progress | None = None
     status: Status = "running"
     said: str = ""
-    """How it ended."""
+    """Its result."""
     language: str | None = field(default_factory=translation.get_language)
 
     def tell(self, progress: Progress) -> None:
@@ -148,7 +148,7 @@ class RunningJob(Background):
 
 
 def do(job: RunningJob) -> bool:
-    """Begin, and wait a moment; whether it has ended. The place has been reserved."""
+    """Begin, wait a moment, and return whether it has ended. The place must have been reserved."""
     return job.begin(partial(_run, job), name="job", seconds=a_moment())
 
 
@@ -160,14 +160,14 @@ def _run(job: RunningJob) -> None:
 
 
 def carry_out(job: RunningJob) -> None:
-    """To its end, which is recorded: in such a thread, or where a worker of a queue takes it."""
+    """Run the job and record its end: in such a thread, or in a worker of a queue."""
     try:
         with translation.override(job.language):
             jobs = BucketJobs(job.connection.database, job.bucket)
             job.status, job.said = _done(job, jobs.slot)
             jobs.end(job.run, job.status, job.said)
     except PyMongoError:
-        # Its end cannot be recorded. Without further signs of life it counts as lost.
+        # Its end cannot be recorded. Without further beats it counts as lost.
         logger.warning("The end of a job could not be noted.", exc_info=True)
 
 
@@ -184,6 +184,6 @@ def _done(job: RunningJob, slot: Slot) -> tuple[Status, str]:
             logger.warning("A job of %r failed: %s", job.bucket, error_text(error, job.connection))
         return "failed", error_text(error, job.connection)
     except Exception as error:
-        # The page shows the kind of error only; the details are in the log.
+        # The page shows only the kind of error; the details are in the log.
         logger.exception("A job of %r failed.", job.bucket)
         return "failed", type(error).__name__

@@ -1,7 +1,8 @@
-"""Handing a job to the project's own queue: what a page says of it, and the setting that takes it.
+"""Passing a job to the project's own queue: the order, and the setting's function that accepts it.
 
-An order is plain JSON, for any queue: ``{"kind": "files", "connection": "default", "name": "media",
-"run": "65f0...", "language": "de"}``. What is to be done stands in the slot of the run.
+An order is plain JSON, for any queue:
+``{"kind": "files", "connection": "default", "name": "media", "run": "65f0...", "language": "de"}``.
+The work is described in the slot of the run.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ logger = logging.getLogger("djongo_services.admin")
 class QueueOrder(TypedDict):
     kind: Literal["files", "profile"]
     connection: str
-    """Its alias."""
+    """The alias of the connection."""
     name: str
     """The name of the bucket or of the collection."""
     run: str
@@ -44,7 +45,7 @@ def hand_over(
     *,
     give_up: Callable[[str], object],
 ) -> str | None:
-    """None when the queue has taken it, else why not, as a sentence.
+    """None if the queue has accepted it, otherwise the reason as a sentence.
 
     ``give_up`` ends the run with the sentence, so that it is not shown as waiting.
     """
@@ -54,12 +55,12 @@ def hand_over(
     try:
         import_string(str(settings.admin.jobs))(order)
     except Exception as error:
-        # The project's queue raises whatever it likes.
+        # The project's queue may raise anything.
         logger.exception("A job could not be handed to the queue.")
         text = _("The queue did not accept the job (%(error)s); the log has the details.") % {
             "error": type(error).__name__
         }
-        with contextlib.suppress(PyMongoError):  # Then it waits, and counts as lost in the end.
+        with contextlib.suppress(PyMongoError):  # Then it waits, and finally counts as lost.
             give_up(text)
         return text
     return None

@@ -1,8 +1,8 @@
-"""Work that goes on when its page has been answered: in one process, one at a time for each slot,
-seen and stopped from every process.
+"""Work that continues after its page has responded: only one at a time for each slot, in one
+process, but visible and stoppable from every process.
 
 A slot is a document with ``{"run": {"id", "by", "status", "started", "beat", "finished", "phase",
-"done", "total", "stop", "waits", ...}}``. Every date in it is the server's.
+"done", "total", "stop", "waits", ...}}``. All dates in it are from the server's clock.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from djongo_services.progress import Progress, Stop
 
 COLLECTION = "djongo_services_files"
-"""What the pages know about buckets: jobs under way, totals and findings."""
+"""The pages' data about buckets: running jobs, totals and findings."""
 BEAT_SECONDS = 0.5
 LOST_SECONDS = 15.0
-"""Without a sign of life for so long, the process has died."""
+"""Seconds without a beat after which the process counts as dead."""
 
 WAITING_SECONDS = 3_600.0
-"""After waiting in the project's queue for so long, a job counts as lost."""
+"""Seconds of waiting in the project's queue after which a job counts as lost."""
 WAITING = "queue"
 """The phase of a run that waits there."""
 
@@ -42,25 +42,25 @@ _IS_LOST: Document = {
 
 
 class Slot:
-    """Everything raises PyMongo's errors."""
+    """One slot. All methods raise PyMongo's errors."""
 
     def __init__(self, collection: Collection[Document], key: Any) -> None:
         self._slots = collection.with_options(write_concern=WriteConcern("majority"))
         self._key = key
-        # A key may be a document, whose names are no operators.
+        # A key may be a document, whose names are not operators.
         self._query: Document = {"_id": {"$eq": key}}
 
     def begin(
         self, about: Mapping[str, Any], *, by: str, remember: int = 0, waits: bool = False
     ) -> ObjectId | None:
-        """The id of a new run; None while another is at work.
+        """Begin a run and return its id; None while another one is running.
 
-        One that ``waits`` begins when a worker takes it (:meth:`take`). ``about`` is what else is
-        kept of it, ``arguments`` among it no longer than it runs. The runs of before are in
-        ``past``, the latest first, as many as ``remember`` says.
+        A run that ``waits`` begins when a worker takes it (:meth:`take`). ``about`` are its other
+        fields, of which ``arguments`` are kept only while it runs. Earlier runs are in ``past``,
+        latest first, as many as ``remember`` says.
         """
         with contextlib.suppress(DuplicateKeyError):
-            # $expr is refused in the filter of an upsert, so the document is made first.
+            # $expr is refused in the filter of an upsert, so the document is created first.
             self._slots.insert_one({"_id": self._key})
         run = ObjectId()
         begun = {
@@ -81,16 +81,16 @@ class Slot:
             before = {"$cond": [{"$eq": [{"$type": "$run"}, "object"]}, ["$run"], []]}
             past = {"$concatArrays": [before, {"$ifNull": ["$past", []]}]}
             stages.append({"$set": {"past": {"$slice": [past, remember]}}})
-        # The run of before is taken away first: $set merges documents.
+        # The previous run is removed first, because $set merges documents.
         stages += [{"$unset": "run"}, {"$set": {"run": begun}}]
         free = {"$or": [{"$ne": ["$run.status", "running"]}, _IS_LOST]}
         taken = self._slots.update_one({**self._query, "$expr": free}, stages)
         return run if taken.matched_count else None
 
     def take(self, run: ObjectId) -> Document | None:
-        """The run, which has waited and begins now; None when it is no longer to be done.
+        """Begin a run that has waited, and return it; None if it should no longer be done.
 
-        Only the first of several that take it gets it: a queue may deliver twice.
+        If several workers take it, only the first one gets it: a queue may deliver twice.
         """
         now = [{"$set": {"run.waits": False, "run.beat": "$$NOW", "run.phase": ""}}]
         waiting = {"run.id": run, "run.status": "running", "run.waits": True}
@@ -98,7 +98,7 @@ class Slot:
         return None if found is None else found["run"]
 
     def beat(self, run: ObjectId, progress: Progress | None) -> bool:
-        """Say that it is alive and where it is; False when it is to stop."""
+        """Record that it is alive, and its progress; returns False if it should stop."""
         values: Document = {"run.beat": "$$NOW"}
         if progress is not None:
             values |= {
@@ -118,7 +118,7 @@ class Slot:
     def beating(
         self, run: ObjectId, stop: Stop, progress: Callable[[], Progress | None]
     ) -> Iterator[None]:
-        """Beat in a thread meanwhile; ``stop`` is set when somebody asks for it."""
+        """Beat in a thread within the block; ``stop`` is set on request."""
         finished = threading.Event()
 
         def beat() -> None:
@@ -139,9 +139,10 @@ class Slot:
             heart.join()
 
     def ask_to_stop(self) -> bool:
-        """Whether there was a run to be told; it ends soon, in whatever process it is.
+        """Ask the run to stop, and return whether there was one; it ends soon, in whatever process
+        it is.
 
-        A run that waits ends at once, because a worker may never take it.
+        A waiting run ends immediately, because a worker may never take it.
         """
         ended = {"run.status": "stopped", "run.finished": "$$NOW", "run.waits": False}
         now = {name: {"$cond": ["$run.waits", value, f"${name}"]} for name, value in ended.items()}
@@ -153,7 +154,8 @@ class Slot:
     def end(
         self, run: ObjectId, status: Status, about: Mapping[str, Any], *stages: Document
     ) -> None:
-        """``about``: what else is kept of how it ended. ``stages`` change the document besides."""
+        """Record the end; ``about`` are further fields of the result. ``stages`` also change the
+        document."""
         values: Document = {
             **{f"run.{name}": {"$literal": value} for name, value in about.items()},
             "run.status": status,
@@ -163,7 +165,7 @@ class Slot:
         self._slots.update_one({**self._query, "run.id": run}, [{"$set": values}, over, *stages])
 
     def read(self, *without: str) -> Document | None:
-        """The document, but for these fields; the status of a run that died is ``lost``."""
+        """The document without these fields; the status of a run whose process died is ``lost``."""
         stages: list[Document] = [{"$match": self._query}, {"$set": {"lost": _IS_LOST}}]
         if without:
             stages.append({"$unset": [*without]})

@@ -1,6 +1,6 @@
-"""Profiles that are taken in the background and kept beside the data.
+"""Profiles that are taken in the background and stored beside the data.
 
-A process that is asked takes the profile in a thread of its own; where it is, that it shall stop
-and what came of it stand in the collection ``djongo_services_profiles``, so that any process can
-show and end it.
+The process that receives the request takes the profile in a thread of its own; its progress,
+requests to stop and the result are stored in the collection ``djongo_services_profiles``, so that
+any process can show and end it.
 """

@@ -1,8 +1,8 @@
 """A collection's profile, references and warnings as bytes, and back.
 
-JSON, because names of fields may be what documents do not allow as keys, and compressed. Summaries
-of values are left out: no value is kept beside the data it comes from. What an example's ``_id``
-is, canonical Extended JSON knows.
+The format is compressed JSON, because names of fields may be invalid as keys in documents.
+Summaries of values are left out: no value is stored beside the data it comes from. The ``_id`` of
+an example is stored as canonical Extended JSON.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def packed(report: CollectionReport) -> bytes:
 
 
 def unpacked(data: bytes, collection: Collection) -> CollectionReport:
-    """The report of ``collection`` as it is now, with what was kept of it."""
+    """The report of ``collection`` in its current form, with the stored data."""
     text = zlib.decompress(data).decode()
     document: Json = loads(text, json_options=CANONICAL_JSON_OPTIONS)
     coverage = document["coverage"]
@@ -161,7 +161,7 @@ def _path_from(steps: list[Any]) -> Path:
 
 
 def _step(step: Any) -> Any:
-    """A name is a text, the two steps that stand for many are numbers."""
+    """A step: names are texts, and the two steps that match several values are numbers."""
     match step:
         case Step.ELEMENT:
             return 0
@@ -177,7 +177,7 @@ def _step_from(step: Any) -> Any:
 
 
 def _numbers(document: Mapping[str, Any]) -> Json:
-    """Int64 is an int already, but for those who compare types."""
+    """Numbers; an Int64 is an int already, except in comparisons of types."""
     return {
         name: int(value) if isinstance(value, int) and not isinstance(value, bool) else value
         for name, value in document.items()

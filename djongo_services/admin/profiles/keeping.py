@@ -1,4 +1,5 @@
-"""Profiles are taken in threads of this process, and kept in a collection that all processes read.
+"""Profiles are taken in threads of this process, and stored in a collection that all processes
+read.
 
 There is one document for each collection profiled: ``{"_id": "notes", "run": {"depth", "error",
 ...}, "kept": {"finished", "requested", "reached", "documents", "warnings", "by"}, "profile":
@@ -34,7 +35,7 @@ from djongo_services.progress import Progress
 from djongo_services.schema.declared import declared_on
 
 MOST_AT_ONCE = 4
-"""In this process."""
+"""The maximum number in this process."""
 
 logger = logging.getLogger("djongo_services.admin")
 room = Room(MOST_AT_ONCE)
@@ -42,7 +43,7 @@ room = Room(MOST_AT_ONCE)
 
 @dataclass(kw_only=True, eq=False)
 class Order(Background):
-    """What is to be profiled, how, and for whom."""
+    """What to profile, how, and for whom."""
 
     connection: Connection
     collection: str
@@ -53,7 +54,7 @@ class Order(Background):
 
 
 def run_in_background(order: Order) -> None:
-    """Begin; ``order.ended`` is set at the end. The place has been reserved."""
+    """Begin; ``order.ended`` is set at the end. The place must have been reserved."""
     order.begin(partial(_run, order), name="profile")
 
 
@@ -65,7 +66,7 @@ def _run(order: Order) -> None:
 
 
 def carry_out(order: Order) -> Status | None:
-    """To its end, which is recorded and returned; None where it could not be recorded."""
+    """Take the profile, and record and return its status; None if it could not be recorded."""
     try:
         profiles = Profiles(order.connection.database, order.collection)
         status, error, report = _done(order, profiles.slot)
@@ -77,18 +78,18 @@ def carry_out(order: Order) -> Status | None:
                 error = _("The profile is too large to be stored (%(size)s).") % {
                     "size": size(length)
                 }
-        if result is not None and status == "done":  # What was stopped is no shape to compare.
+        if result is not None and status == "done":  # Only whole profiles are compared.
             _add_to_series(order, *result)
         profiles.end(order.run, status, error=error, result=result)
         return status
     except PyMongoError:
-        # The end cannot be recorded either; without signs of life the run soon counts as lost.
+        # The end cannot be recorded either; without beats the run soon counts as lost.
         logger.warning("The profile of %r could not be kept.", order.collection, exc_info=True)
         return None
 
 
 def _add_to_series(order: Order, summed: Document, data: bytes) -> None:
-    """Called before the profile is shown as done. A failure here leaves the profile as it is."""
+    """Call it before the profile is shown as done. A failure here leaves the profile unchanged."""
     try:
         Series(order.connection.database, order.collection).add(order.run, summed, data)
     except PyMongoError:
@@ -124,10 +125,10 @@ def _done(order: Order, slot: Slot) -> tuple[Status, str | None, CollectionRepor
     return "done", None, found
 
 
-# The collection in which profiles are kept: one document for each collection profiled.
+# The collection that stores profiles: one document for each profiled collection.
 COLLECTION = "djongo_services_profiles"
 LARGEST = 12_000_000
-"""Bytes of a profile that fits into a document with room to spare."""
+"""The size in bytes of a profile that safely fits into a document."""
 
 Document = dict[str, Any]
 Mongo = Database[Document]
@@ -135,7 +136,7 @@ Mongo = Database[Document]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProfileRun:
-    """The profile that is being taken, or the last that was asked for."""
+    """The profile in progress, or the last requested one."""
 
     id: ObjectId
     depth: Depth
@@ -162,20 +163,20 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProfileNote:
-    """What a list of collections says of a profile."""
+    """What a list of collections shows about a profile."""
 
     finished: str
     warnings: int
 
 
 class Profiles:
-    """The profiles of one collection. Everything raises PyMongo's errors."""
+    """The profiles of one collection. All methods raise PyMongo's errors."""
 
     def __init__(self, database: Mongo, name: str) -> None:
         self.slot = Slot(database[COLLECTION], name)
 
     def begin(self, *, depth: Depth, by: str, waits: bool = False) -> ObjectId | None:
-        """The id of a new run; None while another is at work."""
+        """Begin a run and return its id; None while another one is running."""
         return self.slot.begin({"depth": depth}, by=by, waits=waits)
 
     def end(
@@ -186,7 +187,7 @@ class Profiles:
         error: str | None,
         result: tuple[Document, bytes] | None,
     ) -> None:
-        """``result``: what to keep in place of the profile of before; see :func:`summary`."""
+        """``result`` replaces the previous profile; see :func:`summary`."""
         stages: list[Document] = []
         if result is not None:
             summed, data = result
@@ -198,13 +199,13 @@ class Profiles:
         self.slot.end(run, status, {"error": error}, *stages)
 
     def read(self, *, whole: bool = True) -> tuple[ProfileRun | None, Kept | None]:
-        """The last run and the last profile; without ``whole``, of the run alone."""
+        """The last run and the last profile; with ``whole=False``, only the run."""
         document = self.slot.read(*(() if whole else ("profile", "kept"))) or {}
         return _run_of(document), _kept(document)
 
 
 def summary(report: CollectionReport, *, by: str) -> Document:
-    """What is said of a profile without reading it."""
+    """A summary that can be shown without reading the profile."""
     assert report.profile is not None
     coverage = report.profile.coverage
     return {
@@ -217,7 +218,7 @@ def summary(report: CollectionReport, *, by: str) -> Document:
 
 
 def profile_notes(database: Mongo, names: Names[str]) -> dict[str, ProfileNote]:
-    """By collection; none where the user may not read them."""
+    """Notes by collection; none if the user may not read them."""
     wanted = {"kept.finished": 1, "kept.warnings": 1}
     try:
         found = list(

@@ -1,8 +1,8 @@
-"""The profiles of before: a series for each collection, bounded in number and bytes.
+"""Earlier profiles: a series for each collection, limited in number and bytes.
 
 One document for each: ``{"_id": {"c": "notes", "r": <run>}, "kept": {"finished", "reached",
 "documents", "by", ...}, "size": 1234, "profile": <bytes>}``. The name is in the ``_id``, so that
-the index that every collection has finds a series in its order.
+the index of every collection finds a series in order.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pymongo.database import Database
 
 COLLECTION: Final = "djongo_services_past_profiles"
 MOST: Final = 60
-"""Profiles of a collection: two months of nights."""
+"""The maximum number of profiles of a collection: two months of nights."""
 MOST_BYTES: Final = 16_000_000
-"""The limit for the profiles of one collection."""
+"""The maximum size in bytes of one collection's profiles."""
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PastProfile:
-    """What is known of one without reading it."""
+    """What is known about a profile without reading it."""
 
     id: ObjectId
     """The id of the run that took it."""
@@ -36,18 +36,18 @@ class PastProfile:
     documents: int
     by: str
     size: int
-    """Bytes."""
+    """The size in bytes."""
 
 
 class Series:
-    """The profiles of one collection. Everything raises PyMongo's errors."""
+    """The profiles of one collection. All methods raise PyMongo's errors."""
 
     def __init__(self, database: Database[Document], name: str) -> None:
         self._profiles = database[COLLECTION]
         self._name = name
 
     def add(self, run: ObjectId, summed: Mapping[str, Any], data: bytes) -> None:
-        """Keep one, and drop the oldest beyond what is kept."""
+        """Add a profile, and delete the oldest ones beyond the limits."""
         kept = {name: {"$literal": value} for name, value in summed.items()}
         stage = {
             "kept": {**kept, "finished": "$$NOW"},
@@ -59,12 +59,12 @@ class Series:
             self._profiles.delete_many({"_id": {"$in": [self._id(run) for run in old]}})
 
     def listed(self, most: int = MOST) -> list[PastProfile]:
-        """The newest first, without the profiles themselves."""
+        """The profiles, newest first, without their content."""
         found = self._profiles.find(self._query(), {"profile": 0})
         return [_past(one) for one in found.sort("_id", DESCENDING).limit(most)]
 
     def read(self, runs: Iterable[ObjectId]) -> dict[ObjectId, bytes]:
-        """The packed profiles of these runs, as far as they are still there."""
+        """The packed profiles of these runs, as far as they still exist."""
         wanted = [self._id(run) for run in runs]
         if not wanted:
             return {}
@@ -79,7 +79,7 @@ class Series:
 
 
 def _beyond(newest_first: Iterable[PastProfile]) -> Iterator[PastProfile]:
-    """Those that are too many or too large; the newest is never among them."""
+    """The profiles beyond the limits; the newest is never among them."""
     size = 0
     for number, one in enumerate(newest_first):
         size += one.size

@@ -1,7 +1,7 @@
-"""What the values of a profile's fields are like: read when somebody who may see them asks.
+"""Summaries of the values of a profile's fields, read on request of a user who may see them.
 
-A sample is read anew each time, and nothing of it is kept. Secrets are left out by their names and
-by their looks; one value that looks like a secret hides all of its field.
+A new sample is read each time, and nothing of it is stored. Secrets are excluded by their names and
+by their appearance; one value that looks like a secret hides its whole field.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from djongo_services.introspection.profiling.walk import split_documents
 from djongo_services.introspection.report import Field
 
 DOCUMENTS: Final = 1_000
-"""Documents of the sample."""
+"""The number of documents in the sample."""
 LARGEST: Final = 100_000
-"""Bytes of a document that is read; larger ones are left out."""
+"""The maximum size in bytes of a document in the sample; larger ones are left out."""
 MOST_BYTES: Final = 4_000_000
-"""Bytes of the sample; it ends there, whatever number of documents it is by then."""
+"""The maximum size in bytes of the sample, whatever its number of documents is."""
 _MOST: Final = 5_000
-"""Values of one field."""
+"""The maximum number of values of one field."""
 _BINS: Final = 12
 _TOP: Final = 5
 _EXAMPLES: Final = 3
@@ -66,7 +66,7 @@ class TopValue:
     text: str
     share: str
     width: str
-    """How wide the bar is in the SVG, where all of it is 100."""
+    """The width of the bar in the SVG, out of 100."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +75,7 @@ class FieldValues:
     histograms: tuple[ValueHistogram, ...] = ()
     top: tuple[TopValue, ...] = ()
     distinct: str = ""
-    """How many different texts there are in the sample."""
+    """The number of different texts in the sample."""
     examples: tuple[str, ...] = ()
 
 
@@ -88,7 +88,8 @@ class SampledValues:
 def sample_values(
     database: Mongo, name: str, fields: Sequence[Field], reader: Reader
 ) -> SampledValues:
-    """One command, and those that fetch the rest of its answer. Raises PyMongo's errors."""
+    """Read a sample with one command, and those that fetch the rest of its results. Raises
+    PyMongo's errors."""
     small = {"$expr": {"$lte": [{"$bsonSize": "$$ROOT"}, LARGEST]}}
     pipeline: list[Mapping[str, Any]] = [{"$sample": {"size": DOCUMENTS}}, {"$match": small}]
     found = _Found(reader)
@@ -146,7 +147,7 @@ def _milliseconds(value: datetime | DatetimeMS) -> int:
 
 
 class _Found:
-    """Values by path, gathered along the fields of a profile."""
+    """Values by path, collected along the fields of a profile."""
 
     def __init__(self, reader: Reader) -> None:
         self.by_path: dict[Path, _Values] = {}
@@ -210,7 +211,7 @@ def _summary(values: _Values) -> FieldValues:
 
 
 def _is_repeated(texts: Counter[str]) -> bool:
-    """Whether the most frequent ones say something."""
+    """Whether the most frequent ones are meaningful."""
     if len(texts) <= _TOP:
         return len(texts) < texts.total()
     return texts.most_common(1)[0][1] >= _FREQUENT * texts.total()
@@ -228,7 +229,7 @@ def _top(text: str, number: int, whole: int) -> TopValue:
 def _histogram(numbers: list[float], text: Any, family: str) -> ValueHistogram:
     low, high = min(numbers), max(numbers)
     bins = 1 if low == high else _BINS
-    # Halves, so that the width of the widest range there is does not overflow.
+    # Halves, so that the width of the widest possible range does not overflow.
     width = (high / 2 - low / 2) / bins * 2
     tally = [0] * bins
     for number in numbers:

@@ -1,7 +1,7 @@
-"""Changing all documents of a collection in steps that are short.
+"""Changing all documents of a collection in short steps.
 
-Each step is one update of the documents between two keys, so that it can be shown how far it is,
-stopped and continued, and other writers wait for one step at most.
+Each step is one update of the documents between two keys, so that its progress can be shown, it can
+be stopped and continued, and other clients that write wait for at most one step.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pymongo.collection import Collection
 Document = dict[str, Any]
 
 SIZE = 2_000
-"""Documents of one step."""
+"""The number of documents in one step."""
 _COMPARED = (ObjectId, str, int, Int64, dt.datetime, bytes, Binary)
-"""Types of ``_id`` whose values a query for a range finds when both ends are of the same type. A
-range in a query is of one type, other than in the index."""
+"""Types of ``_id`` for which a range query finds all values if both ends have the same type. A
+range in a query covers one type, unlike one in the index."""
 
 Progress = Callable[[int], None]
 
@@ -34,10 +34,11 @@ def update_in_batches(
     progress: Progress | None = None,
     size: int = SIZE,
 ) -> int:
-    """Update every document that matches; how many were changed.
+    """Update every document that matches, and return how many were changed.
 
-    Documents that are inserted meanwhile beyond the end are met too. ``bypass`` has the writes
-    pass the collection's validator. ``progress`` hears the number of documents passed.
+    Documents that are inserted in the meantime beyond the end are included. With ``bypass``, the
+    writes bypass the collection's validator. ``progress`` is called with the number of processed
+    documents.
     """
     changed, passed = 0, 0
     low: Any = None
@@ -45,7 +46,7 @@ def update_in_batches(
     while True:
         high = _key_after(collection, low, first, size)
         if high is _END:
-            # The rest, or everything where it is little.
+            # The rest, or everything if there is little.
             part = {} if first else _between(collection, low, None)
         else:
             part = _between(collection, None if first else low, high)
@@ -67,14 +68,14 @@ def _key_after(collection: Collection[Document], low: Any, first: bool, size: in
     """The key that many documents further, in the order of the index on ``_id``."""
     cursor = collection.find({}, {"_id": 1}).sort("_id", 1).hint([("_id", 1)])
     if not first:
-        # Bounds of an index compare values of all types, which a query does not.
+        # Bounds of an index compare values of all types, unlike a query.
         cursor = cursor.min([("_id", low)])
     found = next(iter(cursor.skip(size).limit(1)), None)
     return _END if found is None else found["_id"]
 
 
 def _between(collection: Collection[Document], low: Any, high: Any) -> Document:
-    """The documents from ``low`` up to ``high`` without it; None for an open end."""
+    """The documents from ``low`` up to, but without, ``high``; None for an open end."""
     ends = [end for end in (low, high) if end is not None]
     if len(ends) == 2 and type(low) is type(high) and isinstance(low, _COMPARED):
         return {"_id": {"$gte": low, "$lt": high}}

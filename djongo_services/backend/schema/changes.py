@@ -1,4 +1,4 @@
-"""What altering a field does to documents and validator, as values."""
+"""The effect of altering a field on documents and validator, as values."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Document = dict[str, Any]
 Expression = Any
 
 SHOWN = 10
-"""Documents that are named where a change is refused."""
+"""The number of documents that are listed when a change is refused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldChange:
-    """What ``alter_field`` does to the documents and to the validator."""
+    """The change that ``alter_field`` makes to the documents and to the validator."""
 
     old: AnyField
     new: AnyField
@@ -36,7 +36,7 @@ class FieldChange:
     old_schema: Document
     new_schema: Document
     default: Expression | None
-    """What takes the place of null."""
+    """The value that replaces null."""
     to: str | None
     """The type that values are converted to."""
     places: int | None
@@ -50,7 +50,8 @@ class FieldChange:
 
     @property
     def moves_documents(self) -> bool:
-        """Whether documents are written, during which those before and after have to pass."""
+        """Whether documents are written, so that the validator must accept them both before and
+        after."""
         return self.old_column != self.new_column or self.to is not None or self.default is not None
 
     @property
@@ -60,7 +61,7 @@ class FieldChange:
         )
 
     def value(self, place: str) -> Expression:
-        """The value that a value becomes."""
+        """The expression for the new value."""
         if self.to is None:
             return place
         times = isinstance(self.new, TimeField)
@@ -86,7 +87,7 @@ class FieldChange:
         draft.put(self.new_column, self.new_schema, required=self.required, at=self.path)
 
     def _either(self, clause: Document) -> Document:
-        """Before and after the column has its new name, document by document."""
+        """Accept documents with the old or the new name of the column."""
         renamed = self._renamed(clause)
         if renamed == clause:
             return clause
@@ -109,9 +110,9 @@ class FieldChange:
         return str(self.new_schema.get("title", self.new_column))
 
     def misfits(self, limit: int | None, only: Document | None = None) -> list[Document]:
-        """A pipeline: the first documents that fit the old field, and the new one not.
+        """A pipeline for the first documents that fit the old field, but not the new one.
 
-        ``only`` is a query of ``was``, the value.
+        ``only`` is a query for the old value, ``was``.
         """
         fits, _ = object_schema({self.old_column: _bare(self.old_schema)}, [], closed=False)
         will, _ = object_schema({"v": _bare(self.new_schema)}, ["v"] * self.required, closed=False)
@@ -150,7 +151,7 @@ def _bare(schema: Document) -> Document:
 
 
 def _query_of(clause: Document) -> Document:
-    """What a named clause asks."""
+    """The condition in a named clause."""
     query: Document = clause["$or"][1]
     return query
 
@@ -177,7 +178,7 @@ def embedded_misfits_text(table: str, change: FieldChange, found: list[Document]
 
 
 def taken_out_text(table: str, change: FieldChange, misfits: Misfits, taken: int = 0) -> str:
-    """What became of ``taken`` values; of those that there will be, where it is 0."""
+    """What was done with ``taken`` values; if it is 0, what will be done."""
     number = f"{taken:,} values" if taken > 1 else "1 value" if taken else "values"
     became = "null" if change.new.null else "the default"
     verb = "was" if taken == 1 else "were" if taken else "are"

@@ -1,4 +1,4 @@
-"""How the schema editor talks to the server: outside of transactions, written down, or as text."""
+"""How the schema editor sends commands: outside of transactions, recorded, or as text."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 _DROP = re.compile(r"DROP TABLE \"?([^\"]+)\"?;?")
 _TOLD_EVERY = 100_000
-"""Documents between two lines of progress."""
+"""The number of documents between two lines of progress."""
 
 
 def operation(method: Method) -> Method:
     """Mark a method of the editor that migrations call.
 
-    The outermost of several is outside of the transaction that Django opens around each operation
-    of a migration, raises Django's errors, and is written down while ``migrate`` runs.
+    The outermost of several runs outside of the transaction that Django opens around each operation
+    of a migration, raises Django's errors, and is recorded while ``migrate`` runs.
     """
 
     @wraps(method)
@@ -49,7 +49,7 @@ def operation(method: Method) -> Method:
 
 
 class CommandEditor(BackendEditor):  # type: ignore[misc]  # the backend has no types
-    """The backend's editor, whose commands all pass here."""
+    """The backend's editor, with all commands sent from here."""
 
     sql_delete_table = "DROP TABLE %(table)s"
     connection: Any
@@ -60,10 +60,10 @@ class CommandEditor(BackendEditor):  # type: ignore[misc]  # the backend has no 
         super().__init__(*args, **kwargs)
         self.inside = False
         self.resumed = False
-        """Whether the operation was begun by an earlier run."""
+        """Whether an earlier run began the operation."""
         self._journal: MigrationJournal | None = None
 
-    # What ``migrate`` tells before its first operation and after its last.
+    # What ``migrate`` reports before its first operation and after its last.
 
     @classmethod
     def migrate_begins(cls, connection: Any, *, verbosity: int, stdout: Any) -> None:
@@ -112,13 +112,14 @@ class CommandEditor(BackendEditor):  # type: ignore[misc]  # the backend has no 
         return self.exists(args[0]._meta.db_table)
 
     def noted(self, name: str, value: Document) -> Document:
-        """The value, or what was noted under the name before the operation was interrupted."""
+        """The value, or the one that was recorded under the name before the operation was
+        interrupted."""
         return value if self._journal is None else self._journal.noted(name, value)
 
     # Commands.
 
     def ready(self) -> None:
-        """Raise TransactionManagementError where a command could wait for its own transaction."""
+        """Raise TransactionManagementError if a command could wait for its own transaction."""
         transaction = state.innermost(self.connection.key)
         session = None if transaction is None else transaction.session
         if session is not None and session.in_transaction and not clients.nothing_sent(session):
@@ -138,7 +139,7 @@ class CommandEditor(BackendEditor):  # type: ignore[misc]  # the backend has no 
 
     @contextmanager
     def _logged(self, text: str) -> Iterator[None]:
-        """As Django logs what changes a schema."""
+        """Log a command as Django logs changes of a schema."""
         logger.debug("%s", text)
         began = time.monotonic()
         try:
@@ -149,7 +150,7 @@ class CommandEditor(BackendEditor):  # type: ignore[misc]  # the backend has no 
                 self.connection.queries_log.append({"sql": text, "time": took})
 
     def execute(self, sql: Any, params: Any = ()) -> None:
-        """Drop a table, the only SQL that Django itself sends through an editor."""
+        """Drop a table, which is the only SQL that Django itself sends through an editor."""
         dropped = _DROP.fullmatch(str(sql))
         if dropped is None:
             super().execute(sql, params)
@@ -160,7 +161,7 @@ class CommandEditor(BackendEditor):  # type: ignore[misc]  # the backend has no 
     def update(
         self, table: str, query: Mapping[str, Any], update: Any, *, bypass: bool = True
     ) -> None:
-        """Update all matching documents of a collection, a batch at a time."""
+        """Update all matching documents of a collection in batches."""
         if self.collect_sql:
             self.collected_sql.append(update_text(table, query, update))
             return
@@ -194,7 +195,7 @@ class CommandEditor(BackendEditor):  # type: ignore[misc]  # the backend has no 
 
 
 class MigrateOutput:
-    """What is said under ``migrate -v 2``."""
+    """The messages of ``migrate -v 2``."""
 
     def __init__(self, verbosity: int, stdout: Any) -> None:
         self._verbosity = verbosity
@@ -217,7 +218,7 @@ class MigrateOutput:
 
 
 class _CollectedCollection:
-    """Stands for a collection whose commands are shown."""
+    """A stand-in for a collection whose commands are printed."""
 
     def __init__(self, name: str, collected: list[str]) -> None:
         self.name = name
@@ -247,7 +248,7 @@ class _CollectedCollection:
 
 
 def _name(method: Callable[..., Any], args: tuple[Any, ...]) -> str:
-    """What an operation is called, the same in each process."""
+    """The name of an operation, which is the same in each process."""
     return " ".join([method.__name__, *(word for one in args if (word := _word(one)))])
 
 

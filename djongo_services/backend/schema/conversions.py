@@ -1,4 +1,4 @@
-"""Values of one BSON type as those of another, as SQL databases cast columns."""
+"""Converting values from one BSON type to another, as SQL databases cast columns."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from djongo_services.bson_types import NUMBERS
 Expression = Any
 
 _CONVERTED = frozenset({"string", "bool", "date", "objectId"}) | NUMBERS
-"""What ``$convert`` knows."""
+"""The types that ``$convert`` supports."""
 _WHOLE = frozenset({"int", "long"})
 _TRUE = ["true", "t", "yes", "y", "on", "1"]
 _FALSE = ["false", "f", "no", "n", "off", "0"]
-"""The spellings that PostgreSQL takes, in lower case."""
+"""The spellings that PostgreSQL accepts, in lower case."""
 
 
 def converts(old: str, new: str) -> bool:
-    """Whether the values have to be converted, and can be."""
+    """Whether the values must be converted, and can be."""
     return old != new and {old, new} <= _CONVERTED
 
 
 def converted(
     value: str, new: str, *, places: int | None = None, times: bool = False
 ) -> Expression:
-    """``value`` (``"$name"``) as the type ``new``; what cannot be converted stays as it is.
+    """``value`` (``"$name"``) as the type ``new``; what cannot be converted stays unchanged.
 
-    Fractions are rounded, and decimals to ``places``. ``times`` says that dates are times of day.
-    Null stays null, missing stays missing.
+    Fractions are rounded, and decimals are rounded to ``places``. ``times`` means that dates are
+    times of day. Null stays null, missing stays missing.
     """
     found = _as_time(value) if times and new == "date" else _conversion(value, new, places)
     kind = {"$type": value}
@@ -44,7 +44,7 @@ def _conversion(value: str, new: str, places: int | None) -> Expression:
         source = {"$cond": [number, {"$round": [_if(number, value), 0]}, value]}
     plain = {"$convert": {"input": source, "to": new, "onError": value, "onNull": None}}
     if new == "decimal" and places is not None:
-        # From the text, because a double has digits that nobody wrote.
+        # From the text, because a double has digits that were not entered.
         rounded = {"$round": [{"$convert": {"input": value, "to": "decimal"}}, places]}
         safe = {"$convert": {"input": value, "to": "decimal", "onError": None, "onNull": None}}
         return {"$cond": [{"$eq": [safe, None]}, value, rounded]}
@@ -52,12 +52,12 @@ def _conversion(value: str, new: str, places: int | None) -> Expression:
 
 
 def _if(number: Expression, value: str) -> Expression:
-    """Zero for what is no number: all parts of ``$cond`` have to be able to be evaluated."""
+    """Zero if it is not a number: all parts of ``$cond`` must be valid expressions."""
     return {"$cond": [number, value, 0]}
 
 
 def _as_time(value: str) -> Expression:
-    """On the day on which the backend keeps times."""
+    """A time on the day on which the backend stores times."""
     is_text = {"$eq": [{"$type": value}, "string"]}
     text = {"$concat": ["0001-01-01 ", {"$cond": [is_text, value, ""]}]}
     parsed = {"$dateFromString": {"dateString": text, "onError": value}}
@@ -65,7 +65,7 @@ def _as_time(value: str) -> Expression:
 
 
 def _as_bool(value: str) -> Expression:
-    """By the words; to ``$convert`` every text is true."""
+    """A boolean by the word; for ``$convert`` every text is true."""
     text = {"$toLower": {"$convert": {"input": value, "to": "string", "onError": ""}}}
     words = {
         "$switch": {

@@ -1,7 +1,7 @@
-"""The validator of a collection, taken apart so that one field or constraint can be changed.
+"""The validator of a collection, split up so that one field or constraint can be changed.
 
-Operations of migrations know the field that changes and the model as it was before. What holds for
-all other fields is in the database, so it is that which is edited.
+Operations of migrations know the field that changes and the earlier state of the model. The rules
+for all other fields are in the database, so the validator there is edited.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Query = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmbeddedStep:
-    """One step from a document into what is embedded in it."""
+    """One step from a document to a document embedded in it."""
 
     column: str
     many: bool = False
-    """Whether it holds an array of documents."""
+    """Whether it is an array of documents."""
     label: str | None = None
-    """The model's label, where documents of several models can be there."""
+    """The model's label, if documents of several models can occur."""
 
 
 Path = Sequence[EmbeddedStep]
 
 
 class Draft:
-    """A validator of the form that :mod:`djongo_services.schema.target` writes."""
+    """A validator in the form that :mod:`djongo_services.schema.target` writes."""
 
     def __init__(self, query: Mapping[str, Any]) -> None:
         first, *clauses = copy.deepcopy(query.get("$and", [query]))
@@ -45,7 +45,7 @@ class Draft:
         return {"$and": [schema, *self.clauses]} if self.clauses else schema
 
     def put(self, column: str, schema: Mapping[str, Any], *, required: bool, at: Path = ()) -> None:
-        """Say what the values of a column are, whether or not it is known already."""
+        """Set the schema of a column, whether or not it exists already."""
         self.take(column, at=at)
         found, _ = object_schema({column: dict(schema)}, [column] * required, closed=False)
         for objects in self._at(at):
@@ -56,7 +56,7 @@ class Draft:
                 objects["required"] = [*objects.get("required", ()), *found["required"]]
 
     def take(self, column: str, *, at: Path = ()) -> None:
-        """Forget a column."""
+        """Remove a column."""
         found, _ = object_schema({column: {}}, [], closed=False)
         for objects in self._at(at):
             for keyword in ("properties", "patternProperties"):
@@ -70,7 +70,7 @@ class Draft:
             self._release(objects, column)
 
     def release(self, column: str, *, at: Path = ()) -> None:
-        """Demand the column no longer."""
+        """Make the column optional."""
         for objects in self._at(at):
             self._release(objects, column)
 
@@ -92,14 +92,15 @@ class Draft:
         self.clauses.append(clause)
 
     def take_clause(self, name: str, query: Query | None = None) -> None:
-        """By its name, or by what it asks where it has none, as without the engine."""
+        """Remove a clause by its name, or by its condition if it has none, as without the
+        engine."""
         self.clauses = [one for one in self.clauses if one.get("$comment") != name and one != query]
 
     def rename_in_clauses(self, old: str, new: str) -> None:
         self.clauses = [renamed_query(one, old, new) for one in self.clauses]
 
     def _at(self, path: Path) -> Iterator[dict[str, Any]]:
-        """The schemas of the embedded documents; none where the validator does not know them."""
+        """The schemas of the embedded documents; none if the validator does not contain them."""
         found = [self.schema]
         for step in path:
             nodes = [one["properties"].get(step.column) for one in found if "properties" in one]
@@ -115,7 +116,7 @@ class Draft:
 
 
 def inside(node: dict[str, Any], label: str | None) -> Iterator[dict[str, Any]]:
-    """The schemas of the documents in a column: those of one model where there are several."""
+    """The schemas of the documents in a column: those of one model if there are several."""
     if isinstance(node.get("items"), dict):
         yield from inside(node["items"], label)
     elif label is None:

@@ -28,7 +28,7 @@ _SHOWN = 10
 
 
 class DatabaseSchemaEditor(FieldEditor):
-    """The backend's editor, which also keeps the validators of the collections."""
+    """The backend's editor, which also maintains the validators of the collections."""
 
     @operation
     def create_model(self, model: AnyModel) -> None:
@@ -57,7 +57,8 @@ class DatabaseSchemaEditor(FieldEditor):
                 raise
 
     def _create_encrypted(self, model: AnyModel, validator: Validator | None) -> None:
-        """The backend makes the keys of the fields, and refuses a client that cannot encrypt."""
+        """Create a collection with encrypted fields: the backend creates their keys, and refuses a
+        client that cannot encrypt."""
         try:
             self._create_collection(model)
         except CollectionInvalid:
@@ -78,7 +79,7 @@ class DatabaseSchemaEditor(FieldEditor):
         self._rename(old_db_table, new_db_table)
         self.move_validator(model, old_db_table, new_db_table)
         self.retitle_relations(model, collection=new_db_table)
-        # A table of a ManyToManyField is renamed after the one that it refers to.
+        # The table of a ManyToManyField is renamed after the one that it refers to.
         renamed = standing_for(new_db_table, model._meta.label)
         for field in model._meta.local_concrete_fields:
             if isinstance(field, ForeignKey) and field.column is not None:
@@ -101,7 +102,7 @@ class DatabaseSchemaEditor(FieldEditor):
 
     def add_check(self, model: AnyModel, constraint: CheckConstraint) -> None:
         if is_embedded(model):
-            return  # The plan of syncmongoschema says so.
+            return  # The plan of syncmongoschema reports it.
         query = self._query_of(model, constraint)
         if query is None or self.validator_of(model) is None:
             return
@@ -117,7 +118,7 @@ class DatabaseSchemaEditor(FieldEditor):
         self.edit(model, lambda draft: draft.take_clause(name, query))
 
     def _query_of(self, model: AnyModel, constraint: CheckConstraint) -> Query | None:
-        """None where there is nothing for the server to check."""
+        """The query; None if there is nothing for the server to check."""
         try:
             query = check_query(model, constraint, backend=True)
         except NotExpressible as error:
@@ -143,7 +144,8 @@ class DatabaseSchemaEditor(FieldEditor):
 
 
 def _is_encrypted(model: AnyModel) -> bool:
-    """Whether the backend has encrypted fields, from its version 6 on, and the model some."""
+    """Whether the backend supports encrypted fields, from its version 6 on, and the model has
+    some."""
     asked = getattr(utils, "model_has_encrypted_fields", None)
     return asked is not None and bool(asked(model))
 

@@ -1,4 +1,4 @@
-"""Where documents of an embedded model are, and how a change reaches them."""
+"""Where documents of an embedded model are, and how a change is applied to them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from djongo_services.schema.mapping.schemas import LABEL
 
 Expression = Any
 Change = Callable[[str], Expression]
-"""From the path of an embedded document, as ``$a`` or ``$$e0.b``, to what it is afterwards."""
+"""Takes the path of an embedded document, as ``$a`` or ``$$e0.b``, and returns its new value."""
 
 
 def places_in(query: Mapping[str, Any], label: str) -> Iterator[Path]:
-    """Where documents of the embedded model are in those of a collection, by its validator.
+    """Where a collection's documents contain documents of the embedded model, by its validator.
 
-    The titles of the columns tell. The states of migrations do not: a model of a state knows the
-    models that were there when it was made, and nothing makes it anew when another embeds it.
+    This is read from the titles of the columns. The states of migrations are not sufficient: a
+    model of a state knows the models that existed when it was created, and it is not recreated when
+    another model embeds it.
     """
     schema = query.get("$and", [query])[0].get("$jsonSchema", {})
     return _paths(schema, label.lower())
@@ -42,13 +43,13 @@ def _paths(schema: Mapping[str, Any], wanted: str) -> Iterator[Path]:
 
 
 def within(path: Path, change: Change) -> tuple[str, Expression]:
-    """The column of a collection, and what it is once all the embedded documents are changed."""
+    """The column of a collection, and its value once all the embedded documents are changed."""
     column = path[0].column
     return column, _transformed(f"${column}", path, change, 0)
 
 
 def is_single(path: Path) -> bool:
-    """Whether a dotted name reaches it without arrays on the way."""
+    """Whether a dotted name reaches it without passing through arrays."""
     return not any(step.many for step in path)
 
 
@@ -80,7 +81,7 @@ def _transformed(value: str, path: Path, change: Change, depth: int) -> Expressi
 
 # Changes of one embedded document.
 def filled(column: str, value: Expression) -> Change:
-    """What has the column already keeps it."""
+    """Set a column in documents that lack it."""
 
     def change(one: str) -> Expression:
         missing = {"$eq": [{"$type": f"{one}.{column}"}, "missing"]}
@@ -110,5 +111,5 @@ def renamed(old: str, new: str) -> Change:
 
 
 def replaced(column: str, expression: Callable[[str], Expression]) -> Change:
-    """``expression`` is given the path of the value."""
+    """Replace a value; ``expression`` gets the path of the value."""
     return lambda one: {"$mergeObjects": [one, {column: expression(f"{one}.{column}")}]}

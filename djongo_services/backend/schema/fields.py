@@ -1,8 +1,8 @@
 """The part of the schema editor that adds, removes and alters fields.
 
-A change goes through three states: first the validator lets both the old and the new documents
-pass, then the documents change in batches, then the validator is that of the new field. At every
-moment it enforces all that both sides have in common.
+A change has three stages: first the validator accepts both the old and the new documents, then the
+documents change in batches, then the validator is that of the new field. At every moment it
+enforces everything that both sides have in common.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class FieldEditor(MisfitEditor):
         impossible = value == _NULL and not field.null and not self.collect_sql
         if impossible and self.read(table).find_one(absent, {"_id": 1}) is not None:
             raise IntegrityError(
-                f"{printable(table)}.{printable(column)} cannot be added: it may not be null and "
+                f"{printable(table)}.{printable(column)} cannot be added: it cannot be null and "
                 f"has no default, and the collection has documents."
             )
         live = self.validator_of(model)
@@ -122,7 +122,8 @@ class FieldEditor(MisfitEditor):
             self._refresh(model, new_field)
 
     def _refresh(self, model: AnyModel, field: AnyField) -> None:
-        """What is in a validator with more rules than a database has: choices, validators."""
+        """Update rules that are in a validator, but not in a database's columns: choices,
+        validators."""
         column = field.column
         if column is None or field.many_to_many:
             return
@@ -164,7 +165,7 @@ class FieldEditor(MisfitEditor):
         self._refresh(model, new)
 
     def _alter_relations(self, old: AnyField, new: AnyField) -> None:
-        """The columns that hold values of this one."""
+        """Alter the columns that contain values of this one."""
         if not (hasattr(old, "model") and hasattr(new, "model")):
             return
         related: Any = vars(django_schema)["_related_non_m2m_objects"]
@@ -229,7 +230,7 @@ class FieldEditor(MisfitEditor):
         new_type: str,
         path: Path,
     ) -> FieldChange:
-        # Django's own backends do this where the default is known, and only then.
+        # Django's own backends do this if the default is known, and only then.
         fills = old.null and not new.null and (new.has_default() or new.has_db_default())
         places = None
         if new_type == "decimal":
@@ -276,7 +277,7 @@ class FieldEditor(MisfitEditor):
         )
 
     def _released_indexes(self, model: AnyModel, change: FieldChange) -> frozenset[str]:
-        """Names of the indexes that the field had of its own and has no longer."""
+        """Names of the field's own indexes that are no longer needed."""
         old, new = change.old, change.new
         column = embedding.prefix_of(change.path) + change.old_column
         mine = {one.name for one in (*model._meta.constraints, *model._meta.indexes)}
@@ -319,10 +320,11 @@ class FieldEditor(MisfitEditor):
         column: str | None = None,
         collection: str | None = None,
     ) -> None:
-        """Titles of foreign keys name the collection and the column that they refer to.
+        """Update the titles of foreign keys, which name the collection and the column that they
+        refer to.
 
-        Of those to one field of the model, which has another column now, or of all where it is the
-        collection that has another name.
+        This applies to references to one field of the model, whose column has changed, or to all
+        references if the collection has a new name.
         """
         for relation in target._meta.get_fields(include_hidden=True):
             source: Any = getattr(relation, "field", None)

@@ -1,4 +1,4 @@
-"""The part of the schema editor that makes and changes indexes."""
+"""The part of the schema editor that creates and changes indexes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ Document = dict[str, Any]
 
 _SERVERS_OWN = VERSIONS | {"v", "ns", "background"}
 _OF_EMBEDDED = "column_prefix" in inspect.signature(Backend._add_field_index).parameters
-"""Whether the backend makes the indexes that embedded models declare. Where it does not (6.1), the
-model whose documents they are in declares them, by its ``EmbeddedFieldIndex``."""
+"""Whether the backend creates the indexes that embedded models declare. If it does not (6.1), the
+model whose documents contain them declares them, by its ``EmbeddedFieldIndex``."""
 
 
 class IndexEditor(ValidatorEditor):
-    """What the backend passes over in silence is made where MongoDB can."""
+    """Indexes that the backend silently ignores are created if MongoDB supports them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._creating = 0
-        """Whether indexes of a new collection are made, whose checks are in its validator."""
+        """Whether indexes of a new collection are created, whose checks are in its validator."""
 
     def _create_model_indexes(self, model: AnyModel, *args: Any, **kwargs: Any) -> None:
         self._creating += 1
@@ -121,7 +121,8 @@ class IndexEditor(ValidatorEditor):
             super().alter_index_together(model, *args, **kwargs)
 
     def add_field_indexes(self, owner: AnyModel, field: AnyField, prefix: str = "") -> None:
-        """What ``db_index`` or ``unique`` of a field asks for, where its values are."""
+        """Create the indexes that ``db_index`` or ``unique`` of a field requires, where its values
+        are."""
         if prefix and not _OF_EMBEDDED:
             return
         place = {"column_prefix": prefix} if prefix else {}
@@ -131,7 +132,7 @@ class IndexEditor(ValidatorEditor):
             self._add_field_unique(owner, field, **place)
 
     def add_embedded_indexes(self, model: AnyModel, field: AnyField) -> None:
-        """Those of an embedded model within a new field."""
+        """Create the indexes of an embedded model within a new field."""
         embedded: Any = getattr(field, "embedded_model", None)
         if embedded is None or getattr(field, "base_field", None) is not None:
             return
@@ -142,15 +143,15 @@ class IndexEditor(ValidatorEditor):
             self._create_embedded_spatial_indexes(embedded, **place)
 
     def add_check(self, model: AnyModel, constraint: CheckConstraint) -> None:
-        """The whole editor implements it, which knows validators and documents."""
+        """Implemented by the whole editor, which handles validators and documents."""
         raise NotImplementedError
 
     def remove_check(self, model: AnyModel, constraint: CheckConstraint) -> None:
-        """The whole editor implements it."""
+        """Implemented by the whole editor."""
         raise NotImplementedError
 
     def _is_known(self, constraint: Any) -> bool:
-        """Whether the backend makes an index for it."""
+        """Whether the backend creates an index for it."""
         return bool(
             self._unique_supported(
                 condition=constraint.condition,
@@ -196,7 +197,7 @@ class IndexEditor(ValidatorEditor):
         if not self.collect_sql:
             found: list[str] = super()._constraint_names(model, column_names, **kwargs)
             return found
-        # Nothing is asked of the server: the names are those that the editor gives.
+        # Nothing is queried: the names are those that the editor gives.
         if kwargs.get("unique"):
             return [str(self._unique_constraint_name(model._meta.db_table, column_names))]
         return [str(self._create_index_name(model._meta.db_table, column_names))]
@@ -216,13 +217,13 @@ class IndexEditor(ValidatorEditor):
         return kept
 
     def drop_indexes_on(self, table: str, column: str) -> None:
-        """All that have the column, or what is in it, among their keys."""
+        """Drop all indexes that have the column, or something inside it, among their keys."""
         for one in self.definitions(table):
             if any(renamed_path(name, column, "") != name for name in _keys(one)):
                 self.drop_index(table, one["name"])
 
     def drop_index(self, table: str, name: str) -> None:
-        """Also where it is gone already."""
+        """Drop an index, also if it no longer exists."""
         try:
             self.run({"dropIndexes": table, "index": name})
         except OperationFailure as error:
@@ -238,10 +239,11 @@ class IndexEditor(ValidatorEditor):
         fields: tuple[AnyField, AnyField] | None = None,
         without: frozenset[str] = frozenset(),
     ) -> list[tuple[Document, Document]]:
-        """The indexes that have to be made anew, before and after.
+        """The indexes that must be rebuilt, before and after.
 
-        ``old`` and ``new`` are the paths of a column whose name changes. Where its type does, the
-        two ``fields`` say how a unique index tells values from nulls. ``without`` are names.
+        ``old`` and ``new`` are the paths of a column whose name changes. If its type changes, the
+        two ``fields`` say how a unique index distinguishes values from nulls. ``without`` are
+        names.
         """
         found = []
         for one in self.definitions(model._meta.db_table):
@@ -253,13 +255,13 @@ class IndexEditor(ValidatorEditor):
         return found
 
     def shadow_indexes(self, table: str, moved: list[tuple[Document, Document]]) -> None:
-        """Refuse duplicates of the new column from before the first document has it."""
+        """Refuse duplicates of the new column before the first document has it."""
         for _, after in moved:
             if after.get("unique"):
                 self.run({"createIndexes": table, "indexes": [_shadow(after)]})
 
     def replace_indexes(self, table: str, moved: list[tuple[Document, Document]]) -> None:
-        """Once the documents have the new column; each index keeps its name."""
+        """Replace the indexes once the documents have the new column; each index keeps its name."""
         there = {} if self.collect_sql else self.read(table).index_information()
         for before, after in moved:
             name = before["name"]
@@ -280,10 +282,10 @@ class IndexEditor(ValidatorEditor):
             definition["partialFilterExpression"] = {**condition, column: now}
 
     def _presence(self, model: AnyModel, field: AnyField) -> Any:
-        """How the backend's unique indexes tell values of a field from nulls."""
+        """How the backend's unique indexes distinguish values of a field from nulls."""
         unique: Any = UniqueConstraint(fields=[str(field.name)], name="presence")
         of_backend: dict[str, Any] = {"field": field}
-        if not hasattr(unique, "get_pymongo_index_model"):  # Of the backend 5.2.
+        if not hasattr(unique, "get_pymongo_index_model"):  # That is the backend 5.2.
             unique = Index(fields=[str(field.name)], name="presence")
             of_backend["unique"] = True
         try:
@@ -294,7 +296,7 @@ class IndexEditor(ValidatorEditor):
 
 
 class _GoneAlready:
-    """Lets pass that an operation which was interrupted has dropped an index before."""
+    """Ignores that an operation which was interrupted has dropped an index before."""
 
     def __init__(self, resumed: bool) -> None:
         self._resumed = resumed
@@ -306,7 +308,7 @@ class _GoneAlready:
         if not self._resumed:
             return False
         gone = isinstance(error, OperationFailure) and error.code == INDEX_NOT_FOUND
-        # The backend's own words for an index that it does not find by its columns.
+        # The backend's message if it does not find an index by its columns.
         return gone or isinstance(error, ValueError)
 
 
@@ -315,7 +317,7 @@ def _keys(definition: Mapping[str, Any]) -> list[str]:
 
 
 def _creatable(definition: Mapping[str, Any]) -> Document:
-    """What ``listIndexes`` says in the terms of ``createIndexes``."""
+    """An entry of ``listIndexes`` in the terms of ``createIndexes``."""
     found = dict(definition)
     if "weights" in found:
         found["key"] = dict(index_keys(definition))
@@ -323,14 +325,14 @@ def _creatable(definition: Mapping[str, Any]) -> Document:
 
 
 def _differs(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """``there`` is as PyMongo's ``index_information`` has it."""
+    """Whether two indexes differ; ``there`` is an entry of PyMongo's ``index_information``."""
     return dict(there["key"]) != dict(wanted["key"]) or any(
         there.get(name) != wanted.get(name) for name in PATH_OPTIONS
     )
 
 
 def _shadow(definition: Mapping[str, Any]) -> Document:
-    """The same with its directions turned round, which may stand beside it."""
+    """The same index with opposite directions, which may exist beside it."""
     return {
         **definition,
         "name": SHADOW_PREFIX + str(definition["name"]),

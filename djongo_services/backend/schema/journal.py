@@ -1,12 +1,12 @@
-"""How far a migration has come, written down so that it can be taken up again.
+"""The progress of a migration, recorded so that it can be continued.
 
-The server commits each change of a schema at once. Where ``migrate`` is interrupted within a
-migration, or an operation of it fails, the next run begins that migration anew: what is done
-already is passed over then, and the operation that was at work finds what it had noted.
+The server commits each change of a schema at once. If ``migrate`` is interrupted within a
+migration, or an operation of it fails, the next run starts that migration again: completed
+operations are skipped, and the interrupted one finds what it had recorded.
 
-One document for each migration that has begun, called by its first operation. It counts as long as
-the same migrations are applied as when it began: once Django has recorded that one is applied, or
-no longer, it is of no use.
+There is one document for each migration that has begun, named after its first operation. It is
+valid as long as the same migrations are applied as when it began: once Django has recorded that
+another one is applied, or no longer applied, it is useless.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class MigrationJournal:
         self._applied = ""
         self._id: str | None = None
         self._done: list[str] = []
-        """Operations of this run, including those that an earlier run had done."""
+        """Operations of this run, including those that an earlier run had completed."""
         self._earlier: list[str] = []
-        """Operations that the earlier run had ended, in order."""
+        """Operations that the earlier run had completed, in order."""
         self._interrupted: str | None = None
-        """The one that it was at."""
+        """The operation that was interrupted."""
         self._notes: Document = {}
 
     def was_done(self, operation: str) -> bool:
-        """Whether the earlier run has ended it, and all before it were the same as now."""
+        """Whether the earlier run has completed it, after the same operations as now."""
         if self._id is None:
             self._load(operation)
         place = len(self._done)
@@ -54,7 +54,8 @@ class MigrationJournal:
         self._done.append(operation)
 
     def begin(self, operation: str) -> bool:
-        """Whether the earlier run had begun it; what it noted is there then."""
+        """Begin an operation, and return whether the earlier run had begun it; its records are
+        available then."""
         resumed = (
             self._earlier[: len(self._done)] == self._done
             and len(self._earlier) == len(self._done)
@@ -77,12 +78,12 @@ class MigrationJournal:
         self._notes = {}
 
     def noted(self, name: str, value: Document) -> Document:
-        """The value that was noted first under the name, by this run or the earlier one."""
+        """The value that was first recorded under the name, by this run or the earlier one."""
         name = name.replace(".", "/")
         found = self._notes.get(name)
         if found is not None:
             return dict(bson.decode(found))
-        # Queries have keys with dots and dollars, which documents of older servers cannot have.
+        # Queries have keys with dots and dollars, which documents on older servers cannot have.
         self._notes[name] = Binary(bson.encode(value))
         self._kept.update_one({"_id": self._id}, {"$set": {f"notes.{name}": self._notes[name]}})
         return value
@@ -97,10 +98,11 @@ class MigrationJournal:
 
 
 def forget_ended(database: Database[Document]) -> str:
-    """Remove what other migrations than now were applied at; which are applied now, as a digest.
+    """Remove records that were made with other applied migrations than now; returns a digest of
+    those applied now.
 
-    Called whenever a migration begins, so that an old document is gone before the same migrations
-    can be applied again.
+    It is called whenever a migration begins, so that an old document is removed before the same
+    migrations can be applied again.
     """
     names = sorted(
         f"{one.get('app')}.{one.get('name')}"

@@ -1,8 +1,8 @@
-"""The part of the schema editor that looks for values which the new field cannot have.
+"""The part of the schema editor that finds values which the new field cannot have.
 
-By default they are listed and nothing changes. A migration can say otherwise, by the operation
-:class:`~djongo_services.operations.ConvertField`: then they leave their documents before these are
-converted, and are kept in a collection of their own unless that is not wanted either.
+By default they are listed and nothing changes. A migration can change that with the operation
+:class:`~djongo_services.operations.ConvertField`: then they are removed from their documents before
+these are converted, and kept in a collection of their own unless that is switched off.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from djongo_services.schema.mapping.layout import ID, AnyModel
 from djongo_services.schema.mapping.table import AnyField
 
 _AT_ONCE = 500
-"""Values that leave their documents by one command."""
+"""The number of values that are removed by one command."""
 _PASSES = 10
-"""How often it is looked for what others have written meanwhile."""
+"""How often documents that others have written in the meantime are searched for."""
 
 Document = dict[str, Any]
 Expression = Any
@@ -52,7 +52,7 @@ class MisfitEditor(IndexEditor):
 
     @contextmanager
     def handling_misfits(self, misfits: Misfits) -> Iterator[None]:
-        """Within the block, what becomes of values that do not fit."""
+        """Handle values that do not fit in this way within the block."""
         before, self.misfits = self.misfits, misfits
         try:
             yield
@@ -60,13 +60,13 @@ class MisfitEditor(IndexEditor):
             self.misfits = before
 
     def refuse_misfits(self, model: AnyModel, change: FieldChange) -> None:
-        """Raise before anything has changed where documents would not fit the new field.
+        """Raise an error before anything has changed if documents would not fit the new field.
 
-        Those count that fit the old one.
+        Only documents that fit the old one count.
         """
         table = model._meta.db_table
         if change.changes_rules or change.to is not None:
-            # What is null has no value that could be taken out.
+            # Null is not a value that could be removed.
             only = {"was": None} if self.takes_misfits_out(change) else None
             found = list(self.read(table).aggregate(change.misfits(SHOWN + 1, only)))
             if found:
@@ -80,9 +80,9 @@ class MisfitEditor(IndexEditor):
                 raise IntegrityError(duplicates_text(table, change, twice[0]))
 
     def refuse_embedded_misfits(self, model: AnyModel, change: FieldChange) -> None:
-        """The same where the field is one of an embedded model.
+        """The same for a field of an embedded model.
 
-        Whole documents are looked at: those that fit the validator, and will not.
+        Whole documents are checked: those that fit the validator now, but not afterwards.
         """
         live = self.validator_of(model)
         if live is None or not (change.changes_rules or change.to is not None):
@@ -101,8 +101,8 @@ class MisfitEditor(IndexEditor):
             raise DataError(embedded_misfits_text(table, change, found))
 
     def takes_misfits_out(self, change: FieldChange) -> bool:
-        """Whether values that do not fit leave their documents. They are listed as always where
-        nothing can take their place, or where it could be there once only."""
+        """Whether values that do not fit are removed from their documents. They are listed as usual
+        if nothing can replace them, or if the replacement must be unique."""
         if self.misfits == "refuse" or change.path or column_of(change.old) == ID:
             return False
         if not (change.changes_rules or change.to is not None):
@@ -112,9 +112,9 @@ class MisfitEditor(IndexEditor):
         return new.null or (default and not self._field_should_have_unique(new))
 
     def take_misfits_out(self, model: AnyModel, change: FieldChange, *, bypass: bool) -> None:
-        """Put null, or the default, in the place of each value that does not fit.
+        """Replace each value that does not fit by null, or the default.
 
-        Run again after an interruption it finds those that are left; what was kept stays as it is.
+        After an interruption, another run finds the remaining ones; what was kept stays unchanged.
         """
         table, column = model._meta.db_table, change.old_column
         if self.collect_sql:
@@ -130,7 +130,7 @@ class MisfitEditor(IndexEditor):
                 if self.misfits == "keep":
                     self._keep(table, change, batch)
                 requests = [
-                    # Unless somebody has changed it meanwhile.
+                    # Unless another client has changed it in the meantime.
                     UpdateOne(
                         {"_id": one["_id"], column: {"$eq": one["was"]}},
                         [{"$set": {column: place}}],
@@ -168,7 +168,7 @@ class MisfitEditor(IndexEditor):
         kept.bulk_write(requests, ordered=False)
 
     def value_for_all(self, field: AnyField) -> Expression:
-        """What documents get that lack the field: an expression."""
+        """The value, as an expression, for documents that lack the field."""
         if field.has_db_default():
             return default_expression(field, self.connection)
         return {"$literal": self.effective_default(field)}

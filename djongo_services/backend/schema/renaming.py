@@ -1,4 +1,4 @@
-"""A column's new name in what the server was told about the old one."""
+"""Using a column's new name in definitions that contain the old one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from djongo_services.index_kinds import PATH_OPTIONS
 Document = dict[str, Any]
 
 _DATA = frozenset({"$literal", "$comment", "$jsonSchema"})
-"""Operators whose arguments are no paths."""
+"""Operators whose arguments are not paths."""
 
 
 def renamed_path(path: str, old: str, new: str) -> str:
-    """``a`` and ``a.b`` follow ``a``; ``ab`` does not."""
+    """The renamed path: ``a`` and ``a.b`` follow ``a``; ``ab`` does not."""
     if path == old:
         return new
     return new + path[len(old) :] if path.startswith(f"{old}.") else path
 
 
 def renamed_query(query: Any, old: str, new: str) -> Any:
-    """A query, or a part of one, with its expressions."""
+    """A query, or part of one, including its expressions."""
     match query:
         case Mapping():
             return {

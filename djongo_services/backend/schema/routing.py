@@ -1,7 +1,7 @@
-"""Operations of migrations on embedded models, which the backend's router keeps from the editor.
+"""Operations of migrations on embedded models, which the backend's router hides from the editor.
 
 ``MongoRouter`` says that an embedded model is not migrated, so that ``dumpdata`` leaves it out and
-``migrate`` makes no table for it. But what happens to its fields happens to the documents that hold
+``migrate`` creates no table for it. But a change of its fields changes the documents that contain
 it.
 """
 
@@ -17,7 +17,7 @@ from djongo_services.patching import Method, patch
 
 
 def let_embedded_models_through() -> None:
-    """Doing it again changes nothing."""
+    """Patch the operations; repeating it does nothing."""
     patch(Operation, "allow_migrate_model", _allowing)
 
 

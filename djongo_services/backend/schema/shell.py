@@ -16,7 +16,7 @@ _LARGEST_EXACT = 2**53
 
 
 def shell_text(value: Any) -> str:
-    """``{"a": ObjectId("...")}``: what can be pasted into mongosh."""
+    """``{"a": ObjectId("...")}``: text that can be pasted into mongosh."""
     match value:
         case None | bool() | float() | str():
             return json.dumps(value)

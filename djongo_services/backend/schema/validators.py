@@ -1,4 +1,4 @@
-"""The part of the schema editor that keeps validators in step."""
+"""The part of the schema editor that keeps validators up to date."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPTIONS: CodecOptions[Document] = CodecOptions(uuid_representation=UuidRepresent
 
 
 def column_title(field: AnyField) -> str:
-    """The title of a field as its values are stored: keys that count are ObjectIds at ``_id``."""
+    """The title of a field as its values are stored: integer keys are ObjectIds at ``_id``."""
     if is_numbered_key(field):
         return "ObjectIdAutoField"
     title = title_of(field)
@@ -48,19 +48,20 @@ def column_title(field: AnyField) -> str:
 
 
 class ValidatorEditor(CommandEditor):
-    """Validators that somebody else wrote are left alone, and so is a collection without one."""
+    """An editor that leaves alone validators which the project did not create, and collections
+    without a validator."""
 
     maintains_validators = True
-    """The receivers of ``migrate`` do not relax validators where this is True."""
+    """If this is True, the receivers of ``migrate`` do not relax validators."""
     column_title = staticmethod(column_title)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._collected: dict[str, Validator | None] = {}
-        """What they are after the commands that are collected and not sent."""
+        """The validators after the commands that are collected and not sent."""
 
     def new_validator(self, model: AnyModel) -> Validator | None:
-        """The validator of a new collection; None where the rules of the model are off."""
+        """The validator of a new collection; None if the rules of the model are off."""
         take_options(model)
         query, _, _ = model_validator(model, self.connection)
         options = options_of(model)
@@ -74,7 +75,7 @@ class ValidatorEditor(CommandEditor):
         return ValidationPolicy().wanted(spec, 0)
 
     def validator_of(self, model: AnyModel) -> Validator | None:
-        """The one in force, where it is ours."""
+        """The validator in force, if it is ours."""
         table = model._meta.db_table
         if self.collect_sql:
             if table not in self._collected:
@@ -84,7 +85,7 @@ class ValidatorEditor(CommandEditor):
         return found if found is not None and is_ours(found.query) else None
 
     def edit(self, model: AnyModel, change: Change, *, base: Validator | None = None) -> None:
-        """Change the validator of the model's collection, or what it was before: ``base``."""
+        """Change the validator of the model's collection, or its earlier state: ``base``."""
         live = self.validator_of(model)
         if live is None:
             return
@@ -105,7 +106,8 @@ class ValidatorEditor(CommandEditor):
         self.run(SetValidator(collection=table, before=before, after=after).command())
 
     def move_validator(self, model: AnyModel, old_table: str, new_table: str) -> None:
-        """After a collection has another name, and perhaps a model another label."""
+        """Update the validator after a collection was renamed, and perhaps a model's label
+        changed."""
         if self.collect_sql:
             self._collected[new_table] = self._collected.pop(old_table, None)
         live = self.validator_of(standing_for(new_table, model._meta.label))
@@ -114,18 +116,19 @@ class ValidatorEditor(CommandEditor):
             self.set_validator(new_table, live, replace(live, query=query))
 
     def kept_before(self, live: Validator | None, where: str) -> Validator | None:
-        """The validator at the beginning of the operation, also of one that was interrupted.
+        """The validator at the beginning of the operation, also if an earlier run was interrupted.
 
-        ``where`` is the collection, and the place in its documents that the operation is at.
+        ``where`` is the collection, and the place in its documents that the operation changes.
         """
         if live is None:
             return None
         return replace(live, query=self.noted(f"validator {where}", dict(live.query)))
 
     def places_of(self, model: AnyModel) -> list[tuple[AnyModel, Path]]:
-        """The collections whose documents hold some of an embedded model, and where.
+        """The collections whose documents contain an embedded model, and where.
 
-        Of those whose validators are ours. A collection stands as a model that has its table.
+        Only collections whose validators are ours are included. A collection is represented by a
+        model with its table.
         """
         there: dict[str, Validator | None] = {
             name: one
@@ -142,7 +145,7 @@ class ValidatorEditor(CommandEditor):
         ]
 
     def single_places_of(self, model: AnyModel) -> list[tuple[AnyModel, str]]:
-        """The same with the prefix of dotted names, where no array is on the way."""
+        """The same with the prefix of dotted names, if the path contains no array."""
         found = self.places_of(model)
         return [(owner, prefix_of(path)) for owner, path in found if is_single(path)]
 
@@ -158,7 +161,7 @@ class ValidatorEditor(CommandEditor):
         )
 
     def read(self, table: str) -> Any:
-        """The collection as its primary has it."""
+        """The collection read from its primary."""
         return primary(self.connection.database)[table]
 
 
@@ -167,7 +170,7 @@ def _owner(table: str, validator: Validator) -> Any:
 
 
 def standing_for(table: str, label: str) -> Any:
-    """What the editor has to know of the model of a collection."""
+    """The parts of a collection's model that the editor needs."""
     meta = SimpleNamespace(
         db_table=table,
         label=label,
@@ -180,7 +183,7 @@ def standing_for(table: str, label: str) -> Any:
 
 
 def column_of(field: AnyField) -> str | None:
-    """Where the field is in the documents; None for one that is not there."""
+    """The field's name in the documents; None if it is not stored there."""
     return None if field.column is None else column_on_backend(field)
 
 

@@ -1,4 +1,4 @@
-"""Django models for what inspection found."""
+"""Django models for an inspected database."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def render_models(
 ) -> str:
     """A Python module with a model for each collection, as text.
 
-    With style ``backend`` the models are django-mongodb-backend's, and a document loaded and
-    saved through them keeps its BSON but for what the module's docstring names; at depth
-    ``sample`` that holds for the documents of the sample. With ``plain`` they are unmanaged models
-    of Django's own fields. The same report gives the same text.
+    With the style ``backend`` the models are django-mongodb-backend's, and a document that is
+    loaded and saved through them keeps its BSON, with the exceptions that the module's docstring
+    lists; at the depth ``sample`` this applies to the documents of the sample. With ``plain`` they
+    are unmanaged models with Django's own fields. The same report produces the same text.
 
-    ``declared``: by name, the collections of which more is known than documents tell.
-    ``generator``: what the module names as its origin.
+    ``declared``: by name, the collections about which more is known than documents show.
+    ``generator``: the origin that the module names.
     """
     module = build_module(report, style=style, declared=declared or {}, generator=generator)
     return render_source(module)

@@ -1,4 +1,4 @@
-"""What a generated module says, as values: no text, no Django, no database."""
+"""The content of a generated module, as values: no text, no Django, no database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 Value: TypeAlias = (
     "bool | int | str | Call | ClassReference | Dictionary | tuple[Value, ...] | list[Value] | None"
 )
-"""What may stand as an argument. Nothing else is ever written, so data cannot become code."""
+"""The types of arguments. Nothing else is ever written, so data cannot become code."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +20,7 @@ class Call:
     kwargs: tuple[tuple[str, Value], ...] = ()
 
     def having(self, **kwargs: Value) -> Call:
-        """The same call with these keyword arguments behind the ones that it has."""
+        """The same call with these keyword arguments after the existing ones."""
         return Call(function=self.function, args=self.args, kwargs=(*self.kwargs, *kwargs.items()))
 
 
@@ -56,16 +56,16 @@ class ClassDeclaration:
     decorators: tuple[Call, ...] = ()
     fields: tuple[FieldDeclaration, ...] = ()
     remarks: tuple[str, ...] = ()
-    """Comment lines below the fields: what could not be said as a field."""
+    """Comment lines below the fields, about what cannot be expressed as a field."""
     db_table: str | None = None
     verbose_name_plural: str | None = None
-    """Where Django's own guess is wrong."""
+    """The plural, if Django's own guess is wrong."""
     text: FieldDeclaration | None = None
     """The field that ``__str__`` shows."""
     indexes: tuple[Call, ...] = ()
     constraints: tuple[Call, ...] = ()
     index_remarks: tuple[str, ...] = ()
-    """Comment lines in ``Meta``: indexes that could not be said."""
+    """Comment lines in ``Meta``, about indexes that cannot be expressed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

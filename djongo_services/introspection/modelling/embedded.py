@@ -1,7 +1,7 @@
 """Embedded documents as EmbeddedModel classes, and every other value as a field.
 
-Identical shapes share one class. An object gets no class where the backend could not write it
-back: with an empty key (``db_column`` cannot be empty) or a null ``_id`` (the backend omits it).
+Identical shapes share one class. An object gets no class if the backend could not write it back:
+with an empty key (``db_column`` cannot be empty) or a null ``_id`` (the backend omits it).
 """
 
 from __future__ import annotations
@@ -37,36 +37,36 @@ from djongo_services.introspection.path import ELEMENT
 from djongo_services.introspection.report import Field
 
 MOST_ORIGINS = 5
-"""Places that the comment above a class names."""
+"""The maximum number of places in the comment above a class."""
 MOST_STEPS = 5
-"""Parts deeper than that are one value: nobody reads classes or arrays nested further."""
+"""Deeper parts are one value: deeper nested classes or arrays are unreadable."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a field stands."""
+    """The place of a field."""
 
     collection: str
     owner: str
-    """The class that holds it; gives a name to classes whose own is taken."""
+    """The class that contains it; its name is used for classes whose own name is taken."""
     counted: bool
-    """Whether counts are exact, so that a field which was never missing in them never is: inside
-    an embedded document that decides what a missing one becomes."""
+    """Whether counts are exact, so that a field that was never missing in them never is: inside an
+    embedded document this determines what a missing field becomes."""
     declared: DeclaredCollection = UNDECLARED
-    """What is known without a look at the values."""
+    """What is known without reading the values."""
 
 
 @dataclass(kw_only=True)
 class EmbeddedClasses:
-    """The classes made so far, inner ones first."""
+    """The classes created so far, inner ones first."""
 
     names: Namespace
     _classes: dict[str, ClassDeclaration] = field(default_factory=dict)
-    """By the text of the body, under which equal shapes find each other."""
+    """Classes by the text of the body, so that equal shapes share one."""
     _origins: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def value_field(self, found: Field, place: Place) -> FieldDeclaration:
-        """A field for the values at ``found``, without name."""
+        """A field for the values at ``found``, without its name."""
         call, comments = self._value(found, place)
         return FieldDeclaration(name="", call=call, comments=comments)
 
@@ -109,7 +109,7 @@ class EmbeddedClasses:
         return Call(function="ArrayField", args=(call.having(**options),)), comments
 
     def _is_one_value(self, element: Field, place: Place) -> bool:
-        """Whether the backend has no field for such elements but one that takes anything."""
+        """Whether the backend has no field for such elements, except one that accepts anything."""
         kinds = facts.kinds(element)
         if element.path in place.declared.classes:
             return False
@@ -119,7 +119,7 @@ class EmbeddedClasses:
         return uneven or _holds_objects_in_arrays(element)
 
     def _class_for(self, found: Field, place: Place) -> str | None:
-        """The name of the class for the objects at ``found``; None if they can have none."""
+        """The name of the class for the objects at ``found``; None if there can be none."""
         members = facts.members(found)
         if not members or not all(_expressible(member) for member in members):
             return None
@@ -129,10 +129,11 @@ class EmbeddedClasses:
         base = declared or class_name((singular(key) if in_array else key) or place.owner)
         inside = replace(place, owner=base)
         body = ClassDeclaration(name="", base="EmbeddedModel", fields=self._fields(members, inside))
-        # Shapes that were declared as different classes stay apart.
+        # Shapes that were declared as different classes stay separate.
         text = render_source(Module(header=(declared or "",), classes=(body,)))
         if text not in self._classes:
-            # Of two shapes under one key, the second is told apart by the class that holds it.
+            # If two shapes have the same key, the second one is named after the class that contains
+            # it.
             wanted = base if base not in self.names else f"{place.owner}{base}"
             name = self.names.claim(class_name(wanted), numbered="{}{}")
             self._classes[text] = replace(body, name=name)
@@ -167,14 +168,14 @@ def _told(origins: list[tuple[str, str]]) -> str:
 
 
 def field_names(keys: list[str], *, taken: Namespace | None = None) -> dict[str, str]:
-    """A unique field name for each key; keys that are good names already keep theirs."""
+    """A unique field name for each key; keys that are valid names keep them."""
     namespace = taken or Namespace(RESERVED_FIELDS | LOOKUPS)
     ordered = sorted(keys, key=lambda key: field_name(key) != key)
     return {key: namespace.claim(field_name(key)) for key in ordered}
 
 
 def with_options(call: Call, found: Field, name: str, *, null: bool, counted: bool) -> Call:
-    """The call with ``null``, ``blank`` and ``db_column`` as the data and the name need them."""
+    """The call with ``null``, ``blank`` and ``db_column`` as the data and the name require them."""
     options = emptiness(call, found, null=null, counted=counted)
     if facts.key(found) != name:
         options["db_column"] = facts.key(found)
@@ -185,7 +186,7 @@ def with_options(call: Call, found: Field, name: str, *, null: bool, counted: bo
 
 
 def demands(found: Field) -> tuple[str, ...]:
-    """What a collection's schema says of a field and its options do not."""
+    """What a collection's schema requires of a field but its options do not express."""
     if not isinstance(found, StatedField):
         return ()
     told = [f"The validator also says {', '.join(found.rest)}."] if found.rest else []
@@ -195,11 +196,11 @@ def demands(found: Field) -> tuple[str, ...]:
 
 
 def emptiness(call: Call, found: Field, *, null: bool, counted: bool) -> dict[str, Value]:
-    """``null`` and ``blank``, so that every empty value which the data may have is a valid one."""
+    """``null`` and ``blank``, so that every empty value that the data may have is valid."""
     options: dict[str, Value] = {}
     if null:
         options["null"] = True
-    # An embedded document without any values is an instance all the same; a key is a key.
+    # An embedded document without any values is still an instance; a key is a key.
     never = call.function in {"EmbeddedModelField", "models.ForeignKey", "models.OneToOneField"}
     empty = not never and facts.may_be_empty(found, counted=counted)
     if null or empty or call.function == "models.BinaryField":
@@ -208,7 +209,7 @@ def emptiness(call: Call, found: Field, *, null: bool, counted: bool) -> dict[st
 
 
 def _any_value(found: Field) -> tuple[Call, tuple[str, ...]]:
-    """A field for what has no class of its own, with a comment that says what it is."""
+    """A field for values without a class of their own, and a comment that describes them."""
     kinds = facts.kinds(found)
     if facts.is_map(found) and found.map is not None:
         comment = f"A map; its keys: {found.map.format}."
@@ -220,7 +221,7 @@ def _any_value(found: Field) -> tuple[Call, tuple[str, ...]]:
 
 
 def _embedded_key(found: Field | None) -> Call:
-    """An ``_id`` in embedded documents; unset, the backend leaves it out."""
+    """An ``_id`` in embedded documents; if it is unset, the backend omits it."""
     if found is None or facts.kinds(found) == {"objectId"}:
         return Call(function="ObjectIdAutoField", kwargs=(("primary_key", True),))
     call = Call(function="BSONField", kwargs=(("primary_key", True), ("db_column", "_id")))
@@ -232,7 +233,7 @@ def _expressible(member: Field) -> bool:
 
 
 def _holds_objects_in_arrays(element: Field) -> bool:
-    """Whether arrays in an array hold objects: the backend finds no class for those."""
+    """Whether arrays in an array contain objects, for which the backend finds no class."""
     inner = facts.element(element)
     return facts.kinds(element) == {"array"} and inner is not None and "object" in inner.types
 
@@ -242,5 +243,5 @@ def _is_id(member: Field) -> bool:
 
 
 def _nearest_key(found: Field) -> str:
-    """The last name on the way to an object: ``grades`` of ``grades[]``."""
+    """The last name on the path to an object: ``grades`` for ``grades[]``."""
     return next((step for step in reversed(found.path) if isinstance(step, str)), "")

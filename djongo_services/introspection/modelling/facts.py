@@ -1,4 +1,4 @@
-"""What a profiled field is like, asked the way the choice of a Django field asks."""
+"""Facts about a profiled field, as the choice of a Django field needs them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ UNWRITABLE = frozenset({"undefined", "dbPointer", "symbol"})
 """Deprecated types that PyMongo reads as something else and cannot write."""
 MOST_CHOICES = 16
 LONGEST_CHOICE = 100
-"""Characters; longer values are texts (and profiling may compare them by their beginning only)."""
+"""In characters; longer values are texts (and profiling may compare only their beginning)."""
 FEWEST_OF_ONE_LENGTH = 20
-"""Strings that must share a length before it is taken for a rule."""
+"""The number of strings that must have the same length before it counts as a rule."""
 _TEXT_LENGTHS = (10, 20, 30, 50, 100, 150, 200, 255)
 
 
@@ -34,7 +34,7 @@ def kinds(field: Field) -> frozenset[str]:
 def nullable(field: Field) -> bool:
     """Whether a document may have no value there.
 
-    A text that the schema of a collection does not require, but never lets be null, is empty.
+    A text that the schema of a collection does not require, but that is never null, is empty.
     """
     if isinstance(field, StatedField) and not field.takes_null:
         return field.missing > 0 and not (field.may_be_empty and kinds(field) == {"string"})
@@ -42,7 +42,7 @@ def nullable(field: Field) -> bool:
 
 
 def spread(field: Field, *, counted: bool) -> str:
-    """How often each type occurs, most frequent first: ``25 int, 3 double``."""
+    """The number of each type, most frequent first: ``25 int, 3 double``."""
     told = []
     for name, found in field.types.items():
         if name != "null":
@@ -54,14 +54,14 @@ def spread(field: Field, *, counted: bool) -> str:
 def counted(coverage: Coverage) -> bool:
     """Whether "never missing" is a fact and not an estimate.
 
-    It is one of a small collection at any depth, because that is read whole.
+    It is a fact for a small collection at any depth, because that is read completely.
     """
     whole = coverage.margin is None and coverage.examined >= coverage.documents
     return coverage.reached == "exact" or whole
 
 
 def json_safe(field: Field) -> bool:
-    """Whether every value below can go through JSON text unchanged."""
+    """Whether every value below can be converted to JSON text and back unchanged."""
     return all(set(found.types) <= JSON_TYPES and _known(found) for found in field.walk())
 
 
@@ -71,7 +71,7 @@ def unwritable(field: Field) -> tuple[str, ...]:
 
 
 def element(field: Field) -> Field | None:
-    """What the arrays at the field hold."""
+    """The elements of the arrays at the field."""
     return next((child for child in field.children if child.path[-1] is ELEMENT), None)
 
 
@@ -81,7 +81,7 @@ def members(field: Field) -> tuple[Field, ...]:
 
 
 def key(field: Field) -> str:
-    """The name under which documents have it; empty for elements and keys of maps."""
+    """Its name in documents; empty for elements and keys of maps."""
     step = field.path[-1]
     return step if isinstance(step, str) else ""
 
@@ -91,7 +91,7 @@ def is_map(field: Field) -> bool:
 
 
 def described(field: Field) -> str:
-    """Its types in words, most frequent first: ``array or string``."""
+    """Its types, most frequent first: ``array or string``."""
     names = [name for name in field.types if name != "null"]
     match names:
         case []:
@@ -103,9 +103,9 @@ def described(field: Field) -> str:
 
 
 def text_length(field: Field) -> int | None:
-    """A ``max_length`` that every string keeps; None where not all were measured, or over 255.
+    """A ``max_length`` that fits every string; None if not all were measured, or it exceeds 255.
 
-    The exact length where all strings share it, else the next of a few round numbers.
+    The exact length if all strings share it, otherwise the next of a few round numbers.
     """
     if isinstance(field, StatedField):
         return field.max_length
@@ -119,14 +119,14 @@ def text_length(field: Field) -> int | None:
 
 
 def may_be_empty(field: Field, *, counted: bool) -> bool:
-    """Whether an empty string, array or object may occur: one does, or nobody knows of all values.
+    """Whether an empty string, array or object may occur: one does, or not all values are known.
 
-    ``counted`` says whether figures are facts. The lengths of strings are known only where values
-    were asked for, and all of them looked at.
+    ``counted`` says whether figures are facts. The lengths of strings are known only if values were
+    requested and all of them were read.
     """
     found = kinds(field)
     if isinstance(field, StatedField):
-        # What is required is asked for in forms.
+        # Forms require a value for a required field.
         optional = bool(found & TEXT_TYPES) and field.missing > 0
         return field.may_be_empty and (optional or bool(found & {"array", "object"}))
     values = field.values
@@ -142,7 +142,7 @@ def may_be_empty(field: Field, *, counted: bool) -> bool:
 
 
 def is_even(element: Field, *, counted: bool) -> bool:
-    """Whether the arrays inside of an array are known to be of one length, and none is missing.
+    """Whether the arrays inside of an array are known to have the same length, and none is missing.
 
     Django validates an array of arrays like a matrix.
     """
@@ -152,13 +152,13 @@ def is_even(element: Field, *, counted: bool) -> bool:
 
 
 def choices(field: Field) -> tuple[str | int, ...]:
-    """Every value, where all were looked at and they are a few strings or integers that recur."""
+    """Every value, if all were read and they are a few recurring strings or integers."""
     if isinstance(field, StatedField):
         return field.choices
     values = field.values
     if values is None or not values.exact or not 1 < len(values.enum) <= MOST_CHOICES:
         return ()
-    # An empty string is no choice but the lack of one.
+    # An empty string is not a choice but the lack of one.
     found = [value for value, _ in values.enum if value is not None and value != ""]
     if len(found) < 2:
         return ()
@@ -171,10 +171,10 @@ def choices(field: Field) -> tuple[str | int, ...]:
 
 
 def decimal_places(field: Field) -> int | None:
-    """Digits behind the point of the values seen; None if not all are known to be finite.
+    """The number of digits after the point in the values; None if not all are known to be finite.
 
-    In BSON order NaN comes before all numbers and the infinities are first and last, so minimum
-    and maximum tell.
+    In BSON order NaN comes before all numbers and the infinities are first and last, so minimum and
+    maximum show that.
     """
     values = field.values
     if values is None or not values.exact:
@@ -187,19 +187,19 @@ def decimal_places(field: Field) -> int | None:
 
 
 def dates_in_range(field: Field) -> bool:
-    """False if a value is known to lie outside the years of Python's datetime."""
+    """False if a value is known to be outside the years of Python's datetime."""
     values = field.values
     bounds = [] if values is None else [values.minimum, values.maximum]
     return not any(isinstance(bound, DatetimeMS) for bound in bounds)
 
 
 def binary_types(field: Field) -> bool:
-    """Whether all are binary values of whatever subtype."""
+    """Whether all values are binary, of any subtype."""
     return bool(kinds(field)) and all(name.startswith(binary_type(0)) for name in kinds(field))
 
 
 def _known(field: Field) -> bool:
-    """Whether what objects and arrays hold was recorded; empty ones hold nothing."""
+    """Whether the contents of objects and arrays were recorded; empty ones have none."""
     return not kinds(field) & {"object", "array"} or bool(field.children)
 
 

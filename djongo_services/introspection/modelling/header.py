@@ -1,4 +1,4 @@
-"""What a generated module says of itself before its classes."""
+"""The texts at the beginning of a generated module."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def header(
     declared: Container[str] = (),
     generator: str = "inspectmongo",
 ) -> tuple[str, ...]:
-    """The paragraphs of the module's docstring; nothing in them changes from run to run.
+    """The paragraphs of the module's docstring, which do not change from run to run.
 
-    ``declared``: names of the collections whose documents were not asked.
+    ``declared``: names of the collections whose documents were not read.
     """
     first = f"Models of the MongoDB database {report.database}."
     examined = [each for each in report.collections if each.collection.name not in declared]
@@ -70,7 +70,7 @@ def about(report: CollectionReport, *, declared: bool = False) -> tuple[str, ...
             lines.append(f"A view of {collection.view_on}: it can be read, not written.")
         case "timeseries":
             lines.append(
-                "A time-series collection: the server takes new documents, but changes none."
+                "A time-series collection: the server accepts new documents, but no changes."
             )
         case _ if collection.capped:
             lines.append("A capped collection: nothing can be removed from it one by one.")
@@ -89,7 +89,7 @@ def _depth(reports: Sequence[CollectionReport]) -> str:
         case [depth]:
             return f"Depth: {depth}."
         case depths:
-            return f"Depths: {', '.join(depths)}; each class says its own."
+            return f"Depths: {', '.join(depths)}; each class contains its own."
 
 
 def _coverage(coverage: Coverage) -> str:

@@ -1,7 +1,7 @@
-"""Indexes as the classes of :mod:`djongo_services.indexes`, or as Django's where these do.
+"""Indexes as the classes of :mod:`djongo_services.indexes`, or as Django's if these suffice.
 
-What a class makes of its arguments is the same index again, options and all: a schema that was
-read this way and compared with its database differs in no index.
+A class produces exactly the same index from its arguments, with all options: a schema that was
+generated this way and compared with its database has no different index.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from djongo_services.introspection.modelling.index_fields import (
 )
 
 _SERVERS_OWN = VERSIONS | {"v", "key", "name", "ns", "background"}
-"""What an index says of itself without being asked."""
+"""Parts of an index definition that are not options."""
 
 
 class Inexpressible(Exception):
-    """No class says this index; the reason as a clause."""
+    """No class can express this index; the message is the reason as a clause."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Said:
     call: Call
     options: frozenset[str] = frozenset()
-    """What of the index's definition the call says."""
+    """The parts of the index's definition that the call expresses."""
 
 
 _Way: TypeAlias = Callable[[Index, IndexFields], _Said]
@@ -59,13 +59,13 @@ def index_class(
 
 
 def _is_comparison(condition: Value) -> bool:
-    """Whether the backend itself makes a partial filter of the ``Q``."""
+    """Whether the backend itself creates a partial filter from the ``Q``."""
     names = [name for name, _ in condition.kwargs] if isinstance(condition, Call) else []
     return not any(name.endswith(("__isnull", "__in")) for name in names)
 
 
 def _extended(call: Call) -> Call:
-    """Django's own classes have no room for it."""
+    """The class of ours for a call; Django's own classes lack the options."""
     match call.function:
         case "models.Index":
             return Call(function="MongoIndex", kwargs=call.kwargs)
@@ -77,13 +77,13 @@ def _extended(call: Call) -> Call:
 def _shared(
     index: Index, fields: IndexFields, said: _Said, inherited: Mapping[str, Any] | None
 ) -> dict[str, Value]:
-    """What every class takes."""
+    """The arguments that every class accepts."""
     shared: dict[str, Value] = {}
     partial = index.partial_filter
     if partial is not None and "partialFilterExpression" not in said.options:
         filter_ = condition(partial, fields)
         if filter_ is None:
-            raise Inexpressible("no condition makes its partialFilterExpression")
+            raise Inexpressible("no condition produces its partialFilterExpression")
         shared["condition"] = filter_
     if index.hidden:
         shared["hidden"] = True
@@ -130,11 +130,11 @@ def _expiring(index: Index, fields: IndexFields, names: list[Value]) -> _Said:
 
 
 def _unique(index: Index, fields: IndexFields, names: list[Value]) -> _Said:
-    """As a constraint where that makes it: without nulls by type, as SQL has it."""
+    """A constraint if that creates it: without nulls by type, as in SQL."""
     partial = dict(index.partial_filter or {})
     found = {path: fields.find(path) for path, _ in index.keys}
     nullable = {path for path, one in found.items() if one is None or one.null or "." in path}
-    # Of fields that are never null, an index without a filter will do as well.
+    # For fields that are never null, an index without a filter is equivalent.
     skipping = {*found} if fields.backend and {*found} & partial.keys() else nullable
     present = all(
         (one := found[path]) is not None and is_presence(partial.get(path), one)
@@ -153,7 +153,7 @@ def _unique(index: Index, fields: IndexFields, names: list[Value]) -> _Said:
     if rest:
         filter_ = condition(rest, fields)
         if filter_ is None:
-            raise Inexpressible("no condition makes its partialFilterExpression")
+            raise Inexpressible("no condition produces its partialFilterExpression")
         call = call.having(condition=filter_)
     return _Said(call=call, options=frozenset(options))
 
@@ -173,7 +173,7 @@ def _text(index: Index, fields: IndexFields) -> _Said:
 
 
 def _special(index: Index, fields: IndexFields) -> _Said:
-    """The first key alone makes it of its kind."""
+    """A special index, whose kind is determined by the first key alone."""
     kind = index.kind
     (first, direction), *rest = index.keys
     if not isinstance(direction, str) or any(isinstance(other, str) for _, other in rest):
@@ -185,7 +185,7 @@ def _special(index: Index, fields: IndexFields) -> _Said:
 
 
 def _own(index: Index) -> dict[str, Value]:
-    """The options of its kind that differ from what the server chooses."""
+    """The options of its kind that differ from the server's defaults."""
     given: dict[str, Value] = {}
     for option, default in index.kind.options.items():
         value = index.definition.get(option, default)
@@ -212,7 +212,7 @@ def _wildcard(index: Index, fields: IndexFields) -> _Said:
     if any(projection.values()):
         projection = {path: taken for path, taken in projection.items() if taken or path != "_id"}
     if len(set(projection.values())) > 1:
-        raise Inexpressible("WildcardIndex takes paths in or leaves paths out")
+        raise Inexpressible("WildcardIndex includes or excludes paths")
     if projection:
         items = tuple((_name(path, fields), taken) for path, taken in projection.items())
         call = call.having(projection=Dictionary(items=items))

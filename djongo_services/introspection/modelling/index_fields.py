@@ -1,6 +1,6 @@
-"""The paths and partial filters of indexes in the words of the classes that were declared.
+"""The paths and partial filters of indexes in terms of the declared classes.
 
-A filter becomes a ``Q`` where the index classes make the same filter of it again.
+A filter becomes a ``Q`` if the index classes create the same filter from it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _EMBEDDING = frozenset({"EmbeddedModelField", "EmbeddedModelArrayField"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexField:
-    """What stands at a path."""
+    """The field at a path."""
 
     name: str
-    """As the index classes take it: ``address.city``."""
+    """The name that the index classes accept: ``address.city``."""
     call: Call | None
-    """What makes the field; None inside of values that have no class."""
+    """The call that creates the field; None inside of values that have no class."""
     type: str | None
-    """The BSON type that the backend takes its values for."""
+    """The BSON type that the backend assumes for its values."""
     null: bool = False
     """Whether it may be null."""
     backend: bool = True
@@ -49,17 +49,17 @@ class IndexFields:
     """The fields of one class."""
 
     fields: Mapping[str, FieldDeclaration]
-    """By the key that documents have, ``_id`` included."""
+    """Fields by their key in documents, including ``_id``."""
     embedded: Mapping[str, ClassDeclaration]
-    """By name."""
+    """Embedded classes by name."""
     key_types: Mapping[str, str]
     """The BSON types of relations, by key."""
     backend: bool = True
-    """Whether django-mongodb-backend makes the indexes, whose unique ones pass over nulls also
-    where the field is never null."""
+    """Whether django-mongodb-backend creates the indexes, whose unique ones exclude nulls also if
+    the field is never null."""
 
     def find(self, path: str) -> IndexField | None:
-        """The field at a path of the documents; None where the classes have none."""
+        """The field at a path of the documents; None if the classes have none."""
         first, *rest = path.split(".")
         found = self.fields.get(first)
         if found is None:
@@ -69,7 +69,7 @@ class IndexFields:
         for part in rest:
             inner = _element(inner)
             if inner is None or inner.function not in _EMBEDDING:
-                # What is inside has the names that the documents have.
+                # What is inside has the same names as in the documents.
                 names.append(part)
                 inner = None
                 continue
@@ -100,7 +100,7 @@ class IndexFields:
 
 
 def _element(call: Call | None) -> Call | None:
-    """What the arrays of an ArrayField hold; paths go through arrays without saying so."""
+    """The elements of an ArrayField; paths go through arrays implicitly."""
     while call is not None and call.function == "ArrayField":
         element = call.args[0]
         call = element if isinstance(element, Call) else None
@@ -115,7 +115,7 @@ def _column(declaration: FieldDeclaration) -> str:
     return column
 
 
-# Partial filters as ``Q``, where the index classes make the same filter of it again.
+# Partial filters as ``Q``, if the index classes create the same filter from it.
 _LOOKUPS = {
     "$eq": "exact",
     "$gt": "gt",
@@ -140,7 +140,7 @@ _DECIMALS = {"Decimal128Field", "models.DecimalField"}
 
 
 def condition(partial: Mapping[str, Any], fields: IndexFields) -> Call | None:
-    """None where no ``Q`` makes this filter."""
+    """The ``Q`` for this filter; None if there is none."""
     lookups: dict[str, Value] = {}
     for path, condition in partial.items():
         found = fields.find(path)
@@ -158,10 +158,10 @@ def condition(partial: Mapping[str, Any], fields: IndexFields) -> Call | None:
 
 
 def is_presence(condition: Any, field: IndexField) -> bool:
-    """Whether the condition is what becomes of "not null" for the field.
+    """Whether the condition is the translation of "not null" for the field.
 
     On the backend that is the type that it writes, or the range of this type. Elsewhere it is the
-    lowest value of a type, of which a number has several, and of a value of any type there is none.
+    lowest value of a type; a number has several of these, and a value of any type has none.
     """
     if field.type is None or not isinstance(condition, Mapping):
         return False
@@ -194,7 +194,7 @@ def _lookup(field: IndexField, operator: str, value: Any) -> tuple[str, Value] |
 
 
 def _literal(field: IndexField, value: Any) -> Value:
-    """What the field turns into this very value; None if nothing does."""
+    """The value that the field converts to exactly this one; None if there is none."""
     function = None if field.call is None else field.call.function
     match value:
         case bool() if function in {"models.BooleanField", *_ANY_VALUE}:

@@ -1,9 +1,9 @@
-"""What declares a collection's indexes and how it was made.
+"""The declarations of a collection's indexes and of its options.
 
-Indexes are options of fields, ``Meta.indexes`` and ``Meta.constraints``, or comments. What becomes
-of a field's own ``db_index`` or ``unique`` is said there: the index then has a generated name,
-whatever its name in the database is. So has an index of ``Meta.indexes`` without a name, which is
-how indexes are said whose name Django does not take. All else is for ``@collection_options``.
+Indexes become options of fields, entries of ``Meta.indexes`` and ``Meta.constraints``, or comments.
+If a field's own ``db_index`` or ``unique`` expresses an index, that gets a generated name, whatever
+its name in the database is. So does an index of ``Meta.indexes`` without a name, which is used for
+indexes whose name Django does not accept. Everything else is for ``@collection_options``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from djongo_services.introspection.report import Field, TypeCount
 NAME_LENGTH = 30
 """Django's limit for its own indexes (models.E034)."""
 LONGEST_NAME = 127
-"""That of the classes of ``djongo_services.indexes``."""
+"""The limit of the classes of ``djongo_services.indexes``."""
 
 _GENERATED_NAME = re.compile(r"_[0-9a-f]{8}(?:_uniq)?$")
 
@@ -41,7 +41,7 @@ Option: TypeAlias = Literal["db_index", "unique"]
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Indexes:
     options: Mapping[str, Option] = field(default_factory=dict)
-    """By field name, what the field says of an index of its own."""
+    """By field name, the field's own option for an index."""
     indexes: tuple[Call, ...] = ()
     constraints: tuple[Call, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -55,12 +55,12 @@ def declare_indexes(
     keep_names: bool = False,
     in_meta: bool = False,
 ) -> Indexes:
-    """Every index that a field or a class of ``djongo_services.indexes`` says exactly.
+    """Every index that a field or a class of ``djongo_services.indexes`` expresses exactly.
 
-    ``names`` are the names given so far in the whole module: MongoDB's are unique in a collection,
-    Django's in a project (models.E030, E032). ``keep_names``: whether an index is said by its field
-    only where its name is of the kind that the backend gives such an index. ``in_meta``: by its
-    field never.
+    ``names`` are the names used so far in the whole module: MongoDB's are unique in a collection,
+    Django's in a project (models.E030, E032). ``keep_names``: whether a field expresses an index
+    only if the index's name is of the kind that the backend gives such an index. ``in_meta``: never
+    express it by a field.
     """
     return _Declaring(collection, fields, names, keep_names, in_meta).result()
 
@@ -78,7 +78,8 @@ def with_index(declaration: FieldDeclaration, option: Option | None) -> FieldDec
 
 
 def refuses_second_null(collection: Collection, key: str) -> bool:
-    """Whether an index on the key alone is unique as no field's own is: nulls included."""
+    """Whether an index on the key alone is unique in a way that no field expresses: including
+    nulls."""
     unique = [
         index
         for index in _declarable(collection)
@@ -88,7 +89,8 @@ def refuses_second_null(collection: Collection, key: str) -> bool:
 
 
 def identifies(collection: Collection, key: str) -> bool:
-    """Whether an index makes the values of the key unique as ``unique=True`` does, by bytes."""
+    """Whether an index makes the values of the key unique by their bytes, as ``unique=True``
+    does."""
     plain = {"unique", "key", "name", "v", "ns", "background"}
     return not collection.options.get("collation") and any(
         index.unique
@@ -120,7 +122,7 @@ class _Declaring:
         self.unnamed: list[tuple[Value, ...]] = []
 
     def result(self) -> Indexes:
-        # A field that is unique has no second index of its own.
+        # A unique field has no second index of its own.
         for index in sorted(_declarable(self.collection), key=lambda index: not index.unique):
             try:
                 self._declare(index)
@@ -147,7 +149,7 @@ class _Declaring:
         (self.constraints if is_constraint else self.indexes).append(call)
 
     def _option(self, index: Index, call: Call) -> Option | None:
-        """What the field alone can say of the index; None if not all of it."""
+        """The field's option that expresses the index; None if it does not express all of it."""
         arguments = dict(call.kwargs)
         if (
             self.in_meta
@@ -173,7 +175,8 @@ class _Declaring:
         return None
 
     def _named(self, index: Index, call: Call) -> Call:
-        """With the name of the index where Django takes it, else the class that needs none."""
+        """The call with the name of the index if Django accepts it, otherwise the class that needs
+        none."""
         name = index.name
         if len(name) <= LONGEST_NAME and _is_name(name) and name not in self.names:
             if call.function == "models.Index" and len(name) > NAME_LENGTH:
@@ -187,11 +190,11 @@ class _Declaring:
             call = Call(function="UniqueIndex", kwargs=call.kwargs)
         arguments = dict(call.kwargs)
         if "condition" in arguments:
-            raise Inexpressible("Django takes its name for no index, and a condition needs one")
-        # Django makes the name of the fields and the class.
+            raise Inexpressible("Django does not accept its name, and a condition needs one")
+        # Django derives the name from the fields and the class.
         made_of = (call.function, *_listed(arguments.get("fields")))
         if made_of in self.unnamed:
-            raise Inexpressible("Django takes its name for no index, and another has these fields")
+            raise Inexpressible("Django does not accept its name, and another has these fields")
         self.unnamed.append(made_of)
         self.remarks.append(f"The {_described(call)} is called {index.name} in the database.")
         return call
@@ -202,13 +205,14 @@ def _declarable(collection: Collection) -> Iterator[Index]:
 
 
 def _is_name(name: str) -> bool:
-    """Whether Django takes it (models.E033), as it is (it fills in ``%(class)s``), and it shows."""
+    """Whether Django accepts it (models.E033) unchanged (it fills in ``%(class)s``), and it is
+    printable."""
     starts = name[:1] != "_" and not name[:1].isdigit()
     return bool(name) and starts and name.isprintable() and "%" not in name
 
 
 def _with_name(call: Call, name: str) -> Call:
-    """Behind the fields, as people write it."""
+    """The call with a name after the fields, as people write it."""
     before = [item for item in call.kwargs if item[0] == "fields"]
     behind = [item for item in call.kwargs if item[0] != "fields"]
     return Call(function=call.function, kwargs=(*before, ("name", name), *behind))
@@ -228,20 +232,20 @@ def _definition(index: Index) -> str:
     return json_util.dumps(shown, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
 
 
-# How a collection was made, as the arguments of ``@collection_options``.
+# The options of a collection, as the arguments of ``@collection_options``.
 GRANULARITIES = ("seconds", "minutes", "hours")
 _LONGEST = 2**31 - 1
 
 
 def collection_options(collection: Collection, fields: IndexFields) -> Iterator[Call]:
-    """The decorator, where the collection is made in a way of its own."""
+    """The decorator, if the collection has special options."""
     arguments = dict(_arguments(collection, fields))
     if arguments:
         yield Call(function="collection_options", kwargs=tuple(arguments.items()))
 
 
 def with_time(collection: Collection, fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    """The fields and the date of a time-series collection, also where it has no documents."""
+    """The fields with the date of a time-series collection, also if it has no documents."""
     name = collection.options.get("timeseries", {}).get("timeField")
     if not name or any(found.path == (name,) for found in fields):
         return fields

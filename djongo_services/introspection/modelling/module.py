@@ -65,7 +65,7 @@ NAMING = (
     "subject",
     "code",
 )
-"""Fields that people tell documents apart by, the best first."""
+"""Fields by which people recognise documents, the best ones first."""
 
 Style: TypeAlias = Literal["backend", "plain"]
 
@@ -77,7 +77,7 @@ def build_module(
     declared: Mapping[str, DeclaredCollection],
     generator: str,
 ) -> Module:
-    """One class for each collection, the embedded classes that they need before them."""
+    """One class for each collection, preceded by the embedded classes that it needs."""
     builder = _Builder(report=report, style=style, declared=declared)
     classes = [builder.collection_class(each) for each in report.collections]
     return Module(
@@ -99,7 +99,7 @@ class _Builder:
     _index_names: Namespace = field(init=False)
 
     def __post_init__(self) -> None:
-        # Django knows models by their names in lower case.
+        # Django identifies models by their names in lower case.
         names = Namespace(IMPORTED_NAMES - {"models"}, ignore_case=True)
         self._class_names = _class_names(self.report, names)
         self.embedded = EmbeddedClasses(names=names)
@@ -169,7 +169,7 @@ class _Builder:
                     yield (name, key), Target(class_name=self._class_names[name], key=found)
 
     def _names_of(self, report: CollectionReport) -> Mapping[str, str]:
-        """Key to field name; a relation claims the name of its column as well."""
+        """Field names by key; a relation also reserves the name of its column."""
         namespace = Namespace(RESERVED_FIELDS)
         related: dict[str, str] = {}
         plain_keys = []
@@ -187,20 +187,20 @@ class _Builder:
         return names
 
     def _modelled(self, report: CollectionReport) -> Iterator[Field]:
-        """The fields of the class besides its key."""
+        """The fields of the class apart from its key."""
         for found in fields_of(report):
             if facts.key(found) != "_id" and self._obstacle(found) is None:
                 yield found
 
     def _obstacle(self, found: Field) -> str | None:
-        """Why the ORM must not touch the field; None if it may."""
+        """Why the ORM must not use the field; None if it may."""
         key = facts.key(found)
         if not key:
             return "its name is empty"
         if self.style == "plain":
             return None
         if "." in key or key.startswith("$"):
-            return "the backend would take its name for a path or an operator"
+            return "the backend would treat its name as a path or an operator"
         if unwritable := facts.unwritable(found):
             return f"PyMongo cannot write {' and '.join(unwritable)}"
         return None
@@ -209,7 +209,7 @@ class _Builder:
         return self.declared.get(report.collection.name, UNDECLARED)
 
     def _key_and_fields(self, report: CollectionReport) -> Iterator[FieldDeclaration]:
-        """The primary key first."""
+        """The fields, the primary key first."""
         column, fields = self._declared(report).key, list(self._fields(report))
         if column == "_id":
             yield self._key(report)
@@ -245,7 +245,7 @@ class _Builder:
         return relations.relation(report, found, self._targets)
 
     def _to_field(self, reference: Reference) -> str | None:
-        """None for the primary key of the target."""
+        """The field of the target; None for its primary key."""
         declared = self.declared.get(reference.target, UNDECLARED)
         if reference.target_path == declared.key:
             return None
@@ -260,7 +260,7 @@ class _Builder:
         key = facts.key(found)
         nulls_too = facts.nullable(found) and refuses_second_null(report.collection, key)
         if self.style == "backend" and nulls_too and report.collection.name not in self.declared:
-            # A OneToOneField has an index of its own, which lets nulls through.
+            # A OneToOneField has an index of its own, which allows nulls.
             reference = replace(reference, unique=False)
         call = relations.relation_call(
             reference,
@@ -322,7 +322,8 @@ def _key_of(report: CollectionReport) -> Field | None:
 
 
 def _class_names(report: Report, names: Namespace) -> dict[str, str]:
-    """A class for one document of each collection; who would share its name keeps the own one."""
+    """A class name for one document of each collection; in a conflict, a collection keeps its own
+    name."""
     wanted = {
         each.collection.name: class_name(singular(each.collection.name))
         for each in report.collections
@@ -335,14 +336,14 @@ def _class_names(report: Report, names: Namespace) -> dict[str, str]:
 
 
 def _plural(name: str) -> str | None:
-    """For ``Meta``, where it is not what Django makes of the class's name by itself."""
+    """The plural for ``Meta``, if it differs from what Django derives from the class's name."""
     words = camel_case_to_spaces(name)
     found = plural(words)
     return None if found == f"{words}s" else found
 
 
 def _shown(fields: list[FieldDeclaration]) -> FieldDeclaration | None:
-    """The field whose text names a document: a text that is never null, by the usual names."""
+    """The field whose text describes a document: a text that is never null, with a usual name."""
     texts = {
         found.name: found
         for found in fields
@@ -353,7 +354,7 @@ def _shown(fields: list[FieldDeclaration]) -> FieldDeclaration | None:
 
 
 def fields_of(report: CollectionReport) -> tuple[Field, ...]:
-    """The top-level fields: those of the documents, or else of the validator, and what the
+    """The top-level fields: those of the documents, otherwise of the validator, and those that the
     collection's options name."""
     found = report.profile.fields if report.profile else ()
     return with_time(report.collection, found or stated_fields(report))
@@ -364,7 +365,7 @@ def _counted(report: CollectionReport) -> bool:
 
 
 def _parts(found: Field) -> tuple[str, ...]:
-    """What a field of the plain style stands for, where its class does not tell."""
+    """What a field of the plain style represents, if its class does not show it."""
     kinds = facts.kinds(found)
     element = facts.element(found)
     if kinds == {"array"} and element is not None:

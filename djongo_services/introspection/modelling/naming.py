@@ -1,15 +1,15 @@
-"""Names for Django out of names of the database: valid, unique, and as close as possible.
+"""Names for Django from names of the database: valid, unique, and as close as possible.
 
 A field's name is the key in snake case, a class's name the collection's in camel case, and English
-words are made singular or plural as a person would say them. Letters of every script stay if Python
-takes them in identifiers, in the form that Python itself compares (NFKC), so that two names are
-never one to the interpreter. Field names are always lower case and class names never are, which
-keeps them apart inside a class body.
+words are changed to singular or plural. Letters of every script stay if Python accepts them in
+identifiers, in the form that Python itself compares (NFKC), so that two names are never equal for
+the interpreter. Field names are always lower case and class names never are, so they cannot
+conflict inside a class body.
 
 Rules: Python's identifiers and keywords; Django's fields.E001 to E003, models.E004 and E024 and
-contenttypes.E005; every attribute of ``models.Model``. Only what is plainly English plural is
-changed, in the last word of a name; a wrong guess gives a class an odd name and nothing else,
-because ``db_table`` says what it is.
+contenttypes.E005; every attribute of ``models.Model``. Only obvious English plurals are changed, in
+the last word of a name; a wrong guess gives a class an odd name and does no other harm, because of
+``db_table``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from django.db import models
 
 FIELD_LENGTH = 63
 CLASS_LENGTH = 60
-"""Characters at most; contenttypes.E005 refuses class names over 100."""
+"""The maximum number of characters; contenttypes.E005 refuses class names over 100."""
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATORS = re.compile(r"_+")
@@ -35,7 +35,7 @@ RESERVED_FIELDS: frozenset[str] = (
     | frozenset(keyword.kwlist)
     | frozenset(keyword.softkwlist)
     | {"id", "pk", "models", "objects", "using", "force_insert", "force_update", "update_fields"}
-    # Arguments of Model.__init__, get_or_create and update_or_create, which take fields by name.
+    # Arguments of Model.__init__, get_or_create and update_or_create, which accept fields by name.
     | {"self", "defaults", "create_defaults"}
 )
 LOOKUPS: frozenset[str] = frozenset(models.Field().get_lookups()) | {
@@ -43,14 +43,14 @@ LOOKUPS: frozenset[str] = frozenset(models.Field().get_lookups()) | {
     "len",
     "overlap",
 }
-"""Names that a query behind an embedded document, ``place__contains``, takes for lookups."""
+"""Names that a query treats as lookups after an embedded document: ``place__contains``."""
 RESERVED_CLASSES: frozenset[str] = (
     frozenset(dir(builtins)) | frozenset(keyword.kwlist) | {"Meta", "Model"}
 )
 
 
 class Namespace:
-    """Names already given in one scope."""
+    """Names already used in one scope."""
 
     def __init__(self, reserved: Iterable[str] = (), *, ignore_case: bool = False) -> None:
         self._ignore_case = ignore_case
@@ -60,10 +60,11 @@ class Namespace:
         return self._key(name) in self._taken
 
     def claim(self, name: str, *, numbered: str = "{}_{}", companions: Iterable[str] = ()) -> str:
-        """``name``, or with the first number that makes it free; it is taken from then on.
+        """``name``, or the name with the first number that makes it free; it is reserved from then
+        on.
 
-        ``companions`` are patterns such as ``"{}_id"`` of names that come with it and have to be
-        free as well.
+        ``companions`` are patterns such as ``"{}_id"`` of names that belong to it and must be free
+        as well.
         """
         patterns = ("{}", *companions)
         candidate, number = name, 2
@@ -113,11 +114,11 @@ def _identifier_letters(text: str, *, lower: bool) -> str:
 
 
 def _may_continue(letter: str) -> bool:
-    # From Unicode 15.1 (Python 3.13) on, joiners that nobody sees may stand in identifiers.
+    # From Unicode 15.1 (Python 3.13) on, identifiers may contain invisible joiners.
     return f"a{letter}".isidentifier() and letter.isprintable()
 
 
-# English words of collections: one of them, and several, as a person would say it.
+# The singular and plural of English words.
 _WORD = re.compile(r"[a-z]+\Z|(?<=[a-z])[A-Z][a-z]+\Z|\A[A-Z][a-z]+\Z")
 _UNCOUNTED = ("series", "species", "news", "data", "media", "metadata", "sheep", "fish", "staff")
 _SINGULAR_IN_S = (

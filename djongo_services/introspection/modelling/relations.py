@@ -13,7 +13,7 @@ from djongo_services.introspection.path import render_path
 from djongo_services.introspection.report import CollectionReport, Field, Reference
 
 LEAST_CONFIDENCE = 0.8
-"""A reference found for a smaller share of the values is told in a comment only."""
+"""A reference that was found for a smaller share of the values becomes only a comment."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,21 +22,20 @@ class Target:
 
     class_name: str
     key: Field
-    """The ``_id``, or the field that takes its part: djongo's documents have an ``id`` beside
-    it."""
+    """The ``_id``, or the field that replaces it: djongo's documents have an ``id`` beside it."""
 
 
 Targets: TypeAlias = Mapping[tuple[str, str], Target]
-"""By collection and name of the field."""
+"""Targets by collection and name of the field."""
 
 
 def relation(
     report: CollectionReport, found: Field, targets: Targets
 ) -> tuple[Reference, Target] | None:
-    """The reference at a top-level field, if a foreign key can stand for it.
+    """The reference at a top-level field, if a foreign key can express it.
 
-    It can when it refers to an ``_id`` or a unique field of one type, has the same type itself and
-    does not run through an array; a foreign key converts its values as the target's key does.
+    It can if it refers to an ``_id`` or a unique field with one type, has the same type itself and
+    does not go through an array; a foreign key converts its values as the target's key does.
     """
     for reference in report.references:
         target = targets.get((reference.target, reference.target_path))
@@ -57,7 +56,7 @@ def relation(
 def declared_relation(
     report: CollectionReport, found: Field, targets: Targets
 ) -> tuple[Reference, Target] | None:
-    """The reference of a foreign key; None where its target has no class."""
+    """The reference of a foreign key; None if its target has no class."""
     for reference in report.references:
         target = targets.get((reference.target, reference.target_path))
         if target is not None and reference.path == found.path:
@@ -79,7 +78,7 @@ def relation_call(
     related_name: str | None,
     plain: bool,
 ) -> Call:
-    """A key that nothing enforces: MongoDB knows no foreign keys."""
+    """A foreign key without a constraint: MongoDB has no foreign keys."""
     function = "models.OneToOneField" if reference.unique else "models.ForeignKey"
     call = Call(
         function=function, args=(target.class_name, ClassReference(name="models.DO_NOTHING"))
@@ -96,13 +95,13 @@ def relation_call(
 def related_name(
     class_name: str, field_name: str, *, unique: bool, accessors: Namespace
 ) -> str | None:
-    """The name of the way back; None where Django's own is free (fields.E302 to E305).
+    """The related name; None if Django's default is free (fields.E302 to E305).
 
-    ``accessors`` holds the target's field names and the ways back that it has already.
+    ``accessors`` contains the target's field names and its existing related names.
     """
     query = class_name.lower()
     default = query if unique else f"{query}_set"
-    # Two ways back have one name for queries, whatever their accessors are.
+    # Two reverse relations have the same name in queries, whatever their accessors are.
     if query not in accessors and default not in accessors and query.isidentifier():
         accessors.claim(query)
         if default != query:
@@ -112,7 +111,8 @@ def related_name(
 
 
 def remarks(report: CollectionReport, found: Field) -> tuple[str, ...]:
-    """What is known of references at or below the field and cannot be said as a foreign key."""
+    """What is known about references at or below the field and cannot be expressed as a foreign
+    key."""
     told = []
     for reference in report.references:
         if reference.path[: len(found.path)] == found.path:

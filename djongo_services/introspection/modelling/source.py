@@ -1,4 +1,4 @@
-"""A module's declarations as Python source, laid out as ruff and black would."""
+"""A module's declarations as Python source, formatted as ruff and black would."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _DJANGO = ("ForeignKey", "Index", "OneToOneField", "Q", "UniqueConstraint")
 FUNCTIONS: frozenset[str] = frozenset(
     {f"models.{name}" for name in _DJANGO} | set(FIELD_TYPES) | set(_IMPORTED)
 )
-"""All that a generated module may call."""
+"""All functions that a generated module may call."""
 CONSTANTS: frozenset[str] = frozenset({"models.DO_NOTHING"})
 IMPORTED_NAMES: frozenset[str] = frozenset(_IMPORTED) | {"models"}
 """Names that a generated class must not take."""
@@ -49,8 +49,8 @@ IMPORTED_NAMES: frozenset[str] = frozenset(_IMPORTED) | {"models"}
 def render_source(module: Module) -> str:
     """The module's text; every name and value in it is a literal, an identifier or a comment.
 
-    Raises ValueError for a call of anything but :data:`FUNCTIONS`, TypeError for a value that is
-    no plain literal.
+    Raises ValueError for a call of anything except :data:`FUNCTIONS`, TypeError for a value that is
+    not a plain literal.
     """
     blocks = ["\n".join(_docstring(module.header)), "\n".join(_imports(module))]
     classes = ["\n".join(_class(declaration)) for declaration in module.classes]
@@ -58,7 +58,7 @@ def render_source(module: Module) -> str:
 
 
 def render_meta(declaration: ClassDeclaration) -> str:
-    """The indexes and constraints alone, with the imports that they need, to be pasted."""
+    """The indexes and constraints alone, with the imports that they need, for pasting."""
     module = Module(header=(), classes=(declaration,))
     lines = [f"{INDENT}{line}" for line in _indexes(declaration)]
     body = "\n".join(["class Meta:", *lines])
@@ -66,7 +66,7 @@ def render_meta(declaration: ClassDeclaration) -> str:
 
 
 def literal(value: bool | int | str | None) -> str:
-    """``value`` as Python text, in double quotes where that needs no escape.
+    """``value`` as Python text, in double quotes if that needs no escapes.
 
     Characters that do not print, or that change the direction of text, are escaped.
     """
@@ -79,11 +79,11 @@ def literal(value: bool | int | str | None) -> str:
             text = repr(str(value))
             return text if '"' in value or text[0] == '"' else f'"{text[1:-1]}"'
         case _:
-            raise TypeError(f"A generated module holds no value of type {type(value).__name__}.")
+            raise TypeError(f"A generated module cannot contain a {type(value).__name__}.")
 
 
 def visible(text: str) -> str:
-    """``text`` on one line, with every character that does not print escaped."""
+    """``text`` on one line, with every unprintable character escaped."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in text
@@ -188,7 +188,7 @@ def _comments(lines: Iterable[str], indent: str, indent_width: int = 0) -> Itera
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """``text`` broken at spaces into lines of ``width``; a longer word keeps its length."""
+    """``text`` split at spaces into lines of ``width``; a longer word is not split."""
     lines = [""]
     for word in text.split(" "):
         if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
@@ -199,7 +199,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _expression(value: Value, depth: int, used: float) -> str:
-    """``value`` on one line if it fits behind ``used`` columns, else one item a line."""
+    """``value`` on one line if it fits after ``used`` columns, otherwise one item per line."""
     opening, items, closing = _parts(value)
     if not items:
         return opening + closing
@@ -215,7 +215,7 @@ def _expression(value: Value, depth: int, used: float) -> str:
 
 
 def _parts(value: Value) -> tuple[str, list[tuple[str, Value]], str]:
-    """What opens the value, its items with what stands before each, and what closes it."""
+    """The opening of the value, its items with their prefixes, and its closing."""
     match value:
         case Call():
             if value.function not in FUNCTIONS:

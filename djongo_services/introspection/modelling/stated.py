@@ -1,4 +1,5 @@
-"""What is known of a collection's fields from its validator or its maker, not its documents."""
+"""What is known about a collection's fields from its validator or its creator, not its
+documents."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ from djongo_services.introspection.path import ELEMENT, Path
 from djongo_services.introspection.report import CollectionReport, Field, TypeCount
 
 ANY = "any type"
-"""Stands for the types of a field of which the schema says none."""
+"""The type of a field for which the schema names none."""
 _ALIASES: Mapping[str, tuple[str, ...]] = {"number": ("int", "double"), "boolean": ("bool",)}
-"""A number that Django writes may be a double, which MongoDB takes for one as well."""
+"""A number that Django writes may be a double, which MongoDB also accepts as a number."""
 _READ = frozenset(
     {"bsonType", "type", "enum", "maxLength", "description", "title", "required", "properties"}
     | {"items", "additionalProperties", "minLength", "minItems", "minProperties"}
@@ -25,7 +26,7 @@ _READ = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatedField(Field):
-    """What a schema says of a path."""
+    """What a schema says about a path."""
 
     max_length: int | None = None
     choices: tuple[str | int, ...] = ()
@@ -33,11 +34,11 @@ class StatedField(Field):
     may_be_empty: bool = True
     takes_null: bool = False
     rest: tuple[str, ...] = ()
-    """Keywords that no option of a field says: ``minimum: 0``."""
+    """Keywords that no option of a field expresses: ``minimum: 0``."""
 
 
 def stated_fields(report: CollectionReport) -> tuple[Field, ...]:
-    """None where there are documents, which say more, or no schema."""
+    """The fields; none if there are documents, which contain more information, or no schema."""
     profile, validator = report.profile, report.collection.validator
     if profile is None or profile.fields or profile.coverage.documents or validator is None:
         return ()
@@ -51,14 +52,14 @@ def stated_fields(report: CollectionReport) -> tuple[Field, ...]:
 
 
 def _schemas(query: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The query's own schema, and those that stand beside other rules."""
+    """The query's own schema, and those that are combined with other rules."""
     for part in (query, *(query.get("$and") or ())):
         if isinstance(part, Mapping) and isinstance(part.get("$jsonSchema"), Mapping):
             yield part["$jsonSchema"]
 
 
 def _is_ours(schema: Mapping[str, Any]) -> bool:
-    """Whether its titles are types of columns, no words for people."""
+    """Whether its titles are types of columns, and not words for people."""
     return _text(schema.get("description")).startswith(MARK)
 
 
@@ -82,7 +83,8 @@ def _field(schema: Mapping[str, Any], path: Path, *, required: bool, ours: bool)
     longest = schema.get("maxLength")
     return StatedField(
         path=path,
-        # One of one has what is required, one of two what is not.
+        # A single reference contains what is required, in a pair the second one contains what is
+        # not.
         parents=1 if required else 2,
         types={name: TypeCount(count=int(not at), probability=1.0) for at, name in enumerate(names)}
         | ({"null": TypeCount(count=1, probability=0.5)} if "null" in names else {}),
@@ -135,11 +137,12 @@ def _text(value: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeclaredCollection:
-    """Its report has the fields as its profile, and the foreign keys as its references."""
+    """A collection whose report has the fields as its profile, and the foreign keys as its
+    references."""
 
     fields: Mapping[Path, Call] = field(default_factory=dict)
-    """What makes the field at a path, without ``null``, ``db_column`` and what it refers to. A
-    field that is not among them is chosen by its types."""
+    """The call for the field at a path, without ``null``, ``db_column`` and the target. Any other
+    field is chosen by its types."""
     classes: Mapping[Path, str] = field(default_factory=dict)
     """Names of the classes of the embedded documents at a path."""
     key: str = "_id"

@@ -1,12 +1,12 @@
-"""Which Django field a BSON type becomes: one table for each style.
+"""The Django field for each BSON type: one table for each style.
 
-Style *backend* reads django-mongodb-backend's own table backwards, choosing the field that writes
+The style *backend* inverts django-mongodb-backend's own table, and chooses the field that writes
 what it read: a ``SmallIntegerField`` is the one that writes int, every other integer field writes
-long. What no field of the backend keeps (binary subtypes, regular expressions, timestamps, mixed
-types, ...) becomes our ``BSONField``, which keeps every value as it is.
+long. Values that no field of the backend keeps (binary subtypes, regular expressions, timestamps,
+mixed types, ...) use our ``BSONField``, which keeps every value unchanged.
 
-Style *plain* describes the data in Django's own terms, as far as ``from_document`` reads it with
-them; what Django has no field for is ours there, too.
+The style *plain* describes the data in Django's own terms, as far as ``from_document`` can read it
+with them; if Django has no field, ours is used there, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from djongo_services.introspection.report import Field
 
 Choice: TypeAlias = Callable[[Field], Call]
 DECIMAL_DIGITS = 34
-"""What a Decimal128 holds."""
+"""The number of digits in a Decimal128."""
 FIELD_TYPES: Mapping[str, str] = {
     "ArrayField": "array",
     "BSONField": "object",
@@ -54,21 +54,21 @@ FIELD_TYPES: Mapping[str, str] = {
     "models.TimeField": "date",
     "models.UUIDField": "string",
 }
-"""All fields that generated modules have, and what the backend calls their columns
+"""All fields in generated modules, and the backend's names for their columns
 (``DatabaseWrapper.data_types``, ``db_type``)."""
 
 
 def backend_scalar(field: Field) -> Call | None:
     """The field that loads and saves these scalars unchanged; None if there is none.
 
-    Integers of both sizes share a BigIntegerField, which writes them all as long.
+    Integers of both sizes share a BigIntegerField, which writes all of them as long.
     """
     choice = _BACKEND.get(facts.kinds(field))
     return choice(field) if choice else None
 
 
 def guesses(field: Field, call: Call) -> tuple[str, ...]:
-    """Which options of the call follow from the values that are there now."""
+    """Options of the call that are derived from the current values."""
     if isinstance(field, StatedField):
         return ()
     options = dict(call.kwargs)
@@ -77,7 +77,7 @@ def guesses(field: Field, call: Call) -> tuple[str, ...]:
 
 
 def remarks(field: Field, *, counted: bool) -> tuple[str, ...]:
-    """Types that share a field, and what a project has to do for the values to be read at all."""
+    """Types that share a field, and what a project must do so that the values can be read."""
     if facts.kinds(field) in _MIXED_NUMBERS and not isinstance(field, StatedField):
         return (f"{facts.spread(field, counted=counted)}.",)
     if facts.kinds(field) == {"date"} and not facts.dates_in_range(field):
@@ -89,7 +89,7 @@ def remarks(field: Field, *, counted: bool) -> tuple[str, ...]:
 
 
 def backend_key(field: Field) -> Call:
-    """The primary key of a document; its value is looked for, never written."""
+    """The primary key of a document; its value is queried, never written."""
     choice = _BACKEND_KEYS.get(facts.kinds(field))
     if choice is None or field.null:
         choice = _call("BSONField")
@@ -100,7 +100,8 @@ def backend_key(field: Field) -> Call:
 
 
 def plain(field: Field) -> Call:
-    """The nearest of Django's own fields that gives each value back; BSONField where none does."""
+    """The closest of Django's own fields that returns each value unchanged; BSONField if there is
+    none."""
     if facts.kinds(field) & {"object", "array"}:
         return Call(function="models.JSONField" if facts.json_safe(field) else "BSONField")
     choice = _PLAIN.get(facts.kinds(field), _call("BSONField"))
@@ -171,7 +172,7 @@ _SHARED: Mapping[frozenset[str], Choice] = {
     _only("long"): _integer("models.BigIntegerField"),
     _INTEGERS: _integer("models.BigIntegerField"),
     _only("double"): _call("models.FloatField"),
-    # What an int has, a double has as well; of a long that is true up to 2**53 only.
+    # Every int can be a double as well; for a long that is true only up to 2**53.
     frozenset({"int", "double"}): _call("models.FloatField"),
     _only("decimal"): _decimal("Decimal128Field"),
     _only("bool"): _call("models.BooleanField"),

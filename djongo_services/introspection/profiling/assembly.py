@@ -1,7 +1,7 @@
-"""From a shape to the fields of a profile, and where their numbers come from.
+"""From a shape to the fields of a profile, and the sources of their numbers.
 
-Those are counted on this side, estimated, or exact. How many keys a map has is a lower bound unless
-all documents were read.
+Numbers are counted locally, estimated, or exact. The number of keys in a map is a lower bound
+unless all documents were read.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from djongo_services.progress import Stop
 
 
 def fields_of(shape: ObjectShape, documents: int, figures: Figures) -> tuple[Field, ...]:
-    """The top-level fields, ``_id`` first; of ``documents`` documents."""
+    """The top-level fields of ``documents`` documents, ``_id`` first."""
     fields = list(_object(shape, (), documents, figures))
     fields.sort(key=lambda field: field.path != ("_id",))
     return tuple(fields)
@@ -50,7 +50,7 @@ def _object(shape: ObjectShape, path: Path, number: int, figures: Figures) -> It
     proven = demanded(shape)
     for name, node in shape.fields.items():
         step = name.decode("utf-8", "backslashreplace")
-        # The server cannot be asked for such a name, but every document that has it was read.
+        # The server cannot be queried for such a name, but every document with it was read.
         own = figures if is_utf8(name) or isinstance(figures, Counted) else Counted(FETCHED)
         found = _field((*path, step), node, parents, own, always=name in proven)
         if found is not None:
@@ -78,7 +78,7 @@ def _field(
     always: bool,
     keys: MapKeys | None = None,
 ) -> Field | None:
-    """None where there is nothing (any more) at the path."""
+    """The field at the path; None if there is none (any more)."""
     counts = {
         name: count
         for name, count in figures.types(node, parents, always=always).items()
@@ -136,7 +136,7 @@ def _map_keys(shape: MapShape) -> MapKeys:
     return MapKeys(format=keys.format, distinct=len(keys.seen), distinct_is_bound=keys.more)
 
 
-# Where a profile's numbers come from: counted on this side, estimated, or exact.
+# The source of a profile's numbers: counted locally, estimated, or exact.
 Name = TypeVar("Name")
 
 
@@ -151,7 +151,8 @@ class Parents:
 
 class Figures(Protocol):
     def types(self, node: Node, parents: Parents, *, always: bool) -> Mapping[str, int]:
-        """Refined type to number of values; ``always`` if no parent lacks one, by proof."""
+        """The number of values by refined type; ``always`` if it is proven that every parent has
+        one."""
         ...
 
     def lengths(self, node: Node, arrays: int) -> Lengths:
@@ -159,13 +160,13 @@ class Figures(Protocol):
         ...
 
     def entries(self, shape: MapShape, objects: Parents) -> int:
-        """Number of keys in all maps of a shape, which the objects hold."""
+        """The number of keys in all maps of a shape, in these objects."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The numbers of one tally as they are."""
+    """The numbers of one tally, unchanged."""
 
     tally: int
 
@@ -182,9 +183,9 @@ class Counted:
 class Estimated:
     """The sample's shares, for the whole collection.
 
-    A type that the sample lacks and the proof found is rare: it counts as often as it was fetched,
-    a lower bound. A field that no parent lacks, by proof, is in all of them; one that some parent
-    lacks is in all but one at most.
+    A type that the sample lacks and the proof found is rare: its count is the number of fetched
+    values, a lower bound. A field that every parent has, by proof, is in all of them; otherwise it
+    is in at most all but one.
     """
 
     def types(self, node: Node, parents: Parents, *, always: bool) -> Mapping[str, int]:
@@ -250,10 +251,10 @@ class Exact:
 
 
 def _refined(found: Mapping[str, int], node: Node) -> dict[str, int]:
-    """The server's names as the refined ones that documents of this shape have.
+    """The server's type names as the refined ones that documents of this shape have.
 
-    Where a count stands for several (binary values whose length does not tell the subtype), it is
-    shared in the proportion of those that were read.
+    If a count covers several (binary values whose length does not show the subtype), it is divided
+    in the proportion of those that were read.
     """
     result: dict[str, int] = {}
     for name, count in found.items():
@@ -277,7 +278,8 @@ def _read(node: Node, name: str) -> dict[str, int]:
 
 
 def share(weights: Mapping[Name, int], total: int) -> dict[Name, int]:
-    """``total`` in the proportion of the weights; the parts add up, and none is 0 if it can be."""
+    """``total`` divided in the proportion of the weights; the parts add up, and none is 0 if that
+    is possible."""
     weights = {name: weight for name, weight in weights.items() if weight > 0}
     every = sum(weights.values())
     parts = {name: max(1, total * weight // every) for name, weight in weights.items()}
@@ -287,17 +289,17 @@ def share(weights: Mapping[Name, int], total: int) -> dict[Name, int]:
     return parts
 
 
-# How many keys a map has: what documents showed is a lower bound, unless all were read.
+# The number of keys in a map: what documents showed is a lower bound, unless all were read.
 def at_least(profile: Profile) -> Profile:
     """The profile of a part of the documents: others may have other keys."""
     return _with_keys(profile, lambda _, keys: replace(keys, distinct_is_bound=True))
 
 
 def counted(profile: Profile, collection: Collection[Any], stop: Stop) -> Profile:
-    """The profile with the number of keys that the server counts, where it is not known yet.
+    """The profile with the number of keys that the server counts, if it is not known yet.
 
-    One scan for each such map, in which the server may use its disk; where it refuses (maps inside
-    more than 10 others among them) the lower bound stays. Raises ProfilingInterrupted.
+    One scan for each such map, in which the server may use its disk; if it refuses (for example for
+    maps inside more than 10 others), the lower bound stays. Raises ProfilingInterrupted.
     """
     beside = named_beside_keys(profile)
 
@@ -325,12 +327,12 @@ def counted(profile: Profile, collection: Collection[Any], stop: Stop) -> Profil
 
 
 def _with_keys(profile: Profile, change: Callable[[Path, MapKeys], MapKeys]) -> Profile:
-    """``change`` is told the path of the object whose keys they are."""
+    """The profile with changed key counts; ``change`` gets the path of the object with the keys."""
 
     def changed(field: Field) -> Field:
         keys = field.map
         if keys is not None:
-            # Where documents themselves are maps, it is their keys that have the figures.
+            # If documents themselves are maps, their own keys have the figures.
             at = field.path[:-1] if field.path == (KEY,) else field.path
             keys = change(at, keys)
         return replace(field, map=keys, children=tuple(map(changed, field.children)))

@@ -1,7 +1,7 @@
-"""A profile as the tightest ``$jsonSchema`` that all documents satisfy.
+"""A profile as the strictest ``$jsonSchema`` that all documents satisfy.
 
-MongoDB accepts it as a validator: no keyword that it does not know, no empty ``required``, names
-that it would read as a path in ``patternProperties``, and a bounded depth.
+MongoDB accepts it as a validator: it contains no unknown keywords, no empty ``required``, uses
+``patternProperties`` for names that would be read as a path, and has a bounded depth.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from djongo_services.introspection.report import Coverage, Field, Profile
 Schema = dict[str, Any]
 
 MAXIMUM_DEPTH: Final = 60
-"""Levels described. The server parses 200 levels of BSON, of which one of data takes up to three;
-what lies deeper is not constrained."""
+"""The number of levels described. The server parses 200 levels of BSON, and one level of data takes
+up to three; what is deeper is not constrained."""
 
 _ENUMERABLE: Final = frozenset(
     {"string", "int", "long", "double", "decimal", "bool", "objectId", "date", "null"}
@@ -34,8 +34,8 @@ _BYTE: Final = re.compile(r"\\x[89a-f][0-9a-f]")
 def json_schema(profile: Profile, *, closed: bool = True) -> Schema:
     """The schema of a collection's documents, for ``{"$jsonSchema": ...}``.
 
-    ``closed`` forbids fields that the profile does not have. Fields are ``required`` where a
-    proof stands behind the profile; a sample proves nothing, and the description says so.
+    ``closed`` forbids fields that the profile does not have. Fields are ``required`` if the profile
+    is based on a proof; a sample proves nothing, and the description says so.
     """
     writer = _ClosedSchemaWriter(closed=closed, proven=profile.coverage.proven)
     schema: Schema = {"bsonType": "object"}
@@ -46,7 +46,7 @@ def json_schema(profile: Profile, *, closed: bool = True) -> Schema:
         return schema
     schema |= writer.object(profile.fields, "mixed", 1)
     if "additionalProperties" in schema and not _has_id(profile.fields):
-        # The server refuses a closed schema that forbids what every document has.
+        # The server refuses a closed schema that forbids a field of every document.
         schema["properties"] = {"_id": {}, **schema.get("properties", {})}
     return schema
 
@@ -134,7 +134,7 @@ class _ClosedSchemaWriter:
         return {"anyOf": [schema, {"required": ["$ref", "$id"]}]}
 
     def _enum(self, field: Field) -> list[Any]:
-        """Every value of a field of few; only where every document was looked at."""
+        """Every value of a field with few values; only if every document was read."""
         values = field.values
         if not (self.closed and values and values.exact and values.enum):
             return []
@@ -149,13 +149,13 @@ def _is_listable(name: str) -> bool:
 
 
 def _is_broken(name: str) -> bool:
-    """Whether it seems to show the bytes of a name that is not UTF-8. No schema can list such a
-    name, so the object that has it stays open."""
+    """Whether it seems to represent the bytes of a name that is not UTF-8. No schema can list such
+    a name, so the object with it stays open."""
     return _BYTE.search(name) is not None
 
 
 def _exactly(name: str) -> str:
-    """A pattern that matches one key, in the words that PCRE and ECMAScript share."""
+    """A pattern that matches one key, in the syntax that PCRE and ECMAScript share."""
     text = ""
     for character in name:
         if ord(character) < 0x20 or character == "\x7f":

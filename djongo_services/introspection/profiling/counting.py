@@ -1,12 +1,12 @@
-"""Exact counts, by grouping on the server what the proof has left open.
+"""Exact counts, by grouping on the server what the proof left open.
 
-A field that the proof demands and that has one type needs no counting: there are as many as
-there are parents. What is left are optional fields, fields of several types and arrays. The
+A field that the proof requires and that has one type need not be counted: there are as many as
+there are parents. What remains are optional fields, fields with several types, and arrays. The
 documents are grouped by the vector of these types, so one scan counts many fields; a vector that
-could take too many values is split over several scans.
+could have too many values is divided among several scans.
 
-Elements of arrays and entries of maps are *scopes* of their own: unwound, then grouped likewise,
-and only where something in them is open.
+Elements of arrays and entries of maps are *scopes* of their own: they are unwound, then grouped in
+the same way, but only if something in them is open.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ Stage = dict[str, Any]
 _BELOW_DOT: Final = re.compile(rb"[\x01-\x2d]")
 
 MAXIMUM_GROUPS: Final = 4_096
-"""Upper bound of the groups of one scan, as far as the types known allow to tell."""
+"""The maximum number of groups in one scan, as far as the known types determine it."""
 
 MAXIMUM_NESTING: Final = 6
-"""Steps of an expression that are more than a dotted path; beyond, a stage of its own begins
-anew, because each takes several of the 200 levels of BSON that the server parses."""
+"""Steps of an expression that are more than a dotted path; beyond this number, a separate stage
+begins, because each step takes several of the 200 levels of BSON that the server parses."""
 
 VARIABLES: Final = 100
-"""Fields in one vector at most, however few values each has."""
+"""The maximum number of fields in one vector, however few values each has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Scan:
     stages: list[Stage]
     variables: list[Variable]
     scope: object
-    """What is counted by the number of rows: the document's shape or an element's node."""
+    """What the number of rows counts: the document's shape or an element's node."""
 
     def pipeline(self) -> list[Stage]:
         group: dict[str, Any] = {"_id": [], "n": {"$sum": 1}}
@@ -89,14 +89,14 @@ class Scan:
 
 @dataclass(slots=True)
 class Tally:
-    """What was counted: rows per scope, types per node, lengths per array."""
+    """The results of counting: rows per scope, types per node, lengths per array."""
 
     rows: dict[int, int] = field(default_factory=dict)
     types: dict[int, dict[str, int]] = field(default_factory=dict)
     lengths: dict[int, Lengths] = field(default_factory=dict)
 
     def add(self, scan: Scan, groups: list[dict[str, Any]], *, rows: bool) -> None:
-        """Take in the groups of one range; ``rows`` for one scan of each scope only."""
+        """Add the groups of one range; ``rows`` is set for only one scan of each scope."""
         for group in groups:
             number = group["n"]
             if rows:
@@ -125,14 +125,14 @@ def plan_scans(shape: ObjectShape) -> list[Scan]:
     planner.documents(shape)
     if not planner.names_collide:
         return planner.scans
-    # With the whole document in use, the server does not work out which paths it needs.
+    # If the whole document is used, the server does not determine which paths it needs.
     whole: list[Stage] = [{"$replaceWith": "$$ROOT"}]
     return [replace(scan, stages=whole + scan.stages) for scan in planner.scans]
 
 
 @dataclass(frozen=True, slots=True)
 class _Inner:
-    """A scope found inside another: where it is, and what begins there."""
+    """A scope inside another: its position, and what begins there."""
 
     value: Expression
     node: Node
@@ -143,8 +143,8 @@ class _Planner:
     def __init__(self) -> None:
         self.scans: list[Scan] = []
         self.names_collide = False
-        """Whether ``a`` and, say, ``a b`` are siblings: MongoDB 4.4 sorts the paths that it needs,
-        finds ``a b`` between ``a`` and ``a.c``, and refuses the two as a path collision."""
+        """Whether ``a`` and, for example, ``a b`` are siblings: MongoDB 4.4 sorts the paths that it
+        needs, finds ``a b`` between ``a`` and ``a.c``, and refuses the two as a path collision."""
         self._inner: list[_Inner] = []
 
     def documents(self, shape: ObjectShape) -> None:
@@ -173,7 +173,7 @@ class _Planner:
     def _object(
         self, shape: ObjectShape, value: Expression, nesting: int, *, guarded: bool = False
     ) -> Iterator[Variable]:
-        """The variables in an object, as far as no array or map lies between."""
+        """The variables in an object, except those inside arrays or maps."""
         proven = demanded(shape)
         self.names_collide |= any(
             key[: found.start()] in shape.fields
@@ -213,7 +213,8 @@ class _Planner:
 
 
 def _is_open(node: Node) -> bool:
-    """Whether the type does not follow from the proof, which cannot tell binary subtypes."""
+    """Whether the type does not follow from the proof, which does not distinguish binary
+    subtypes."""
     return (
         len(node.types) != 1
         or node.array is not None
@@ -222,7 +223,7 @@ def _is_open(node: Node) -> bool:
 
 
 def _vectors(variables: list[Variable]) -> Iterator[list[Variable]]:
-    """Variables in vectors that take a bounded number of values."""
+    """Variables in vectors with a bounded number of values."""
     vector: list[Variable] = []
     groups = 1
     for variable in sorted(variables, key=lambda each: each.groups):

@@ -1,4 +1,4 @@
-"""Profiling one collection: from its sample to exact counts, or by one query where it is small."""
+"""Profiling one collection: from its sample to exact counts, or with one query if it is small."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ from djongo_services.introspection.report import Coverage, Depth, Profile
 from djongo_services.progress import Progress, ProgressHook, Stop
 
 DOCUMENTS_PER_RANGE: Final = 10_000
-"""So that progress shows and a stop is quick, and the start of a query does not weigh."""
+"""Small enough to show progress and to stop quickly, and large enough to make the cost of starting
+a query negligible."""
 
 MAXIMUM_RANGES: Final = 256
-"""Cuts come from the sample; more would make ranges of very unlike size."""
+"""Cuts come from the sample; with more of them, ranges would have very different sizes."""
 
 
 def profile(
@@ -53,28 +54,29 @@ def profile(
 ) -> Profile:
     """The shape of a collection's documents.
 
-    - ``sample``: of ``sample`` random documents; their own counts.
-    - ``complete``: types and presence proven for every document that existed from the start to
-      the end and was not changed meanwhile; counts are estimates.
-    - ``exact``: complete, and counts by the server, document for document.
+    - ``sample``: the shape and the counts of ``sample`` random documents.
+    - ``complete``: types and presence are proven for every document that existed from start to
+      end and was not changed in the meantime; counts are estimates.
+    - ``exact``: complete, and the server counts every document.
 
-    A collection of at most twice ``sample`` documents is read whole, which is exact at any depth.
+    A collection of at most twice ``sample`` documents is read completely, which is exact at any
+    depth.
 
-    Counts of a ``complete`` profile are the sample's shares of the whole collection. A type that
-    only the proof found counts as often as it was fetched: a lower bound.
+    Counts of a ``complete`` profile are the sample's shares of the whole collection. The count of a
+    type that only the proof found is the number of fetched values: a lower bound.
 
-    No schema can tell the subtype of a binary value: ``complete`` knows those of the documents
-    read, ``exact`` counts those of values of up to 64 bytes and shares out longer ones.
+    A schema does not distinguish subtypes of binary values: ``complete`` knows those of the
+    documents read, ``exact`` counts those of values of up to 64 bytes and divides longer ones.
 
-    Raises PyMongo's errors until the sample is there; from then on a failure, a drop of the
-    collection or ``stop`` gives the result so far, and ``coverage.stopped`` says why.
+    Raises PyMongo's errors until the sample was read; from then on a failure, a drop of the
+    collection or ``stop`` leads to the result so far, and ``coverage.stopped`` contains the reason.
     """
     work = _ProfileInTheMaking(collection, depth, max(sample, 1), read_preference, progress, stop)
     return work.run()
 
 
 class _ProfileInTheMaking:
-    """One profile in the making; only the thread of the caller changes its attributes."""
+    """A profile under construction; only the thread of the caller changes its attributes."""
 
     def __init__(
         self,
@@ -113,7 +115,7 @@ class _ProfileInTheMaking:
         profile = self._result()
         if profile.coverage.reached != "exact" or self._stopped is not None:
             return profile
-        # Whatever goes wrong here, the lower bounds stay.
+        # If this fails, the lower bounds stay.
         with suppress(ProfilingInterrupted, PyMongoError):
             count = partial(counted, profile, self._source.collection, self._pool.halt)
             (profile,) = self._pool.run([count])
@@ -186,7 +188,8 @@ class _ProfileInTheMaking:
         return scan, self._source.group([*match, *scan.pipeline()]), rows
 
     def _check_identity(self, before: Identity) -> None:
-        """A collection that was dropped looks empty; what was proven of it is worth nothing."""
+        """Check that the collection was not dropped: then it looks empty, and what was proven is
+        worthless."""
         try:
             after = self._source.identity()
         except PyMongoError:
@@ -260,10 +263,10 @@ def _margin(sampled: int, documents: int) -> float | None:
     return 1.96 * 0.5 / math.sqrt(sampled) * correction
 
 
-# Profiling a collection that is small enough to be read at once: one query, in one thread.
+# Profiling a collection that is small enough to be read at once: with one query, in one thread.
 READ_WHOLE: Final = 2
-"""Times the sample: ``$sample`` of most of a collection sorts it all, and all of its documents are
-worth more."""
+"""A multiple of the sample: ``$sample`` of most of a collection sorts all of it, and reading all
+documents is more useful."""
 
 MOST_BYTES: Final = 4_000_000
 """The size of documents, so that a few collections at a time fit into memory."""
@@ -273,11 +276,12 @@ MOST_BYTES: Final = 4_000_000
 class Whole:
     profile: Profile
     documents: Sequence[bytes]
-    """All of them, raw."""
+    """All documents, raw."""
 
 
 def is_small(described: Described, sample: int) -> bool:
-    """By the catalog; False for views and time series, whose documents nobody has counted."""
+    """Whether it is small according to the catalog; False for views and time series, whose
+    documents are not counted."""
     statistics = described.statistics
     if statistics is None or statistics.count is None or described.type != "collection":
         return False
@@ -287,7 +291,7 @@ def is_small(described: Described, sample: int) -> bool:
 def profile_whole(
     collection: Collection[Any], depth: Depth, *, sample: int, stop: Stop
 ) -> Whole | None:
-    """What :func:`profile` says of it; None where it has grown meanwhile.
+    """The result of :func:`profile`; None if the collection has grown in the meantime.
 
     Raises ProfilingInterrupted and PyMongo's errors.
     """

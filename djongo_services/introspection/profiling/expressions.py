@@ -1,7 +1,7 @@
-"""Aggregation expressions that reach any value, whatever the names on the way.
+"""Aggregation expressions that reach any value, whatever the names on the path.
 
-A name from the data is never read as anything but a name: plain ones go into a field path, all
-others (with dots, a leading dollar, empty) are literals compared with the object's keys, which
+A name from the data is always treated as a name: plain ones are used in a field path, all others
+(with dots, a leading dollar, empty) are literals that are compared with the object's keys, which
 works on MongoDB 4.4 too.
 """
 
@@ -19,17 +19,18 @@ from djongo_services.introspection.profiling.proof import is_plain
 Expression = Any
 
 SUBTYPE_LENGTH: Final = 64
-"""Bytes up to which the server can tell a binary value's subtype: UUIDs, digests, keys."""
+"""The length in bytes up to which the server can determine a binary value's subtype: UUIDs,
+digests, keys."""
 
 _COLUMN: Final = 7
-"""The server reads into values of this subtype, so that none can be made up for comparison."""
+"""The server parses values of this subtype, so none can be constructed for comparison."""
 
 
 def member(parent: Expression, name: str, *, guarded: bool) -> Expression:
-    """The field ``name`` of ``parent``; missing where there is none.
+    """The field ``name`` of ``parent``; missing if there is none.
 
-    ``guarded`` says that the parent may be an array, through whose elements a plain path would
-    go, so that only an object's own field counts.
+    ``guarded`` means that the parent may be an array, whose elements a plain path would search, so
+    only an object's own field counts.
     """
     if not is_plain(name):
         return _by_key(parent, name)
@@ -39,12 +40,12 @@ def member(parent: Expression, name: str, *, guarded: bool) -> Expression:
 
 
 def only_object(value: Expression) -> Expression:
-    """The value if it is an embedded document, else an empty one."""
+    """The value if it is an embedded document, otherwise an empty one."""
     if value == "$$ROOT":
         return value
     if isinstance(value, str):
         return _object_or_empty(value)
-    # Bound once: an expression that repeated its operand would double with every level.
+    # Bound once: an expression that repeats its operand would double with every level.
     return {"$let": {"vars": {"v": value}, "in": _object_or_empty("$$v")}}
 
 
@@ -53,7 +54,7 @@ def _object_or_empty(value: str) -> Expression:
 
 
 def no_ref(value: Expression) -> Expression:
-    """The value unless it is a DBRef, for which an empty document stands."""
+    """The value, or an empty document if it is a DBRef."""
     return {"$let": {"vars": {"r": value}, "in": {"$cond": [_is_ref("$$r"), {}, "$$r"]}}}
 
 
@@ -62,7 +63,7 @@ def only_array(value: Expression) -> Expression:
 
 
 def entries(value: Expression, without: Collection[str]) -> Expression:
-    """The keys and values of an object as an array of ``{k, v}``, without the keys named."""
+    """The keys and values of an object as an array of ``{k, v}``, without the given keys."""
     every = {"$objectToArray": only_object(value)}
     if not without:
         return every
@@ -77,7 +78,7 @@ def _by_key(parent: Expression, name: str) -> Expression:
 
 
 def kind(value: Expression, types: Collection[str]) -> Expression:
-    """The refined type of a value, told as finely as ``types``, the known ones, need it."""
+    """The refined type of a value, as fine as ``types``, the known ones, require."""
     result: Expression = {"$type": value}
     if "dbRef" in types and "object" in types:
         test = {"$and": [{"$eq": [{"$type": value}, "object"]}, _is_ref(value)]}
@@ -96,8 +97,8 @@ def _is_ref(value: Expression) -> Expression:
 def _subtype(value: Expression, types: Collection[str]) -> Expression:
     """The refined name of a short binary value, ``binData?`` for a long one.
 
-    Binary values sort by length, then subtype, then bytes: within one length, a subtype is the
-    range from its zeros to the zeros of the next.
+    Binary values sort by length, then subtype, then bytes: among values of one length, a subtype is
+    the range from its zeros to the zeros of the next.
     """
     known = {*BINARY_SUBTYPES, 128, *(_subtype_number(name) for name in types)}
     branches: list[Expression] = [
@@ -121,7 +122,7 @@ def _is_at_least(subtype: int) -> Expression:
 
 def _as_long(byte: bytes, subtype: int) -> Expression:
     """The value of a subtype that repeats one byte and is as long as ``$$b``."""
-    # PyMongo puts a length of its own before the bytes of the old subtype.
+    # PyMongo adds a length of its own before the bytes of the old subtype.
     prefix = 4 if subtype == OLD_BINARY_SUBTYPE else 0
     lengths = range(SUBTYPE_LENGTH + 1)
     every = [Binary(byte * max(length - prefix, 0), subtype) for length in lengths]
@@ -134,7 +135,7 @@ def _subtype_number(name: str) -> int:
 
 
 def length_bound(size: Expression) -> Expression:
-    """The class of a length: the least of 0, 1, 2, 4, 8, ... that is not below it."""
+    """The class of a length: the smallest of 0, 1, 2, 4, 8, ... that is not below it."""
     bounds = [0, *(1 << power for power in range(25))]
     branches = [{"case": {"$lte": ["$$n", bound]}, "then": bound} for bound in bounds]
     return {

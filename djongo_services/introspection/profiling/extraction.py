@@ -1,8 +1,8 @@
-"""Pipeline stages that take the values at many paths out of each document, in one scan.
+"""Pipeline stages that extract the values at many paths from each document, in one scan.
 
-Every document becomes one small document ``{p, v}`` for each value ``v`` at the path with the
-number ``p``. Names reach the server only where it reads names: a plain one inside a field path,
-any other (dots, a leading dollar, empty) as a literal that is compared with the object's keys.
+For each value ``v`` at the path with the number ``p``, a document becomes a small document
+``{p, v}``. Names are used only where the server expects names: a plain one inside a field path, any
+other (dots, a leading dollar, empty) as a literal that is compared with the object's keys.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Named = Mapping[Path, Sequence[str]]
 """Names of fields by the path of their object."""
 
 MAX_LEVELS = 10
-"""Arrays and maps inside each other that are followed; each adds nesting to the expression, of
-which the server allows 200 levels."""
+"""The maximum number of nested arrays and maps; each adds nesting to the expression, of which the
+server allows 200 levels."""
 
 _PLAIN = re.compile(r"[^.$\x00][^.\x00]*")
 
@@ -32,14 +32,14 @@ def reachable(path: Path) -> bool:
 
 
 def levels(path: Path) -> int:
-    """Arrays and maps on the way, the last step included."""
+    """The number of arrays and maps on the path, including the last step."""
     return sum(step is ELEMENT or step is KEY for step in path)
 
 
 def named_beside_keys(profile: Profile) -> Named:
-    """For each object that is a map and has fields of its own as well: their names.
+    """For each object that is a map and also has fields of its own: the names of these.
 
-    ``<key>`` stands for every key but these.
+    ``<key>`` means every key except these.
     """
     maps = {field.path[:-1] for field in profile.walk() if field.path[-1] is KEY}
     names: dict[Path, list[str]] = {path: [] for path in maps}
@@ -57,9 +57,10 @@ def extraction(
     element_limit: int | None = None,
     with_id: bool = False,
 ) -> list[Stage]:
-    """Stages from documents to ``{p, v}``: ``p`` the index in ``paths``, ``v`` never an array.
+    """Stages from documents to ``{p, v}``: ``p`` is the index in ``paths``, ``v`` is never an
+    array.
 
-    Null and missing values are dropped. ``beside`` as :func:`named_beside_keys` tells.
+    Null and missing values are dropped. ``beside`` is as in :func:`named_beside_keys`.
     ``element_limit`` takes only the first elements of every array and the first keys of every map.
     ``with_id`` keeps the document's ``_id`` beside ``p`` and ``v``.
     """
@@ -79,7 +80,7 @@ def extraction(
 
 
 def named(value: Expression, name: str) -> Expression:
-    """The field ``name`` of the object ``value``; missing where it is not an object."""
+    """The field ``name`` of the object ``value``; missing if it is not an object."""
     if _PLAIN.fullmatch(name):
         if isinstance(value, str):
             return f"{value}.{name}"
@@ -96,7 +97,7 @@ def named(value: Expression, name: str) -> Expression:
 
 
 def keys_of_object(value: Expression, without: Sequence[str]) -> Expression:
-    """The keys of the object ``value`` as an array, but for those named."""
+    """The keys of the object ``value`` as an array, except the given ones."""
     wanted = _without(_entries(value), without)
     return {"$map": {"input": wanted, "as": "entry", "in": "$$entry.k"}}
 
@@ -109,12 +110,12 @@ class _Extractor:
         self._limit = limit
 
     def values(self, value: Expression, done: Path, steps: Path) -> Expression:
-        """What is at ``steps`` below ``value``, which is at the path ``done``.
+        """The values at ``steps`` below ``value``, which is at the path ``done``.
 
-        Nested arrays, one level for each array or map on the way.
+        The result is nested arrays, one level for each array or map on the path.
         """
         if not steps:
-            # An array here is not what the path means, and $unwind would take it for its elements.
+            # The path does not mean an array here, but $unwind would treat it as one.
             return {"$cond": [{"$isArray": [value]}, None, value]}
         step, rest = steps[0], steps[1:]
         here = (*done, step)
@@ -141,6 +142,6 @@ def _without(entries: Expression, names: Sequence[str]) -> Expression:
 
 
 def _entries(value: Expression) -> Expression:
-    """The keys and values of an object, as an array; empty for anything else."""
+    """The keys and values of an object, as an array; empty for other values."""
     is_object = {"$eq": [{"$type": value}, "object"]}
     return {"$cond": [is_object, {"$objectToArray": value}, []]}

@@ -1,9 +1,9 @@
 """Recognising objects whose keys are data, so that each of them is one path, not thousands.
 
 An ordinary record must never be folded, however many optional fields it has; a map must be, or it
-takes memory and rounds without end. What decides is, in this order: how the keys look, how
-alike their values are, and only for keys that look like names how many there are and how thinly
-they are spread.
+takes unlimited memory and rounds. The criteria are, in this order: the form of the keys, the
+similarity of their values, and, only for keys that look like names, how many there are and how
+sparse they are.
 """
 
 from __future__ import annotations
@@ -22,38 +22,40 @@ from djongo_services.introspection.profiling.shape import (
 )
 
 UNMISTAKABLE: Final = frozenset({"objectId", "uuid", "hash", "date", "number"})
-"""Formats that nobody gives to a field of a record."""
+"""Formats that fields of a record never have."""
 
 MINIMUM_FORMATTED: Final = 3
-"""Distinct keys of one unmistakable format; two may be a typing error in one document."""
+"""Distinct keys of one unmistakable format; two may be a typo in one document."""
 
 MINIMUM_LOCALES: Final = 5
 """Distinct language codes. ``id``, ``no``, ``to``, ``is`` are words too, and a record with a name
-in two languages reads better as two fields."""
+in two languages is more readable with two fields."""
 
 MINIMUM_NAMES: Final = 64
 """Distinct keys that look like names; records with more optional fields of one type are rare."""
 
 SPARSE: Final = 0.1
-"""Share of the objects in which a key that looks like a name may occur to count as data."""
+"""The greatest share of the objects in which a key that looks like a name may occur to count as
+data."""
 
 MANY_NAMES: Final = 512
-"""Distinct keys of alike values that are data however dense they are: one document can hold a
-whole dictionary, and its density says nothing."""
+"""Distinct keys with similar values that are data however dense they are: one document can contain
+a whole dictionary, and its density says nothing."""
 
 MAXIMUM_FIELDS: Final = 4_096
-"""Distinct keys at one object beyond which the rare ones are folded in any case; schemas of that
-size cost the server more than they tell."""
+"""Distinct keys of one object beyond which the rare ones are folded in any case; schemas of that
+size are expensive for the server, and not useful."""
 
 ALIKE: Final = 0.95
-"""Share of the keys whose values must be of one kind."""
+"""The share of the keys whose values must be of the same kind."""
 
 FIRST_LOOK: Final = 128
-"""Fields from which on an object is looked at while it is still being read, at each doubling."""
+"""The number of fields from which on an object is checked while it is still being read, at each
+doubling."""
 
 
 def fold(shape: ObjectShape) -> None:
-    """Fold every map at any depth that what was learnt so far gives away."""
+    """Fold every map, at any depth, that the known data reveals."""
     fold_object(shape)
     nodes = list(shape.fields.values())
     if shape.map is not None:
@@ -70,14 +72,14 @@ def _fold_below(node: Node) -> None:
 
 
 def fold_if_data(shape: ObjectShape) -> None:
-    """A look at an object that grows while it is read: memory must not wait for the end."""
+    """Check an object that grows while it is read: memory must not grow until the end."""
     if len(shape.fields) >= FIRST_LOOK:
         fold_object(shape)
     shape.checked_at = max(len(shape.fields), FIRST_LOOK // 2)
 
 
 def fold_object(shape: ObjectShape) -> None:
-    """Fold the keys of one object that are data; those that are not stay fields."""
+    """Fold the keys of one object that are data; others stay fields."""
     formatted: dict[str, list[bytes]] = {}
     names: list[bytes] = []
     for key in shape.fields:
@@ -114,7 +116,7 @@ def _fold_names(shape: ObjectShape, names: list[bytes]) -> None:
 
 
 def _alike(nodes: list[Node]) -> bool:
-    """Whether nearly all of the values are of one kind, and records among them of one make."""
+    """Whether nearly all of the values are of the same kind, and records among them similar."""
     kinds = Counter(_kind(node) for node in nodes)
     kinds.pop("null", None)
     if not kinds:

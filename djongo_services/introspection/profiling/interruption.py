@@ -1,7 +1,7 @@
-"""Aggregations and threads that end soon when the caller no longer wants their result.
+"""Aggregations and threads that end soon when the caller no longer needs their result.
 
-The server is told to stop through the operation's own session (``killSessions``), which every
-user may do for sessions of their own; closing the socket alone would leave it working.
+The server is told to stop through the operation's own session (``killSessions``), which every user
+may do for sessions of their own; after closing the socket alone it would continue.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from djongo_services.progress import Stop
 from djongo_services.server_errors import OPTION_NOT_SUPPORTED_ON_VIEW
 
 SIMPLE: Final = {"locale": "simple"}
-"""Strings are the same when their bytes are, whatever the collection's own collation says."""
+"""Strings are equal if their bytes are, whatever the collection's own collation is."""
 
 
 _POLL = 0.1
-"""Seconds after which an operation is ended again that had not reached the server before."""
+"""Seconds after which an operation is killed again that had not reached the server before."""
 
 _IDLE = 1.0
 """Seconds for which a watcher waits for the next operation before its thread ends."""
 
 
 class ProfilingInterrupted(DjongoServicesError):
-    """The work was stopped before it was done."""
+    """The work was stopped before it was complete."""
 
 
 def aggregate(
@@ -47,11 +47,11 @@ def aggregate(
     tolerant: bool = False,
     **options: Any,
 ) -> list[dict[str, Any]]:
-    """Every result of ``pipeline``, whose size the caller has bounded.
+    """All results of ``pipeline``; the caller has bounded their size.
 
-    Strings are compared and grouped as they are, whatever the collection's own collation says.
+    Strings are compared and grouped by their bytes, whatever the collection's own collation is.
     Raises ProfilingInterrupted when ``stop`` is set before or during the work, and PyMongo's
-    errors; among them, of a view that has a collation, :data:`OPTION_NOT_SUPPORTED_ON_VIEW`, unless
+    errors; for a view with a collation this includes :data:`OPTION_NOT_SUPPORTED_ON_VIEW`, unless
     the caller is ``tolerant`` of that collation."""
     options = {"allowDiskUse": True, "collation": SIMPLE, **options}
     try:
@@ -96,8 +96,8 @@ def check(stop: Stop | None) -> None:
 class _Watcher:
     """Kills the operations of sessions when the event is set, and never after their release.
 
-    One thread for each event, however many short operations there are under it. Only the thread
-    holds the event: a watcher that did would keep its own entry in the dictionary for ever.
+    There is one thread for each event, however many short operations it covers. Only the thread
+    refers to the event: if a watcher did, its own entry would stay in the dictionary for ever.
     """
 
     def __init__(self) -> None:
@@ -118,8 +118,8 @@ class _Watcher:
         watching.start()
 
     def release(self, session: ClientSession) -> None:
-        # Under the lock: the server session goes back to the client's pool, and a kill that
-        # came later would end the operation of whoever takes it next.
+        # Under the lock: the server session returns to the client's pool, and a later kill would
+        # end the operation of its next user.
         with self._changed:
             self._sessions.pop(id(session), None)
 
@@ -131,7 +131,7 @@ class _Watcher:
                     return
             if stop.wait(_POLL):
                 self._kill()
-                # The operation may not have reached the server yet: once more in a while.
+                # The operation may not have reached the server yet: repeat it after a while.
                 time.sleep(_POLL)
 
     def _kill(self) -> None:
@@ -158,25 +158,25 @@ def _watcher_of(stop: Stop) -> _Watcher:
         return found
 
 
-# A few threads that work side by side, and can all be stopped at once.
+# A few threads that work in parallel, and can all be stopped together.
 Result = TypeVar("Result")
 
 THREADS: Final = 3
-"""Queries at a time: two keep two processors of the server busy, the third while one of them
-waits for the client; more would take a production server's attention from its work."""
+"""The number of parallel queries: two keep two processors of the server busy, the third works while
+one of them waits for the client; more would slow down a production server."""
 
 _AHEAD: Final = 8
-"""Tasks that are begun or wait for a thread; of the others nothing exists yet."""
+"""Tasks that have begun or wait for a thread; the others are created later."""
 
 _TICK: Final = 0.05
-"""Seconds between looks at the caller's stop event."""
+"""Seconds between checks of the caller's stop event."""
 
 
 class ThreadPool:
-    """Runs tasks in threads; :attr:`halt` tells the tasks to end.
+    """Runs tasks in threads; :attr:`halt` makes the tasks end.
 
-    It is set by the caller's stop event, by the first error and by whatever interrupts the caller
-    (Ctrl-C), so that no operation is left running on the server.
+    It is set by the caller's stop event, by the first error and by any interruption of the caller
+    (Ctrl-C), so that no operation continues on the server.
     """
 
     def __init__(self, stop: Stop | None, tick: Callable[[], None]) -> None:
@@ -185,8 +185,8 @@ class ThreadPool:
         self._tick = tick
 
     def run(self, tasks: Iterable[Callable[[], Result]]) -> Iterator[Result]:
-        """Results as they come, in no order; the first error of a task is raised, after what was
-        done by then."""
+        """Results as they arrive, in any order; the first error of a task is raised, after the
+        results that were complete by then."""
         rest = iter(tasks)
         self._look()
         with ThreadPoolExecutor(THREADS, thread_name_prefix="profile") as pool:

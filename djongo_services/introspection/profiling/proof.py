@@ -1,20 +1,20 @@
-"""Proving that a shape covers every document: the server looks for one that it does not cover.
+"""Proving that a shape covers every document: the server searches for one that it does not cover.
 
-A closed schema is made of what is known. The server returns documents that do not match it; they
-are learnt, which only ever widens the schema, so a document that once matched matches for good.
-Therefore the search goes on after the last ``_id`` seen instead of starting again: one pass in all,
-however many oddities there are. A search that ends before its limit has seen the whole range.
+A closed schema is created from what is known. The server returns documents that do not match it;
+they are learnt, which only widens the schema, so a document that once matched always matches.
+Therefore the search continues after the last ``_id`` instead of starting again: one pass in total,
+however many exceptions there are. A search that ends before its limit has seen the whole range.
 
-What is proven concerns the documents that were there when the search passed them and were not
-changed afterwards. Documents that no schema can describe (nested deeper than :data:`MAXIMUM_DEPTH`,
-names that are not valid UTF-8) never match, and so each of them is read.
+The proof covers the documents that existed when the search passed them and were not changed
+afterwards. Documents that no schema can describe (nested deeper than :data:`MAXIMUM_DEPTH`, names
+that are not valid UTF-8) never match, and so each of them is read.
 
-The ``$jsonSchema`` is written in the form the server is quickest with. A field in ``properties``
-costs it two searches for its name in the document (measured: 0.13 µs each on 850 bytes).
-``additionalProperties`` is checked while the fields pass by, so scalar fields of one type are
-checked together: all names but theirs are listed as known, and whatever else there is must be of
-that type. The same goes for required fields: a closed object whose fields are all required has as
-many fields as there are names.
+The ``$jsonSchema`` has the form that the server evaluates fastest. A field in ``properties`` costs
+two searches for its name in the document (measured: 0.13 µs each on 850 bytes).
+``additionalProperties`` is checked while the fields are read, so scalar fields of one type are
+checked together: all other names are listed as known, and any further field must have that type.
+The same is done for required fields: a closed object whose fields are all required has as many
+fields as there are names.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from djongo_services.introspection.profiling.source import CollectionSource
 from djongo_services.introspection.profiling.walk import learn
 
 LIMIT: Final = 200
-"""Documents fetched per query: a new schema is due after that many surprises."""
+"""Documents fetched per query: after this many exceptions a new schema is due."""
 
 GROWTH: Final = 4
-"""By how much the limit grows where a search can only start again from the beginning."""
+"""The growth factor of the limit if a search can only start again from the beginning."""
 
 
 class Proof:
-    """Shared by the threads that search; the shape is changed under one lock."""
+    """A proof that is shared by the searching threads; the shape is changed under one lock."""
 
     def __init__(self, source: CollectionSource, shape: ObjectShape) -> None:
         self._source = source
@@ -71,9 +71,9 @@ class Proof:
                 limit *= GROWTH
 
     def search_unordered(self) -> None:
-        """The same where there is no index on ``_id`` to go on from: views, time-series.
+        """The same if there is no index on ``_id`` to continue from: views, time series.
 
-        Every search starts from the beginning, and returns again what no schema can describe.
+        Every search starts from the beginning, and again returns what no schema can describe.
         """
         limit = LIMIT
         while self._fetch(Range(), self._next_schema(), limit, by_id=False)[0] >= limit:
@@ -87,7 +87,8 @@ class Proof:
     def _fetch(
         self, part: Range, schema: Schema, limit: int, *, by_id: bool
     ) -> tuple[int, Bound | None]:
-        """Learn the documents of a part that do not match: how many, and the last of them."""
+        """Learn the documents of a part that do not match; returns their number, and the last of
+        them."""
         query = {"$and": [part.query(), {"$nor": [{"$jsonSchema": schema}]}]}
         number, document = 0, b""
         for document in self._source.find_raw(query, limit=limit, by_id=by_id):
@@ -100,7 +101,7 @@ class Proof:
         return number, Bound.of(document)
 
     def _learn(self, document: bytes, *, again: bool) -> None:
-        """Once; ``again`` says that a later search may return the document once more."""
+        """Learn a document once; ``again`` means that a later search may return it again."""
         digest = hashlib.blake2b(document, digest_size=16).digest()
         with self._lock:
             if digest in self._digests:
@@ -115,34 +116,36 @@ class Proof:
 Schema = dict[str, Any]
 
 MAXIMUM_DEPTH: Final = 40
-"""Levels that a schema describes. The server follows 99 and parses 200 levels of BSON, of which
-a level of data takes up to four. Documents that nest deeper match no schema: each is read."""
+"""The number of levels that a schema describes. The server follows 99 and parses 200 levels of
+BSON, and a level of data takes up to four. Documents that nest deeper match no schema: each is
+read."""
 
 TOGETHER: Final = 3
-"""Fields of one type from which on checking them together is quicker (measured)."""
+"""The number of fields of one type from which on checking them together is faster (measured)."""
 
 LARGE: Final = 8
-"""Fields of an object from which on a search for a name is dearer than a pass over all."""
+"""The number of an object's fields from which on a search for a name is slower than a pass over
+all."""
 
 FEW: Final = 4
-"""Optional fields up to which required ones are demanded by their number."""
+"""The number of optional fields up to which required ones are checked by their number."""
 
 _PLAIN = re.compile(r"[^.$\x00][^.\x00]*")
 
 
 def closed_schema(shape: ObjectShape) -> Schema:
-    """What every document of this shape matches, and no document with anything else in it."""
+    """A schema that every document of this shape matches, and no document with anything else."""
     return _object(shape, 1)
 
 
 def literal_pattern(name: str) -> str:
-    """A pattern that matches one key alone, whatever it holds."""
+    """A pattern that matches exactly one key, whatever characters it has."""
     safe = (c if c.isalnum() and c.isascii() else f"\\x{{{ord(c):x}}}" for c in name)
     return f"^{''.join(safe)}\\z"
 
 
 def is_plain(name: str) -> bool:
-    """Whether a schema may list a name as it is; in others, it would read dots as a path."""
+    """Whether a schema can list the name itself; in others, it would read dots as a path."""
     return _PLAIN.fullmatch(name) is not None
 
 
@@ -225,9 +228,9 @@ def _properties(schemas: dict[str, Schema], *, passes: bool) -> Schema:
 
 
 def demanded(shape: ObjectShape) -> set[bytes]:
-    """The fields seen in every object whose presence the closed schema demands.
+    """The fields of every object whose presence the closed schema requires.
 
-    The server reads a name in ``required`` as a path, so an odd name cannot be demanded alone.
+    The server reads a name in ``required`` as a path, so an odd name cannot be required alone.
     """
     always = {name for name, node in shape.fields.items() if is_utf8(name) and shape.always(node)}
     if len(always) == len(shape.fields) and shape.map is None:
@@ -250,9 +253,9 @@ def _required(shape: ObjectShape) -> Schema:
 
 
 def _counted(required: int, optional: list[str]) -> Schema:
-    """Demands all of the required fields of a closed object by the number of its fields.
+    """Require all of the required fields of a closed object by the number of its fields.
 
-    There are as many as are required, and one more for each optional field that is there.
+    There are as many as are required, and one more for each optional field that exists.
     """
     alternatives: list[Schema] = []
     for there in range(len(optional), -1, -1):

@@ -25,22 +25,22 @@ _CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
 )
 
 _PLAIN: Final = frozenset({0x02, 0x07, 0x09})
-"""Types within which ``$gte`` and ``$lt`` say all there is: string, ObjectId, date."""
+"""Types within which ``$gte`` and ``$lt`` are sufficient: string, ObjectId, date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """An ``_id``: its BSON type and the value that PyMongo writes back byte for byte."""
+    """An ``_id``: its BSON type, and a value that PyMongo encodes to the same bytes."""
 
     kind: int
     value: Any
 
     @classmethod
     def of(cls, document: bytes) -> Bound | None:
-        """The bound at a raw document; None for an ``_id`` that no comparison can be made with.
+        """The bound at a raw document; None for an ``_id`` that cannot be compared with.
 
-        Those are missing ones, null, NaN and the extremes of the BSON order, documents with a
-        field that reads like an operator, and bytes that PyMongo would not write back alike.
+        Those are missing ones, null, NaN and the extremes of the BSON order, documents with a field
+        that looks like an operator, and bytes that PyMongo would encode differently.
         """
         raw = identity(document)
         if raw is None or raw[4] in (0x06, 0x0A, 0x0B, 0x7F, 0xFF):
@@ -57,12 +57,12 @@ class Bound:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Range:
-    """Documents from ``low`` on and before ``high``; None is the end of the collection."""
+    """Documents from ``low`` on and before ``high``; None means the end of the collection."""
 
     low: Bound | None = None
     high: Bound | None = None
     after: bool = False
-    """Whether ``low`` itself is left out."""
+    """Whether ``low`` itself is excluded."""
 
     def query(self) -> dict[str, Any]:
         """The filter that finds the range's documents by the index on ``_id``."""
@@ -83,7 +83,7 @@ class Range:
 
 
 def split(bounds: Sequence[Bound], parts: int) -> list[Range]:
-    """About ``parts`` ranges of like size that cover everything, from bounds in BSON order."""
+    """About ``parts`` ranges of similar size that cover everything, from bounds in BSON order."""
     step = max(1, len(bounds) // max(1, parts))
     cuts: list[Bound] = []
     for cut in bounds[step::step]:
@@ -96,9 +96,9 @@ def split(bounds: Sequence[Bound], parts: int) -> list[Range]:
 def in_order(bounds: Iterable[Bound], *, strings: bool = True) -> list[Bound]:
     """Bounds of one comparable type, sorted; those of rarer types are left out.
 
-    Cutting needs bounds in the server's order, and within one type Python has the same; of
-    ``strings`` only where no collation orders them. Every document falls into some range all the
-    same, since ranges reach across types.
+    Cutting needs bounds in the server's order, and within one type Python has the same order; for
+    ``strings`` only if no collation applies. Every document is in some range nevertheless, since
+    ranges cover all types.
     """
     by_kind: dict[int, list[Bound]] = {}
     for bound in bounds:
@@ -112,7 +112,7 @@ def in_order(bounds: Iterable[Bound], *, strings: bool = True) -> list[Bound]:
 
 _STRING: Final = 0x02
 _SORTABLE: Final = {0x01: 1, 0x10: 1, 0x12: 1, 0x02: 2, 0x07: 3, 0x09: 4}
-"""Type to its bracket: numbers compare with each other."""
+"""The bracket of a type: numbers of all types compare with each other."""
 
 
 def _compare(first: Bound, second: Bound) -> int:

@@ -1,11 +1,11 @@
-"""What has been learnt of documents so far: a tree that only ever grows wider.
+"""What is known about documents so far: a tree that only becomes wider.
 
-Two tallies are kept apart everywhere. :data:`SAMPLED` counts the random sample and is what
-probabilities are estimated from. :data:`FETCHED` counts the documents that were read because the
-server said that they do not fit: they are odd by selection and must not weigh on an estimate.
+Two tallies are always kept separate. :data:`SAMPLED` counts the random sample, from which
+probabilities are estimated. :data:`FETCHED` counts the documents that were read because the server
+reported that they do not fit: they are not random and must not affect an estimate.
 
-Names stay bytes, as BSON has them: a name need not be valid UTF-8. Keys that are data have formats,
-and only a bounded set of them is remembered.
+Names are kept as bytes, as in BSON: a name need not be valid UTF-8. Keys that are data have
+formats, and only a bounded number of them is kept.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-# Keys that are data: their formats, and the bounded set of them that is remembered.
+# Keys that are data: their formats, and the bounded number of them that is kept.
 MAXIMUM_KEYS: Final = 1_000
-"""Distinct keys that a map remembers: enough to tell a handful from very many, at 100 KB each."""
+"""The number of distinct keys that a map keeps: enough to distinguish a handful from very many, at
+100 KB each."""
 
 _LANGUAGES: Final = (
     "aa|ab|ae|af|ak|am|an|ar|as|av|ay|az|ba|be|bg|bi|bm|bn|bo|br|bs|ca|ce|ch|co|cr|cs|cu|cv|cy|da|"
@@ -28,7 +29,8 @@ _LANGUAGES: Final = (
     "os|pa|pi|pl|ps|pt|qu|rm|rn|ro|ru|rw|sa|sc|sd|se|sg|si|sk|sl|sm|sn|so|sq|sr|ss|st|su|sv|sw|ta|"
     "te|tg|th|ti|tk|tl|tn|to|tr|ts|tt|tw|ty|ug|uk|ur|uz|ve|vi|vo|wa|wo|xh|yi|yo|za|zh|zu"
 )
-"""ISO 639-1. Three-letter codes are left out: ``age``, ``sku`` and ``zip`` look like them."""
+"""ISO 639-1. Three-letter codes are left out, because ``age``, ``sku`` and ``zip`` look like
+them."""
 
 PATTERNS: Final[dict[str, str]] = {
     "objectId": r"[0-9a-f]{24}",
@@ -38,14 +40,14 @@ PATTERNS: Final[dict[str, str]] = {
     "number": r"-?[0-9]{1,20}",
     "locale": rf"(?:{_LANGUAGES})(?:[-_][A-Z][a-z]{{3}})?(?:[-_](?:[A-Z]{{2}}|[0-9]{{3}}))?",
 }
-"""Format to a pattern that Python's ``re`` and the server's PCRE read alike. No two match the
-same key, so that the format of a key never depends on what was seen before."""
+"""A pattern for each format, which Python's ``re`` and the server's PCRE treat alike. No two match
+the same key, so the format of a key never depends on earlier keys."""
 
 _COMPILED: Final = {name: re.compile(pattern.encode("ascii")) for name, pattern in PATTERNS.items()}
 
 
 def key_format(key: bytes) -> str | None:
-    """The format of a key that looks like data, or None for one that reads like a name."""
+    """The format of a key that looks like data, or None for one that looks like a name."""
     for name, pattern in _COMPILED.items():
         if pattern.fullmatch(key):
             return name
@@ -62,14 +64,14 @@ def is_utf8(key: bytes) -> bool:
 
 @dataclass(slots=True)
 class KeySet:
-    """Which keys belong to a map, and those seen of them up to :data:`MAXIMUM_KEYS`."""
+    """The keys that belong to a map, of which up to :data:`MAXIMUM_KEYS` are kept."""
 
     formats: set[str] = field(default_factory=set)
     open: bool = False
-    """Whether every key that is no field of its own belongs to it, whatever its format."""
+    """Whether every key that is not a field of its own belongs to it, whatever its format."""
     seen: set[bytes] = field(default_factory=set)
     more: bool = False
-    """Whether there were more keys than are remembered."""
+    """Whether there were more keys than are kept."""
 
     def accepts(self, key: bytes) -> bool:
         return self.open or key_format(key) in self.formats
@@ -89,7 +91,7 @@ class KeySet:
 
     @property
     def format(self) -> str:
-        """As :class:`djongo_services.introspection.report.MapKeys` names it."""
+        """The format as in :class:`djongo_services.introspection.report.MapKeys`."""
         if self.open:
             return "mixed" if self.formats else "identifier"
         return next(iter(self.formats)) if len(self.formats) == 1 else "mixed"
@@ -107,7 +109,7 @@ def _two_counts() -> tuple[Counts, Counts]:
 
 @dataclass(slots=True)
 class Lengths:
-    """Lengths of arrays: extremes, sum, and how many fell into each power-of-two class."""
+    """Lengths of arrays: extremes, sum, and the number in each power-of-two class."""
 
     minimum: int = 0
     maximum: int = 0
@@ -123,7 +125,7 @@ class Lengths:
         self.join(length, length, length, bound, 1)
 
     def join(self, minimum: int, maximum: int, total: int, bound: int, arrays: int) -> None:
-        """Take in ``arrays`` arrays of one class with their extremes and their total length."""
+        """Add ``arrays`` arrays of one class with their extremes and their total length."""
         self.minimum = min(self.minimum, minimum) if self.classes else minimum
         self.maximum = max(self.maximum, maximum)
         self.total += total
@@ -149,7 +151,7 @@ class Node:
     """The values at one path."""
 
     counts: tuple[Counts, Counts] = field(default_factory=_two_counts)
-    """Refined BSON type name to number, for the sample and for what was fetched."""
+    """The number of values by refined BSON type name, for the sample and for what was fetched."""
     object: ObjectShape | None = None
     ref: ObjectShape | None = None
     """The fields of DBRefs, apart from those of other embedded documents."""
@@ -157,7 +159,7 @@ class Node:
 
     @property
     def types(self) -> list[str]:
-        """Every type seen, in the order of their first appearance in the sample, then later."""
+        """Every type, in the order of first appearance in the sample, followed by later ones."""
         return list(dict.fromkeys([*self.counts[SAMPLED], *self.counts[FETCHED]]))
 
     def seen(self, tally: int) -> int:
@@ -168,7 +170,7 @@ class Node:
         return self.seen(SAMPLED) + self.seen(FETCHED)
 
     def merge(self, other: Node) -> None:
-        """Take in everything known of another node; the other is not to be used any more."""
+        """Add everything known about another node, which must not be used any more."""
         for mine, theirs in zip(self.counts, other.counts, strict=True):
             for name, count in theirs.items():
                 mine[name] += count
@@ -212,18 +214,18 @@ class MapShape:
 @dataclass(slots=True, eq=False)
 class ObjectShape:
     objects: list[int] = field(default_factory=lambda: [0, 0])
-    """Number of objects, for the sample and for what was fetched."""
+    """The number of objects, for the sample and for what was fetched."""
     fields: dict[bytes, Node] = field(default_factory=dict)
     map: MapShape | None = None
     checked_at: int = 0
-    """Number of fields when it was last looked at whether they are data."""
+    """The number of fields at the last check whether they are data."""
 
     @property
     def seen_at_all(self) -> int:
         return self.objects[SAMPLED] + self.objects[FETCHED]
 
     def node(self, key: bytes) -> Node:
-        """Where the value of a key belongs, made when it is new."""
+        """The node for the value of a key, created if it is new."""
         found = self.fields.get(key)
         if found is not None:
             return found
@@ -234,11 +236,11 @@ class ObjectShape:
         return found
 
     def always(self, node: Node) -> bool:
-        """Whether every object seen had the field."""
+        """Whether every object so far had the field."""
         return node.seen_at_all >= self.seen_at_all
 
     def fold(self, names: list[bytes], keys: KeySet) -> None:
-        """Turn named fields into entries of the map, which is made when there is none."""
+        """Turn named fields into entries of the map, which is created if there is none."""
         if self.map is None:
             self.map = MapShape(keys=keys)
         else:

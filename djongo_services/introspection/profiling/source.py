@@ -1,4 +1,4 @@
-"""The collection that is profiled: every question asked of the server while profiling."""
+"""The collection that is profiled, with all queries that are sent while profiling."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from djongo_services.introspection.profiling.walk import split_documents
 from djongo_services.progress import Stop
 
 _FIRST_BATCH = 16
-"""Documents, by whose size the number in the next batch is chosen."""
+"""The number of first documents, whose size determines the number in the next batch."""
 _BATCH_BYTES = 2 * 1024 * 1024
 """The size of a batch of large documents, such as chunks of files. Otherwise the server sends 16 MB
-at once, of which each of some threads has two or three copies."""
+at once, and each of several threads has two or three copies of that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which collection stands behind the name."""
+    """The identity of the collection with a name."""
 
     exists: bool = True
     uuid: UUID | None = None
-    """None for a view, and where the user may not list collections."""
+    """None for a view, and if the user may not list collections."""
     by_id: bool = True
-    """Whether there is an index on ``_id``; a view and a time-series have none of their own."""
+    """Whether there is an index on ``_id``; a view and a time series have none."""
     collated: bool = False
-    """Whether strings may be ordered otherwise than by their bytes."""
+    """Whether the order of strings may differ from that of their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionSource:
-    """``halt`` set ends the operation that is running, as ProfilingInterrupted."""
+    """A collection; setting ``halt`` ends the running operation with ProfilingInterrupted."""
 
     collection: Collection[Any]
     halt: Stop
@@ -72,7 +72,7 @@ class CollectionSource:
         )
 
     def _has_id_index(self) -> bool:
-        """Told by a hint, which needs no privilege beyond reading."""
+        """Whether a hint finds the index, which needs no privilege except reading."""
         try:
             self.collection.find_one({}, {"_id": 1}, hint=[("_id", 1)])
         except OperationFailure:
@@ -80,8 +80,10 @@ class CollectionSource:
         return True
 
     def count(self) -> int:
-        """By the server's metadata; a view is counted by reading it, which ``halt`` ends."""
-        # As a plain command: PyMongo's estimated_document_count takes no session to be killed by.
+        """The count in the server's metadata; a view is counted by reading it, which ``halt`` can
+        end."""
+        # As a plain command: PyMongo's estimated_document_count accepts no session by which it
+        # could be killed.
         with interruptible(self.collection, self.halt) as session:
             answer = self.collection.database.command(
                 "count",
@@ -99,7 +101,7 @@ class CollectionSource:
         return self.aggregate_raw([])
 
     def first(self, number: int) -> Iterator[bytes]:
-        """At most so many documents, in one batch where they fit into one."""
+        """The first documents, at most ``number``, in one batch if they fit."""
         with interruptible(self.collection, self.halt) as session:
             cursor = self.collection.find_raw_batches(
                 limit=number, batch_size=number, session=session
@@ -132,7 +134,8 @@ class CollectionSource:
                     yield from split_documents(batch)
 
     def group(self, pipeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Names of fields are told apart by their bytes, but in a view with another collation."""
+        """Run an aggregation; field names are compared by their bytes, except in a view with
+        another collation."""
         return aggregate(self.collection, pipeline, stop=self.halt, tolerant=True)
 
 

@@ -17,33 +17,34 @@ from djongo_services.progress import Stop
 from djongo_services.server_errors import INVALID_UTF8
 
 NUMBER = "number"
-"""The four number types as one, for they compare with each other."""
+"""The four number types as one, because they compare with each other."""
 
 SCALARS = (NUMBER, "string", "binData", "objectId", "bool", "date", "timestamp")
-"""What is summarised; other types have no values that people look at."""
+"""The types that are summarised; values of other types are not interesting to people."""
 
 ORDERED = (NUMBER, "string", "objectId", "bool", "date", "timestamp")
-"""Scalars whose order means something to people; binary values are ordered by length first."""
+"""Scalars with a meaningful order; binary values are ordered by length first."""
 
 CUT = 256
-"""Characters of a string that are compared; two that differ only later count as one."""
+"""The number of characters of a string that are compared; two strings that differ later count as
+equal."""
 
 
 _IS_UTF8 = {"$or": [{"v": {"$not": {"$type": "string"}}}, {"v": {"$regex": "^"}}]}
-"""A query's regular expression does not match, rather than fail, on invalid UTF-8."""
+"""For invalid UTF-8 a query's regular expression does not match, instead of failing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TypeSummary:
-    """What one scan found of one type at one path."""
+    """The result of one scan for one type at one path."""
 
     type: str
     count: int
     distinct: int
     once: int
-    """Values that occur once."""
+    """The number of values that occur once."""
     cut: bool
-    """Whether a value was longer than what is compared."""
+    """Whether a value was longer than the compared part."""
     minimum: Any
     maximum: Any
     shortest: int | None
@@ -53,11 +54,11 @@ class TypeSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValueQuestion:
-    """What a scan shall find out of one path."""
+    """What a scan should find out about one path."""
 
     path: Path
     distinct: bool = True
-    """Whether to tell values apart; costs the server memory, or disk, for each."""
+    """Whether to distinguish values; costs the server memory, or disk, for each."""
     formats: AbstractSet[str] = field(default_factory=lambda: frozenset(PATTERNS))
 
 
@@ -70,11 +71,11 @@ def survey(
     stop: Stop | None = None,
     skip_invalid: bool = False,
 ) -> list[list[TypeSummary]]:
-    """For each question what was found, by type; ``prefix`` chooses the documents.
+    """For each question the results by type; ``prefix`` selects the documents.
 
-    ``beside`` as in :func:`~.extraction.extraction`.
+    ``beside`` is as in :func:`~.extraction.extraction`.
 
-    Raises OperationFailure with a code of INVALID_UTF8 where a string is not UTF-8, unless such
+    Raises OperationFailure with a code in INVALID_UTF8 if a string is not UTF-8, unless such
     strings are skipped.
     """
     pipeline = [
@@ -118,7 +119,7 @@ def count_invalid(
     beside: Named,
     stop: Stop | None = None,
 ) -> dict[int, int]:
-    """Strings that are not UTF-8, by the index of their path."""
+    """The number of strings that are not UTF-8, by the index of their path."""
     pipeline = [
         *prefix,
         *extraction(paths, beside=beside),
@@ -133,7 +134,8 @@ def is_invalid_utf8(error: OperationFailure) -> bool:
 
 
 def _scalars(paths: Sequence[Path], beside: Named, *, skip_invalid: bool) -> list[Stage]:
-    """Documents ``{p, t, l, c}``: path, type, length, and the value as far as it is compared."""
+    """Stages to documents ``{p, t, l, c}``: path, type, length, and the compared part of the
+    value."""
     is_string = {"$eq": [{"$type": "$v"}, "string"]}
     is_binary = {"$eq": [{"$type": "$v"}, "binData"]}
     long_string = {"$gt": [{"$strLenBytes": "$v"}, CUT]}
@@ -152,7 +154,7 @@ def _scalars(paths: Sequence[Path], beside: Named, *, skip_invalid: bool) -> lis
 
 
 def _groups(questions: Sequence[ValueQuestion]) -> list[Stage]:
-    """First by value, where values are told apart, then by path and type."""
+    """Stages that group by value, if values are distinguished, and then by path and type."""
     numbers = [number for number, asked in enumerate(questions) if asked.distinct]
     value: Expression = {"$cond": [{"$in": ["$p", numbers]}, "$c", None]}
     if len(numbers) == len(questions):
@@ -184,7 +186,7 @@ def _groups(questions: Sequence[ValueQuestion]) -> list[Stage]:
 
 
 def _has_format(name: str, questions: Sequence[ValueQuestion]) -> Expression:
-    """1 where the value is a string of the format and its path is asked for it."""
+    """1 if the value is a string of the format and its path has that question."""
     numbers = [number for number, asked in enumerate(questions) if name in asked.formats]
     conditions: list[Expression] = [{"$eq": ["$t", "string"]}]
     if len(numbers) < len(questions):
@@ -211,7 +213,7 @@ def _found(row: Mapping[str, Any]) -> TypeSummary:
     )
 
 
-# What a string can be recognised as, by expressions that the server evaluates.
+# The formats of strings, as expressions that the server evaluates.
 _DATE = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?"
 _HEX = "[0-9a-fA-F]"
@@ -221,8 +223,8 @@ _GROUPS = rf"{_HEX}{{1,4}}(?::{_HEX}{{1,4}})"
 PATTERNS: Mapping[str, str] = {
     "email": r"^[^@\s\"<>]{1,64}@[^@\s\"<>.]+(?:\.[^@\s\"<>.]+)+$",
     "url": r"^(?:https?|ftps?)://[^\s/?#]+[^\s]*$",
-    # With hyphens any; as 32 hex digits only where version and variant say so, for a hash has as
-    # many.
+    # With hyphens any UUID; as 32 hex digits only if version and variant match, because a hash can
+    # have the same length.
     "uuid": (
         rf"^(?:{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}"
         rf"|{_HEX}{{12}}[1-8]{_HEX}{{3}}[89abAB]{_HEX}{{15}})$"
@@ -230,7 +232,7 @@ PATTERNS: Mapping[str, str] = {
     "date": rf"^{_DATE}$",
     "datetime": rf"^{_DATE}[T ]{_TIME}(?: ?(?:Z|[+-]\d\d:?(?:\d\d)?))?$",
     "objectId": rf"^{_HEX}{{24}}$",
-    # A leading zero makes it a code (a postcode, a telephone number), which no number type keeps.
+    # A leading zero means a code (a postcode, a telephone number), which number types do not keep.
     "number": r"^[+-]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?$",
     "slug": r"^(?=.*[a-z])[a-z0-9]+(?:[-_][a-z0-9]+)*$",
     "hyphenated": r"^(?=.*[a-z])[a-z0-9]+(?:[-_][a-z0-9]+)+$",
@@ -239,18 +241,18 @@ PATTERNS: Mapping[str, str] = {
         rf"|(?=.{{2,39}}$)(?:{_GROUPS}*)?::(?:{_GROUPS}*)?)$"
     ),
 }
-"""PCRE, as ``$regexMatch`` takes it; strings are cut to 256 characters before.
+"""Patterns in PCRE, for ``$regexMatch``; strings are truncated to 256 characters before.
 
-``hyphenated`` is not a format of its own: it tells slugs from plain lower-case words."""
+``hyphenated`` is not a format of its own: it distinguishes slugs from plain lower-case words."""
 
 SHARE = 0.5
-"""A format that fewer strings have is not worth telling."""
+"""A format that fewer strings have is not reported."""
 _HYPHENATED_SHARE = 0.05
 _SPECIFIC = ("uuid", "objectId", "date", "number", "ip", "email", "datetime")
 
 
 def shares(matches: Mapping[str, int], strings: int) -> dict[str, float]:
-    """The share of each format among ``strings``, the most frequent first."""
+    """The share of each format among ``strings``, most frequent first."""
     if not strings:
         return {}
     found = {name: count / strings for name, count in matches.items()}
@@ -264,8 +266,8 @@ def shares(matches: Mapping[str, int], strings: int) -> dict[str, float]:
 def worth_counting(matches: Mapping[str, int], strings: int) -> frozenset[str]:
     """The formats that a whole collection may still have, after a sample of ``strings`` strings.
 
-    Half of what is told at the end, so that no sample of a usual size misses one; everything
-    where the sample says too little.
+    The limit is half of the reported share, so that samples of usual sizes miss none; if the sample
+    is too small, all formats are counted.
     """
     if strings < 30:
         return frozenset(PATTERNS)

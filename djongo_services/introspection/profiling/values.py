@@ -1,4 +1,4 @@
-"""What the values at each path are like, computed by the server; only the summary leaves it."""
+"""Summaries of the values at each path, computed by the server, which sends only the summary."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from djongo_services.introspection.report import Depth, Field, Profile, ValueSum
 from djongo_services.progress import Progress, ProgressHook, Stop
 
 BATCH = 250
-"""Paths per scan: keeps a pipeline well below the 16 MB that a command may have."""
+"""The number of paths per scan: keeps a pipeline well below the 16 MB limit of a command."""
 
 SAMPLE_SHARE = 0.05
 """A sample larger than this part of a collection costs more than reading all of it: above it
-``$sample`` sorts the whole collection (facts measured on MongoDB 6.0)."""
+``$sample`` sorts the whole collection (measured on MongoDB 6.0)."""
 
 _ID: Path = ("_id",)
 _SUMMARISED = frozenset(SCALARS) | NUMBERS
@@ -55,17 +55,17 @@ def summarise_values(
     progress: ProgressHook | None = None,
     stop: Stop | None = None,
 ) -> Profile:
-    """The profile with ``Field.values`` filled where a path has scalar values.
+    """The profile with ``Field.values`` filled in for paths with scalar values.
 
-    At depth ``sample`` a sample is read, or the whole collection where that is cheaper; else the
-    whole collection, in two to three scans per 250 paths: a sample tells which paths have few
-    values, one scan summarises every path and tells values apart where they seemed few, and
-    one counts the values of those that have at most 50. For the others ``distinct`` is what the
-    sample showed, a lower bound. Paths through more than 10 arrays and maps stay without.
+    At the depth ``sample`` a sample is read, or the whole collection if that is cheaper; otherwise
+    the whole collection, in two to three scans per 250 paths: a sample shows which paths have few
+    values, one scan summarises every path and distinguishes values where they seemed few, and one
+    counts the values of paths with at most 50. For the others ``distinct`` is the number in the
+    sample, a lower bound. Paths through more than 10 arrays and maps are left out.
 
-    Strings are compared by their first 256 characters; those that are not UTF-8 are left out.
-    When ``stop`` is set the profile comes back as far as it got, ``coverage.stopped`` saying so.
-    Raises PyMongo's errors.
+    Strings are compared by their first 256 characters; those that are not UTF-8 are left out. When
+    ``stop`` is set, the profile is returned as far as it got, with the reason in
+    ``coverage.stopped``. Raises PyMongo's errors.
     """
     reading = _Reading(collection, profile, depth, sample, progress, stop)
     summaries: dict[Path, ValueSummary] = {}
@@ -119,12 +119,13 @@ class _Reading:
         }
 
     def _sampled(self, paths: Sequence[Path]) -> tuple[list[list[TypeSummary]], set[int]]:
-        """What one scan of the sample found, and for which paths not every value was seen."""
+        """The results of one scan of the sample, and the paths for which not every value was
+        seen."""
         found, invalid = self._survey(self.sample, [ValueQuestion(path=path) for path in paths])
         return found, set(invalid)
 
     def _all(self, paths: Sequence[Path]) -> tuple[list[list[TypeSummary]], set[int]]:
-        """The same of the whole collection, where the sample says what to ask."""
+        """The same for the whole collection, with questions that depend on the sample."""
         sampled, _ = self._sampled(paths)
         questions = [_again(path, seen) for path, seen in zip(paths, sampled, strict=True)]
         found, invalid = self._survey(self.everything, questions)
@@ -137,7 +138,7 @@ class _Reading:
         return found, bounds | set(invalid)
 
     def _ids_are_unique(self) -> bool:
-        """Not in a view or a time series, nor for certain where the user may not ask."""
+        """False for a view or a time series, and if the user may not list collections."""
         try:
             options = self.collection.options()
         except OperationFailure:
@@ -147,7 +148,7 @@ class _Reading:
     def _survey(
         self, prefix: Sequence[Stage], questions: Sequence[ValueQuestion]
     ) -> tuple[list[list[TypeSummary]], Mapping[int, int]]:
-        """What was found, and how many strings were left out for not being UTF-8."""
+        """The results, and the number of strings that were left out because they are not UTF-8."""
         try:
             found = survey(self.collection, prefix, questions, **self.options)
             invalid: Mapping[int, int] = {}
@@ -199,7 +200,7 @@ class _Reading:
 
 
 def _again(path: Path, sampled: Sequence[TypeSummary]) -> ValueQuestion:
-    """What to ask of the whole collection after a sample of it."""
+    """The question for the whole collection, after a sample of it."""
     strings = next((found for found in sampled if found.type == "string"), None)
     if strings is None:
         return ValueQuestion(path=path, distinct=is_saturated(sampled))
@@ -208,7 +209,8 @@ def _again(path: Path, sampled: Sequence[TypeSummary]) -> ValueQuestion:
 
 
 def _merged(whole: Sequence[TypeSummary], sampled: Sequence[TypeSummary]) -> list[TypeSummary]:
-    """What the whole collection has, with at least as many distinct values as the sample."""
+    """The results for the whole collection, with at least as many distinct values as in the
+    sample."""
     seen = {found.type: found.distinct for found in sampled}
     return [
         replace(found, distinct=max(found.distinct, seen.get(found.type, 0))) for found in whole
@@ -216,7 +218,7 @@ def _merged(whole: Sequence[TypeSummary], sampled: Sequence[TypeSummary]) -> lis
 
 
 def _batches(profile: Profile) -> Iterator[list[Path]]:
-    """The paths with scalar values; those through as many arrays and maps together."""
+    """The paths with scalar values; those through the same number of arrays and maps together."""
     paths = [
         field.path
         for field in profile.walk()
@@ -235,25 +237,26 @@ def _filled(field: Field, summaries: Mapping[Path, ValueSummary]) -> Field:
     )
 
 
-# From what the scans found of one path to its summary.
+# From the scans' results for one path to its summary.
 MAX_ENUM = 50
-"""More distinct values than this are no enumeration."""
+"""With more distinct values than this, a field is not an enumeration."""
 
 MIN_OCCURRENCES = 5
-"""How often the values of an enumeration occur on average."""
+"""The minimum average number of occurrences of an enumeration's values."""
 
 MIN_VALUES = 20
-"""Fewer values than this say nothing of a habit."""
+"""Fewer values than this show no pattern."""
 
 MAX_SATURATED = 1000
-"""Distinct values in a sample up to which a whole collection is asked to tell them apart."""
+"""The number of distinct values in a sample up to which they are distinguished in the whole
+collection."""
 
 UNSEEN_SHARE = 0.02
-"""Of a sample's values, those that occur once estimate how many values of the collection the
-sample did not see (Good and Turing); above this share the distinct values are too many to hold."""
+"""The values that occur once in a sample estimate how many values of the collection the sample did
+not see (Good and Turing); above this share the distinct values are too many to hold."""
 
 MIN_ALIKE = 10
-"""Of fewer values, a 0 and a 1 are two numbers."""
+"""Among fewer values, a 0 and a 1 are two numbers, not no and yes."""
 
 _YES_AND_NO = frozenset(
     frozenset(pair)
@@ -280,7 +283,8 @@ def summary(
     is_bound: bool,
     exact: bool,
 ) -> ValueSummary:
-    """``is_bound``: whether there may be more distinct values than were told apart."""
+    """A summary; ``is_bound`` means that there may be more distinct values than were
+    distinguished."""
     ordered = _most_frequent(one for one in found if one.type in ORDERED)
     measured = _most_frequent(one for one in found if one.longest is not None)
     strings = next((one for one in found if one.type == "string"), None)
@@ -328,7 +332,8 @@ def _formats(strings: TypeSummary | None) -> Mapping[str, float]:
 
 
 def _is_boolean_like(found: Sequence[TypeSummary]) -> bool:
-    """At most two values in all, so the least and the greatest are all there is."""
+    """Whether there are at most two values, and they read as yes and no; then the minimum and the
+    maximum are all values."""
     if len(found) != 1 or found[0].distinct > 2 or found[0].type not in (NUMBER, "string"):
         return False
     if found[0].count < MIN_ALIKE:

@@ -1,8 +1,8 @@
 """Learning shapes from raw BSON.
 
-The bytes are read as they are, because decoding loses what matters here: PyMongo turns symbols
-into strings, undefined into null, dbPointers into DBRefs, and stops at invalid UTF-8 and dates
-that Python does not have. It is no slower either: values are skipped, not built.
+The bytes are read directly, because decoding loses what matters here: PyMongo converts symbols to
+strings, undefined to null, dbPointers to DBRefs, and stops at invalid UTF-8 and at dates that
+Python does not support. It is not slower either: values are skipped, not created.
 
 Source: BSON specification 1.1 (https://bsonspec.org/spec.html).
 """
@@ -64,11 +64,11 @@ _SIZES: Final[dict[int, tuple[int, bool]]] = {
     0x7F: (0, False),
     0xFF: (0, False),
 }
-"""Bytes that a value takes, and whether those that its leading length says come on top."""
+"""The size of a value in bytes, and whether its leading length is added."""
 
 
 def split_documents(batch: bytes) -> Iterator[bytes]:
-    """The documents that a raw batch holds one after the other."""
+    """The documents in a raw batch, one after the other."""
     position = 0
     while position < len(batch):
         size = _int32(batch, position)[0]
@@ -82,7 +82,7 @@ def learn(shape: ObjectShape, document: bytes, tally: int) -> None:
 
 
 def value_end(data: bytes, kind: int, position: int) -> int:
-    """Where the value ends that begins at ``position``; ValueError for an unknown type."""
+    """The position after the value that begins at ``position``; ValueError for an unknown type."""
     if kind == _REGEX:
         return data.index(0, data.index(0, position) + 1) + 1
     try:
@@ -95,7 +95,8 @@ def value_end(data: bytes, kind: int, position: int) -> int:
 
 
 class _Walk:
-    """One document; recursion is as deep as the document nests, which BSON bounds to 200."""
+    """The walk over one document; the recursion is as deep as the document, which BSON limits to
+    200."""
 
     __slots__ = ("data", "tally")
 
@@ -130,7 +131,7 @@ class _Walk:
         shape.lengths[self.tally].add(length)
 
     def value(self, node: Node, kind: int, position: int) -> int:
-        """Count one value and all below it; returns where it ends."""
+        """Count one value and everything below it, and return its end."""
         name = _NAMES.get(kind)
         if name is not None:
             node.counts[self.tally][name] += 1

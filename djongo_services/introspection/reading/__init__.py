@@ -1,4 +1,4 @@
-"""Reads the catalog of a database: few round trips, made concurrently.
+"""Reading the catalog of a database with few concurrent round trips.
 
 ============== ==================================== =============================================
 What           From                                 Round trips
@@ -51,18 +51,18 @@ def read_catalog(
 ) -> Catalog:
     """Collections, options, validators and indexes of a database.
 
-    ``names``: of these collections only; a name that does not exist is left out, and a time-series
-    collection brings its buckets. ``statistics``: counts and sizes; computing them costs the
+    ``names``: only these collections; a name that does not exist is left out, and a time-series
+    collection includes its buckets. ``statistics``: counts and sizes; computing them costs the
     server about 0.4 ms for each collection and each index. ``usage``: how often each member has
     used each index. ``multikey``: one more command for each index before MongoDB 6.0, or without
-    the privilege for ``$listCatalog``. ``abilities``: what is known of the server already.
+    the privilege for ``$listCatalog``. ``abilities``: what is already known about the server.
 
-    Reads by the database's read preference, and outside of any session or transaction that the
-    caller has bound. What the user's privileges do not reach is None, and ``unavailable`` says
-    why; a collection that is dropped meanwhile is left out.
+    It reads with the database's read preference, and outside of any session or transaction that the
+    caller has bound. What the user may not read is None, with the reason in ``unavailable``; a
+    collection that is dropped in the meantime is left out.
 
     Raises PyMongo's errors when the server cannot be reached, refuses the user, or the connection
-    is lost on the way.
+    is lost.
     """
     database = database.with_options(codec_options=_LENIENT)
     with workers() as pool:

@@ -1,4 +1,4 @@
-"""Puts the server's answers about one collection together."""
+"""Combining the server's responses about one collection."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _VALIDATION = ("validator", "validationLevel", "validationAction")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answers:
-    """About one collection; None where nothing was asked."""
+    """The responses about one collection; None for queries that were not sent."""
 
     indexes: tuple[Index, ...] | OperationFailure = ()
     statistics: Answer | None = None
     usage: Sequence[Answer] | None = None
-    """One for each member that answers."""
+    """One response for each member that answers."""
     multikey: Mapping[str, bool] | None = None
     builds: Builds | OperationFailure | None = None
 
@@ -62,7 +62,7 @@ def assemble(entry: ListedCollection, answers: Answers) -> Collection:
 
 
 def _validator(entry: ListedCollection) -> Validator | None:
-    """None for an empty one too, which is how collMod removes a validator."""
+    """None also for an empty one, which is how collMod removes a validator."""
     query = entry.options.get("validator")
     if not query:
         return None
@@ -119,7 +119,7 @@ def _refusals(answers: Answers) -> Iterable[Unavailable]:
     if isinstance(answers.statistics, OperationFailure):
         yield unavailable("statistics", "$collStats", answers.statistics)
     refused = [answer for answer in answers.usage or () if isinstance(answer, OperationFailure)]
-    # Members refuse for the same reason: it is told once.
+    # Members refuse for the same reason: it is reported once.
     yield from dict.fromkeys(unavailable("usage", "$indexStats", error) for error in refused)
     building = not isinstance(answers.indexes, OperationFailure) and any(
         index.build for index in answers.indexes

@@ -1,6 +1,6 @@
-"""The questions about the collections of a database, under way in a pool of threads.
+"""The queries about the collections of a database, run in a pool of threads.
 
-What lives in the memory of a replica set's members is asked of each of them.
+Data in the memory of a replica set's members is queried from each of them.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from djongo_services.introspection.reading.probes import (
 from djongo_services.server_errors import NAMESPACE_NOT_FOUND
 
 WORKERS = 8
-"""Commands under way at a time; the client's pool of connections may allow fewer."""
+"""The number of parallel commands; the client's pool of connections may allow fewer."""
 
 _LISTINGS = 10
-"""``listIndexes`` commands that one worker sends in a row."""
+"""The number of ``listIndexes`` commands that one worker sends in a row."""
 
 Told = dict[str, Answer]
-"""By collection name."""
+"""Responses by collection name."""
 T = TypeVar("T")
 
 
 @contextmanager
 def workers() -> Iterator[ThreadPoolExecutor]:
-    """Threads that see neither a session nor a transaction that the caller has bound.
+    """Threads without the caller's bound session or transaction.
 
     An error or Ctrl-C cancels what has not begun.
     """
@@ -65,7 +65,7 @@ def workers() -> Iterator[ThreadPoolExecutor]:
 
 
 class Questions:
-    """Ask first, all of it; then the answers are waited for in the order in which they are used."""
+    """First send all queries; then wait for the responses in the order in which they are used."""
 
     def __init__(
         self,
@@ -90,13 +90,14 @@ class Questions:
         self._multikey = self._ask(self._database, MULTIKEY)
 
     def ask_usage(self, server: Abilities) -> list[Unavailable]:
-        """Read the usage of every member; returns those that cannot be asked."""
+        """Read the usage of every member, and return the members that cannot be reached."""
         reached, missing = self._pool.submit(each_member, self._database, server).result()
         self._usage = [(member, self._ask(member, USAGE)) for member in reached]
         return missing
 
     def answers(self) -> tuple[dict[str, Answers], list[Unavailable]]:
-        """By collection, without those that were dropped meanwhile; and the members lost."""
+        """Responses by collection, without those that were dropped in the meantime; and the
+        unreachable members."""
         usage, lost = self._told_usage()
         statistics = None if self._statistics is None else _merged(self._statistics)
         indexes = {name: _definitions(told) for name, told in _merged(self._indexes).items()}
@@ -212,7 +213,7 @@ Keys = tuple[tuple[str, Direction], ...]
 
 
 def read_definition(document: Mapping[str, Any]) -> Index:
-    """An index that is being built comes wrapped: ``{"spec": {...}, "buildUUID": ...}``."""
+    """An index; an unfinished one is wrapped: ``{"spec": {...}, "buildUUID": ...}``."""
     building = "spec" in document
     definition: Mapping[str, Any] = document["spec"] if building else document
     return Index(
@@ -224,9 +225,9 @@ def read_definition(document: Mapping[str, Any]) -> Index:
 
 
 def index_keys(definition: Mapping[str, Any]) -> Keys:
-    """The key pattern with its numbers normalised and its text fields by name.
+    """The key pattern with normalised numbers, and text fields by name.
 
-    The server keeps all text fields of an index in one place of the key, as ``_fts`` and
+    The server stores all text fields of an index in one place of the key, as ``_fts`` and
     ``_ftsx``; their names are the keys of ``weights``, in alphabetical order.
     """
     keys: list[tuple[str, Direction]] = []
@@ -239,10 +240,11 @@ def index_keys(definition: Mapping[str, Any]) -> Keys:
 
 
 def _direction(value: object) -> Direction:
-    """As the server reads it: below zero is descending, a string names a special index.
+    """The direction as the server interprets it: below zero is descending, a string names a special
+    index.
 
-    Indexes made before MongoDB 3.4 may hold anything else (``true``, ``""``, a document); all of
-    it is ascending.
+    Indexes from before MongoDB 3.4 may contain other values (``true``, ``""``, a document), which
+    all mean ascending.
     """
     match value:
         case str() if value:
@@ -256,9 +258,9 @@ def _direction(value: object) -> Direction:
     return 1
 
 
-# Reading from each member of a replica set, for what lives in a member's memory.
+# Reading from each member of a replica set, for data in a member's memory.
 PATIENCE_SECONDS = 2.0
-"""How long a member may take to answer a ping."""
+"""The time limit for a member's response to a ping."""
 
 _REPLICA_SETS = frozenset({"ReplicaSetWithPrimary", "ReplicaSetNoPrimary"})
 _WITHOUT_DATA = frozenset({"RSArbiter", "RSGhost"})
@@ -267,10 +269,10 @@ Address = tuple[str, int | None]
 
 
 class MemberPreference(Nearest):
-    """Reads from one member and no other; to the server it is ``nearest``.
+    """Reads from one specific member; for the server it is ``nearest``.
 
-    PyMongo calls a read preference with the servers to choose from, and tries again with those
-    that it discovers until the time for server selection is over.
+    PyMongo calls a read preference with the servers to choose from, and again with those that it
+    discovers until the time for server selection is over.
     """
 
     def __init__(self, address: Address) -> None:
@@ -287,10 +289,10 @@ class MemberPreference(Nearest):
 def each_member(
     database: Database[Document], server: Abilities
 ) -> tuple[list[Database[Document]], list[Unavailable]]:
-    """The database as read from each member that answers, and who does not.
+    """The database as read from each member that responds, and the others.
 
-    Of a standalone server, a sharded cluster (whose mongos asks every shard) and a client that is
-    connected to one member directly, the database itself.
+    For a standalone server, a sharded cluster (whose mongos queries every shard) and a client that
+    is connected to one member directly, it is the database itself.
     """
     topology = database.client.topology_description
     if topology.topology_type_name not in _REPLICA_SETS:
@@ -319,7 +321,7 @@ def without_member(address: Address, reason: object) -> Unavailable:
 
 def _why_silent(database: Database[Document], description: ServerDescription) -> str | None:
     if description.error is not None and description.server_type_name == "Unknown":
-        # Its monitor has just failed: selecting it would only wait.
+        # Its monitor has just failed: selecting it would only cost time.
         return str(description.error)
     try:
         with pymongo.timeout(PATIENCE_SECONDS):
@@ -337,6 +339,6 @@ def _beyond_direct_connection(server: Abilities) -> list[Unavailable]:
         Unavailable(
             what="usage",
             reason=f"The client is connected to one member directly; "
-            f"{others} more cannot be asked.",
+            f"{others} more cannot be queried.",
         )
     ]

@@ -1,4 +1,4 @@
-"""The collections of a database, and the indexes of a collection, as the server lists them."""
+"""The lists of a database's collections, and of a collection's indexes."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from djongo_services.server_errors import UNAUTHORIZED
 
 Document = dict[str, Any]
 Answer = list[Document] | OperationFailure
-"""What the server returned, or its refusal."""
+"""The server's result, or its refusal."""
 
 _BUCKETS = "system.buckets."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListedCollection:
-    """A collection as ``listCollections`` shows it."""
+    """A collection as ``listCollections`` returns it."""
 
     name: str
     type: Literal["collection", "view", "timeseries"]
     storage: str
-    """The collection that holds the data: for a time-series collection that of its buckets."""
+    """The collection with the data: for a time-series collection that of its buckets."""
     options: Document = field(default_factory=dict)
     validator: bytes | None = None
     """The BSON of the validator among the options."""
@@ -42,10 +42,10 @@ class ListedCollection:
 def list_collections(
     database: Database[Document], names: Names[str] | None
 ) -> list[ListedCollection]:
-    """By name; the buckets of a time-series collection are listed with it.
+    """The collections by name; the buckets of a time-series collection are listed with it.
 
-    Without the privilege for the options, the collections that the user may read are listed
-    without them. Raises PyMongo's errors.
+    Without the privilege for the options, the collections that the user may read are listed without
+    them. Raises PyMongo's errors.
     """
     query: Document = {}
     if names is not None:
@@ -67,7 +67,7 @@ def list_types(database: Database[Document]) -> dict[str, str]:
     """The type of every collection that the user may list or read, by name: ``collection``,
     ``view``, ``timeseries``.
 
-    A server with thousands of collections answers several times as fast as with their options.
+    A server with thousands of collections responds several times faster than with their options.
     Raises PyMongo's errors.
     """
     found = _list_collections(database, {}, nameOnly=True, authorizedCollections=True)
@@ -96,7 +96,7 @@ def _list_collections(
         "listCollections",
         filter=query,
         read_preference=database.read_preference,
-        # Decoding loses what Python has no type for, and validators must be put back unchanged.
+        # Decoding loses types that Python lacks, and validators must be restored unchanged.
         codec_options=database.codec_options.with_options(document_class=RawBSONDocument),
         **options,
     )
@@ -126,7 +126,7 @@ def _listed(
 
 
 def unavailable(what: str, command: str, error: OperationFailure) -> Unavailable:
-    """``what`` as in :class:`Unavailable`; ``command`` is what the server was asked."""
+    """``what`` is as in :class:`Unavailable`; ``command`` is the command that was sent."""
     if error.code == UNAUTHORIZED:
         return Unavailable(what=what, reason=f"The database user may not run {command}.")
     details = error.details or {}

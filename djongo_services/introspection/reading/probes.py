@@ -1,4 +1,4 @@
-"""What is asked beside the lists: statistics, use, builds, multikey; and how answers read."""
+"""Further queries: statistics, usage, builds, multikey; and how to interpret the responses."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ _OF_STORAGE = ("count", "size", "storageSize", "totalIndexSize", "indexSizes", "
 
 # One aggregation for many collections.
 #
-# `$unionWith` takes `$collStats`, `$indexStats` and `$listCatalog` as the first stage of its
-# pipeline, so what would be a command for each collection is one for a batch of them. Measured on
-# 500 collections of three indexes: `$indexStats` 23 ms instead of 117 ms.
+# `$unionWith` accepts `$collStats`, `$indexStats` and `$listCatalog` as the first stage of its
+# pipeline, so instead of a command for each collection there is one for a batch of them. Measured
+# on 500 collections with three indexes: `$indexStats` takes 23 ms instead of 117 ms.
 BATCH = 50
-"""Collections in one aggregation: far below the server's limits of stages and message size."""
+"""The number of collections in one aggregation: far below the server's limits of stages and message
+size."""
 
 _OF = "collection"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
-    """A stage that tells about a collection, and the fields wanted of its result."""
+    """A stage that reports about a collection, and the fields of its result that are needed."""
 
     stage: Document
     fields: tuple[str, ...]
@@ -42,10 +43,10 @@ class Probe:
 def read_batch(
     database: Database[Document], batch: Sequence[ListedCollection], probe: Probe
 ) -> dict[str, Answer]:
-    """By collection name what the probe tells, or the server's refusal.
+    """The result of the probe by collection name, or the server's refusal.
 
-    One collection that is dropped or forbidden fails a whole aggregation; then each of the batch
-    is asked alone. Raises PyMongo's errors when the connection is lost.
+    If one collection is dropped or forbidden, a whole aggregation fails; then each one of the batch
+    is queried alone. Raises PyMongo's errors when the connection is lost.
     """
     try:
         documents = _aggregate(database, [(entry.name, entry.storage) for entry in batch], probe)
@@ -63,7 +64,7 @@ def read_batch(
 
 def _read_alone(database: Database[Document], entry: ListedCollection, probe: Probe) -> Answer:
     # The buckets of a time-series collection have privileges of their own, and roles often lack
-    # them; the server then answers for the collection itself, which a union does not accept.
+    # them; the server then accepts the collection itself, which a union does not.
     refusal: OperationFailure | None = None
     for source in dict.fromkeys((entry.storage, entry.name)):
         try:
@@ -102,7 +103,7 @@ MULTIKEY = Probe(stage={"$listCatalog": {}}, fields=("md.indexes.spec.name", "md
 
 
 def statistics_of(entry: ListedCollection, documents: Sequence[Document]) -> Statistics:
-    """Summed over the shards, each of which answers with one document."""
+    """The sum over the shards, each of which returns one document."""
     stats = [document["storageStats"] for document in documents]
     return Statistics(
         count=None if entry.type == "timeseries" else sum(map(_documents, stats)),
@@ -113,7 +114,7 @@ def statistics_of(entry: ListedCollection, documents: Sequence[Document]) -> Sta
 
 
 def index_sizes(documents: Sequence[Document]) -> dict[str, int]:
-    """Bytes by index name, summed over the shards."""
+    """Sizes in bytes by index name, summed over the shards."""
     sizes: dict[str, int] = {}
     for document in documents:
         for name, size in document["storageStats"].get("indexSizes", {}).items():
@@ -122,7 +123,7 @@ def index_sizes(documents: Sequence[Document]) -> dict[str, int]:
 
 
 def usage_of(documents: Iterable[Document]) -> dict[str, tuple[IndexUsage, ...]]:
-    """By index name, hosts in order."""
+    """Usage by index name, with the hosts in order."""
     usage: dict[str, list[IndexUsage]] = {}
     for document in sorted(documents, key=lambda document: str(document["host"])):
         accesses = document["accesses"]
@@ -135,10 +136,10 @@ def usage_of(documents: Iterable[Document]) -> dict[str, tuple[IndexUsage, ...]]
 
 
 def multikey_of(documents: Sequence[Document]) -> dict[str, bool]:
-    """By index name; multikey on any shard counts.
+    """Multikey flags by index name; multikey on any shard counts.
 
-    ``$listCatalog`` shows the server's internal metadata without a promise of its form: what
-    does not look as expected is left out.
+    ``$listCatalog`` returns the server's internal metadata, whose form may change: unexpected
+    entries are left out.
     """
     found: dict[str, bool] = {}
     for document in documents:
@@ -150,7 +151,7 @@ def multikey_of(documents: Sequence[Document]) -> dict[str, bool]:
 
 
 def _documents(stats: Document) -> int:
-    # The collection of a time-series collection's buckets counts under another name.
+    # The collection with a time-series collection's buckets counts under another name.
     buckets = stats.get("timeseries", {}).get("bucketCount", 0)
     return int(stats.get("count", buckets))
 
@@ -159,15 +160,16 @@ def _sum(stats: Sequence[Document], name: str) -> int:
     return sum(int(one.get(name, 0)) for one in stats)
 
 
-# How far the indexes are that are being built.
+# The progress of index builds.
 Builds = dict[tuple[str, str], IndexBuild]
-"""By collection and index name."""
+"""Builds by collection and index name."""
 
 
 def read_builds(database: Database[Document], collections: Names[str]) -> Builds | OperationFailure:
-    """Progress of the builds that run on ``collections``; one command for all.
+    """The progress of the builds on ``collections``; one command for all.
 
-    Indexes built by one command share one scan, so they have the same numbers; shards are summed.
+    Indexes that one command builds share one scan, so they have the same numbers; shards are
+    summed.
     """
     namespaces = [f"{database.name}.{name}" for name in collections]
     running: Document = {"ns": {"$in": namespaces}, "progress.total": {"$exists": True}}
@@ -197,11 +199,13 @@ def _add(build: IndexBuild | None, progress: Document) -> IndexBuild:
     )
 
 
-# Whether an index is multikey, asked of the query planner: servers before 6.0 tell only there.
+# Whether an index is multikey, according to the query planner: servers before 6.0 report it only
+# there.
 def explain_multikey(
     database: Database[Document], collection: str, indexes: Sequence[Index]
 ) -> dict[str, bool]:
-    """By index name; one planned (not executed) query for each index that accepts a hint."""
+    """Multikey flags by index name; one planned (not executed) query for each index that accepts a
+    hint."""
     found = {}
     for index in indexes:
         if _takes_hint(index):
@@ -212,7 +216,7 @@ def explain_multikey(
 
 
 def never_multikey(index: Index) -> bool:
-    """``_id`` cannot hold an array."""
+    """Whether it is the index on ``_id``, which cannot be an array."""
     return index.is_id or index.clustered
 
 
@@ -238,7 +242,8 @@ def _explain(database: Database[Document], collection: str, name: str) -> bool |
 
 
 def _scans(plan: Any, name: str) -> list[bool]:
-    """A flag of every index scan in the plan, which differs between engines and nests by shards."""
+    """A flag of every index scan in the plan, which differs between engines and is nested by
+    shards."""
     if isinstance(plan, list):
         return [scan for part in plan for scan in _scans(part, name)]
     if not isinstance(plan, dict):

@@ -1,4 +1,4 @@
-"""Carrying out a plan: under a lease, step by step, with a history, again and again if need be."""
+"""Applying a plan: under a lease, step by step, with a history, and repeatable."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ __all__ = [
 Document = dict[str, Any]
 
 LOOK_SECONDS = 0.5
-"""How often a run looks whether somebody has asked for it to stop."""
+"""The interval at which a run checks whether a user has asked for it to stop."""
 _LOOK_TIMEOUT = 5.0
-"""How long one look may take; a run that has ended waits for the last one."""
+"""The time limit for one check; a run that has ended waits for the last one."""
 
 logger = logging.getLogger("djongo_services.schema")
 
@@ -62,11 +62,11 @@ class PlanOutdated(DjongoServicesError):
 class ApplyProgress:
     run: ObjectId
     number: int
-    """The number of the operation, from 0."""
+    """The number of the operation, counted from 0."""
     total: int
     operation: Operation
     done: int = 0
-    """The progress of an index build: documents or keys passed, out of :attr:`of`."""
+    """The progress of an index build: documents or keys processed, out of :attr:`of`."""
     of: int = 0
 
 
@@ -85,14 +85,13 @@ def apply(
 ) -> ObjectId:
     """Carry out the plan's operations in order, and return the id of the run.
 
-    ``rolls_back`` are the runs that the plan undoes. ``lease`` is one that the caller holds
-    already, and keeps.
+    ``rolls_back`` are the runs that the plan undoes. ``lease`` is a lease that the caller already
+    holds, and keeps.
 
     Raises Locked when another run is in progress, PlanOutdated when the database has changed since
-    the plan was made, OperationRefused when the server says no, ApplyingInterrupted after ``stop``,
-    RunStopped, which is one of these, when somebody has asked for that by
-    :meth:`History.ask_to_stop`, LeaseLost when another run took over. Completed steps are kept; a
-    new plan continues from there.
+    the plan was made, OperationRefused when the server refuses a step, ApplyingInterrupted after
+    ``stop``, its subclass RunStopped after a request by :meth:`History.ask_to_stop`, and LeaseLost
+    when another run took over. Completed steps are kept; a new plan continues from there.
     """
     held = (
         SchemaLease(database, seconds=lease_seconds)
@@ -112,7 +111,7 @@ def _check_fingerprint(database: Database[Document], plan: Plan) -> None:
 
 
 class _Execution:
-    """One run: its operations in order, each noted before and after."""
+    """One run: its operations in order, each recorded before and after."""
 
     def __init__(
         self,
@@ -127,7 +126,7 @@ class _Execution:
         self.progress = progress
         self.stop = stop or threading.Event()
         self.stopped_by: str | None = None
-        """Who has asked for it in the history; whoever holds ``stop`` asks for himself."""
+        """Who asked in the history for a stop; the owner of ``stop`` is not recorded."""
 
     def run(
         self,
@@ -141,13 +140,13 @@ class _Execution:
             with self._heeding(run):
                 for number, operation in enumerate(operations):
                     self._step(run, number, operation, len(operations))
-            # Nothing may have been done beside it: then the last step, too, was its own.
+            # No other run may have worked beside it: then the last step, too, was its own.
             self.lease.check()
         except BaseException as error:
             ended = self._ended(error)
             failed = isinstance(ended, (DjongoServicesError, PyMongoError))
             interrupted = isinstance(ended, ApplyingInterrupted) or not failed
-            with contextlib.suppress(PyMongoError):  # What went wrong first is what counts.
+            with contextlib.suppress(PyMongoError):  # The first error is the one that matters.
                 self.history.end(run, "interrupted" if interrupted else "failed", str(ended))
             if ended is not error:
                 raise ended from error
@@ -162,7 +161,7 @@ class _Execution:
 
     @contextlib.contextmanager
     def _heeding(self, run: ObjectId) -> Iterator[None]:
-        """Set ``stop`` when the history says that somebody wants it, in any process."""
+        """Set ``stop`` when the history contains a request to stop, from any process."""
         over = threading.Event()
 
         def look() -> None:
@@ -216,7 +215,7 @@ def _size_of(
     database: Database[Document], operation: Operation
 ) -> tuple[CollectionSize, int] | None:
     """The size of a build's collection and the number of its indexes, from which later builds are
-    estimated. None for other operations, and where the size cannot be read."""
+    estimated. None for other operations, and if the size cannot be read."""
     if not isinstance(operation, BuildIndexes):
         return None
     with contextlib.suppress(PyMongoError):

@@ -1,4 +1,4 @@
-"""Documents that forbid a unique index."""
+"""Documents that prevent a unique index."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Duplicate:
     """One key that several documents share."""
 
     key: Document
-    """Field to value, by the positions of the index's keys."""
+    """Values by field, in the order of the index's keys."""
     documents: int
     examples: tuple[Any, Any]
     """Two of their ``_id`` values."""
@@ -28,10 +28,10 @@ class Duplicate:
 def find_duplicates(
     database: Database[Document], collection: str, index: IndexSpec, *, limit: int = 10
 ) -> list[Duplicate]:
-    """The keys shared by most documents first; grouped by the server, which may use its disk.
+    """The keys that most documents share first; the server groups them, and may use its disk.
 
-    A missing field counts as null, and a partial or sparse index looks only at its own documents,
-    as the server does. An array is taken as a whole: a duplicate between elements of two arrays is
+    A missing field counts as null, and a partial or sparse index considers only its own documents,
+    as in the server. An array is compared as a whole: a duplicate between elements of two arrays is
     not listed.
     """
     names = [name for name, _ in index.keys]

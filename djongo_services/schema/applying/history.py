@@ -1,7 +1,7 @@
-"""What was done to a schema, by whom and when: one document a run, one a step.
+"""The history of a schema's changes, by whom and when: one document for each run and step.
 
-Steps are documents of their own, so that a run of any length stays below the size of a document.
-Operations are kept as BSON within a binary value: they hold keys with dots and dollars, which a
+Steps are separate documents, so that a run of any length stays below the size limit of a document.
+Operations are kept as BSON within a binary value: they contain keys with dots and dollars, which a
 document of an older server cannot have.
 """
 
@@ -33,10 +33,10 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeasuredBuild:
-    """An index build that came to its end."""
+    """An index build that was completed."""
 
     size: CollectionSize
-    """How large the collection was when the build began."""
+    """The size of the collection when the build began."""
     indexes: int
     seconds: float
 
@@ -52,12 +52,12 @@ class RunStep:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None for one that has not ended."""
+        """How long it took; None if it has not ended."""
         return _seconds(self.started, self.finished)
 
     @property
     def was_begun(self) -> bool:
-        """Whether it may have changed something: also one that failed, with its connection."""
+        """Whether it may have changed something: also if it failed or lost its connection."""
         return self.status != "pending"
 
 
@@ -67,26 +67,26 @@ class SchemaRun:
     started: datetime
     finished: datetime | None
     status: Status
-    """``running`` also when the process died: nobody was left to say more."""
+    """``running`` is also the status of a run whose process died."""
     by: str
     """``user@host, process 123``."""
     steps: int
     done: int
     rolls_back: tuple[ObjectId, ...] = ()
-    """The runs that it undoes, the newest first."""
+    """The runs that it undoes, newest first."""
     error: str | None = None
     summary: RunSummary
     stopped_by: str | None = None
-    """Who has asked for it to stop, for people; None where nobody has."""
+    """Who asked for it to stop, for display; None if no one has."""
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None for one that has not ended."""
+        """How long it took; None if it has not ended."""
         return _seconds(self.started, self.finished)
 
 
 class History:
-    """The runs of one database, written with majority concern."""
+    """The runs of one database, written with majority write concern."""
 
     def __init__(self, database: Database[Document]) -> None:
         majority = WriteConcern("majority")
@@ -122,7 +122,7 @@ class History:
                 }
                 for n, operation in enumerate(operations)
             )
-        # The steps first: a run that is seen has all of them.
+        # The steps first: a run that is visible has all of them.
         self._runs.update_one(
             {"_id": run},
             [
@@ -155,7 +155,8 @@ class History:
         error: str | None = None,
         built: tuple[CollectionSize, int] | None = None,
     ) -> None:
-        """``built``: how large the collection was whose indexes were built, and how many these."""
+        """``built``: the size of the collection whose indexes were built, and the number of
+        indexes."""
         values: Document = {"status": status, "finished": "$$NOW", "error": {"$literal": error}}
         if built is not None:
             size, indexes = built
@@ -169,34 +170,35 @@ class History:
         self._runs.update_one({"_id": run}, [{"$set": changed}])
 
     def ask_to_stop(self, run: ObjectId, *, by: str) -> bool:
-        """Whether there was a run to be told; it ends soon, in whatever process it is.
+        """Ask a run to stop, and return whether there was one; it ends soon, in whatever process it
+        is.
 
-        The step under way ends or is undone, as after Ctrl-C. ``by``: who asks, for people.
+        The current step ends or is undone, as after Ctrl-C. ``by`` is who asks, for display.
         """
         asked = {"by": by}
         found = self._runs.update_one({"_id": run, "status": "running"}, {"$set": {"stop": asked}})
         return found.matched_count == 1
 
     def stop_asked_by(self, run: ObjectId) -> str | None:
-        """Who has asked for the run to stop; None as long as nobody has."""
+        """Who asked for the run to stop; None if no one has."""
         primary = self._runs.with_options(read_preference=ReadPreference.PRIMARY)
         return _stopped_by(primary.find_one({"_id": run}, {"stop": 1}) or {})
 
     def builds(self, limit: int) -> list[MeasuredBuild]:
-        """The latest index builds that came to their end, with what they took."""
+        """The latest completed index builds, with their durations."""
         built: Document = {"built": {"$exists": True}}
         wanted = {"built": 1, "started": 1, "finished": 1}
         found = self._steps.find(built, wanted).sort("finished", DESCENDING).limit(limit)
         return [one for one in map(_build, found) if one is not None]
 
     def runs(self, limit: int = 20) -> list[SchemaRun]:
-        """Newest first."""
+        """The runs, newest first."""
         found = self._runs.find().sort("_id", DESCENDING).limit(limit)
         return [_run(document) for document in found]
 
     def later(self, run: SchemaRun) -> Iterator[SchemaRun]:
-        """Those that began after it, the oldest first."""
-        # By the server's clock, for ids are made by clients; no two runs overlap.
+        """The runs that began after it, oldest first."""
+        # By the server's clock, because clients create ids; no two runs overlap.
         after = {"started": {"$gte": run.started}, "_id": {"$ne": run.id}}
         for document in self._runs.find(after).sort([("started", ASCENDING), ("_id", ASCENDING)]):
             yield _run(document)
@@ -210,23 +212,25 @@ class History:
             yield step
 
     def some_steps(self, run: ObjectId, first: int, limit: int) -> list[RunStep]:
-        """From the number ``first`` on. Raises Unreadable for a run of another version."""
+        """The steps from the number ``first`` on. Raises Unreadable for a run of another
+        version."""
         found = self._steps.find({"run": run, "number": {"$gte": first, "$lt": first + limit}})
         return [_step(document) for document in found.sort("number", ASCENDING)]
 
     def begun_steps(self, run: ObjectId) -> Iterator[RunStep]:
-        """Those that may have changed something, in their order."""
+        """The steps that may have changed something, in order."""
         found = self._steps.find({"run": run, "status": {"$ne": "pending"}})
         for document in found.sort("number", ASCENDING):
             yield _step(document)
 
     def current(self, run: ObjectId) -> RunStep | None:
-        """The step under way; None between two of them."""
+        """The current step; None between two steps."""
         found = self._steps.find_one({"run": run, "status": "running"})
         return None if found is None else _step(found)
 
     def steps_of(self, runs: Sequence[ObjectId]) -> Iterator[tuple[ObjectId, RunStep]]:
-        """Run by run, each in its order. Raises Unreadable for a run of another version."""
+        """The steps of several runs, each run in order. Raises Unreadable for a run of another
+        version."""
         found = self._steps.find({"run": {"$in": list(runs)}})
         for document in found.sort([("run", ASCENDING), ("number", ASCENDING)]):
             yield document["run"], _step(document)
@@ -280,5 +284,5 @@ def _stopped_by(document: Document) -> str | None:
 def _seconds(started: datetime | None, finished: datetime | None) -> float | None:
     if started is None or finished is None:
         return None
-    # An election may have brought a clock that is behind.
+    # After an election, the new primary's clock may be behind.
     return max((finished - started).total_seconds(), 0.0)

@@ -1,6 +1,6 @@
-"""Making a collection, or making it anew, beside writers: any command may be the last.
+"""Creating a collection, or recreating it, while others write: any command may be the last.
 
-What is to be done next is always read from the database, so doing all of it again is fine.
+The next step is always determined from the database, so everything can be repeated.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ from djongo_services.server_errors import DUPLICATE_KEY, NAMESPACE_EXISTS, NAMES
 Document = dict[str, Any]
 
 ATTEMPTS = 100
-"""How often what the server makes for a document is set aside, in one run."""
+"""How often, in one run, a collection that the server created for a document is set aside."""
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
 class InTheWay(Exception):
-    """What is there cannot be replaced; one sentence without the collection's name."""
+    """The existing collection cannot be replaced; the message is a sentence without its name."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Remaking:
-    """The commands by which a collection comes to be."""
+    """The commands that create a collection."""
 
     database: Database[Document]
     stop: threading.Event
     check: Callable[[], None]
-    """Raises when somebody wants it to stop; called before each command."""
+    """Raises an exception to stop; called before each command."""
     progress: BuildHook | None = None
 
     def create(self, operation: CreateCollection) -> None:
-        """Raises InTheWay where another collection has the name by now."""
+        """Raises InTheWay if another collection has the name by now."""
         try:
             self._send(operation.command())
         except OperationFailure as error:
@@ -92,14 +92,14 @@ class Remaking:
                 self._rename(name, aside_name(name, len(asides) + 1))
             if is_placed:
                 self._rename(fresh_name(name), name)
-            else:  # No time-series collection can be renamed.
+            else:  # Time-series collections cannot be renamed.
                 self._send_unless({NAMESPACE_EXISTS}, operation.command())
         self._build(name, operation)
 
     def finish(self, operation: FinishRemaking) -> None:
-        """Raises InTheWay where documents cannot be brought back."""
+        """Raises InTheWay if documents cannot be restored."""
         name = operation.collection
-        # From the last to the first: the first tells that there may be others.
+        # From the last to the first: the first one indicates that there may be others.
         for aside in reversed(self._asides(name)):
             self._bring_back(aside, name)
             self._drop(aside)
@@ -126,8 +126,8 @@ class Remaking:
     def _refuse_others(
         self, operation: RemakeCollection, found: Collection, asides: Sequence[str]
     ) -> None:
-        """Only what the plan has seen without documents is set aside, and what the server has made
-        for a document since then."""
+        """Set aside only what the plan saw without documents, and what the server has created for a
+        document since then."""
         is_planned = freeze(found.options) == freeze(operation.found)
         if is_planned and self._is_empty(found.name):
             return
@@ -145,7 +145,7 @@ class Remaking:
         raise InTheWay("another collection was created in the meantime; make a new plan")
 
     def _bring_back(self, aside: str, name: str) -> None:
-        """Document by document to the byte, in batches as the server sends them."""
+        """Copy each document unchanged, in batches as the server sends them."""
         majority = WriteConcern("majority")
         primary = ReadPreference.PRIMARY
         source = self.database.get_collection(aside, read_preference=primary)
@@ -160,7 +160,7 @@ class Remaking:
             documents = decode_all(batch, _RAW)
             refused = _insert(target, documents)
             moved = [one["_id"] for n, one in enumerate(documents) if n not in refused]
-            if moved and not is_capped:  # Before 5.0 those let nothing be deleted.
+            if moved and not is_capped:  # Before 5.0, nothing can be deleted from those.
                 source.delete_many({"_id": {"$in": moved}})
             kept += len(refused)
             reason = reason or next(iter(refused.values()), "")
@@ -173,7 +173,7 @@ class Remaking:
             )
 
     def _rename(self, old: str, new: str) -> None:
-        """Unless somebody was faster, which the next look shows."""
+        """Rename, unless another process was faster; the next check shows that."""
         name = self.database.name
         command = {"renameCollection": f"{name}.{old}", "to": f"{name}.{new}"}
         admin = self.database.client.admin
@@ -197,7 +197,8 @@ class Remaking:
         send(target, command, stop=self.stop, progress=self.progress)
 
     def _asides(self, name: str, after: int = 0) -> list[str]:
-        """Without gaps, for the last goes first."""
+        """The collections that were set aside; there are no gaps, because the last one goes
+        first."""
         numbered = (aside_name(name, number) for number in count(after + 1))
         return list(takewhile(lambda aside: self._read(aside) is not None, numbered))
 
@@ -217,7 +218,7 @@ class Remaking:
 
 
 def _is_usable(left: Collection, operation: RemakeCollection) -> bool:
-    """Whether it is what an interrupted attempt at the same has left."""
+    """Whether an interrupted attempt with the same goal left it."""
     wanted = {spec.name: spec for spec in operation.indexes}
     inherited = left.options.get("collation")
     own = [index for index in left.indexes if not (index.is_id or index.clustered)]
@@ -229,7 +230,7 @@ def _is_usable(left: Collection, operation: RemakeCollection) -> bool:
 def _insert(
     target: MongoCollection[RawBSONDocument], documents: Sequence[RawBSONDocument]
 ) -> dict[int, str]:
-    """By position, those that were refused, and why. What is there already was not."""
+    """By position, the documents that were refused, and why. Existing ones do not count."""
     try:
         target.insert_many(documents, ordered=False)
     except BulkWriteError as error:

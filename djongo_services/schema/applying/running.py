@@ -1,4 +1,4 @@
-"""Doing one operation, over elections and lost connections."""
+"""Running one operation across elections and lost connections."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from djongo_services.server_errors import (
 Document = dict[str, Any]
 
 ELECTION_SECONDS = 60.0
-"""How long an operation is tried again while there is no primary."""
+"""How long an operation is retried while there is no primary."""
 
 _RETRY_SECONDS = 0.5
 _WORKING_SECONDS = 10.0
-"""An attempt that lasted longer than this was at work before it failed: a new trouble, no more of
-the one before."""
+"""An attempt that lasted longer than this was working before it failed: a new problem, not the
+previous one."""
 
 
 class OperationRefused(DjongoServicesError):
@@ -58,11 +58,11 @@ class OperationRefused(DjongoServicesError):
 
 
 class ApplyingInterrupted(DjongoServicesError):
-    """Stopped by the user; run again to continue."""
+    """The user stopped the run; run it again to continue."""
 
 
 class RunStopped(ApplyingInterrupted):
-    """Stopped by somebody else than who began it."""
+    """Another user or process stopped the run."""
 
     def __init__(self, by: str) -> None:
         super().__init__(f"Stopped by {by}; run again to continue.")
@@ -77,15 +77,15 @@ def run_operation(
     check: Callable[[], None] = lambda: None,
     progress: BuildHook | None = None,
 ) -> None:
-    """Carry the operation out; doing again what is done is fine.
+    """Carry the operation out; repeating a completed one does no harm.
 
-    Tried again over elections for up to :data:`ELECTION_SECONDS`: an index build that another
-    primary goes on with is waited for. So is a build of somebody else's that the server has to
-    finish first, for as long as it takes. ``check`` is called before each try, and what it raises
-    ends the operation, but for lost connections.
+    It is retried over elections for up to :data:`ELECTION_SECONDS`, and waits for an index build
+    that another primary continues. It also waits, without a limit, for another client's build that
+    the server must finish first. ``check`` is called before each attempt, and any exception that it
+    raises ends the operation, except a lost connection.
 
     Raises OperationRefused with the reason in one sentence, ApplyingInterrupted after ``stop``, and
-    PyMongo's connection errors when no primary comes back.
+    PyMongo's connection errors if no primary is elected in time.
     """
     if operation.command() is None:
         return
@@ -137,17 +137,17 @@ def _do(
 
 
 class _Patience:
-    """Ends :data:`ELECTION_SECONDS` after the trouble began, not after a long build did."""
+    """Ends :data:`ELECTION_SECONDS` after the problem began, not after a long build began."""
 
     def __init__(self) -> None:
         self._deadline: float | None = None
 
     def is_over(self, error: AutoReconnect | OperationFailure, began: float) -> bool:
-        """Whether not to try again after ``error`` of the attempt that began then."""
+        """Whether to give up after ``error`` of the attempt that began then."""
         if isinstance(error, OperationFailure) and error.code not in RETRYABLE:
             return True
         now = time.monotonic()
-        # Without a server, an attempt does nothing but wait.
+        # Without a server, an attempt only waits.
         worked = not isinstance(error, ServerSelectionTimeoutError)
         if self._deadline is None or (worked and now - began > _WORKING_SECONDS):
             self._deadline = now + ELECTION_SECONDS
@@ -163,7 +163,7 @@ def _refused(
             unique = _duplicated(operation, error)
             return _duplicates(database, operation.collection, unique, what)
         case MakeUnique() if error.code == CANNOT_CONVERT_INDEX:
-            # Else writers would go on being refused by an index that is not unique.
+            # Otherwise an index that is not unique would continue to refuse writes.
             undo = PrepareUnique(
                 collection=operation.collection, index=operation.index, prepare=False
             )
@@ -178,7 +178,7 @@ def _reason(error: OperationFailure) -> str:
     if error.code == NO_SPACE:
         return "the server has too little disk space; free some and run again"
     if error.code in COLLECTION_GONE:
-        return "the collection was dropped or renamed meanwhile; make a new plan"
+        return "the collection was dropped or renamed in the meantime; make a new plan"
     words = str((error.details or {}).get("errmsg") or error).split(" :: caused by :: ")[-1]
     # Some messages quote a pattern over several lines.
     return " ".join(words.split()).rstrip(".")
@@ -191,13 +191,13 @@ def _duplicates(
     return OperationRefused(
         f"{what}: documents share a key of the unique index "
         f"{index.name.removeprefix(SHADOW_PREFIX)}; "
-        f"make them differ and run again.",
+        f"make them distinct and run again.",
         found,
     )
 
 
 def _duplicated(operation: BuildIndexes, error: DuplicateKeyError) -> IndexSpec:
-    """The index that the server's error means; it names it in its text and by its key pattern."""
+    """The index that the server's error refers to, by its name in the text and its key pattern."""
     pattern = tuple(((error.details or {}).get("keyPattern") or {}).keys())
     unique = [index for index in operation.indexes if index.options.get("unique")]
     named = [index for index in unique if tuple(name for name, _ in index.keys) == pattern]

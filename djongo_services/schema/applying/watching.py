@@ -1,7 +1,7 @@
-"""Sending a long command: watch what it builds, and end it when asked.
+"""Sending a long command, watching its build, and ending it on request.
 
 The command carries a comment of its own, by which ``$currentOp`` finds both the client's operation
-and the server's index builder. Killing the first makes the server abort the build, on all members,
+and the server's index builder. Killing the former makes the server abort the build, on all members,
 and remove the unfinished index (measured on 4.4 to 6.0: the client gets 11601). The builder itself
 is never killed: 6.0.27 crashes when that happens as it begins ("Invariant failure
 _buildIsCleanedUp"), and the manual forbids it for all internal operations.
@@ -24,7 +24,7 @@ from djongo_services.bson_decoding import LENIENT
 
 Document = dict[str, Any]
 BuildHook: TypeAlias = Callable[[int, int], None]
-"""Called with documents or keys done and their total, several times a build."""
+"""Called with the number of documents or keys done and their total, several times a build."""
 
 POLL_SECONDS = 0.5
 
@@ -36,14 +36,14 @@ def send(
     stop: threading.Event,
     progress: BuildHook | None = None,
 ) -> Document:
-    """The server's answer to the command; raises PyMongo's errors, 11601 after ``stop`` was set.
+    """The server's response to the command; raises PyMongo's errors, 11601 after ``stop`` was set.
 
-    A majority of the members has it when this returns, so that no election takes it back.
+    A majority of the members has applied it when this returns, so that no election undoes it.
     """
     comment = f"djongo_services {uuid.uuid4().hex}"
     whole = {**command, "writeConcern": {"w": "majority"}, "comment": comment}
     with ThreadPoolExecutor(1, "djongo_services-schema") as worker:
-        # An error repeats the values of a duplicate, which may be none of Python's.
+        # An error repeats the values of a duplicate, which Python may be unable to represent.
         answer = worker.submit(database.command, whole, codec_options=LENIENT)
         while not wait_for([answer], timeout=POLL_SECONDS).done:
             if stop.is_set():
@@ -54,7 +54,8 @@ def send(
 
 
 def _acknowledged(answer: Document) -> Document:
-    """PyMongo's ``command`` says nothing of a write concern that failed, as in an election."""
+    """Check the write concern, whose failure, for example in an election, PyMongo's ``command``
+    ignores."""
     failed = answer.get("writeConcernError")
     if failed:
         raise WriteConcernError(failed.get("errmsg", ""), failed.get("code"), failed)
@@ -76,8 +77,8 @@ def _kill(database: Database[Document], comment: str) -> None:
 
 
 def _operations(database: Database[Document], comment: str) -> list[Document]:
-    # The index builder is nobody's operation: who may see only their own sees no progress, but
-    # can still stop.
+    # The index builder belongs to no user: a user who sees only their own operations sees no
+    # progress, but can still stop.
     for whose in ({"allUsers": True}, {}):
         pipeline: list[Document] = [
             {"$currentOp": whose},

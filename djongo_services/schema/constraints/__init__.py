@@ -1,9 +1,9 @@
 """CheckConstraints as queries for a collection's validator.
 
-SQL lets a row pass when the condition is UNKNOWN, not only when it is TRUE: ``CHECK (age >= 18)``
-accepts NULL. So do the queries built here, which treat a missing field as NULL. They use no
-``$where``, ``$text``, ``$near`` or ``$function``, which validators refuse, and raise no errors for
-values of unexpected types: the ``$jsonSchema`` beside them judges types.
+SQL accepts a row if the condition is UNKNOWN, not only if it is TRUE: ``CHECK (age >= 18)`` accepts
+NULL. So do the queries built here, which treat a missing field as NULL. They do not use ``$where``,
+``$text``, ``$near`` or ``$function``, which validators refuse, and raise no errors for values of
+unexpected types: the ``$jsonSchema`` beside them checks types.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["NotExpressible", "check_queries", "check_query", "named_clause", "re
 def check_queries(
     model: type[Model], *, backend: bool
 ) -> tuple[Mapping[str, Query], tuple[Problem, ...]]:
-    """The queries of the model's CheckConstraints, by name, and what MongoDB cannot be told."""
+    """The queries of the model's CheckConstraints, by name, and what MongoDB cannot express."""
     queries: dict[str, Query] = {}
     problems: list[Problem] = []
     for constraint in model._meta.constraints:
@@ -48,9 +48,9 @@ def check_queries(
 
 
 def check_query(model: type[Model], constraint: CheckConstraint, *, backend: bool) -> Query:
-    """The documents that the constraint lets pass: those for which it is not FALSE.
+    """The documents that the constraint accepts: those for which it is not FALSE.
 
-    ``backend`` says who writes the documents: django-mongodb-backend or ``to_document``. Raises
+    ``backend`` is what writes the documents: django-mongodb-backend or ``to_document``. Raises
     NotExpressible with the reason as a clause.
     """
     return holds(resolved(model, constraint.condition), Compiler(backend=backend), unknown=True)
@@ -59,16 +59,17 @@ def check_query(model: type[Model], constraint: CheckConstraint, *, backend: boo
 def named_clause(name: str, query: Query) -> Query:
     """The query as a part of a validator that carries the constraint's name.
 
-    The server forgets a ``$comment`` where it explains why it refused a document. It mentions the
-    title of a schema that did not match, so beside the query stands one that nothing matches.
+    When the server explains why it refused a document, it omits a ``$comment``. It mentions the
+    title of a schema that did not match, so beside the query there is a schema that nothing
+    matches.
     """
     return {"$or": [{"$jsonSchema": {"title": name, "not": {}}}, query], "$comment": name}
 
 
 def resolved(model: type[Model], condition: Any) -> Any:
-    """A ``Q`` or a boolean expression over the model's columns, with its lookups found.
+    """A ``Q`` or a boolean expression over the model's columns, with its lookups resolved.
 
-    Raises NotExpressible where it refers to other models or to fields that do not exist.
+    Raises NotExpressible if it refers to other models or to fields that do not exist.
     """
     try:
         return ModelQuery(model=model, alias_cols=False).build_where(condition)

@@ -1,4 +1,4 @@
-"""Where a column of an expression stands in the documents, and what has no place there."""
+"""The path of an expression's column in the documents, and what cannot be expressed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from djongo_services.schema.mapping import document_path
 
 
 class NotExpressible(DjongoServicesError):
-    """MongoDB cannot be told this; the message is a clause that says what, without a full stop."""
+    """MongoDB cannot express this; the message is a clause with the reason, without a full stop."""
 
 
 NUMBER, STRING, DATE, BOOL, ANY = "number", "string", "date", "bool", "any"
-"""What an expression's values are, as far as its guards need to know."""
+"""The kinds of an expression's values, as far as its guards need them."""
 
 _INTEGERS = (
     "AutoField",
@@ -54,7 +54,7 @@ _SCALARS = frozenset({"ObjectIdField", "ObjectIdAutoField", "BinaryField"}) | se
 
 
 def internal_type(field: Any) -> str:
-    """The internal type, of a relation that of the key that it holds."""
+    """The internal type; for a relation, that of the key that it contains."""
     while getattr(field, "remote_field", None) is not None and field.is_relation:
         field = field.target_field
     return str(field.get_internal_type()) if isinstance(field, Field) else ""
@@ -65,12 +65,12 @@ def kind(field: Any) -> str:
 
 
 def is_scalar(field: Any) -> bool:
-    """Whether a query on the column sees the value itself, and no elements of an array."""
+    """Whether a query on the column compares the value itself, and not the elements of an array."""
     return internal_type(field) in _SCALARS
 
 
 def field_of(expression: Any) -> Any:
-    """The field whose values the expression has; None where Django cannot tell."""
+    """The field whose values the expression has; None if Django cannot determine it."""
     inner = getattr(expression, "_field", None)
     if isinstance(inner, Field):
         return inner

@@ -1,4 +1,4 @@
-"""Parts of dates and times, and dates cut to a unit, as Django's functions give them."""
+"""Parts of dates and times, and truncated dates, as Django's functions return them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _extract(node: Any, compile_: Compile) -> MQL:
 
 
 def _moment_of_clock(text: MQL) -> MQL:
-    """A date of the clock time, which stands as ISO 8601 in the document."""
+    """A date of the clock time, which the document contains as ISO 8601."""
     return {"$dateFromString": {"dateString": {"$concat": ["1970-01-01T", text]}, "onError": None}}
 
 
@@ -75,7 +75,7 @@ def _quarter(node: Any, compile_: Compile) -> MQL:
 
 
 def _in_zone(date: MQL, node: Any) -> dict[str, Any]:
-    """The operand of a date operator: in the project's time zone, where Django uses one."""
+    """The operand of a date operator: in the project's time zone, if Django uses one."""
     (source,) = node.get_source_expressions()
     if not (settings.USE_TZ and isinstance(source.output_field, DateTimeField)):
         return {"date": date}
@@ -84,7 +84,7 @@ def _in_zone(date: MQL, node: Any) -> dict[str, Any]:
 
 
 def _olson(zone: str) -> str:
-    # A fixed offset; Django writes UTC+02:00 for a name that Python gives to it.
+    # A fixed offset; Django writes UTC+02:00 for Python's name of it.
     return zone.removeprefix("UTC") if zone[:4] in ("UTC+", "UTC-") else zone
 
 
@@ -92,7 +92,7 @@ def _trunc(node: Any, compile_: Compile) -> MQL:
     (source,) = node.get_source_expressions()
     if isinstance(source.output_field, TimeField) or node.kind not in _KEPT:
         raise NotExpressible(f"{type(node).__name__} cannot be expressed in a validator")
-    # The result of a date and time is a moment again, that of a date a date (midnight UTC).
+    # The result for a date and time is a date and time, that for a date is a date (midnight UTC).
     moment = isinstance(node.output_field, DateTimeField)
 
     def build(date: MQL) -> MQL:

@@ -1,7 +1,7 @@
 """Django expressions, resolved against a model, as aggregation expressions.
 
-The value of what is built is the SQL value of the expression; ``null`` stands for NULL and, where
-the expression is a condition, for UNKNOWN. What has no faithful form raises
+The result has the SQL value of the expression; ``null`` represents NULL and, if the expression is a
+condition, UNKNOWN. What has no faithful form raises
 :class:`~djongo_services.schema.constraints.columns.NotExpressible`.
 """
 
@@ -141,7 +141,7 @@ def _combined(node: CombinedExpression, compile_: Compile) -> MQL:
 
 
 def _sum(operator: str, arguments: list[MQL], kinds: list[str], compile_: Compile) -> MQL:
-    """The server's operators take and give durations in milliseconds."""
+    """The server's operators accept and return durations in milliseconds."""
     if compile_.backend or DATE not in kinds:
         return strict(arguments, kinds, lambda a, b: {operator: [a, b]})
     if kinds == [DATE, DATE]:
@@ -165,7 +165,7 @@ def _divided(dividend: MQL, divisor: MQL, whole: bool) -> MQL:
 
 
 def _operand_kind(node: Any, compile_: Compile) -> str:
-    """Numbers, and the dates to and from which durations are added."""
+    """The kind of an operand: numbers, and the dates that durations are added to."""
     field = field_of(node)
     found = kind(field)
     is_text = internal_type(field) == "TimeField" and not compile_.backend
@@ -181,7 +181,7 @@ def _is_integer(node: Any) -> bool:
     return internal_type(field) in INTEGERS
 
 
-# Python values of lookups as the BSON values that stand in documents.
+# Python values of lookups as the BSON values in documents.
 #
 # django-mongodb-backend 5.2 and 6.x write a time as a BSON date on 0001-01-01, a duration in
 # milliseconds and a UUID as 32 hexadecimal digits; `to_document` of mapping writes ISO 8601,
@@ -194,8 +194,8 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 def bson_value(value: Any, *, backend: bool) -> Any:
     """``value`` as it is stored; raises NotExpressible for a type that BSON does not have.
 
-    Instances of subclasses (choices, ``SafeString``) become their plain types, dates lose what is
-    smaller than a millisecond, as they do in the server.
+    Instances of subclasses (choices, ``SafeString``) become their plain types; dates are truncated
+    to milliseconds, as in the server.
     """
     match value:
         case None | bool() | float() | ObjectId() | Decimal128() | Binary():

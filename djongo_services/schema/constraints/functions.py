@@ -1,4 +1,4 @@
-"""Django's database functions as aggregation expressions, NULL for NULL."""
+"""Django's database functions as aggregation expressions, which return NULL for NULL."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _coalesce(node: Any, compile_: Compile) -> MQL:
 
 
 def _concat_pair(node: Any, compile_: Compile) -> MQL:
-    """As on every database of Django: NULL is the empty string here."""
+    """Concatenation, in which NULL is the empty string, as on every database of Django."""
     return {"$concat": [_text(source, compile_) for source in node.get_source_expressions()]}
 
 
@@ -64,7 +64,7 @@ def _text(source: Any, compile_: Compile) -> MQL:
 
 
 def as_text(source: Any, compile_: Compile) -> MQL:
-    """The value as text; null for what has no text that databases agree on."""
+    """The value as text; null for values whose text differs between databases."""
     value = compile_(source)
     field = field_of(source)
     if internal_type(field) in INTEGERS:
@@ -80,7 +80,7 @@ def as_text(source: Any, compile_: Compile) -> MQL:
 
 
 def _substr(node: Any, compile_: Compile) -> MQL:
-    """``Substr(text, position from 1, length)``; without a length, the rest."""
+    """``Substr(text, position from 1, length)``; without a length, the remaining text."""
     arguments = _sources(node, compile_)
     if len(arguments) == 2:
         arguments.append(2**31 - 1)
@@ -130,7 +130,7 @@ def _equal(one: MQL, other: MQL) -> MQL:
 
 
 def _round(node: Any, compile_: Compile) -> MQL:
-    """Half away from zero, as SQL does; MongoDB's ``$round`` goes to the even neighbour."""
+    """Rounding half away from zero, as in SQL; MongoDB's ``$round`` rounds half to even."""
     number, *rest = node.get_source_expressions()
     places = rest[0].value if rest and isinstance(rest[0], Value) else 0
     if rest and not isinstance(rest[0], Value):
@@ -218,4 +218,4 @@ FUNCTIONS: Mapping[type[Any], Build] = {
     f.Now: lambda node, compile_: "$$NOW",
     **DATE_FUNCTIONS,
 }
-"""By exact class: a subclass may have a template of its own, which nobody can know here."""
+"""By exact class: a subclass may have a template of its own, which is unknown here."""

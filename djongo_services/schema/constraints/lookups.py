@@ -39,7 +39,7 @@ TEXT_LOOKUPS = frozenset(
 
 
 def lookup_expression(lookup: Lookup[Any], compile_: Compile) -> MQL:
-    """The lookup over the two sides as expressions."""
+    """The lookup with its two sides as expressions."""
     name = lookup_name(lookup)
     lhs = lookup.lhs
     if name in COMPARISONS:
@@ -61,9 +61,9 @@ def lookup_expression(lookup: Lookup[Any], compile_: Compile) -> MQL:
 
 
 def lookup_name(lookup: Lookup[Any]) -> str:
-    """The name of a lookup of Django's own; another's may mean anything.
+    """The name of one of Django's own lookups; others may mean anything.
 
-    Raises NotExpressible for other lookups, and for what Django itself says differently for
+    Raises NotExpressible for other lookups, and for those that Django itself treats differently for
     values inside JSON than for columns.
     """
     if not type(lookup).__module__.startswith("django.db.models."):
@@ -72,12 +72,12 @@ def lookup_name(lookup: Lookup[Any]) -> str:
 
 
 def pattern(name: str, value: str) -> str:
-    """The regular expression that finds what the text lookup finds."""
+    """The regular expression that matches what the text lookup matches."""
     if name in ("regex", "iregex"):
         return pcre(value, ignore_case=name == "iregex")
     text = literal(value)
     start = "^" if name in ("iexact", "startswith", "istartswith") else ""
-    # $ would let a newline follow.
+    # $ would allow a final newline.
     end = r"\z" if name in ("iexact", "endswith", "iendswith") else ""
     ucp = "(*UCP)" if ignores_case(name) else ""
     return f"{ucp}{start}{text}{end}"
@@ -123,7 +123,7 @@ def _comparison(operator: str, lhs: Any, rhs: Any, compile_: Compile) -> MQL:
 
 
 def _guard(node: Any) -> str:
-    # A condition that is compared with True is null where it is unknown, whatever its field.
+    # A condition that is compared with True is null if it is unknown, whatever its field.
     return BOOL if kind(field_of(node)) == BOOL else ANY
 
 
@@ -139,10 +139,10 @@ def _in(lhs: Any, rhs: Any, compile_: Compile) -> MQL:
 
 def _is_null(lookup: Any, compile_: Compile) -> MQL:
     if not isinstance(lookup.rhs, bool):
-        raise NotExpressible("isnull takes True or False only")
+        raise NotExpressible("isnull accepts only True or False")
     value = compile_(lookup.lhs)
     if isinstance(lookup.lhs, KeyTransform):
-        # JSON's null is a value; only a key that is not there is NULL.
+        # JSON's null is a value; only a missing key is NULL.
         missing: MQL = {"$eq": [{"$type": value}, "missing"]}
         return missing if lookup.rhs else {"$not": [missing]}
     return {"$lte": [value, None]} if lookup.rhs else {"$gt": [value, None]}
@@ -171,7 +171,7 @@ def _text(lookup: Any, name: str, compile_: Compile) -> MQL:
 
 
 def _compared_texts(name: str, text: MQL, part: MQL) -> MQL:
-    """Two columns; where case is ignored, that of ASCII letters is."""
+    """Compare two columns; ignoring case means that of ASCII letters."""
     if ignores_case(name):
         text, part, name = {"$toLower": text}, {"$toLower": part}, name.removeprefix("i")
     found = {"$indexOfCP": [text, part]}
@@ -199,7 +199,7 @@ def _has_keys(lookup: Any, name: str, compile_: Compile) -> MQL:
     return strict([compile_(lookup.lhs)], [ANY], lambda _: {connective: there})
 
 
-# Regular expressions of Python's `re` as MongoDB's PCRE reads them.
+# Regular expressions of Python's `re` in the syntax of MongoDB's PCRE.
 _PIECES = re.compile(
     r"""
     \\u[0-9a-fA-F]{4} | \\U[0-9a-fA-F]{8} | \\.  # one character
@@ -215,18 +215,18 @@ _UNICODE_CLASSES = {r"\w", r"\W", r"\d", r"\D", r"\s", r"\S", r"\b", r"\B"}
 
 
 def pcre(pattern: str, *, ignore_case: bool = False) -> str:
-    """``pattern`` so that PCRE finds what ``re.search`` finds.
+    """``pattern`` in a form with which PCRE finds what ``re.search`` finds.
 
-    ``\\w``, ``\\d``, ``\\s`` and ``\\b`` know Unicode in Python, and in PCRE only after ``(*UCP)``;
-    ``\\Z`` is the very end in Python, which PCRE writes ``\\z``. Raises NotExpressible for what
-    is no regular expression of Python, for flags that PCRE lacks and for a NUL, which BSON's
-    patterns cannot hold.
+    ``\\w``, ``\\d``, ``\\s`` and ``\\b`` support Unicode in Python, and in PCRE only after
+    ``(*UCP)``; ``\\Z`` is the very end in Python, which PCRE writes ``\\z``. Raises NotExpressible
+    for an invalid regular expression, for flags that PCRE lacks and for a NUL, which BSON's
+    patterns cannot contain.
     """
     if "\0" in pattern:
         raise NotExpressible("a pattern with a NUL character cannot be stored")
     try:
         with warnings.catch_warnings():
-            # What Python may read otherwise one day is refused or meant as today.
+            # Syntax that Python may change in the future is refused or treated as today.
             warnings.simplefilter("ignore", FutureWarning)
             re.compile(pattern)
     except re.error as error:
@@ -238,7 +238,7 @@ def pcre(pattern: str, *, ignore_case: bool = False) -> str:
 
 
 def literal(text: str) -> str:
-    """A pattern that finds ``text`` itself."""
+    """A pattern that matches ``text`` itself."""
     if "\0" in text:
         raise NotExpressible("a pattern with a NUL character cannot be stored")
     return re.escape(text)
@@ -259,7 +259,7 @@ def _translated(pieces: list[str]) -> Iterator[str]:
 
 def _translate(piece: str) -> str:
     if piece.startswith("{,"):
-        # For PCRE these are the characters themselves.
+        # In PCRE these are the characters themselves.
         return f"{{0{piece[1:]}"
     if piece[:2] in (r"\u", r"\U"):
         return rf"\x{{{piece[2:]}}}"
@@ -276,5 +276,5 @@ def _translate(piece: str) -> str:
 
 
 def _plain(piece: str) -> str:
-    # Unicode is what PCRE does here anyway.
+    # PCRE uses Unicode here in any case.
     return {"(?u)": "", "(?u:": "(?:"}.get(piece, piece)

@@ -1,9 +1,9 @@
-"""Small aggregation expressions that know SQL's NULL.
+"""Small aggregation expressions that handle SQL's NULL.
 
-In what is built here ``null`` (and a missing field) stands for NULL and UNKNOWN. Operators of the
-server raise errors for values of the wrong type, and an error in a validator refuses the write;
-so arguments are looked at first, and what does not fit gives ``null``: the collection's
-``$jsonSchema`` is what judges types.
+In these expressions ``null`` (and a missing field) represents NULL and UNKNOWN. Operators of the
+server raise errors for values of the wrong type, and an error in a validator refuses the write; so
+arguments are checked first, and a wrong type gives ``null``: the collection's ``$jsonSchema`` is
+what checks types.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ MQL = Any
 
 
 class Compile(Protocol):
-    """What builds the expression of a Django expression, and the BSON of a Python value."""
+    """Builds the expression of a Django expression, and the BSON of a Python value."""
 
     @property
     def backend(self) -> bool:
-        """Whether django-mongodb-backend writes the documents, or ``to_document``."""
+        """Whether django-mongodb-backend writes the documents, and not ``to_document``."""
 
     def __call__(self, node: Any) -> MQL: ...
 
@@ -36,7 +36,7 @@ class Compile(Protocol):
 
 
 def constant(value: Any) -> MQL:
-    """A BSON value as an expression that nothing in it can be taken for an operator or path."""
+    """A BSON value as an expression in which nothing can be mistaken for an operator or path."""
     if isinstance(value, (dict, list)) or (isinstance(value, str) and value.startswith("$")):
         return {"$literal": value}
     return value
@@ -50,14 +50,14 @@ def fits(argument: MQL, kind: str) -> MQL:
         case "string" | "date" | "bool":
             return {"$eq": [{"$type": argument}, kind]}
         case _:
-            # Missing and null are the smallest values but for MinKey.
+            # Missing and null are the smallest values except MinKey.
             return {"$gt": [argument, None]}
 
 
 def strict(
     arguments: Sequence[MQL], kinds: Sequence[str], build: Callable[..., MQL], *also: MQL
 ) -> MQL:
-    """``build(*arguments)``, or null where an argument is null or not of its kind.
+    """``build(*arguments)``, or null if an argument is null or not of its kind.
 
     ``also`` are further conditions over the variables ``$$a0``, ``$$a1``, ...
     """
@@ -69,7 +69,7 @@ def strict(
 
 
 def all_of(parts: Sequence[MQL]) -> MQL:
-    """SQL's AND: false if any is false, else null if any is null."""
+    """SQL's AND: false if any part is false, otherwise null if any is null."""
     return _connected(parts, decisive=False)
 
 

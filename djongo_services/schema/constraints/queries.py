@@ -1,8 +1,8 @@
-"""Condition trees as queries, by SQL's three values.
+"""Condition trees as queries, in SQL's three-valued logic.
 
-A condition is TRUE, FALSE or UNKNOWN. :func:`holds` builds the query of the documents for which it
-has one wanted value, or is UNKNOWN where that is allowed too. Negations are pushed down to the
-lookups, so each lookup is asked for the value that it must have.
+A condition is TRUE, FALSE or UNKNOWN. :func:`holds` builds the query for the documents for which it
+has one wanted value, or is UNKNOWN if that is allowed too. Negations are pushed down to the
+lookups, so each lookup is built for the value that it must have.
 
 ============  ==========================================  ======================================
 Lookup        TRUE (or UNKNOWN)                           FALSE (or UNKNOWN)
@@ -49,7 +49,7 @@ NOTHING: Query = {"$nor": [{}]}
 
 
 def holds(node: Any, compile_: Compile, *, wanted: bool = True, unknown: bool) -> Query:
-    """The documents for which ``node`` is ``wanted``, or UNKNOWN where ``unknown`` allows it.
+    """The documents for which ``node`` is ``wanted``, or UNKNOWN if ``unknown`` allows it.
 
     ``node`` is a resolved condition: a WhereNode, a lookup or a boolean expression.
     """
@@ -79,9 +79,10 @@ def _where(node: WhereNode, compile_: Compile, wanted: bool, unknown: bool) -> Q
 
 
 def _odd(children: Sequence[Any], compile_: Compile) -> Query:
-    """Django's XOR: an odd number of conditions is TRUE, where UNKNOWN is not TRUE.
+    """Django's XOR: an odd number of conditions is TRUE, and UNKNOWN counts as not TRUE.
 
-    In halves: odd and even, or even and odd; so the query grows with the square of the number.
+    It is split in halves: odd and even, or even and odd; so the query grows with the square of the
+    number.
     """
     if len(children) == 1:
         return holds(children[0], compile_, unknown=False)
@@ -101,7 +102,7 @@ def _even(children: Sequence[Any], compile_: Compile) -> Query:
 
 
 def both(parts: Sequence[Query]) -> Query:
-    """All of the queries, ``$and`` in ``$and`` laid flat."""
+    """All of the queries; a nested ``$and`` is flattened."""
     flat: list[Query] = []
     for part in parts:
         flat += part["$and"] if list(part) == ["$and"] else [part]
@@ -122,12 +123,12 @@ def either(parts: Sequence[Query]) -> Query:
 
 
 def _is_in_nothing(lookup: Lookup[Any]) -> bool:
-    """``IN ()``, which is FALSE for NULL as well."""
+    """Whether it is ``IN ()``, which is FALSE for NULL as well."""
     return lookup_name(lookup) == "in" and not members_of(lookup.rhs)
 
 
 def _simple_lookup(lookup: Lookup[Any], compile_: Compile) -> tuple[str, Query | bool] | None:
-    """The column and the operators that are TRUE for its value; None where only ``$expr`` will do.
+    """The column and the operators that are TRUE for its value; None if only ``$expr`` is possible.
 
     True and False instead of operators: ``isnull``, which is never UNKNOWN, or a constant.
     """

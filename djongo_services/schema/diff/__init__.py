@@ -1,7 +1,7 @@
-"""The difference between what a database is and what the models say, as a plan.
+"""The difference between a database and its models, as a plan.
 
-A pure function of values: no server is asked, no model is imported. Running it on the catalog of a
-database to which its plan was applied gives an empty plan.
+A pure function of values: it queries no server and imports no model. For the catalog of a database
+to which its plan was applied, it returns an empty plan.
 """
 
 from __future__ import annotations
@@ -42,14 +42,13 @@ def diff(
     uncovered: Mapping[str, Mapping[str, int]] | None = None,
     empty: Container[str] = (),
 ) -> Plan:
-    """What has to be done so that ``catalog`` becomes what ``specs`` say.
+    """The steps that change a database from ``catalog`` to ``specs``.
 
-    ``violators`` counts, by collection, the documents that the wanted validator refuses; where it
-    does not tell, a validator that is set or changed begins as ``moderate`` and ``warn``.
-    ``uncovered`` counts, by collection and index, the documents that a unique index passes over.
-    ``empty`` are collections without documents: none could expire, and they can be made anew with
-    options that cannot be changed.
-    Collections that no spec names are left alone.
+    ``violators`` counts, by collection, the documents that the wanted validator refuses; without a
+    count, a validator that is set or changed begins as ``moderate`` and ``warn``. ``uncovered``
+    counts, by collection and index, the documents that a unique index does not cover. ``empty`` are
+    collections without documents: none could expire, and they can be recreated with options that
+    cannot be changed. Collections that no spec names are left alone.
     """
     known = {collection.name: collection for collection in catalog.collections}
     changes: list[Change] = []
@@ -116,7 +115,7 @@ def _anew(
 
 
 def _options(spec: CollectionSpec, policy: ValidationPolicy) -> dict[str, Any]:
-    """Of a collection that does not exist: with its validator at once, for it has no violators."""
+    """The options of a new collection. They include its validator, because it has no violators."""
     options: dict[str, Any] = dict(spec.options)
     validator = policy.wanted(spec, violators=0)
     if validator is not None:
@@ -138,14 +137,14 @@ def _create(spec: CollectionSpec, policy: ValidationPolicy) -> list[Change]:
 
 
 def _with_collation_of(found: Collection | None, spec: CollectionSpec) -> CollectionSpec:
-    """As the models leave it open."""
+    """The spec with the collection's collation, if the models do not set one."""
     collation = None if found is None else found.options.get("collation")
     inherited = {} if collation is None else {"collation": collation}
     return replace(spec, options={**inherited, **spec.options})
 
 
 def _would_lose(found: Collection, spec: CollectionSpec, server: Abilities) -> bool:
-    """Whether somebody gave it an index that the models do not declare."""
+    """Whether it has an index that the models do not declare."""
     return bool(undeclared(found, spec.indexes, server))
 
 

@@ -1,4 +1,4 @@
-"""What is to be done about the options of one collection; most cannot be changed once it exists."""
+"""Changes of one collection's options; most of them cannot be changed once it exists."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from djongo_services.schema.spec import CollectionSpec, IndexSpec
 
 _FIXED = ("capped", "size", "max", "timeseries", "clusteredIndex", "viewOn", "storageEngine")
 _CAPPED_SIZE_STEP = 256
-"""The server rounds a capped collection's size up to a multiple of it."""
+"""The server rounds a capped collection's size up to a multiple of this."""
 
 
 def diff_options(found: Collection, spec: CollectionSpec) -> list[Change]:
-    """Options that the models state; what they leave open is left as it is."""
+    """Changes of options that the models set; other options are left unchanged."""
     return [_impossible(found, what) for what in fixed(found, spec)] + _diff_ttl(found, spec)
 
 
 def fixed(found: Collection, spec: CollectionSpec) -> list[str]:
-    """What differs and cannot be changed on a collection that exists."""
+    """The differences that cannot be changed on an existing collection."""
     differences = [
         f"{name} is {_shown(found.options.get(name))}, wanted {_shown(wanted)}"
         for name, wanted in spec.options.items()
@@ -53,7 +53,7 @@ def as_asked(found: Collection, options: Mapping[str, Any]) -> bool:
 
 
 def is_made_by_insert(found: Collection) -> bool:
-    """Whether the server may have made it by itself, for a document."""
+    """Whether the server may have created it implicitly, for a document."""
     is_plain = found.type == "collection" and not found.options and found.validator is None
     return is_plain and all(index.is_id for index in found.indexes)
 
@@ -80,14 +80,14 @@ def make_anew(
 
 
 def finish_remaking(name: str) -> Change:
-    """After an interruption: the new one is there, and the old one may be, too."""
+    """Clean up after an interruption: the new collection exists, and the old one may exist, too."""
     step = FinishRemaking(collection=name)
     words = f"recreated by an interrupted run; {step.words()}"
     return Change(collection=name, sign="~", words=words, operations=(step,))
 
 
 def view(spec: CollectionSpec, found: Collection | None) -> Change:
-    """What is there for models that read a view: a note, or what is wrong."""
+    """The result for models that read a view: a note, or what is wrong."""
     if found is None:
         words = "the view does not exist; it is not created, because the models do not define it"
         return Change(collection=spec.name, sign="+", words=words)
@@ -113,7 +113,7 @@ def _same_option(name: str, wanted: Any, found: Any) -> bool:
     if name == "size" and found is not None:
         return -(-int(wanted) // _CAPPED_SIZE_STEP) * _CAPPED_SIZE_STEP == int(found)
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        # The server adds what was left open: granularity, bucketMaxSpanSeconds, v, name.
+        # The server adds omitted options: granularity, bucketMaxSpanSeconds, v, name.
         return all(freeze(found.get(key)) == freeze(value) for key, value in wanted.items())
     return bool(freeze(wanted) == freeze(found))
 

@@ -1,8 +1,8 @@
-"""Documents that a unique index does not cover, so that duplicates among them are not refused.
+"""Documents that a unique index does not cover, so that it does not refuse duplicates among them.
 
-The unique indexes of django-mongodb-backend leave nulls out by naming the one type that it writes:
-``{"number": {"$type": "long"}}``. Validators accept more, such as the ``int`` that other tools
-write.
+The unique indexes of django-mongodb-backend exclude nulls by naming the one type that it writes:
+``{"number": {"$type": "long"}}``. Validators accept more types, such as the ``int`` that other
+tools write.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Filter = dict[str, Any]
 
 
 def uncovered_queries(spec: CollectionSpec) -> dict[str, Filter]:
-    """By index name, the filter of the documents that it should cover and does not."""
+    """By index name, a filter for the documents that it should cover but does not."""
     found = ((index.name, _query(index, spec.validator)) for index in spec.indexes)
     return {name: query for name, query in found if query is not None}
 
 
 def diff_coverage(spec: CollectionSpec, counts: Mapping[str, int]) -> list[Change]:
-    """``counts`` are documents, by index name."""
+    """The changes for these ``counts`` of documents, by index name."""
     return [
         Change(collection=spec.name, sign="!", words=_words(index, counts[index.name]))
         for index in spec.indexes
@@ -46,7 +46,7 @@ def _query(index: IndexSpec, validator: Mapping[str, Any] | None) -> Filter | No
 
 
 def _typed(condition: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The paths of which the index covers one type only, and that type."""
+    """The paths for which the index covers only one type, and that type."""
     for path, operators in condition.items():
         name = operators.get("$type") if isinstance(operators, Mapping) else None
         if isinstance(name, str):
@@ -54,7 +54,8 @@ def _typed(condition: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _accepted(validator: Mapping[str, Any] | None, path: str) -> set[str]:
-    """The types that the validator lets through there, null aside; none where it does not say."""
+    """The types that the validator accepts there, apart from null; none if it does not restrict
+    them."""
     first, *_ = (validator or {}).get("$and", [validator or {}])
     schema = first.get("$jsonSchema", {})
     for name in path.split("."):

@@ -1,6 +1,6 @@
-"""What steps make of validators, indexes and collections: each whole, before and after.
+"""The definitions of validators, indexes and collections before and after a plan's steps.
 
-The two are set side by side as lines of text. Which of these are the same, Python's difflib says.
+The two are compared side by side as lines of text; Python's difflib matches them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from djongo_services.schema.spec import IndexSpec
 Document: TypeAlias = Mapping[str, Any]
 Kind = Literal["collection", "validator", "expiry", "index"]
 Key: TypeAlias = tuple[str, Kind, str]
-"""The collection, what of it, and the name of an index."""
+"""The collection, the kind of object, and the name of an index."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,8 @@ class Definition:
     name: str
     """The name of an index; empty for a validator."""
     before: Document | None
-    """In the server's terms, as far as the steps tell; None where it does not exist."""
+    """The definition in the server's terms, as far as the steps contain it; None if it does not
+    exist."""
     after: Document | None
 
 
@@ -49,22 +50,21 @@ LineState = Literal["same", "changed", "removed", "added"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinePair:
-    """One line of the one beside one of the other."""
+    """A line of one text beside a line of the other."""
 
     state: LineState
     before: str
-    """Empty where the line is added, as is the other where it is removed."""
+    """Empty if the line is added; the other one is empty if it is removed."""
     after: str
 
 
 def definitions(
     operations: Iterable[Operation], found: Mapping[tuple[str, str], Document] | None = None
 ) -> list[Definition]:
-    """What the operations change, in the order of the first step of each.
+    """What the operations change, each in the order of its first step.
 
-    ``found`` are the definitions of indexes that they change where they stand, by collection and
-    name. Without it only the options that they change are known. The temporary indexes of a rebuild
-    are left out.
+    ``found`` are the definitions of indexes that are changed in place, by collection and name.
+    Without it, only the changed options are known. The temporary indexes of a rebuild are left out.
     """
     known: dict[Key, tuple[Document | None, Document | None]] = {}
     for step in operations:
@@ -84,7 +84,7 @@ def definitions(
 
 
 def side_by_side(before: str, after: str) -> list[LinePair]:
-    """The lines of two texts, those that are the same beside each other."""
+    """The lines of two texts, with equal lines beside each other."""
     old, new = before.splitlines(), after.splitlines()
     pairs: list[LinePair] = []
     for tag, i, until_i, j, until_j in difflib.SequenceMatcher(None, old, new).get_opcodes():
@@ -105,7 +105,8 @@ def _pairs(is_same: bool, old: list[str], new: list[str]) -> Iterator[LinePair]:
 
 
 def renamed(changed: list[Definition]) -> list[Definition]:
-    """The same, where an index that goes and one that comes are one that gets another name."""
+    """The same definitions; an index that is dropped and built under another name is one renamed
+    index."""
     gone = [one for one in changed if one.kind == "index" and one.after is None]
     come = [one for one in changed if one.kind == "index" and one.before is None]
     match gone, come:
@@ -116,7 +117,7 @@ def renamed(changed: list[Definition]) -> list[Definition]:
 
 
 def _replaced(step: Operation) -> Iterator[tuple[Key, Document | None, Document | None]]:
-    """What the step replaces as a whole: as it was before, and as it is afterwards."""
+    """The definitions that the step replaces as a whole, before and after."""
     where = step.collection
     match step:
         case CreateCollection(options=options):
@@ -139,7 +140,7 @@ def _replaced(step: Operation) -> Iterator[tuple[Key, Document | None, Document 
 
 
 def _options(step: SetTTL | SetHidden | PrepareUnique | MakeUnique) -> tuple[Document, Document]:
-    """The options of an index that the step changes: as they were, and as they become."""
+    """The options of an index that the step changes, before and after."""
     match step:
         case SetTTL(before=before, after=after):
             return {"expireAfterSeconds": before}, {"expireAfterSeconds": after}
@@ -156,7 +157,7 @@ def _flag(name: str, value: bool) -> tuple[Document, Document]:
 
 
 def _with(definition: Document, options: Document) -> Document:
-    """Without those that are None."""
+    """The definition with these options, without those that are None."""
     whole = {**definition, **options}
     return {name: value for name, value in whole.items() if value is not None}
 

@@ -1,10 +1,10 @@
-"""Queries brought to one form: partial filter expressions and validators.
+"""Queries in one normal form: partial filter expressions and validators.
 
-Two forms of the same predicate are told apart only where they can differ in meaning. Known equal
-forms: the order of conditions, ``$and`` written out or implied, ``$eq`` written out or implied,
-numbers of any type with one value, types by number or by alias, and a range that covers exactly
-one type in MongoDB's order (the backend writes ``{"$gte": ""}`` from 6.0.4 on where 5.2 wrote
-``{"$type": "string"}``; both are the same index).
+Two forms of a predicate are treated as different only if their meaning can differ. Known equal
+forms: the order of conditions, ``$and`` explicit or implied, ``$eq`` explicit or implied, numbers
+of any type with the same value, types by number or by alias, and a range that covers exactly one
+type in MongoDB's order (the backend writes ``{"$gte": ""}`` from 6.0.4 on and wrote
+``{"$type": "string"}`` in 5.2; both are the same index).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bson.int64 import Int64
 from djongo_services.bson_ranges import whole_range
 
 Frozen: TypeAlias = Any
-"""Nested tuples and scalars: hashable, equal when the documents mean the same."""
+"""Nested tuples and scalars: hashable, and equal if the documents mean the same."""
 
 _TYPE_NUMBERS = {
     1: "double",
@@ -68,14 +68,14 @@ def freeze(value: Any) -> Frozen:
 
 
 def _milliseconds(moment: datetime.datetime) -> str:
-    """In UTC, which naive ones are already; BSON keeps no smaller unit."""
+    """The moment in UTC, in which naive ones already are; BSON has no smaller unit."""
     if moment.tzinfo is not None:
         moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
     return moment.isoformat(timespec="milliseconds")
 
 
 def normal_filter(query: Mapping[str, Any]) -> Frozen:
-    """A partial filter expression: the set of its conditions."""
+    """A partial filter expression as the set of its conditions."""
     return ("and", *sorted(set(_conditions(query)), key=repr))
 
 
@@ -94,7 +94,7 @@ def _conditions(query: Mapping[str, Any]) -> list[Frozen]:
 
 
 def _operators(operators: Mapping[str, Any]) -> list[Frozen]:
-    """Each operator a condition; a range that is a type's whole range is that type."""
+    """Each operator as a condition; a range that covers exactly one type is that type."""
     rest = dict(operators)
     found: list[Frozen] = []
     if (whole := whole_range(rest)) is not None:
@@ -118,7 +118,7 @@ def _type_names(value: Any) -> set[str]:
 
 
 def is_presence(condition: Any) -> bool:
-    """Whether the operators let all values through but null, as far as one kind goes."""
+    """Whether the operators match all values of one kind except null."""
     if not isinstance(condition, Mapping):
         return False
     stated = dict(condition)

@@ -1,4 +1,4 @@
-"""What is to be done about the indexes of one collection."""
+"""Changes of one collection's indexes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ Prune = Literal["report", "hide", "drop"]
 class IndexPolicy:
     prune: Prune = "report"
     named: Names[str] = ()
-    """Indexes that were named for dropping: ``collection.index``; use does not protect them."""
+    """Indexes that were named for dropping: ``collection.index``; they are dropped even if they are
+    in use."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,9 +63,9 @@ def diff_indexes(
     *,
     empty: bool = False,
 ) -> IndexChanges:
-    """Match what is wanted with what is there, by name first and by meaning second.
+    """Match the wanted indexes with the existing ones, first by name, then by meaning.
 
-    ``empty`` tells that the collection has no documents, where its statistics do not.
+    ``empty`` says that the collection has no documents, if its statistics do not.
     """
     return _IndexDiff(collection, wanted, server, policy, empty).result()
 
@@ -72,7 +73,7 @@ def diff_indexes(
 def undeclared(
     collection: Collection, wanted: tuple[IndexSpec, ...], server: Abilities
 ) -> list[Index]:
-    """Those that stand for no wanted one."""
+    """The existing indexes that match no wanted one."""
     return _IndexDiff(collection, wanted, server, IndexPolicy(), True).left
 
 
@@ -99,7 +100,7 @@ class _IndexDiff:
             for spec, index in self.pairs
             if index and same(spec, index, self.inherited)
         }
-        """By the wanted name, those that differ in name, visibility and TTL at most."""
+        """By the wanted name, those that differ at most in name, visibility and TTL."""
         self.names = {spec.name for spec in wanted}
         self.wanted = wanted
 
@@ -158,7 +159,7 @@ class _IndexDiff:
         )
 
     def _modify(self, spec: IndexSpec, index: Index) -> Iterator[Change]:
-        """What collMod can do to the index where it stands."""
+        """The changes that collMod can make to the existing index."""
         name, where = index.name, self.collection.name
         steps: list[Operation] = []
         said: list[str] = []
@@ -187,19 +188,20 @@ class _IndexDiff:
             yield self._made("~", words, tuple(steps), found=index.definition)
 
     def _only_unique_missing(self, spec: IndexSpec, index: Index) -> bool:
-        """Whether collMod can make it what is wanted by converting it to unique."""
+        """Whether collMod can produce the wanted index by converting this one to unique."""
         if not (spec.options.get("unique") and not index.unique and self.server.prepare_unique):
             return False
         return same(replace(spec, options={**spec.options, "unique": False}), index, self.inherited)
 
     def _needs_build_for_ttl(self, spec: IndexSpec, index: Index) -> bool:
-        """Only a single-field index can become a TTL index by collMod, and only from 5.1 on."""
+        """Whether a build is needed: only a single-field index can become a TTL index by collMod,
+        and only from 5.1 on."""
         becomes = self._ttl(spec) is not None and index.expire_after_seconds is None
         return becomes and not self.server.ttl_conversion
 
     def _ttl(self, spec: IndexSpec) -> int | None:
         value = spec.options.get("expireAfterSeconds")
-        # The server keeps 32-bit whole seconds: it cuts fractions and clamps what is larger.
+        # The server keeps whole seconds in 32 bits: it cuts fractions, and clamps larger values.
         return None if value is None else min(int(value), LONGEST_TTL)
 
     def _expires(self, spec: IndexSpec) -> bool:
@@ -228,9 +230,10 @@ class _IndexDiff:
         return ", ".join(said) or "other options"
 
     def _wait_for_names(self, changes: list[Change]) -> list[Change]:
-        """A build whose name is still taken by an index that goes waits until it is gone.
+        """Make a build wait for an index that still has its name and will be dropped.
 
-        If it is unique, a shadow covers the wait: what goes may be what has kept it unique so far.
+        If the new index is unique, a shadow covers the wait: the old one may be what has kept
+        values unique so far.
         """
         steps = [step for change in changes for step in change.operations]
         released = {
@@ -257,7 +260,7 @@ class _IndexDiff:
         ]
 
     def _in_the_way(self) -> Iterator[Change]:
-        """Indexes that no model declares, under a name that a model wants for another."""
+        """Undeclared indexes with a name that a model wants for another one."""
         for index in [index for index in self.left if index.name in self.names]:
             self.left.remove(index)
             step = DropIndex(
@@ -269,7 +272,7 @@ class _IndexDiff:
             yield self._made("-", f"{what}: no model declares it, and its name is needed", (step,))
 
     def _tidy(self) -> Iterator[Change]:
-        """Shadows that an interrupted run left, and that this one does not need."""
+        """Shadows that an interrupted run left, and that this plan does not need."""
         for shadow in self.shadows.left.values():
             spec = self._as_spec(shadow)
             replaced = not guards(spec) or any(
@@ -292,7 +295,7 @@ class _IndexDiff:
             yield self._pruned(index)
 
     def _superfluous(self) -> Iterator[Change]:
-        """Indexes that models declare beside another that serves the same queries."""
+        """Indexes that models declare although another one serves the same queries."""
         declared = [index for _, index in self.pairs if index is not None]
         for index, other in redundant(declared, {index.name for index in declared}):
             what = f"index {index.name} {key_words(index.keys)}"
@@ -338,7 +341,7 @@ class _IndexDiff:
 
 
 def _in_use(index: Index) -> bool:
-    """Whether any member has used it since it started; unknown usage counts as use."""
+    """Whether any member has used it since its start; unknown usage counts as use."""
     return index.usage is None or any(usage.operations for usage in index.usage)
 
 

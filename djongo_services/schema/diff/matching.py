@@ -1,4 +1,4 @@
-"""Which existing index stands for which wanted one."""
+"""Which existing index corresponds to which wanted one."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ def match(
     server: Abilities,
     inherited: Mapping[str, Any] | None,
 ) -> tuple[list[Pair], list[Index]]:
-    """The pairs, in the order of ``wanted``, and the indexes that nobody wants.
+    """The pairs, in the order of ``wanted``, and the indexes that no model wants.
 
-    First what is right as it is, then equal indexes under another name, then those beside which the
-    wanted one could not exist, and last other indexes under the right name. What has the right name
-    and is left over is only in the way of the name; what is left over of the third would forbid
-    the build.
+    First the indexes that are right, then equal ones with another name, then those that would
+    prevent the wanted one, and last others with the right name. A remaining index with the right
+    name only occupies the name; a remaining one of the third group would prevent the build.
     """
     tests: tuple[_Test, ...] = (
         lambda spec, index: spec.name == index.name and same(spec, index, inherited),
@@ -56,9 +55,10 @@ def fitting(
     *,
     never_null: Container[str],
 ) -> tuple[IndexSpec, ...]:
-    """The wanted indexes, as unique ones stand there without the filter that leaves nulls out.
+    """The wanted indexes; unique ones that exist without the filter that excludes nulls are taken
+    as they are.
 
-    On columns that are never null such an index covers all that the filtered one would.
+    On columns that are never null, such an index covers everything that the filtered one would.
     """
 
     def fit(spec: IndexSpec) -> IndexSpec:
@@ -79,14 +79,14 @@ def fitting(
 
 
 def same(spec: IndexSpec, index: Index, inherited: Mapping[str, Any] | None) -> bool:
-    """Whether they are one index but for name, visibility and TTL."""
+    """Whether the indexes differ at most in name, visibility and TTL."""
     return normal_spec(spec) == normal_index(index) and same_collation(
         spec.options.get("collation"), index.collation, inherited
     )
 
 
 def same_definition(one: IndexSpec, other: IndexSpec, inherited: Mapping[str, Any] | None) -> bool:
-    """As :func:`same`, for one that the server has told, as ``other``, in its own words."""
+    """The same comparison for ``other``, a definition as the server reports it."""
     return normal_spec(one) == normal_spec(other) and same_collation(
         one.options.get("collation"), other.options.get("collation"), inherited
     )
@@ -95,11 +95,11 @@ def same_definition(one: IndexSpec, other: IndexSpec, inherited: Mapping[str, An
 def coexist(
     spec: IndexSpec, index: Index, server: Abilities, inherited: Mapping[str, Any] | None
 ) -> bool:
-    """Whether the server lets both exist under two names.
+    """Whether the server allows both under two names.
 
-    It does when their signatures differ: keys and collation, and from 5.0 on also the partial
-    filter, unique, sparse and the wildcard projection (measured on 4.4, 5.0 and 6.0 for all pairs
-    of options). A collection has one text index at most.
+    It does if their signatures differ: keys and collation, and from 5.0 on also the partial filter,
+    unique, sparse and the wildcard projection (measured on 4.4, 5.0 and 6.0 for all pairs of
+    options). A collection has at most one text index.
     """
     wanted, found = normal_spec(spec), normal_index(index)
     kind = kind_of(spec.keys)

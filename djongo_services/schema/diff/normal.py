@@ -1,7 +1,7 @@
-"""Index definitions brought to one form, so that equal meaning compares equal.
+"""Index definitions in one normal form, so that equal meanings compare equal.
 
-The server stores what it was told in its own words: doubles for integers, a collation with every
-option, text keys as ``_fts`` and weights. Models say it in theirs. Both sides pass through
+The server stores definitions in its own form: doubles for integers, a collation with every option,
+text keys as ``_fts`` and weights. Models have another form. Both sides go through
 :func:`normal_index` before they are compared.
 """
 
@@ -28,8 +28,8 @@ LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
     "fr_CA": {"backwards": True},
     "th": {"alternate": "shifted", "normalization": True},
 }
-"""What an index of 6.0.27 gets, beside COLLATION_DEFAULTS, where its collation names only the
-locale."""
+"""The options of an index on 6.0.27, in addition to COLLATION_DEFAULTS, if its collation names only
+the locale."""
 
 _OWN_COMPARISON = {
     *DESCRIPTION,
@@ -37,7 +37,7 @@ _OWN_COMPARISON = {
     *PATH_OPTIONS,
     *("hidden", "expireAfterSeconds", "prepareUnique", "collation"),
 }
-"""Compared otherwise, or a version that the server chooses."""
+"""Options that are compared elsewhere, or a version that the server chooses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ def same_collation(
     found: Mapping[str, Any] | None,
     inherited: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Whether the server made ``found`` from ``wanted``.
+    """Whether the server created ``found`` from ``wanted``.
 
-    An index without a collation inherits its collection's; ``{"locale": "simple"}`` is none. An
-    option that ``wanted`` leaves open matches the general default and the locale's.
+    An index without a collation inherits its collection's; ``{"locale": "simple"}`` means none. An
+    option that ``wanted`` omits matches the general default and the locale's.
     """
     effective = wanted if wanted is not None else inherited
     if effective is None or effective.get("locale") == "simple":
@@ -100,7 +100,7 @@ def _normal(keys: tuple[tuple[str, Direction], ...], options: Mapping[str, Any])
 
 
 def _normal_keys(keys: tuple[tuple[str, Direction], ...]) -> Keys:
-    """Directions as 1 and -1; the order of text keys among themselves says nothing."""
+    """Directions as 1 and -1; the order of text keys among themselves is irrelevant."""
     normal: list[tuple[str, int | str]] = []
     text: list[tuple[str, int | str]] = []
     for name, direction in keys:
@@ -127,7 +127,7 @@ def _normal_weights(
 
 
 def _normal_projection(projection: Mapping[str, Any], prefix: str = "") -> dict[str, bool]:
-    """Dotted paths to whether they are taken in; 5.0 lists booleans, nests the paths and adds
+    """Dotted paths, and whether they are included; 5.0 lists booleans, nests the paths and adds
     ``_id: false``, which is what an absent ``_id`` means."""
     flat: dict[str, bool] = {}
     for name, value in projection.items():
@@ -139,7 +139,7 @@ def _normal_projection(projection: Mapping[str, Any], prefix: str = "") -> dict[
 
 
 def _number(value: Any) -> Any:
-    """2.0 and Int64(2) are 2; True stays True."""
+    """Numbers by value: 2.0 and Int64(2) are 2; True stays True."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):

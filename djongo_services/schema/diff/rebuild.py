@@ -1,21 +1,21 @@
-"""Replacing an index while queries go on and what is unique stays unique.
+"""Replacing an index while queries continue and unique values stay unique.
 
-The old definition and the new one cannot exist under two names where the name must stay, or where
-only the name changes. A shadow then stands in for the new one: the same index under a name of its
-own, with its directions multiplied, ``{email: 2}`` for ``{email: 1}``. The server takes every
-positive number for ascending and every negative one for descending, but tells key patterns apart by
+The old definition and the new one cannot exist under two names if the name must stay, or if only
+the name changes. So a shadow replaces the new one temporarily: the same index under a name of its
+own, with its directions multiplied, ``{email: 2}`` for ``{email: 1}``. The server treats every
+positive number as ascending and every negative one as descending, but distinguishes key patterns by
 the number. So the shadow may exist beside both, serves the same queries, and refuses exactly what
-the new one will refuse. It is built first, the old index is dropped, the new one is built, and the
-shadow is dropped. Where documents forbid the new index, the shadow cannot be built either, and
+the new one will refuse. It is built first, then the old index is dropped, the new one is built, and
+the shadow is dropped. If documents prevent the new index, the shadow cannot be built either, and
 nothing has been dropped by then.
 
 An index without a direction (``2dsphere``, ``2d``, ``hashed``) is shadowed by the same keys and
-``_id``, which serves its queries but keeps nothing unique; a text index has no shadow, for a
-collection has one text index at most.
+``_id``, which serves its queries but keeps nothing unique; a text index has no shadow, because a
+collection can have only one text index.
 
 Source: measured on 4.4, 5.0 and 6.0 for unique, sparse, partial, collated, compound and wildcard
-indexes, with 32 keys and with ``_id`` among them; createIndexes answers 85 for the same keys under
-another name and 86 for the same name with other keys or options.
+indexes, with 32 keys and with ``_id`` among them; createIndexes returns the error 85 for the same
+keys under another name and 86 for the same name with other keys or options.
 """
 
 from __future__ import annotations
@@ -38,15 +38,16 @@ from djongo_services.schema.operations import (
 from djongo_services.schema.spec import IndexSpec
 
 SHADOWED = "a temporary index serves queries during the rebuild"
-UNIQUE_SHADOWED = "a temporary unique index takes its place during the rebuild"
+UNIQUE_SHADOWED = "a temporary unique index replaces it during the rebuild"
 GAP = "queries cannot use it during the rebuild"
 UNIQUE_GAP = (
-    "duplicates can get in during the rebuild, because the server allows only one index of its kind"
+    "duplicates are possible during the rebuild, because the server allows only one index of its "
+    "kind"
 )
-NO_LONGER_UNIQUE = "duplicates can get in from then on"
+NO_LONGER_UNIQUE = "duplicates are possible from then on"
 
 _NOT_SHADOWED = ("expireAfterSeconds", "hidden")
-"""Options that a shadow does not take over: it deletes nothing, and it serves queries."""
+"""Options that a shadow does not copy: it deletes nothing, and it serves queries."""
 _MAXIMUM_KEYS = 32
 
 Keys: TypeAlias = tuple[tuple[str, Direction], ...]
@@ -63,13 +64,13 @@ class Shadows:
     ) -> None:
         indexes = tuple(indexes)
         self.left = {index.name: index for index in indexes if is_shadow(index.name)}
-        """Those that nothing needs, as far as is known."""
+        """The shadows that, as far as is known, nothing needs."""
         self.inherited = inherited
         self._names = {index.name for index in indexes}
         self._keys = {index.keys for index in indexes} | {spec.keys for spec in wanted}
 
     def take(self, spec: IndexSpec) -> tuple[IndexSpec, bool] | None:
-        """What stands in for ``spec``, and whether it is there already; None where nothing can."""
+        """The shadow for ``spec``, and whether it exists already; None if there can be none."""
         for index in self.left.values():
             if stands_in(index, spec, self.inherited):
                 left = as_spec(self.left.pop(index.name), self.inherited)
@@ -99,7 +100,7 @@ class Shadows:
 def rebuild(
     collection: str, spec: IndexSpec, index: Index, shadows: Shadows
 ) -> tuple[tuple[Operation, ...], str]:
-    """The operations that put ``spec`` in the place of ``index``, and in words how."""
+    """The operations that replace ``index`` by ``spec``, and a description of how."""
     old = as_spec(index, shadows.inherited)
     was_unique, is_unique = guards(old), guards(spec)
     cover = around(collection, spec, shadows)
@@ -119,8 +120,8 @@ def rebuild(
 def around(
     collection: str, spec: IndexSpec, shadows: Shadows
 ) -> tuple[tuple[Operation, ...], tuple[Operation, ...]] | None:
-    """What is to be done before ``spec`` can be missing, and after it is there; None where nothing
-    can stand in for it."""
+    """The operations before ``spec`` can be missing, and after it exists; None if there can be no
+    shadow for it."""
     taken = shadows.take(spec)
     if taken is None:
         return None
@@ -143,12 +144,12 @@ def stands_in(shadow: Index, spec: IndexSpec, inherited: Mapping[str, Any] | Non
 
 
 def guards(index: IndexSpec) -> bool:
-    """Whether the server refuses duplicates of it."""
+    """Whether the server uses it to refuse duplicates."""
     return bool(index.options.get("unique") or index.options.get("prepareUnique"))
 
 
 def as_spec(index: Index, inherited: Mapping[str, Any] | None) -> IndexSpec:
-    """An index of the catalog in the terms of createIndexes, to be built again.
+    """An index of the catalog in the terms of createIndexes, to be rebuilt.
 
     ``inherited`` is the collation of its collection.
     """
@@ -165,7 +166,7 @@ def _shadowed(spec: IndexSpec) -> dict[str, Any]:
 
 
 def _multiplied(keys: Keys, factor: int) -> Keys:
-    """The server compares numbers by value, as Python does: 2 equals 2.0."""
+    """The keys multiplied; the server compares numbers by value, as Python does: 2 equals 2.0."""
     return tuple(
         (name, direction if isinstance(direction, str) else factor if direction > 0 else -factor)
         for name, direction in keys
@@ -177,7 +178,7 @@ def _has_no_direction(spec: IndexSpec) -> bool:
 
 
 def _with_id(spec: IndexSpec) -> Keys | None:
-    """For keys without a direction of their own."""
+    """The keys with ``_id``, for keys without a direction of their own."""
     if guards(spec) or len(spec.keys) >= _MAXIMUM_KEYS or "_id" in dict(spec.keys):
         return None
     return (*spec.keys, ("_id", 1))

@@ -1,7 +1,7 @@
-"""How the rules of two validators differ, rule by rule.
+"""Differences between two validators, rule by rule.
 
 A rule is one keyword at one path: ``name maxLength 50``. Combinations (``anyOf``, ``not``) and
-query operators are compared whole, because their parts have no meaning alone.
+query operators are compared as a whole, because their parts have no meaning alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from djongo_services.schema.diff.filters import freeze
 from djongo_services.schema.plan import RuleChange, Sign
 
 _Rules: TypeAlias = dict[tuple[str, str], Any]
-"""By path and keyword."""
+"""Rules by path and keyword."""
 _SHOWN = 80
 
 
@@ -24,9 +24,9 @@ def rule_changes(
     *,
     names: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[RuleChange, ...]:
-    """What changes from one validator to the other, ordered by path.
+    """The changes from one validator to the other, ordered by path.
 
-    ``names`` are the constraints among the parts of ``after``, which are then called by name.
+    ``names`` are the constraints among the parts of ``after``, which are then identified by name.
     """
     old, new = _rules(before, {}), _rules(after, names or {})
     places = sorted(dict.fromkeys([*new, *old]))
@@ -66,7 +66,7 @@ def _rules(query: Mapping[str, Any], names: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def _parts(query: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The conditions that all must hold."""
+    """The conditions that must all be true."""
     for key, value in query.items():
         if key == "$and" and isinstance(value, list | tuple):
             for part in value:

@@ -1,4 +1,4 @@
-"""What is to be done about the validator of one collection."""
+"""Changes of one collection's validator."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _UNORDERED_QUERIES = ("$and", "$or", "$nor", "$in", "$nin", "allOf", "anyOf", "o
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValidationPolicy:
-    """What the caller asks for; what it leaves open, the model says, and else the data decides:
-    ``strict`` and ``error`` where no document violates, ``moderate`` and ``warn`` otherwise."""
+    """The caller's choices; what they leave open, the model decides, and otherwise the data:
+    ``strict`` and ``error`` if no document violates, ``moderate`` and ``warn`` otherwise."""
 
     level: Level | None = None
     """``off`` leaves the validators of the database alone."""
     action: Action | None = None
     replace: Names[str] = ()
-    """Collections whose validator may be replaced although somebody else wrote it."""
+    """Collections whose validator may be replaced although djongo_services did not write it."""
 
     def wanted(self, spec: CollectionSpec, violators: int | None) -> Validator | None:
         """The validator that the collection should have, with our mark; None for none."""
@@ -54,8 +54,8 @@ def diff_validator(
     *,
     kept: bool,
 ) -> list[Change]:
-    """At most one change; without operations where it only reports. ``kept`` is what
-    :func:`is_kept` says."""
+    """At most one change; without operations if it is only reported. ``kept`` is the result of
+    :func:`is_kept`."""
     if policy.level == "off":
         return []
     if found.type == "timeseries":
@@ -67,7 +67,7 @@ def diff_validator(
     if before is None and after is None:
         return []
     if before is not None and after is not None and same_query(before.query, after.query):
-        # Where nobody has counted, either of the two stages that counting leads to is right.
+        # Without a count, either of the two possible stages is right.
         counts = (0, 1) if violators is None else (violators,)
         if (before.level, before.action) in [policy.stage(spec, count) for count in counts]:
             return []
@@ -75,9 +75,9 @@ def diff_validator(
 
 
 def is_kept(found: Collection, spec: CollectionSpec, policy: ValidationPolicy) -> bool:
-    """Whether the collection has a validator that is somebody else's and stays.
+    """Whether the collection keeps a validator that djongo_services did not write.
 
-    One that says just what the models say can be taken over without any loss.
+    A validator that equals the models' rules can be taken over without any loss.
     """
     before = _validator_of(found)
     if before is None or found.name in policy.replace or is_ours(before.query):
@@ -93,17 +93,17 @@ def same_validator(before: Validator | None, after: Validator) -> bool:
 
 
 def same_query(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two validators mean the same: our mark and the order of keys and sets say nothing."""
+    """Whether two validators mean the same: our mark and the order of keys and sets are ignored."""
     one, other = unmarked(one), unmarked(other)
-    # Most are equal to the letter, and Python compares letters much faster. Equal values would not
-    # do: True equals 1.
+    # Most are textually equal, and Python compares text much faster. Comparing values would be
+    # wrong: True equals 1.
     return repr(one) == repr(other) or bool(_normal(one) == _normal(other))
 
 
 def changed_rules(
     before: Validator | None, after: Validator | None, checks: Mapping[str, Mapping[str, Any]]
 ) -> tuple[RuleChange, ...]:
-    """Rule by rule, what changes; nothing where one of the two does not exist.
+    """The changes, rule by rule; nothing if one of the two does not exist.
 
     ``checks``: by name, the parts of ``after`` that are constraints of a model.
     """
@@ -139,7 +139,7 @@ def _set(
     checks: Mapping[str, Mapping[str, Any]],
 ) -> Change:
     sign: Sign = "-" if after is None else "+" if before is None else "~"
-    # What a roll-back puts back is the validator in force, not one that migrate had relaxed.
+    # A rollback restores the validator in force, not one that migrate had relaxed.
     was = before_relaxing(before) or before
     operation = SetValidator(collection=name, before=was, after=after, violators=violators)
     rules = changed_rules(before, after, checks)

@@ -1,8 +1,8 @@
-"""Sets of characters as Python's ``re`` means them, written for the server's PCRE.
+"""Sets of characters as Python's ``re`` defines them, for the server's PCRE.
 
-Both agree on ASCII. Beyond it they do not: ``\\w`` and ``\\d`` are Unicode in Python and ASCII in
-PCRE, whose Unicode tables are of another age anyway, and so is caseless comparison. Such a set is
-*fuzzy*: which characters beyond ASCII are in it is known to Python alone.
+Both agree on ASCII. Beyond it they differ: ``\\w`` and ``\\d`` are Unicode in Python and ASCII in
+PCRE, whose Unicode tables have another version anyway, and so does caseless comparison. Such a set
+is *fuzzy*: only Python knows which characters beyond ASCII it contains.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _FOREIGN_SPACE = (
     *((0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A)),
     *((0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000)),
 )
-# What Python finds equal to an ASCII letter when case is ignored (documentation of re.IGNORECASE).
+# What Python treats as equal to an ASCII letter when case is ignored (documentation of
+# re.IGNORECASE).
 _EQUAL_TO_ASCII = {0x130: "iI", 0x131: "iI", 0x17F: "sS", 0x212A: "kK"}
 
 
@@ -46,7 +47,8 @@ class Characters:
         return Characters(ascii=ascii_part, beyond=beyond, fuzzy=self.fuzzy)
 
     def ignoring_case(self, *, ascii_only: bool) -> Characters:
-        """With all that Python finds equal; beyond ASCII only Python knows."""
+        """The set with all characters that Python treats as equal; beyond ASCII only Python knows
+        them."""
         cased = {case for code in self.ascii for case in _cases(chr(code))}
         if ascii_only:
             return Characters(
@@ -68,7 +70,8 @@ class Characters:
         )
 
     def pattern(self, *, wide: bool) -> str:
-        """A class of PCRE: when fuzzy, a little too wide or a little too narrow, as asked."""
+        """A class of PCRE; a fuzzy one is a little too wide or a little too narrow, as
+        requested."""
         beyond = self.beyond
         if self.fuzzy:
             beyond = ((ASCII, LAST),) if wide else ()
@@ -86,7 +89,7 @@ def literal(code: int) -> Characters:
 
 
 def between(low: int, high: int) -> Characters:
-    """From one code point to another, both included. ValueError for lone surrogates."""
+    """All characters between two code points, inclusive. ValueError for lone surrogates."""
     if low in _SURROGATES or high in _SURROGATES:
         raise ValueError("lone surrogates, which no string in the database can have")
     ascii_part = frozenset(range(low, min(high, ASCII - 1) + 1))
@@ -117,7 +120,7 @@ def _ranges(codes: frozenset[int]) -> Iterable[tuple[int, int]]:
 
 
 def _joined(ranges: tuple[tuple[int, int], ...]) -> Iterable[tuple[int, int]]:
-    """In order, without overlaps."""
+    """The ranges in order, without overlaps."""
     start, end = -1, -2
     for low, high in sorted(ranges):
         if low > end + 1:
@@ -151,6 +154,6 @@ def _written(low: int, high: int) -> str:
 def _code(code: int) -> str:
     character = chr(code)
     if character.isascii() and character.isprintable():
-        # PCRE takes any punctuation behind a backslash for itself.
+        # PCRE treats any punctuation after a backslash as itself.
         return character if character.isalnum() else f"\\{character}"
     return f"\\x{{{code:x}}}"

@@ -1,7 +1,7 @@
 """Encoders and decoders of plain Django fields, each the exact inverse of the other.
 
-What BSON cannot hold is a ValueError; dates and times alone are cut to whole milliseconds, which is
-all that a BSON date has.
+Values that BSON cannot represent raise ValueError; only dates and times are truncated to whole
+milliseconds, which is the precision of a BSON date.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def encode_long(value: Any, field: AnyField) -> Int64:
 
 
 def encode_int(value: Any, field: AnyField) -> int:
-    """int where it fits, as PyMongo does."""
+    """An int if it fits, as PyMongo does."""
     number = int(value)
     return _long(number) if number not in range(-(2**31), 2**31) else number
 
@@ -70,7 +70,8 @@ def decode_date(value: datetime.datetime, field: AnyField) -> datetime.date:
 
 
 def encode_datetime(value: datetime.datetime, field: AnyField) -> datetime.datetime:
-    """In UTC; with ``USE_TZ = False`` the naive time as if it were UTC, as the backend does."""
+    """The moment in UTC; with ``USE_TZ = False`` the naive time as if it were UTC, as the backend
+    does."""
     aware = _utc(value)
     return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
 
@@ -81,7 +82,7 @@ def decode_datetime(value: datetime.datetime, field: AnyField) -> datetime.datet
 
 
 def encode_time(value: datetime.time, field: AnyField) -> str:
-    """ISO 8601, which sorts and keeps microseconds."""
+    """ISO 8601, which sorts correctly and keeps microseconds."""
     if value.tzinfo is not None:
         raise ValueError("a time of day has no time zone")
     return value.isoformat()
@@ -92,7 +93,7 @@ def decode_time(value: str, field: AnyField) -> datetime.time:
 
 
 def encode_duration(value: datetime.timedelta, field: AnyField) -> Int64:
-    """Microseconds, as Django's own databases without a type for it."""
+    """Microseconds, as on Django's own databases without a type for durations."""
     return _long(value // _MICROSECOND)
 
 
@@ -116,7 +117,7 @@ def decode_uuid(value: Any, field: AnyField) -> uuid.UUID:
 
 
 def encode_json(value: Any, field: Any) -> Any:
-    """Through JSON text, so that the values are those that the field gives back."""
+    """Through JSON text, so that the values are those that the field returns."""
     found = json.loads(json.dumps(value, cls=field.encoder))
     _check_integers(found)
     return found
@@ -139,7 +140,7 @@ def refuse(value: Any, field: AnyField) -> Any:
 
 
 def encode(value: Any, field: AnyField) -> Any:
-    """Any field's value, as ``get_prep_value`` gives it, with its row of the table."""
+    """Any field's value, as ``get_prep_value`` returns it, by its row of the table."""
     row = mapping_of(field)
     if value is None or row is None:
         return value
@@ -154,7 +155,7 @@ def decode(value: Any, field: AnyField) -> Any:
 
 
 def number_of(value: Any) -> int | float | Decimal:
-    """Any BSON number as Python's. TypeError for what is none."""
+    """Any BSON number as Python's. Raises TypeError for other values."""
     match value:
         case Decimal128():
             return value.to_decimal()

@@ -1,7 +1,7 @@
 """Instances of plain models as documents, and back.
 
-For projects whose ORM is on SQL and that keep documents of some models in MongoDB by themselves.
-Neither function touches a database, calls ``pre_save`` (``auto_now``, uploads) or validates.
+For projects whose ORM uses SQL and that keep documents of some models in MongoDB themselves.
+Neither function accesses a database, calls ``pre_save`` (``auto_now``, uploads) or validates.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Model = TypeVar("Model", bound=models.Model)
 
 
 def to_document(instance: models.Model) -> dict[str, Any]:
-    """The instance by columns, ``_id`` first; None is an explicit null.
+    """The instance by columns, ``_id`` first; None becomes an explicit null.
 
-    An unset ``_id`` is left out, for the server to make one, and so is a generated field that was
-    not loaded. Dates with a time are cut to milliseconds. Raises ValueError naming the field whose
-    value has no BSON form.
+    An unset ``_id`` is left out, so that the server creates one, and so is a generated field that
+    was not loaded. Datetimes are truncated to milliseconds. Raises ValueError naming the field
+    whose value has no BSON form.
     """
     model = type(instance)
     document: dict[str, Any] = {}
@@ -48,11 +48,11 @@ def to_document(instance: models.Model) -> dict[str, Any]:
 
 
 def from_document(model: type[Model], document: Mapping[str, Any]) -> Model:
-    """The instance that :func:`to_document` makes this document of.
+    """The instance from which :func:`to_document` creates this document.
 
     A field that the document lacks gets its default. The instance counts as new to the ORM
-    (``_state.adding``). Raises ValueError for names that the model does not know and, naming the
-    field, for values that it cannot have.
+    (``_state.adding``). Raises ValueError for unknown names and, naming the field, for values that
+    it cannot have.
     """
     fields = fields_of(model, backend=False)
     places = {document_path(field, backend=False, model=model): field for field in fields}
@@ -112,11 +112,9 @@ def _decoded(field: AnyField, value: Any) -> Any:
     try:
         found = codecs.decode(value, field)
     except (ValueError, TypeError, OverflowError, AttributeError) as error:
-        raise ValueError(
-            f"{_label(field)} cannot have what the document holds: {error}."
-        ) from error
+        raise ValueError(f"{_label(field)} cannot have the document's value: {error}.") from error
     source: Any = keyed_by(field)
-    # A custom field's own way back from get_prep_value; JSONField's is the decoder's.
+    # The inverse of a custom field's get_prep_value; JSONField's is the decoder's.
     custom = getattr(type(source), "from_db_value", None)
     if custom is None or custom is models.JSONField.from_db_value:
         return found
@@ -124,7 +122,7 @@ def _decoded(field: AnyField, value: Any) -> Any:
 
 
 def _literal(default: Any) -> Any:
-    """The value of a ``db_default`` that is one."""
+    """The value of a ``db_default`` that is a literal."""
     expression = default.expression
     if not isinstance(expression, Value):
         raise ValueError("its db_default is an expression, which only a database computes")

@@ -1,8 +1,8 @@
-"""Django's validators of texts as patterns of the server.
+"""Django's validators of texts as patterns for the server.
 
-Each pattern is true of every text that the validator lets pass. Some validators know more than a
-pattern can say (whether an IPv6 address has the right number of groups); what is left to them is
-said where it is.
+Each pattern matches every text that the validator accepts. Some validators check more than a
+pattern can express (such as the number of groups in an IPv6 address); such gaps are noted where
+they occur.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ Keywords = Mapping[str, Any]
 _IPV4 = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 IPV4 = rf"\A{_IPV4}(?:\.{_IPV4}){{3}}\z"
 IPV6 = r"\A[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[^%]+)?\z"
-"""Its alphabet; the number of groups is left to Django."""
+"""The characters of an address; Django checks the number of groups."""
 NO_NULL_CHARACTER = r"\A[^\x{0}]*\z"
 LONGEST_EMAIL = 320
 
 
 def text_keywords(validator: Any, longest: int | None) -> Keywords | None:
-    """The keywords that a validator of texts means; None for one that is not known here.
+    """The keywords that are equivalent to a validator of texts; None for an unknown one.
 
-    ``longest`` is the most characters that the field takes. Raises
+    ``longest`` is the maximum number of characters in the field. Raises
     :class:`~djongo_services.schema.mapping.patterns.Untranslatable`.
     """
     # By identity: most validators can be compared, but not hashed.
@@ -55,7 +55,7 @@ def text_keywords(validator: Any, longest: int | None) -> Keywords | None:
 
 
 def file_keywords(validator: Any) -> Keywords | None:
-    """The same for validators of files, of which the database knows the name."""
+    """The same for validators of files, of which the database contains only the name."""
     if validator is validators.validate_image_file_extension:
         return _extension(validators.get_available_image_extensions())
     match validator:
@@ -67,7 +67,7 @@ def file_keywords(validator: Any) -> Keywords | None:
 
 
 def _calls(validator: Any, known: type[Any]) -> bool:
-    """Whether a subclass left the check itself as it is."""
+    """Whether a subclass left the check itself unchanged."""
     return type(validator).__call__ is known.__call__
 
 
@@ -76,7 +76,7 @@ def _regex(validator: Any, longest: int | None) -> Keywords:
     found = translate(source, flags, wide=not validator.inverse_match)
     matching: dict[str, Any] = {"pattern": found.text}
     if validator.inverse_match:
-        # Of texts only: anything else fails the inner schema, and thereby passes.
+        # For texts only: anything else fails the inner schema, and thereby passes.
         return {"not": {"bsonType": "string", **matching}}
     if found.repeats_groups and (longest is None or longest > SAFE_LENGTH):
         return {"anyOf": [{"minLength": SAFE_LENGTH + 1, "bsonType": "string"}, matching]}
@@ -111,12 +111,12 @@ def _is_plain_email(validator: Any) -> bool:
 
 
 def _email(validator: Any) -> str:
-    """The user's part ends at the last @; whether an address in brackets is one is left out."""
+    """The user's part ends at the last @; whether a bracketed address is valid is not checked."""
     user = _part(validator.user_regex, end=r"(?=@[^@]*\z)")
     domain = _part(validator.domain_regex)
     address = _part(validator.literal_regex)
     allowed = [translate(re.escape(name) + r"\Z").text for name in validator.domain_allowlist]
-    # "^" of the domain's own pattern is the place behind the @.
+    # "^" in the domain's own pattern is the position after the @.
     domain = domain.removeprefix(r"\A")
     return rf"{user}@(?:{'|'.join([domain, address, *allowed])})"
 

@@ -1,9 +1,9 @@
-"""Where in a document each field of a model has its value.
+"""Where in a document the value of each field of a model is.
 
-In projects on MongoDB that is django-mongodb-backend's layout: one collection for each model of a
-multi-table inheritance, columns as names. Plain projects have no joins, so that a document holds
-the inherited fields as well, and its ``_id`` is the primary key: a document of all parts where that
-is composite.
+In projects on MongoDB this is django-mongodb-backend's layout: one collection for each model of a
+multi-table inheritance, columns as names. Plain projects have no joins, so a document contains the
+inherited fields as well, and its ``_id`` is the primary key: a document of all parts if that is
+composite.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ AnyModel = type[models.Model]
 
 
 def fields_of(model: AnyModel, *, backend: bool) -> Sequence[AnyField]:
-    """The fields that have a place in the model's own collection."""
+    """The fields that are stored in the model's own collection."""
     # A proxy has no collection of its own.
     meta: Any = (model._meta.concrete_model or model)._meta
     if backend:
         found: Sequence[AnyField] = meta.local_concrete_fields
         return found
-    # The keys of the parents are the key of the child.
+    # The parents' keys are the key of the child.
     linked = {link.target_field for link in _links(meta)}
     return [field for field in meta.concrete_fields if field not in linked]
 
@@ -37,7 +37,7 @@ def embedded_fields_of(model: AnyModel) -> Sequence[AnyField]:
 
 
 def key_of(model: AnyModel) -> tuple[AnyField, ...]:
-    """The primary key's fields, more than one where it is composite."""
+    """The primary key's fields, more than one if it is composite."""
     meta: Any = model._meta
     return tuple(getattr(meta, "pk_fields", None) or (meta.pk,))
 
@@ -48,9 +48,9 @@ def linked_keys(model: AnyModel) -> list[tuple[AnyField, AnyField]]:
 
 
 def document_path(field: AnyField, *, backend: bool, model: AnyModel | None = None) -> str:
-    """The dotted path of the field's value: ``price``, ``_id``; of a composite key ``_id.shop``.
+    """The dotted path of the field's value: ``price``, ``_id``; for a composite key ``_id.shop``.
 
-    ``model`` is the model whose documents are meant, where that is not the field's own but a child.
+    ``model`` is the model whose documents are meant, if that is a child of the field's own model.
     """
     if backend:
         return column_on_backend(field)
@@ -70,12 +70,12 @@ def column_of(field: AnyField) -> str:
 
 
 def column_on_backend(field: AnyField) -> str:
-    """The same where django-mongodb-backend writes the documents."""
+    """The same if django-mongodb-backend writes the documents."""
     return ID if is_numbered_key(field) else column_of(field)
 
 
 def _links(meta: Any) -> list[Any]:
-    """Links to parents of this model and of all parents above."""
+    """Links to the parents of this model, and to their parents."""
     found = []
     for parent, link in meta.parents.items():
         if link is not None:

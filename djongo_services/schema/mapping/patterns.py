@@ -1,9 +1,9 @@
 """Python's regular expressions translated into those of the server (PCRE).
 
-The expression is parsed by Python itself and written anew from the parts that mean the same on both
-sides, so that a string which Python accepts is never refused by the server. Where only Python knows
-(characters beyond ASCII, see :mod:`.characters`), the server is told a little too much, never too
-little. What has no certain counterpart (back-references, conditions, atomic groups) is refused.
+The expression is parsed by Python itself and rewritten with the parts that mean the same on both
+sides, so that the server never refuses a string that Python accepts. If only Python knows the exact
+set (characters beyond ASCII, see :mod:`.characters`), the server's pattern accepts a little more,
+never less. What has no certain equivalent (back-references, conditions, atomic groups) is refused.
 
 Measured on 4.4, 5.0 and 6.0: patterns are matched in UTF-8 mode, by code point; a match that would
 recurse deeper than the server allows counts as *no match*, which happens at some 1,500 repetitions
@@ -26,15 +26,17 @@ from djongo_services.schema.mapping.characters import Characters
 _parser: Any = importlib.import_module("re._parser")
 
 SAFE_LENGTH = 400
-"""Characters up to which a repeated group stays far from the server's limit of recursion."""
+"""The number of characters up to which a repeated group stays far from the server's recursion
+limit."""
 MOST_REPEATS = 65_535
 """PCRE's limit of ``{n,m}``."""
 LONGEST_PATTERN = 8_000
-"""Characters; PCRE takes 32,764 bytes and compiles what is repeated as often as it is repeated."""
+"""The maximum number of characters; PCRE accepts 32,764 bytes, and compiles a repeated part as
+often as it is repeated."""
 
 
 class Untranslatable(ValueError):
-    """The expression has something that the server might understand differently."""
+    """The expression contains something that the server might understand differently."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,11 +48,11 @@ class Pattern:
 
 @functools.lru_cache(maxsize=512)
 def translate(source: str, flags: int = 0, *, wide: bool = True, end: str = r"\z") -> Pattern:
-    """The pattern that ``re.search(source, ...)`` is to the server.
+    """The pattern that does on the server what ``re.search(source, ...)`` does.
 
-    ``wide`` False gives one that matches nothing that Python's does not, for use in a negation.
-    ``end`` is what the end of the string (``\\Z``) becomes, for use as a part of a pattern.
-    Raises :class:`Untranslatable`.
+    With ``wide=False`` it matches nothing that Python's does not, for use in a negation. ``end``
+    replaces the end of the string (``\\Z``), for use as part of a pattern. Raises
+    :class:`Untranslatable`.
     """
     parsed = _parser.parse(source, flags)
     writer = _PatternWriter()
@@ -210,7 +212,7 @@ def _position(name: str, mode: _Mode) -> str:
 
 
 def _boundary(text: str, mode: _Mode) -> str:
-    """Exact between ASCII characters; beside any other only Python knows."""
+    """A word boundary, exact between ASCII characters; beside any other only Python knows."""
     if mode.ascii_only:
         return text
     foreign = r"[\x{80}-\x{10ffff}]"

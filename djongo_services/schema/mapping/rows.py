@@ -1,7 +1,7 @@
 """The rows of Django's own fields and of django-mongodb-backend's, by internal type.
 
 Sources: the ``data_types`` and the operations of django-mongodb-backend 5.2 and 6.1; for plain
-projects the BSON type that is nearest to the Python type and loses nothing.
+projects the BSON type that is closest to the Python type and loses nothing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a field's options, choices and validators mean as keywords of ``$jsonSchema``.
+"""A field's options, choices and validators as keywords of ``$jsonSchema``.
 
 The rules ``"database"`` are those of the field's column, ``"model"`` adds what ``full_clean()``
-checks: choices, validators and ``blank``. Keywords speak of one kind of value each (``maxLength``
-of strings, ``minimum`` of numbers), so they say nothing of a null. A field with bounds takes no
-NaN, which no form lets in.
+checks: choices, validators and ``blank``. Each keyword applies to one kind of value (``maxLength``
+to strings, ``minimum`` to numbers), so none applies to null. A field with bounds accepts no NaN,
+which no form accepts either.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from djongo_services.setting_values import RuleSet
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _EXACT = 2**53
-"""Django computes steps with floats, which are exact up to here."""
+"""Django computes steps with floats, which are exact up to this number."""
 _LENGTHS = {
     "string": ("minLength", "maxLength"),
     "array": ("minItems", "maxItems"),
@@ -55,12 +55,12 @@ _UPPER = {longest for _, longest in _LENGTHS.values()}
 
 
 class NoKeyword(ValueError):
-    """MongoDB has no keyword for it; the message is a clause that says why."""
+    """MongoDB has no keyword for it; the message is a clause with the reason."""
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)
 class Rules:
-    """The keywords of one field, and the reasons why some are missing."""
+    """The keywords of one field, and the reasons for missing ones."""
 
     field: AnyField
     row: FieldMapping
@@ -73,19 +73,19 @@ class Rules:
         return self.row.stored(backend=self.backend).types
 
     def keywords(self) -> Keywords:
-        """Without ``bsonType`` and null; choices replace everything else."""
+        """The keywords without ``bsonType`` and null; choices replace everything else."""
         column = combined(self._column())
         if self.rules == "database":
             return column
         if replaces(self.field, (*CONVERSIONS, *CHECKS)):
             return self._of_custom_field(column)
-        # Django checks neither choices nor blank of fields that nobody edits.
+        # Django checks neither choices nor blank for fields that are not editable.
         if self.field.choices is not None and self.field.editable:
             if not changing(self.field.choices):
                 return self._choices()
             self.reasons.append(
-                "choices are computed each time they are read, so a validator cannot hold them; "
-                "Django alone enforces them."
+                "choices are computed each time they are read, so a validator cannot contain them; "
+                "only Django enforces them."
             )
         parts = [column, *self._size(), *self._validators()]
         empties = self._empties()
@@ -93,14 +93,14 @@ class Rules:
             return combined(parts)
         if may_be_empty(self.field):
             found = combined(parts)
-            # Django asks no validator about an empty value.
+            # Django runs no validator on an empty value.
             harmless = found.keys() <= _UPPER
             return found if harmless else {"anyOf": [{"enum": empties}, found]}
         return combined([*parts, _never(empties)])
 
     def _of_custom_field(self, column: Keywords) -> Keywords:
-        """Of a class that converts or checks its values itself: its choices where it stores one of
-        them, otherwise what its column says."""
+        """Rules for a class that converts or checks its values itself: its choices if it stores one
+        of them, otherwise those of its column."""
         choices = self.field.choices
         try:
             if choices is not None and not changing(choices) and stores_choices(self.field):
@@ -127,7 +127,7 @@ class Rules:
         yield from column_keywords(self.field)
 
     def _size(self) -> Iterator[Keywords]:
-        """The size of the backend's arrays; PostgreSQL's do not enforce it."""
+        """The size of the backend's arrays; PostgreSQL does not enforce it."""
         exactly = getattr(self.field, "size", None)
         if exactly and hasattr(self.field, "max_size"):
             yield {"minItems": exactly, "maxItems": exactly}
@@ -141,7 +141,7 @@ class Rules:
             except (NoKeyword, Untranslatable) as error:
                 self.reasons.append(
                     f"{_named(validator)} cannot be expressed in MongoDB, because {error}; "
-                    f"Django alone enforces it."
+                    f"only Django enforces it."
                 )
 
     def _validator(self, validator: Any) -> Keywords:
@@ -187,7 +187,7 @@ class Rules:
         return True
 
     def _empties(self) -> list[Any]:
-        """The empty values that the field could be saved with, as far as Django calls them so."""
+        """The empty values that the field can be saved with, as Django defines them."""
         possible: dict[str, Any] = {"array": [], "binData": b""}
         anything = len(self.types) > 1
         if anything or (self.row.text and self.field.empty_strings_allowed):
@@ -199,14 +199,15 @@ class Rules:
 
 
 def stored_form(field: AnyField, value: Any, *, backend: bool) -> Any:
-    """The BSON of one Python value. Raises ImproperlyConfigured without a backend to ask."""
+    """The BSON of one Python value. Raises ImproperlyConfigured if no backend is available."""
     if backend:
         return field.get_db_prep_save(field.to_python(value), required_backend_connection())
     return encode(field.get_prep_value(field.to_python(value)), field)
 
 
 def may_be_empty(field: AnyField) -> bool:
-    """Whether the model itself writes empty strings, arrays or objects: blank, or the default."""
+    """Whether the model itself can write empty strings, arrays or objects: blank, or the
+    default."""
     if field.blank or not field.editable:
         return True
     default = field.default
@@ -217,7 +218,7 @@ def may_be_empty(field: AnyField) -> bool:
 
 
 def combined(parts: Iterable[Keywords]) -> dict[str, Any]:
-    """One schema that says all of them."""
+    """One schema that combines all parts."""
     found: dict[str, Any] = {}
     rest: list[Keywords] = []
     for part in parts:
@@ -244,7 +245,7 @@ def _comparable(one: Keywords, other: Keywords, key: str) -> bool:
 
 
 def _is(validator: Any, known: type[Any]) -> bool:
-    """Whether it does just what Django's own does, however it words it."""
+    """Whether it does exactly what Django's own does, whatever its message."""
     return isinstance(validator, known) and all(
         getattr(type(validator), name) is getattr(known, name)
         for name in ("__call__", "compare", "clean")
@@ -252,7 +253,8 @@ def _is(validator: Any, known: type[Any]) -> bool:
 
 
 def _said_otherwise(validator: Any) -> bool:
-    """The array lengths of the backend and digits, which the field's options say as well."""
+    """Whether it is one of the backend's array lengths or a digit limit, which the field's options
+    express as well."""
     exactly = type(validator).__name__ == "LengthValidator"
     if exactly and type(validator).__module__.startswith("django_mongodb_backend."):
         return True
@@ -266,7 +268,7 @@ def _named(validator: Any) -> str:
 
 def _limit(validator: Any) -> Any:
     if callable(validator.limit_value):
-        raise NoKeyword("its limit is computed anew each time")
+        raise NoKeyword("its limit is computed each time")
     return validator.limit_value
 
 
@@ -275,14 +277,14 @@ def _length(rules: Rules, limit: Any, *, longest: bool) -> Keywords:
         raise NoKeyword("it is about the content of the file")
     keywords = [_LENGTHS[name][longest] for name in rules.types if name in _LENGTHS]
     if not keywords:
-        raise NoKeyword(f"no keyword knows the length of {', '.join(rules.types)} values")
+        raise NoKeyword(f"no keyword checks the length of {', '.join(rules.types)} values")
     return dict.fromkeys(keywords, limit)
 
 
 def _bound(rules: Rules, limit: Any, keyword: str) -> Keywords:
     if not NUMBERS.intersection(rules.types):
         raise NoKeyword(
-            f"only numbers have a {keyword} there; a CheckConstraint can say it of other values"
+            f"only numbers have a {keyword} there; use a CheckConstraint for other values"
         )
     number = _bson_number(limit, backend=rules.backend)
     outside = number <= _INT64_MIN if keyword == "minimum" else number >= _INT64_MAX

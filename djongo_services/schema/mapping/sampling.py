@@ -1,8 +1,8 @@
-"""Fields of other people: which of Django's methods they replace, and what these write.
+"""Third-party fields: which of Django's methods they replace, and what these write.
 
-A custom field may convert its values in any way, and only its own code knows how. So it is asked:
-its methods convert sample values, and what they return is looked at as BSON. Whatever they raise
-means that the sample is none of its values.
+A custom field may convert its values in any way, and only its own code knows how. So its methods
+convert sample values, and the results are examined as BSON. An exception means that the sample is
+not one of its values.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ CHECKS = ("validate", "run_validators", "clean")
 _KNOWN = ("django.", "django_mongodb_backend.", "djongo_services.")
 """Packages whose fields the table of this package describes."""
 _PROBES: tuple[Any, ...] = ("a", "1", 1, 1.5, True, b"a", [], {})
-"""Values of types that differ: a field that passes all of them through may hold anything."""
+"""Values of different types: a field that leaves all of them unchanged may contain anything."""
 _SEPARATORS = (",", ";", "|", " ", "")
 
 
 def replaces(field: AnyField, methods: tuple[str, ...]) -> bool:
-    """Whether a class that is not Django's defines one of the methods for this field."""
+    """Whether a class other than Django's defines one of the methods for this field."""
     return any(_is_foreign(type(field), name) for name in methods)
 
 
 def sampled_types(field: AnyField, *, backend: bool) -> frozenset[str]:
     """The BSON types that the field writes for its default, its choices and other samples.
 
-    Without null. More than one kind of value means that the field converts nothing.
+    Null is not included. More than one kind of value means that the field converts nothing.
     """
     return _written([*_own_values(field), *_PROBES, *_converted(field)], field, backend=backend)
 
@@ -46,23 +46,25 @@ def one_kind(types: frozenset[str]) -> bool:
 
 
 def converted_types(field: AnyField, *, backend: bool) -> frozenset[str]:
-    """The same for a field whose base class is known: only of values that it takes for its own."""
+    """The same for a field whose base class is known: only for values that it accepts as its
+    own."""
     return _written([*_own_values(field), *_converted(field)], field, backend=backend)
 
 
 def changing(choices: Any) -> bool:
-    """Whether the choices are computed each time that they are read."""
+    """Whether the choices are computed each time they are read."""
     return isinstance(choices, BaseChoiceIterator)
 
 
 def choice_values(field: AnyField) -> list[Any]:
-    # Not flatchoices, which fields of several choices make None for the admin's sake.
+    # Not flatchoices: fields with several choices set it to None for the admin.
     choices: Any = field.choices
     return [value for value, _ in flatten_choices(choices)]
 
 
 def stores_choices(field: AnyField) -> bool:
-    """Whether each valid value is one of the choices, rather than several in one, or others."""
+    """Whether each valid value is one of the choices, and not a combination of several, or another
+    value."""
     if replaces(field, ("clean", "run_validators")):
         return False
     found = choice_values(field)
@@ -80,7 +82,7 @@ def _own_values(field: AnyField) -> Iterator[Any]:
     if field.choices is not None and not changing(field.choices):
         yield from _attempt(choice_values, field) or ()
     default = field.default
-    # A function may do anything, such as write to the database; a class makes a value.
+    # A function may do anything, such as write to the database; a class creates a value.
     if default is not models.NOT_PROVIDED and (isinstance(default, type) or not callable(default)):
         yield _attempt(field.get_default)
 
@@ -91,7 +93,7 @@ def _converted(field: AnyField) -> Iterator[Any]:
 
 
 def _written(values: list[Any], field: AnyField, *, backend: bool) -> frozenset[str]:
-    """The BSON types of what the field saves for these values, as far as it can."""
+    """The BSON types that the field saves for these values, if it can save them."""
     save: Callable[[Any], Any] = field.get_prep_value
     if backend:
         connection = required_backend_connection()
@@ -108,7 +110,7 @@ def _bson_type(value: Any) -> str:
 
 
 def _passes(field: AnyField, value: Any) -> bool:
-    """Whether the field's own ``validate`` takes the value, or cannot tell."""
+    """Whether the field's own ``validate`` accepts the value, or cannot decide."""
     try:
         field.validate(value, None)
     except ValidationError:
@@ -119,7 +121,7 @@ def _passes(field: AnyField, value: Any) -> bool:
 
 
 def _attempt(call: Callable[..., Any], *values: Any) -> Any:
-    """None for whatever it raises: this is the code of others."""
+    """The result of the call; None for any exception, because this is third-party code."""
     try:
         return call(*values)
     except Exception:  # noqa: BLE001  (code of others)

@@ -43,9 +43,9 @@ from djongo_services.schema.spec import Problem
 from djongo_services.setting_values import RuleSet
 
 LABEL = "_label"
-"""Under which a polymorphic embedded document has its model."""
+"""The key with the model of a polymorphic embedded document."""
 Title: TypeAlias = Callable[[AnyField], str]
-"""Says what a field was declared as, for the ``title`` of its property."""
+"""Returns how a field was declared, for the ``title`` of its property."""
 SAFE_CONTENT = "__safeContent__"
 """What the server adds to documents with encrypted fields that can be queried."""
 
@@ -55,7 +55,7 @@ class ModelSchema:
     schema: Mapping[str, Any]
     """The value of ``$jsonSchema``."""
     problems: tuple[Problem, ...]
-    """What the model says and the schema does not."""
+    """What the model requires but the schema cannot express."""
 
 
 def model_schema(
@@ -66,15 +66,14 @@ def model_schema(
     rules: RuleSet = "database",
     title: Title | None = None,
 ) -> ModelSchema:
-    """The documents of the model's collection, ``backend`` as django-mongodb-backend writes them
-    and otherwise as :func:`~djongo_services.schema.mapping.to_document` does.
+    """The schema of the model's documents, ``backend`` as django-mongodb-backend writes them and
+    otherwise as :func:`~djongo_services.schema.mapping.to_document` does.
 
-    A document may lack what may be null. ``rules`` is ``"database"`` for what a SQL database would
-    refuse, ``"model"`` for what ``full_clean()`` would as well. ``closed`` refuses names that the
-    model does not know, in embedded documents too. ``title`` gives each property a title, by which
-    the server does not judge. A proxy has the schema of its model; raises
-    ValueError for an abstract model and, where choices are to be stored by a backend that is not
-    configured, ImproperlyConfigured.
+    A field that may be null may be missing. ``rules`` is ``"database"`` for what a SQL database
+    would refuse, ``"model"`` for what ``full_clean()`` would as well. ``closed`` refuses names that
+    the model does not have, in embedded documents too. ``title`` gives each property a title, which
+    the server ignores. A proxy has the schema of its model. Raises ValueError for an abstract model
+    and, if choices are stored by a backend that is not configured, ImproperlyConfigured.
     """
     if model._meta.abstract:
         raise ValueError(f"{model._meta.label} is abstract and has no collection.")
@@ -91,13 +90,13 @@ def field_schema(
     rules: RuleSet = "database",
     title: Title | None = None,
 ) -> dict[str, Any]:
-    """One field's values, null among them where it may be null; ``{}`` for anything."""
+    """The schema of one field's values, including null if that is allowed; ``{}`` for anything."""
     writer = _SchemaWriter(backend=backend, closed=closed, rules=rules, title=title)
     return writer.property(field, str(field.name))
 
 
 def is_required(field: AnyField, *, backend: bool) -> bool:
-    """Whether a document has to have the field. SQL fills in a ``db_default``; so does
+    """Whether a document must have the field. SQL fills in a ``db_default``; so does
     ``from_document``."""
     left_out = getattr(field, "generated", False) or field.has_db_default()
     column = column_on_backend(field) if backend else field.column
@@ -112,7 +111,7 @@ class _SchemaWriter:
     title: Title | None = None
     problems: list[Problem] = field(default_factory=list)
     inside: tuple[AnyModel, ...] = ()
-    """Embedded models that are being written, from the outermost on."""
+    """Embedded models whose schemas are being built, the outermost first."""
 
     def model(self, model: AnyModel) -> dict[str, Any]:
         label = model._meta.label
@@ -159,13 +158,13 @@ class _SchemaWriter:
         if source is not field and self.rules == "model":
             self._report_limits(field, subject)
         self.problems += [Problem(subject=subject, reason=reason) for reason in rules.reasons]
-        # PostgreSQL's arrays take nulls whatever their items are.
+        # PostgreSQL's arrays accept nulls whatever their items are.
         null = _may_be_null(field) or (item and self.rules == "database")
         parts = [_types(stored.types, null=null), self._structure(source, subject)]
         return combined([*parts, found])
 
     def _row(self, field: AnyField, subject: str) -> FieldMapping:
-        """The field's row of the table, or what its own code tells about it."""
+        """The field's row of the table, or one derived from its own code."""
         row = self._known_row(field)
         if row is None:
             types = sampled_types(field, backend=self.backend)
@@ -190,7 +189,7 @@ class _SchemaWriter:
         return object_id_mapping() if numbered else mapping_of(field)
 
     def _structure(self, field: Any, subject: str) -> dict[str, Any]:
-        """What is inside of arrays and embedded documents."""
+        """The schemas of arrays and embedded documents."""
         if (base := getattr(field, "base_field", None)) is not None:
             return {"items": self.field(base, f"{subject}[]", item=True)}
         if (model := getattr(field, "embedded_model", None)) is not None:
@@ -203,8 +202,8 @@ class _SchemaWriter:
         if model in self.inside:
             self._report(
                 subject,
-                f"{model._meta.label} contains itself, which a schema cannot say; "
-                f"what is below its first level is not checked.",
+                f"{model._meta.label} contains itself, which a schema cannot express; "
+                f"only its first level is checked.",
             )
             return {"bsonType": "object"}
         outside, self.inside = self.inside, (*self.inside, model)
@@ -220,7 +219,7 @@ class _SchemaWriter:
             required.append(LABEL)
         found = self.object(subject, properties, required)
         self.inside = outside
-        # Beside a null that is allowed, and "object" is said outside.
+        # Null is allowed beside it, and "object" is part of the outer schema.
         return {key: value for key, value in found.items() if key != "bsonType"}
 
     def _report(self, subject: str, reason: str) -> None:
@@ -231,7 +230,7 @@ class _SchemaWriter:
             self._report(
                 subject,
                 "limit_choices_to looks at another collection, which a validator cannot; "
-                "Django alone enforces it.",
+                "only Django enforces it.",
             )
 
 
@@ -252,7 +251,7 @@ def _types(names: tuple[str, ...], *, null: bool) -> dict[str, Any]:
 
 
 def _key_keywords(target: AnyField, pattern: str | None) -> dict[str, Any]:
-    """Of a relation: the form of its target's key; what is in it the target has checked."""
+    """A relation has the form of its target's key; the target has checked the key's content."""
     own = [] if pattern is None else [{"pattern": pattern}]
     return combined([*own, *column_keywords(target)])
 
@@ -264,7 +263,7 @@ def _move_key(
     *,
     closed: bool,
 ) -> None:
-    """Put the primary key under ``_id``."""
+    """Store the primary key under ``_id``."""
     parts = {column_of(one): properties.pop(column_of(one)) for one in key}
     for column in parts:
         if column in required:
@@ -278,23 +277,24 @@ def _move_key(
 
 
 def _may_be_null(field: AnyField) -> bool:
-    """An unsaved generated value is left out or null."""
+    """An unsaved generated value is missing or null."""
     return field.null or getattr(field, "generated", False)
 
 
 def _is_encrypted(field: AnyField) -> bool:
-    """Fields of the backend's queryable encryption, whose values the server cannot read."""
+    """Whether it is a field of the backend's queryable encryption, whose values the server cannot
+    read."""
     return bool(getattr(field, "encrypted", False))
 
 
-# Names of fields in a schema, where a dot means a path and not a character.
+# Names of fields in a schema, where a dot separates a path.
 def object_schema(
     properties: dict[str, Any], required: list[str], *, closed: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """``properties``, ``required`` and ``additionalProperties``, and why some name is missing.
 
-    A name with a dot or a leading dollar becomes a pattern that is this name alone. Nothing can
-    require it.
+    A name with a dot or a leading dollar becomes a pattern for exactly this name. It cannot be
+    required.
     """
     literal = [name for name in properties if "." in name or name.startswith("$")]
     found: dict[str, Any] = {}
@@ -309,8 +309,8 @@ def object_schema(
     if closed:
         found["additionalProperties"] = False
     reasons = [
-        f"a schema cannot require {name!r}, because it takes such a name for a path; "
-        f"Django alone enforces it."
+        f"a schema cannot require {name!r}, because the server treats such a name as a path; "
+        f"only Django enforces it."
         for name in required
         if name in literal
     ]
@@ -318,6 +318,6 @@ def object_schema(
 
 
 def literal_pattern(name: str) -> str:
-    """The pattern that is this name alone."""
+    """The pattern for exactly this name."""
     escaped = "".join(one if one.isalnum() else re.escape(one) for one in name)
     return rf"\A{escaped}\z"

@@ -1,7 +1,7 @@
-"""The table of fields: what BSON each becomes, and which field a BSON type comes from.
+"""The table of fields: which BSON types each one uses, and which field a BSON type comes from.
 
-A row is found by the field's class or by its internal type, whichever is nearer to the field's own
-class, so that a custom field is what its base class is until it is registered itself.
+A row is found by the field's class or by its internal type, whichever is closer to the field's own
+class, so a custom field is treated like its base class until it is registered itself.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class Stored:
     """The BSON form of a field's values."""
 
     writes: frozenset[str]
-    """Types that saving a model writes: ``{"long"}``. Without null."""
+    """Types that saving a model writes: ``{"long"}``. Null is not included."""
     accepts: frozenset[str] = frozenset()
-    """Types that may be found besides, because expressions write them."""
+    """Types that may also be found, because expressions write them."""
     pattern: str | None = None
-    """A pattern of the server, true of every string that is written."""
+    """A pattern for the server that matches every string that is written."""
 
     @property
     def types(self) -> tuple[str, ...]:
-        """All that may be there, in the order of BSON's type numbers; none for anything."""
+        """All possible types, in the order of BSON's type numbers; none for anything."""
         return tuple(name for name in ALIASES if name in self.writes | self.accepts)
 
 
@@ -45,26 +45,27 @@ class Stored:
 class FieldMapping:
     """A row of the table.
 
-    ``encode`` and ``decode`` translate between what the field's ``get_prep_value`` gives and the
+    ``encode`` and ``decode`` translate between the result of the field's ``get_prep_value`` and the
     BSON of ``plain``. They are never called with None and raise ValueError or TypeError for values
-    that the other side cannot have. What django-mongodb-backend writes is its own affair.
+    that the other side cannot have. They do not affect what django-mongodb-backend writes.
     """
 
     backend: Stored
-    """As django-mongodb-backend writes it."""
+    """The form that django-mongodb-backend writes."""
     plain: Stored
-    """As :func:`~djongo_services.schema.mapping.to_document` writes it."""
+    """The form that :func:`~djongo_services.schema.mapping.to_document` writes."""
     encode: Codec = field(default=unchanged)
     decode: Codec = field(default=unchanged)
     text: bool = False
-    """Whether Python's value is the stored string, so that validators of texts speak of it."""
+    """Whether Python's value is the stored string, so that validators of texts apply to it."""
 
     def stored(self, *, backend: bool) -> Stored:
         return self.backend if backend else self.plain
 
 
 def writes(*types: str, pattern: str | None = None) -> Stored:
-    """Numbers accept every number type, because ``F()`` arithmetic stores any of them."""
+    """A stored form; numbers accept every number type, because ``F()`` arithmetic stores any of
+    them."""
     accepts = NUMBERS if NUMBERS.intersection(types) else frozenset[str]()
     return Stored(writes=frozenset(types), accepts=accepts, pattern=pattern)
 
@@ -75,17 +76,17 @@ _rows: dict[str | type[AnyField], FieldMapping] = {}
 
 
 def register_field(field: type[AnyField] | str, mapping: FieldMapping) -> None:
-    """Say how a custom field is stored: for its class and subclasses, or for an internal type.
+    """Declare how a custom field is stored: for its class and subclasses, or for an internal type.
 
-    The last registration counts, also for Django's own fields.
+    The last registration wins, also for Django's own fields.
     """
     _rows[field] = mapping
 
 
 def mapping_of(field: AnyField) -> FieldMapping | None:
-    """The field's row; None for a field that nobody has told about.
+    """The field's row; None for an unknown field.
 
-    Relations are what they point at, generated fields what they compute.
+    Relations are treated as the field that they point at, generated fields as their output field.
     """
     field = keyed_by(field)
     row = _row(field)
@@ -95,7 +96,7 @@ def mapping_of(field: AnyField) -> FieldMapping | None:
 def is_implicit_key(field: AnyField) -> bool:
     """Whether its values are those of a primary key that Django adds to a model without one.
 
-    On SQL they are numbers. In MongoDB they are whatever whoever inserts a document gives it.
+    On SQL they are numbers. In MongoDB each client that inserts a document chooses them.
     """
     field = keyed_by(field)
     return bool(field.primary_key and field.auto_created)
@@ -129,7 +130,7 @@ def _row(field: AnyField) -> FieldMapping | None:
 
 
 def keyed_by(field: AnyField) -> AnyField:
-    """The field whose values are stored: of a relation its target's key, and so on."""
+    """The field whose values are stored: for a relation its target's key, and so on."""
     found: Any = field
     while True:
         match found:
@@ -144,9 +145,9 @@ def keyed_by(field: AnyField) -> AnyField:
 
 
 def django_fields(bson_types: Iterable[str], *, backend: bool = True) -> tuple[str, ...]:
-    """Internal types of fields for such values, null aside: those that write just these first.
+    """Internal types of fields for these BSON types, apart from null: exact matches come first.
 
-    ``django_fields({"int", "long"})`` gives the integer fields, then other numbers.
+    ``django_fields({"int", "long"})`` returns the integer fields, then other numbers.
     """
     wanted = frozenset(bson_types) - {"null"}
     found = [
@@ -161,9 +162,11 @@ _NUMBERED = frozenset({"AutoField", "BigAutoField", "SmallAutoField"})
 
 
 def is_numbered_key(field: AnyField) -> bool:
-    """Whether it is a key of Django's that counts, as in migrations that were made for SQL.
+    """Whether it is a key of Django's with sequential numbers, as in migrations that were made for
+    SQL.
 
-    No model of the backend can have one: where they say so, it has an ObjectId at ``_id``.
+    No model of the backend can have one: if a migration has one, the document has an ObjectId at
+    ``_id``.
     """
     return field.get_internal_type() in _NUMBERED
 
@@ -174,12 +177,12 @@ def object_id_mapping() -> FieldMapping:
 
 
 def backend_connection() -> BaseDatabaseWrapper | None:
-    """A database of django-mongodb-backend, to be asked how it stores a value; never opened."""
+    """A connection of django-mongodb-backend, used to convert values; it is never opened."""
     return next((one for one in connections.all() if one.vendor == "mongodb"), None)
 
 
 def required_backend_connection() -> BaseDatabaseWrapper:
-    """Raises ImproperlyConfigured where there is none."""
+    """Raises ImproperlyConfigured if there is none."""
     connection = backend_connection()
     if connection is None:
         raise ImproperlyConfigured(
@@ -190,14 +193,15 @@ def required_backend_connection() -> BaseDatabaseWrapper:
 
 
 def _internal_type(field: AnyField, cls: type) -> str | None:
-    """The internal type where this class says it; who says nothing is called like the class."""
+    """The internal type that this class defines; without a definition, it is the name of the
+    class."""
     if type(field).get_internal_type is models.Field.get_internal_type:
         return cls.__name__
     return field.get_internal_type() if "get_internal_type" in vars(cls) else None
 
 
 def _of_column_type(field: AnyField) -> FieldMapping | None:
-    """A field that names its own column type: on the backend that is a BSON type."""
+    """The row of a field that names its own column type: on the backend that is a BSON type."""
     connection = backend_connection()
     if connection is None:
         return None

@@ -1,7 +1,7 @@
 """The schema beside Django's migrations.
 
-``migrate`` changes models, documents and indexes; the validators of the collections follow. Those
-whose collection changes are relaxed before (:mod:`.changing` finds them), and put right afterwards
-(:mod:`.settling`); :mod:`.running` keeps account between the two signals. :mod:`.waiting` names
-migrations that are not applied yet, and :mod:`.drift` is the system check.
+``migrate`` changes models, documents and indexes; the validators of the collections follow.
+Validators of collections that change are relaxed before (:mod:`.changing` finds them), and restored
+afterwards (:mod:`.settling`); :mod:`.running` keeps the state between the two signals.
+:mod:`.waiting` finds unapplied migrations, and :mod:`.drift` is the system check.
 """

@@ -1,4 +1,4 @@
-"""Which collections a plan of ``migrate`` changes: their rules, or their documents."""
+"""The collections that a plan of ``migrate`` changes: their rules, or their documents."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from djongo_services.schema.target import collection_spec, models_of
 from djongo_services.schema.target.models import migrated_models
 
 MigrationPlan: TypeAlias = Sequence[tuple[Migration, bool]]
-"""What ``pre_migrate`` gets: each migration, and whether it is unapplied."""
+"""The argument of ``pre_migrate``: each migration, and whether it is unapplied."""
 Key: TypeAlias = tuple[str, str]
-"""App label and the model's name in lower case."""
+"""App label and lower-case model name."""
 
 
 def changed_collections(
     connection: Connection, registry: Apps, plan: MigrationPlan, names: Names[str]
 ) -> set[str]:
-    """Those of the named collections whose rules differ after the plan, or which it may write to.
+    """The named collections whose rules differ after the plan, or that it may write to.
 
-    ``registry`` has the models as they are before it. Operations of a kind that Django's own state
-    says nothing about (``RunPython``, ``RunSQL``, classes of other packages) count for their own
-    app and for the apps of the migrations that theirs depends on, where Django's documentation
-    wants to see each app whose models they use.
+    ``registry`` has the models as they are before it. Operations that Django's own state does not
+    describe (``RunPython``, ``RunSQL``, classes of other packages) count for their own app and for
+    the apps that their migration depends on; Django's documentation requires such a dependency for
+    each app whose models they use.
     """
     walk = _MigrationWalk(connection, plan)
     before = specs_of_state(connection, registry, names)
@@ -67,7 +67,8 @@ def _differs(spec: CollectionSpec, after: CollectionSpec | None) -> bool:
 
 
 class _MigrationWalk:
-    """Along the plan's migrations from the oldest to the newest, whichever way they are run."""
+    """Goes through the plan's migrations from the oldest to the newest, in whichever direction they
+    run."""
 
     def __init__(self, connection: Connection, plan: MigrationPlan) -> None:
         alias = connection.settings.database
@@ -78,7 +79,7 @@ class _MigrationWalk:
         self.renames: list[tuple[Key, Key]] = []
         state = _oldest_state(MigrationLoader(databases[alias]), plan)
         self.other: ProjectState = state.clone() if backwards else state
-        """At the end of the plan."""
+        """The state at the end of the plan."""
         for migration, _ in reversed(plan) if backwards else plan:
             for operation in migration.operations:
                 self._see(migration, operation, state)
@@ -90,7 +91,7 @@ class _MigrationWalk:
         return (
             model in self.models
             or model[0] in self.apps
-            # The columns of a ManyToManyField's own table are called after the models.
+            # The columns of a ManyToManyField's own table are named after the models.
             or bool(renamed & through.get(model, set()))
         )
 
@@ -105,7 +106,7 @@ class _MigrationWalk:
                 self.renames.append((old, new))
                 self.models |= {old, new}
             case AlterField() if not _moves_values(app, operation, state):
-                pass  # What it changes is seen in the rules.
+                pass  # Its effect is visible in the rules.
             case FieldOperation():
                 self.models |= set(_keys_of_field(app, operation))
             case AlterOrderWithRespectTo():
@@ -132,7 +133,7 @@ def _oldest_state(loader: MigrationLoader, plan: MigrationPlan) -> ProjectState:
 
 
 def _moves_values(app: str, operation: AlterField, state: ProjectState) -> bool:
-    """Whether it writes to documents even where another operation of the plan takes it back."""
+    """Whether it writes to documents even if another operation of the plan reverts it."""
     model = state.models.get((app, operation.model_name_lower))
     old: Any = model and model.fields.get(operation.name)
     new: Any = operation.field
@@ -142,7 +143,7 @@ def _moves_values(app: str, operation: AlterField, state: ProjectState) -> bool:
 
 
 def _keys_of_field(app: str, operation: FieldOperation) -> list[Key]:
-    """The model, and the table that the field has of its own if it is a ManyToManyField."""
+    """The model, and the table of its own that a ManyToManyField has."""
     model = operation.model_name_lower
     names = {getattr(operation, name, "") for name in ("name", "old_name", "new_name")}
     return [(app, model), *((app, f"{model}_{name}".lower()) for name in names if name)]
@@ -164,14 +165,14 @@ def _key(label: str) -> Key:
     return app, name.lower()
 
 
-# What the models of a point in the migrations want of their collections.
+# The specs of the collections, from the models at a point of the migrations.
 def specs_of_state(
     connection: Connection, registry: Apps, names: Iterable[str] | None = None
 ) -> dict[str, CollectionSpec]:
-    """The specs by collection: all, or those of the collections named.
+    """The specs by collection: all, or those of the named collections.
 
     ``registry`` has the models of a ``ProjectState``. Migrations do not record the options of
-    ``collection_options``, so those of the project's models of the same name hold.
+    ``collection_options``, so those of the project's models with the same name apply.
     """
     wanted = None if names is None else set(names)
     by_table: dict[str, list[type[Model]]] = {}
@@ -185,7 +186,8 @@ def specs_of_state(
 
 
 def _models(connection: Connection, registry: Apps) -> Iterable[type[Model]]:
-    """As :func:`models_of`: what is migrated, and what the settings name."""
+    """The same models as :func:`models_of`: those that are migrated, and those that the settings
+    name."""
     found = dict.fromkeys(migrated_models(connection.settings.database, registry))
     named = {model._meta.label_lower for model in models_of(connection)}
     for model in registry.get_models(include_auto_created=True):

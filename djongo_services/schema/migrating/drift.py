@@ -28,17 +28,17 @@ def check_drift(
     databases: Sequence[str] | None = None,
     **kwargs: Any,
 ) -> list[checks.CheckMessage]:
-    """Only indexes, options and validators are compared, no document is read.
+    """Compare indexes, options and validators only; no document is read.
 
-    While migrations wait to be applied, the difference is what they will mend, and all that is
-    reported is a validator that a run of ``migrate`` relaxed and did not put right.
+    While migrations are unapplied, they explain the difference, and all that is reported is a
+    validator that a run of ``migrate`` relaxed and did not restore.
     """
     found: list[checks.CheckMessage] = []
     for connection in asked_connections(databases or ()):
         try:
             found += _check(connection)
         except (PyMongoError, ImproperlyConfigured, DjongoServicesError):
-            continue  # W003 or E002 have said it, or the command will.
+            continue  # W003 or E002 report it, or the command will.
     return found
 
 

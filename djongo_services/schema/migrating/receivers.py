@@ -1,7 +1,6 @@
-"""What is done before and after ``migrate``: receivers of Django's two signals.
+"""Receivers of Django's two signals before and after ``migrate``.
 
-Django sends them once for each app. Ours act at the last one, when the receivers of other apps have
-had their turn.
+Django sends them once for each app. Ours act at the last one, after the receivers of other apps.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from djongo_services.translation import gettext as _
 logger = logging.getLogger("djongo_services.schema")
 
 _runs: dict[tuple[int, str], list[MigrateRun]] = {}
-"""Between the two signals, by thread and DATABASES alias."""
+"""Runs between the two signals, by thread and DATABASES alias."""
 
 
 def before_migrate(
@@ -53,9 +52,9 @@ def before_migrate(
     apps: Apps | None = None,
     **kwargs: Any,
 ) -> None:
-    """Receiver of ``pre_migrate``: relax the validators of ours that the plan would meet.
+    """Receiver of ``pre_migrate``: relax our validators that the plan affects.
 
-    Raises CommandError where that cannot be done; nothing has been migrated then.
+    Raises CommandError if that is impossible; nothing has been migrated then.
     """
     if plan is None or apps is None or not _is_last(sender):
         return
@@ -66,8 +65,8 @@ def before_migrate(
         with _failing(connection, _("migrate did not start: %(reason)s")):
             run = MigrateRun(connection)
             begun.append(run)
-            # The engine's schema editor keeps validators in step by itself; what an earlier run
-            # has relaxed is put right all the same.
+            # The engine's schema editor keeps validators up to date itself; validators that an
+            # earlier run has relaxed are restored all the same.
             names = run.relax(apps, () if _maintains(using) else plan)
         _tell(names, _("Relaxing validators: %(validators)s"), kwargs)
     if plan:
@@ -86,10 +85,10 @@ def after_migrate(
     apps: Apps | None = None,
     **kwargs: Any,
 ) -> None:
-    """Receiver of ``post_migrate``: put validators right, and sync where the settings ask for it.
+    """Receiver of ``post_migrate``: restore validators, and sync if the settings ask for it.
 
     ``flush`` sends the signal too, without a plan: it changes no schema. Raises CommandError with
-    the reason where something could not be done.
+    the reason if a step fails.
     """
     if plan is None or apps is None or not _is_last(sender):
         return
@@ -106,10 +105,10 @@ def after_migrate(
 
 
 def end_runs() -> None:
-    """Give back the leases of runs of ``migrate`` that failed in this thread.
+    """Release the leases of runs of ``migrate`` that failed in this thread.
 
-    Django sends no signal when a migration fails. But whoever does something else in the same
-    thread has left ``migrate`` behind.
+    Django sends no signal when a migration fails. But code that does something else in the same
+    thread has left ``migrate``.
     """
     for key in [key for key in _runs if key[0] == threading.get_ident()]:
         _end(key)
@@ -136,15 +135,15 @@ def _is_last(sender: AppConfig) -> bool:
 
 
 def _maintains(using: str) -> bool:
-    """Whether the schema editor of the alias changes validators together with the rest."""
+    """Whether the schema editor of the alias updates validators itself."""
     wrapper: Any = databases[using]
     return bool(getattr(wrapper.SchemaEditorClass, "maintains_validators", False))
 
 
 def _sharing(using: str) -> Iterator[Connection]:
-    """The connection on whose collections the alias's migrations work.
+    """The connection whose collections the alias's migrations change.
 
-    Those with a server of their own are left out: no migration touches their documents.
+    Connections with a server of their own are left out: no migration changes their documents.
     """
     for alias, entry in settings.connections.items():
         if entry.database == using:
@@ -163,7 +162,7 @@ def _settle(run: MigrateRun, registry: Apps, options: dict[str, Any]) -> None:
         try:
             settled = run.settle(registry)
         except Locked as error:
-            # It will put right what is relaxed, or has relaxed it itself.
+            # It will restore relaxed validators, or has relaxed them itself.
             logger.warning("The validators of %r were left alone: %s", run.connection.alias, error)
             return
     text = _("Validators now as the models: %(validators)s")
@@ -218,12 +217,12 @@ def _tell(what: Sequence[str], sentence: str, options: dict[str, Any]) -> None:
         stdout.write("  " + sentence % {"validators": ", ".join(map(printable, what))})
 
 
-# A validator that stays in force and refuses what a migration writes, said in a sentence.
+# Explaining a refusal by a validator that stays in force during a migration.
 def explaining(editor: type[Any], validators: dict[str, Validator]) -> type[Any]:
-    """The schema editor, which raises CommandError where one of the validators refuses a write.
+    """The schema editor, which raises CommandError if one of the validators refuses a write.
 
-    All that a migration does happens inside the editor, and nobody else tells which collection it
-    was: the server's error names none.
+    All changes of a migration happen inside the editor, and only the editor knows which collection
+    it was: the server's error does not name it.
     """
 
     class ExplainingEditor(editor):  # type: ignore[misc]
@@ -243,7 +242,7 @@ def explaining(editor: type[Any], validators: dict[str, Validator]) -> type[Any]
 
 
 def _refusal(error: BaseException | None) -> OperationFailure | None:
-    """The driver's error behind it, where a validator refused a document."""
+    """The driver's error behind it, if a validator refused a document."""
     while error is not None:
         if isinstance(error, OperationFailure) and DOCUMENT_REFUSED in _codes(error):
             return error
@@ -261,8 +260,8 @@ def _sentence(refusal: OperationFailure, validators: dict[str, Validator]) -> st
     names = [name for name in _written(refusal) if name in validators] or sorted(validators)
     if all(is_ours(validators[name].query) for name in names):
         text = _(
-            "The validator of %(collections)s refuses a document of this migration, whose "
-            "operations do not say that they write there. Add a migration of that app to its "
+            "The validator of %(collections)s refuses a document of this migration, but its "
+            "operations do not declare that they write there. Add a migration of that app to its "
             "dependencies and run migrate again."
         )
     else:

@@ -1,6 +1,6 @@
 """One run of ``migrate`` on one connection, from ``pre_migrate`` to ``post_migrate``.
 
-Whatever ends it in between, the relaxed validators tell of it, and the next run puts them right.
+If it ends in between, the relaxed validators show that, and the next run restores them.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ Document = dict[str, Any]
 
 
 class MigrateRun:
-    """Made before the migrations; asks one question where nothing was ever synced."""
+    """A run, created before the migrations; it sends one query if nothing was ever synced."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.database: Database[Document] = connection.database
         self.validators = validators_of(self.database)
-        """By collection; those that :meth:`relax` has relaxed, as they are since."""
+        """Validators by collection; those that :meth:`relax` has relaxed, in their relaxed form."""
         self._known: set[str] | None = None
-        """The collections of models, before the migrations."""
+        """The collections of models before the migrations."""
         self._lease: SchemaLease | None = None
 
     @property
@@ -56,9 +56,10 @@ class MigrateRun:
         return {name for name, one in found if before_relaxing(one) is not None}
 
     def relax(self, registry: Apps, plan: MigrationPlan) -> list[str]:
-        """Relax the validators of ours whose collections the plan changes; their names.
+        """Relax our validators whose collections the plan changes, and return the collections'
+        names.
 
-        ``registry`` has the models before the plan. Raises Locked where another run is in progress,
+        ``registry`` has the models before the plan. Raises Locked if another run is in progress,
         OperationRefused, and PyMongo's errors.
         """
         if not self._ours:
@@ -78,10 +79,10 @@ class MigrateRun:
         return sorted(changed)
 
     def settle(self, registry: Apps) -> list[Settled]:
-        """Put right what is relaxed, by this run or by one that did not end.
+        """Restore the validators that this run, or one that did not finish, has relaxed.
 
-        ``registry`` has the models after the plan. Raises Locked where another run is in progress,
-        what :func:`.settle` raises, and what makes the specs of the models impossible.
+        ``registry`` has the models after the plan. Raises Locked if another run is in progress,
+        what :func:`.settle` raises, and the errors of specs that cannot be made.
         """
         if self._known is None:
             return []
@@ -94,10 +95,10 @@ class MigrateRun:
         return settle(self.database, specs, created=sorted(new), lease=lease)
 
     def end(self) -> None:
-        """Give the lease back; also where the migrations failed."""
+        """Release the lease, also if the migrations failed."""
         lease, self._lease = self._lease, None
         if lease is not None:
-            with contextlib.suppress(PyMongoError):  # It runs out by itself.
+            with contextlib.suppress(PyMongoError):  # It expires by itself.
                 lease.__exit__(None, None, None)
 
     def _collections(self, registry: Apps) -> set[str]:
@@ -116,8 +117,8 @@ class MigrateRun:
         try:
             return changed_collections(self.connection, registry, plan, self._ours)
         except SpecConflict:
-            # On the way, two models may share a collection and not agree; that is no reason not to
-            # migrate, and what cannot be compared may have changed.
+            # On the way, two models may share a collection and contradict each other; that is no
+            # reason not to migrate, and what cannot be compared may have changed.
             return self._ours
 
     def _relax(self, name: str, lease: SchemaLease) -> None:
@@ -128,10 +129,12 @@ class MigrateRun:
         self.validators[name] = after
 
     def _specs(self, registry: Apps) -> dict[str, CollectionSpec]:
-        """Of the project's models; of those at this point of the migrations where some wait.
+        """The specs of the project's models, or of the models as they are at this point of the
+        migrations if some are unapplied.
 
-        After ``migrate app 0001`` the code is newer than the documents. Where nothing waits the two
-        are the same models, and the code says more of them than migrations record.
+        After ``migrate app 0001`` the code is newer than the documents. If no migration is
+        unapplied, the two are the same models, and the code has more information than migrations
+        record.
         """
         alias = self.connection.settings.database
         assert alias is not None
@@ -146,7 +149,7 @@ class MigrateRun:
         }
 
     def _is_synced(self, spec: CollectionSpec) -> bool:
-        """Whether another collection of its apps had a validator of ours before."""
+        """Whether another collection of its apps already had a validator of ours."""
         synced = {
             app
             for known in specs_for(self.connection)

@@ -1,5 +1,5 @@
-"""Putting validators right after ``migrate``: the rules of the models, no less strict than before
-unless documents violate them."""
+"""Restoring validators after ``migrate``: with the models' rules, and as strict as before unless
+documents violate them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from djongo_services.schema.relaxing import before_relaxing
 from djongo_services.schema.spec import CollectionSpec
 from djongo_services.schema.violators import count_violators
 
-# The validators of a database, in one question to the server.
+# Reading the validators of a database in one query.
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
-    """One collection whose validator was put right."""
+    """One collection whose validator was restored."""
 
     collection: str
     after: Validator | None
@@ -37,7 +37,8 @@ class Settled:
 
 
 def relaxed_collections(database: Database[Document]) -> dict[str, Validator]:
-    """Those whose validators a run of ``migrate`` has relaxed, with what they were before."""
+    """The collections whose validators a run of ``migrate`` has relaxed, with the validators from
+    before."""
     return _before_relaxing(validators_of(database))
 
 
@@ -48,12 +49,13 @@ def settle(
     created: Iterable[str],
     lease: SchemaLease,
 ) -> list[Settled]:
-    """Give every relaxed collection, and what was created without one, the validator of its models.
+    """Give every relaxed collection, and every one that was created without a validator, that of
+    its models.
 
-    It is ``moderate`` and ``warn`` where documents violate it. Otherwise it is as strict as it was,
-    and where that was ``moderate`` and ``warn``, as a sync would have it. Recorded as a run of the
-    history, like every change of a validator. Raises as
-    :func:`~djongo_services.schema.applying.apply` does.
+    It is ``moderate`` and ``warn`` if documents violate it. Otherwise it is as strict as it was,
+    and if that was ``moderate`` and ``warn``, as a sync would make it. It is recorded as a run of
+    the history, like every change of a validator. Raises what
+    :func:`~djongo_services.schema.applying.apply` raises.
     """
     there = validators_of(database)
     wanted: dict[str, Validator | None] = {name: None for name in created if name not in there}
@@ -63,7 +65,8 @@ def settle(
     if not steps:
         return []
     _apply(database, steps, lease)
-    # What was written between the count and the validator is found now that nothing more can come.
+    # Documents that were written between the count and the validator are found now, when no more
+    # can arrive.
     late = [again for step in steps if (again := _loosened(database, step, specs)) is not None]
     if late:
         _apply(database, late, lease)
@@ -86,7 +89,7 @@ def _step(
     spec: CollectionSpec | None,
 ) -> SetValidator:
     if spec is None:
-        # No model has the collection any more; its rules are as they were.
+        # No model has the collection any more; its rules are as before.
         return SetValidator(collection=name, before=before, after=before)
     if spec.validator is None:
         return SetValidator(collection=name, before=before)
@@ -145,13 +148,13 @@ _OPTIONS: CodecOptions[Document] = CodecOptions(uuid_representation=UuidRepresen
 
 
 def primary(database: Database[Document]) -> Database[Document]:
-    """The database as its primary has it: a secondary may not know yet what was just changed."""
+    """The database read from its primary: a secondary may not know the latest changes yet."""
     return database.with_options(codec_options=_OPTIONS, read_preference=ReadPreference.PRIMARY)
 
 
 def validators_of(database: Database[Document], name: str | None = None) -> dict[str, Validator]:
-    """By collection, of all or of the one named; those without a validator are not listed, and cost
-    nothing."""
+    """Validators by collection, of all collections or of the named one; those without a validator
+    are not listed."""
     asked: Document = {"type": "collection", "options.validator": {"$exists": True}}
     if name is not None:
         asked["name"] = name

@@ -1,4 +1,4 @@
-"""``SCHEMA["SYNC_ON_MIGRATE"]``: whatever the models say, after each ``migrate``."""
+"""``SCHEMA["SYNC_ON_MIGRATE"]``: apply the models' schema after each ``migrate``."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ logger = logging.getLogger("djongo_services.schema")
 def sync_after_migrate(using: str) -> None:
     """Sync the collections of the models that the DATABASES alias holds.
 
-    Steps that destroy something, collections whose migrations wait and validators that somebody
-    else wrote are left alone, and the log names them. Raises CommandError with the reason why the
+    Destructive steps, collections with unapplied migrations and validators that djongo_services did
+    not write are left alone, and the log names them. Raises CommandError with the reason if the
     schema could not be synced.
     """
     if not settings.schema.sync_on_migrate:
@@ -83,7 +83,7 @@ def _report(connection: Connection, plan: Plan) -> None:
 def _without_waiting(
     connection: Connection, specs: tuple[CollectionSpec, ...]
 ) -> tuple[CollectionSpec, ...]:
-    """Those whose models the database has already, as after ``migrate app``."""
+    """The specs whose models exist in the database already, as after ``migrate app``."""
     waiting = waiting_migrations(connection, specs)
     if not waiting:
         return specs
@@ -98,7 +98,7 @@ def _without_waiting(
 
 
 def _specs_of(using: str) -> Iterator[tuple[Connection, tuple[CollectionSpec, ...]]]:
-    """Per connection, the specs with a model that ``using`` holds."""
+    """For each connection, the specs with a model that ``using`` contains."""
     for alias, entry in settings.connections.items():
         if entry.database not in (None, using):
             continue

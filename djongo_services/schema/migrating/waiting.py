@@ -1,4 +1,4 @@
-"""Migrations that wait: until they are applied, the models are not what the database has to be."""
+"""Unapplied migrations: until they are applied, the database does not have to match the models."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ _SHOWN = 10
 
 
 class MigrationsWait(DjongoServicesError):
-    """Migrations wait to be applied; run migrate first."""
+    """There are unapplied migrations; run migrate first."""
 
 
 class MigrationsUnreadable(DjongoServicesError):
-    """Django cannot tell which migrations wait."""
+    """Django cannot determine which migrations are unapplied."""
 
 
 def refuse_waiting(connection: Connection, specs: Iterable[CollectionSpec]) -> None:
-    """Raise MigrationsWait where migrations of the specs' apps are not applied.
+    """Raise MigrationsWait if migrations of the specs' apps are not applied.
 
-    A collection that is made before its migration runs lets ``migrate`` fail, and a validator of
-    newer models refuses what the migration still has to change.
+    A collection that is created before its migration runs makes ``migrate`` fail, and a validator
+    of newer models refuses what the migration still has to change.
     """
     waiting = waiting_migrations(connection, specs)
     if waiting:
         text = _(
-            "%(waiting)s; run %(command)s first, so that it finds the database as it expects it."
+            "%(waiting)s; run %(command)s first, so that it finds the database in the expected "
+            "state."
         )
         command = f"migrate{_option(connection.settings.database)}"
         raise MigrationsWait(text % {"waiting": waiting_text(waiting), "command": command})
 
 
 def waiting_migrations(connection: Connection, specs: Iterable[CollectionSpec]) -> tuple[str, ...]:
-    """``("library.0002_book_pages", ...)``: those of the specs' apps, in Django's order.
+    """The unapplied migrations of the specs' apps, in Django's order:
+    ``("library.0002_book_pages", ...)``.
 
-    None for a connection with a server of its own, whose collections no migration makes. Raises
+    None for a connection with a server of its own, whose collections no migration creates. Raises
     MigrationsUnreadable.
     """
     alias = connection.settings.database

@@ -1,4 +1,4 @@
-"""References that no document answers to: MongoDB enforces none of those that models declare."""
+"""Dangling references: MongoDB does not enforce the references that models declare."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
@@ -34,7 +34,8 @@ Model: TypeAlias = type[models.Model]
 _Field: TypeAlias = "models.Field[Any, Any]"
 
 _EMBEDDED = ("embedded_model", "embedded_models")
-"""Attributes of django-mongodb-backend's fields that hold one model, or several (polymorphic)."""
+"""Attributes of django-mongodb-backend's fields that contain one model, or several
+(polymorphic)."""
 
 
 def spec_references(
@@ -43,7 +44,7 @@ def spec_references(
     backend: bool | None = None,
     among: Iterable[Model] | None = None,
 ) -> tuple[ForeignReference, ...]:
-    """Those of the models that the specs were made from; see :func:`model_references`.
+    """The references of the models that the specs were made from; see :func:`model_references`.
 
     Raises LookupError for a label that no installed app has.
     """
@@ -58,17 +59,17 @@ def model_references(
     backend: bool | None = None,
     among: Iterable[Model] | None = None,
 ) -> tuple[ForeignReference, ...]:
-    """In the order of models and fields, each once.
+    """The references in the order of models and fields, each once.
 
-    ``backend`` says whether django-mongodb-backend writes the documents; without it, that is so
-    where the routers send the models. There a parent's fields are in the parent's collection, and
-    the link to it is a reference; elsewhere a document holds the inherited fields as well.
+    ``backend`` says whether django-mongodb-backend writes the documents; by default, it does for
+    models that the routers send to it. There, a parent's fields are in the parent's collection, and
+    the link to it is a reference; elsewhere a document contains the inherited fields as well.
 
-    The collections of automatic many-to-many relations are taken along, and proxies count as their
-    models. Embedded models are looked into. ``among``
-    names the models that live in the same database: references to others are left out, for their
-    targets are not in MongoDB. Without it, those that the routers would send elsewhere are.
-    Generic foreign keys name their target in the data and are not told.
+    The collections of automatic many-to-many relations are included, and proxies count as their
+    models. Embedded models are searched, too. ``among`` names the models in the same database:
+    references to others are left out, because their targets are not in MongoDB. Without it, those
+    that the routers send elsewhere are left out. Generic foreign keys name their target in the data
+    and are not included.
     """
     concrete = dict.fromkeys(_concrete(model) for model in chosen)
     for model in tuple(concrete):
@@ -108,7 +109,8 @@ def _foreign_keys(
     prefix: Path = (),
     above: tuple[Model, ...] = (),
 ) -> Iterator[tuple[Path, models.ForeignKey[Any, Any]]]:
-    """Those among the fields and in the models embedded in them; ``above`` ends recursion."""
+    """The references among the fields and in the models embedded in them; ``above`` ends
+    recursion."""
     # The key of an embedded document is a field like any other.
     columns = backend or bool(above)
     for field in fields:

@@ -25,7 +25,7 @@ _SIMPLE = {"locale": "simple"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForeignReference:
-    """Values in one collection that are to be keys of another."""
+    """Values in one collection that should be keys of another."""
 
     model: str
     """The label of the model that declares it: ``archive.Loan``."""
@@ -39,24 +39,24 @@ class ForeignReference:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DanglingExample:
     id: Any
-    """The ``_id`` of a document that has the value."""
+    """The ``_id`` of a document with the value."""
     value: Any
-    """No key of the target."""
+    """The value, which is not a key of the target."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DanglingReferences:
-    """What dangles of one reference, or why that could not be found out."""
+    """What dangles of one reference, or why that is unknown."""
 
     reference: ForeignReference
     documents: int = 0
-    """That have at least one value which is no key of the target."""
+    """Documents with at least one value that is not a key of the target."""
     values: int = 0
-    """Those values, each counted once."""
+    """The number of different such values."""
     examples: tuple[DanglingExample, ...] = ()
-    """Examples of different values, in their BSON order."""
+    """Examples of different values, in BSON order."""
     unavailable: str | None = None
-    """One sentence; set where the server refused, and all else is empty then."""
+    """The reason, as a sentence, if the server refused; everything else is empty then."""
 
 
 def audit_references(
@@ -67,13 +67,13 @@ def audit_references(
     stop: Stop | None = None,
     progress: ProgressHook | None = None,
 ) -> tuple[DanglingReferences, ...]:
-    """Those references that dangle, and those that could not be looked at; none when all is well.
+    """The references that dangle, and those that could not be checked; empty if all are valid.
 
-    Null and missing values refer to nothing and are no fault; a target that does not exist leaves
-    every value dangling. Each reference is one scan of its collection, on the server, which may
-    use its disk; references in arrays, where there are dangling ones, take a second scan with one
-    lookup an element to count documents. Reads by the database's read preference, outside of any
-    session or transaction that the caller has bound.
+    Null and missing values refer to nothing and are valid; if a target does not exist, every value
+    dangles. Each reference is one scan of its collection, on the server, which may use its disk;
+    for references in arrays, if some dangle, a second scan with one lookup per element counts
+    documents. Reads use the database's read preference, outside of any session or transaction that
+    the caller has bound.
 
     Raises :class:`~.profiling.interruption.Interrupted` after ``stop``, and PyMongo's errors when
     the connection is lost.
@@ -146,7 +146,8 @@ def _pipeline(
 def _count_documents(
     collection: Collection[Document], reference: ForeignReference, stop: Stop
 ) -> int:
-    """The number of references in arrays: a document with two dangling elements counts once."""
+    """The number of documents, for references in arrays: a document with two dangling elements
+    counts once."""
     lookup = {
         "from": reference.target,
         "localField": "v",

@@ -1,6 +1,6 @@
-"""What models want of their collections.
+"""What models require of their collections.
 
-``specs_for(connection)`` gives one :class:`~djongo_services.schema.spec.CollectionSpec` for each
+``specs_for(connection)`` returns one :class:`~djongo_services.schema.spec.CollectionSpec` for each
 collection behind a connection: options from ``@collection_options``, a validator from the fields
 and the CheckConstraints, indexes from fields and Meta. On django-mongodb-backend the indexes are
 those that its own ``migrate`` would create, so that the two never differ.
@@ -46,13 +46,14 @@ __all__ = [
 ]
 
 MOST_INDEXES = 64
-"""The indexes of one collection, ``_id_`` included (MongoDB manual, "Limits and Thresholds")."""
+"""The maximum number of indexes in one collection, including ``_id_`` (MongoDB manual, "Limits and
+Thresholds")."""
 
 
 def specs_for(connection: Connection) -> tuple[CollectionSpec, ...]:
-    """The specs of all collections behind the connection, by name.
+    """The specs of all collections behind the connection, ordered by name.
 
-    Raises SpecConflict where models contradict each other, and ImproperlyConfigured.
+    Raises SpecConflict if models contradict each other, and ImproperlyConfigured.
     """
     check_labels()
     shared = connection.settings.database
@@ -64,9 +65,9 @@ def specs_for(connection: Connection) -> tuple[CollectionSpec, ...]:
 
 
 def collection_spec(models: Sequence[type[Model]], *, backend: Any = None) -> CollectionSpec:
-    """What models that share a collection want of it.
+    """What models that share a collection require of it.
 
-    ``backend`` is the connection of django-mongodb-backend that writes the documents; None where
+    ``backend`` is the connection of django-mongodb-backend that writes the documents; None if
     :func:`~djongo_services.schema.mapping.to_document` does. Raises SpecConflict.
     """
     ordered = sorted(models, key=lambda model: (model._meta.proxy, not model._meta.managed))
@@ -75,7 +76,7 @@ def collection_spec(models: Sequence[type[Model]], *, backend: Any = None) -> Co
         return spec
     problem = Problem(
         subject=f"{spec.models[0]}: {len(spec.indexes)} indexes",
-        reason=f"MongoDB allows {MOST_INDEXES - 1} beside the one on _id; leave some out.",
+        reason=f"MongoDB allows {MOST_INDEXES - 1} in addition to the one on _id; remove some.",
     )
     return replace(spec, problems=(*spec.problems, problem))
 
@@ -100,7 +101,7 @@ def _without_named_twins(spec: CollectionSpec) -> CollectionSpec:
 def _model_spec(model: type[Model], backend: Any) -> CollectionSpec:
     label = model._meta.label
     if model._meta.proxy:
-        # All that it wants is in its model.
+        # Everything that it requires is in its model.
         return CollectionSpec(name=model._meta.db_table, models=(label,))
     options = options_of(model)
     if options.view:
@@ -129,9 +130,9 @@ def _model_spec(model: type[Model], backend: Any) -> CollectionSpec:
 def model_validator(
     model: type[Model], backend: Any
 ) -> tuple[Mapping[str, Any] | None, Mapping[str, Mapping[str, Any]], list[Problem]]:
-    """``{"$jsonSchema": ...}``, beside the checks in an ``$and`` where there are any.
+    """``{"$jsonSchema": ...}``, combined with the checks in an ``$and`` if there are any.
 
-    Also the checks by name, and what the validator cannot say. ``backend`` is as that of
+    Also the checks by name, and what the validator cannot express. ``backend`` is as in
     :func:`collection_spec`. On the engine each column has a title, and each check its name.
     """
     options, rules = options_of(model), rules_of(model)
@@ -151,8 +152,8 @@ def model_validator(
 
 
 def column_title(backend: Any) -> Callable[[Any], str] | None:
-    """How the engine's schema editor calls a field in a validator; None on the backend as it is,
-    whose editor writes no validators."""
+    """How the engine's schema editor names a field in a validator; None on the stock backend, whose
+    editor writes no validators."""
     found: Callable[[Any], str] | None = None
     if backend is not None:
         found = getattr(backend.SchemaEditorClass, "column_title", None)
@@ -185,7 +186,7 @@ def _indexes(model: type[Model], backend: Any) -> tuple[Sequence[IndexSpec], Seq
 def _unrecorded(
     model: type[Model], names: set[str], refused: Sequence[Problem]
 ) -> tuple[list[IndexSpec], list[Problem]]:
-    """What the backend passes over in silence: made here where MongoDB can, else said."""
+    """What the backend silently ignores: created here if MongoDB can, otherwise reported."""
     declared = Declared(model, backend=True)
     found: list[IndexSpec] = []
     said = {problem.subject for problem in refused}
@@ -208,7 +209,7 @@ def _recorded(model: type[Model], document: Mapping[str, Any]) -> IndexSpec:
 
 
 def _origin(model: type[Model], name: str, keys: tuple[tuple[str, Any], ...]) -> tuple[bool, str]:
-    """Whether the model chose the name, and who asked for the index."""
+    """Whether the model chose the name, and what declares the index."""
     meta: Any = model._meta
     for index in meta.indexes:
         if index.name == name:
@@ -239,7 +240,7 @@ def _embedded(model: type[Model]) -> list[type[Model]]:
 
 
 def _plain(value: Any) -> Any:
-    """The backend's default dicts as dicts."""
+    """The backend's default dicts as plain dicts."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return value

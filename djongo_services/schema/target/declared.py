@@ -17,7 +17,7 @@ from djongo_services.schema.spec import DefinesItself, IndexSpec, Problem
 
 
 class Declared:
-    """What a model's fields and Meta ask for; ``backend`` says who writes the documents."""
+    """What a model's fields and Meta require; ``backend`` is what writes the documents."""
 
     def __init__(self, model: type[Model], *, backend: bool) -> None:
         self.model = model
@@ -103,7 +103,8 @@ class Declared:
         if isinstance(index, DefinesItself):
             return index.definition(self.model, backend=self.backend)
         if (own := getattr(index, "get_pymongo_index_model", None)) and _is_foreign(index):
-            # Somebody's class for the backend; what it says of the model holds here as well.
+            # A third-party class for the backend; what it says about the model applies here as
+            # well.
             document = dict(own(self.model, None).document)
             document.pop("name")
             return tuple(document.pop("key").items()), document
@@ -121,7 +122,7 @@ class Declared:
         )
 
     def _presence(self, names: Sequence[str], nulls_distinct: bool | None = None) -> list[Filter]:
-        """Conditions that leave nulls out; none where no field can be null."""
+        """Conditions that exclude nulls; none if no field can be null."""
         if nulls_distinct is False:
             return []
         found = [field_path(self.model, name, backend=self.backend) for name in names]
@@ -150,7 +151,7 @@ class Declared:
 
 
 def is_named(model: type[Model], index: Index) -> bool:
-    """Whether the model chose the name of one of its ``Meta.indexes``, or left it to Django."""
+    """Whether the model chose the name of one of its ``Meta.indexes``; otherwise Django did."""
     if index.contains_expressions:
         return True
     unnamed = index.clone()

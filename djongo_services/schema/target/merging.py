@@ -1,4 +1,4 @@
-"""Several models on one collection: one spec, or a refusal that names them."""
+"""Several models on one collection: one spec, or an error that names them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from djongo_services.schema.spec import CollectionSpec, IndexSpec
 
 
 class SpecConflict(DjongoServicesError):
-    """Two models want different things of one collection."""
+    """Two models require different things of one collection."""
 
 
 def merge(specs: Sequence[CollectionSpec]) -> CollectionSpec:
-    """What all the models want of their collection.
+    """What all the models together require of their collection.
 
-    Options that only some state, indexes, checks and properties complement one another; the same
-    thing said in two ways raises SpecConflict.
+    Options that only some of them set, indexes, checks and properties complement one another;
+    contradictions raise SpecConflict.
     """
     first, *rest = specs
     for other in rest:
@@ -63,7 +63,8 @@ class _Merge:
         return {"$and": [merged, *checks]} if checks else merged
 
     def _schemas(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-        """Properties and demands of both; what either closes stays closed, over all properties."""
+        """Properties and requirements of both; what either closes stays closed, over all
+        properties."""
         merged = self._united("validation", _without_parts(one), _without_parts(other))
         properties = self._united("field", one.get("properties", {}), other.get("properties", {}))
         required = {*one.get("required", ()), *other.get("required", ())}
@@ -104,7 +105,7 @@ class _Merge:
 
 
 def without_twins(indexes: Sequence[IndexSpec]) -> tuple[IndexSpec, ...]:
-    """Without an index of a generated name where another asks for the same one."""
+    """The indexes without those of a generated name that another one duplicates."""
     kept: list[IndexSpec] = []
     for index in sorted(indexes, key=lambda index: not index.named):
         if index.named or not any(_same(index, other) for other in kept):
@@ -113,7 +114,8 @@ def without_twins(indexes: Sequence[IndexSpec]) -> tuple[IndexSpec, ...]:
 
 
 def named_twins(indexes: Sequence[IndexSpec]) -> list[tuple[IndexSpec, IndexSpec]]:
-    """Indexes that the models want under two names; MongoDB makes the first of each pair only."""
+    """Indexes that the models declare under two names; MongoDB creates only the first of each
+    pair."""
     found: list[tuple[IndexSpec, IndexSpec]] = []
     for place, index in enumerate(indexes):
         first = next((other for other in indexes[:place] if _same(index, other)), None)

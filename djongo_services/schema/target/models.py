@@ -1,4 +1,4 @@
-"""Which models have their documents behind a connection."""
+"""The models whose documents are behind a connection."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ AnyModel: TypeAlias = "type[models.Model]"
 
 
 class UnknownModel(DjongoServicesError):
-    """There is no such app or model."""
+    """The app or model does not exist."""
 
 
 def models_of(connection: Connection) -> list[AnyModel]:
     """The connection's models, without proxies of models that are not among them.
 
-    Those that the routers let migrate to the DATABASES alias which the connection shares, and those
-    that ``SCHEMA["MODELS"]`` names for it. Raises ImproperlyConfigured where that names what does
-    not exist.
+    They are the models that the routers allow to migrate to the DATABASES alias which the
+    connection shares, and those that ``SCHEMA["MODELS"]`` names for it. Raises ImproperlyConfigured
+    if that names something that does not exist.
     """
     found = dict.fromkeys(migrated_models(connection.settings.database))
     for label in settings.schema.models.get(connection.alias, ()):
@@ -46,7 +46,7 @@ def models_of(connection: Connection) -> list[AnyModel]:
 
 
 def nothing_chosen(connection: Connection) -> str:
-    """Why no model has its documents behind the connection, and how to choose some."""
+    """Why no model has its documents behind the connection, and how to configure some."""
     alias, shared = connection.alias, connection.settings.database
     words = {
         "alias": alias,
@@ -69,7 +69,7 @@ def nothing_chosen(connection: Connection) -> str:
 
 @english()  # For the system check; what the settings are is told in English.
 def check_labels() -> None:
-    """Raise ImproperlyConfigured where ``MODELS`` or ``RULES`` names what does not exist."""
+    """Raise ImproperlyConfigured if ``MODELS`` or ``RULES`` names something that does not exist."""
     configured = settings.schema
     for labels in configured.models.values():
         for label in labels:
@@ -82,9 +82,9 @@ def check_labels() -> None:
 def select_specs(
     specs: Sequence[CollectionSpec], labels: Iterable[str]
 ) -> tuple[CollectionSpec, ...]:
-    """The specs of the collections of these ``app`` and ``app.Model`` labels; without any, all.
+    """The specs of the collections of these ``app`` and ``app.Model`` labels; without labels, all.
 
-    Raises UnknownModel with names that are close, or with the reason why a model is not there.
+    Raises UnknownModel with similar names, or with the reason why a model is not there.
     """
     chosen = [_selected(specs, label) for label in labels]
     if not chosen:
@@ -93,9 +93,9 @@ def select_specs(
 
 
 def migrated_models(alias: str | None, registry: Apps = apps) -> Iterator[AnyModel]:
-    """The models whose collections ``migrate`` makes on the DATABASES alias, without proxies.
+    """The models whose collections ``migrate`` creates on the DATABASES alias, without proxies.
 
-    ``registry`` is that of the project, or the models as they are at a point of the migrations.
+    ``registry`` is that of the project, or has the models at a point of the migrations.
     """
     if alias is None:
         return
@@ -147,7 +147,7 @@ def _resolved(key: str, label: str) -> tuple[str, AnyModel | None]:
 
 
 def _found(label: str) -> tuple[str, AnyModel | None]:
-    """The app, and the model where the label names one."""
+    """The app, and the model if the label names one."""
     app, _dot, name = label.partition(".")
     try:
         config = apps.get_app_config(app)

@@ -1,7 +1,7 @@
-"""The indexes that the backend's own ``migrate`` would create, asked of its schema editor.
+"""The indexes that the backend's own ``migrate`` would create, recorded from its schema editor.
 
-The one place that knows how django-mongodb-backend creates indexes: the editor of the installed
-release (5.2 or 6.x) works as always, but on a collection that writes down what it is told.
+This is the only place that knows how django-mongodb-backend creates indexes: the editor of the
+installed release (5.2 or 6.x) works as always, but on a collection that records its calls.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from djongo_services.schema.spec import Problem
 
 
 class _Recorder:
-    """Stands for a collection."""
+    """A stand-in for a collection."""
 
     def __init__(self) -> None:
         self.indexes: list[Mapping[str, Any]] = []
@@ -30,10 +30,10 @@ class _Recorder:
 def record_indexes(
     model: type[Model], connection: Any
 ) -> tuple[list[Mapping[str, Any]], list[Problem]]:
-    """Documents as ``createIndexes`` takes them, and what the backend cannot create.
+    """Documents in the form of ``createIndexes``, and what the backend cannot create.
 
-    Search and vector search indexes belong to Atlas and are left out. No server is asked. Nothing
-    comes of models that are not managed.
+    Search and vector search indexes belong to Atlas and are left out. No server is queried. Models
+    that are not managed yield nothing.
     """
     editor = _editor(model, connection)
     editor._create_model_indexes(model)

@@ -1,4 +1,4 @@
-"""Bytes to chunk documents, in bounded batches."""
+"""Turning bytes into chunk documents, in bounded batches."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bson import Int64, ObjectId
 Document = dict[str, Any]
 
 BATCH_BYTES = 2 * 1024 * 1024
-"""Of data in one insert: enough to hide the round trip, little enough to stay small."""
+"""Data in one insert: enough to hide the round trip, and still little memory."""
 
 BATCH_CHUNKS = 1_000
 
 
 class Chunker:
-    """Cuts what it is fed into the chunks of one file, and sums it up."""
+    """Cuts the bytes of one file into chunks, and computes their checksum."""
 
     def __init__(self, files_id: Any, chunk_size: int) -> None:
         self.files_id = files_id
@@ -33,7 +33,8 @@ class Chunker:
         self._per_batch = min(BATCH_CHUNKS, max(1, BATCH_BYTES // chunk_size))
 
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[list[Document]]:
-        """Take all of ``data``; each batch that is full is to be stored before going on."""
+        """Take all of ``data``. Each batch that is yielded must be stored before the next one is
+        taken."""
         view = memoryview(data).cast("B")
         self.length += len(view)
         self._hash.update(view)
@@ -50,14 +51,14 @@ class Chunker:
         self._pending += view[start:]
 
     def rest(self) -> list[Document]:
-        """The last batch, perhaps empty, once everything was fed."""
+        """The last batch, perhaps empty, once all bytes were fed."""
         if self._pending:
             self._append(bytes(self._pending))
             self._pending.clear()
         return self._take()
 
     def files_document(self, filename: str | None, metadata: Document, at: datetime) -> Document:
-        """What makes the file exist, from ``at`` on; call it after :meth:`rest`."""
+        """The document that makes the file exist, from ``at`` on; call it after :meth:`rest`."""
         return {
             "_id": self.files_id,
             "length": Int64(self.length),
@@ -84,6 +85,6 @@ class Chunker:
 
 
 def now() -> datetime:
-    """In the milliseconds that BSON keeps."""
+    """The current time in milliseconds, which is BSON's precision."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

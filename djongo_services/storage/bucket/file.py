@@ -13,7 +13,7 @@ from bson.datetime_ms import DatetimeMS
 from djongo_services.storage.errors import CorruptFile
 
 DEFAULT_CHUNK_SIZE = 255 * 1024
-"""Bytes; the specification's default: with the other fields a chunk stays below 256 KiB."""
+"""Bytes; the specification's default: with its other fields, a chunk stays below 256 KiB."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,29 +26,31 @@ class StoredFile:
     """One file of a bucket, or one revision of it."""
 
     id: Any
-    """Of any BSON type; the chunks carry it as ``files_id``."""
+    """A value of any BSON type; the chunks contain it as ``files_id``."""
     filename: str | None
-    """Not unique: files of one name are its revisions."""
+    """Not unique: files with one name are its revisions."""
     length: int
     """Bytes in the chunks."""
     chunk_size: int
-    """Bytes of every chunk but the last."""
+    """Bytes of every chunk except the last."""
     upload_date: datetime
-    """Aware, in UTC, in whole milliseconds; where it has none, the date of its id, or 1970."""
+    """Aware, in UTC, in whole milliseconds; without a date, that of its id, or 1970."""
     metadata: Mapping[str, Any]
-    """Empty when the document has none."""
+    """Empty if the document has none."""
     raw: Mapping[str, Any] = field(repr=False, compare=False)
     """The whole files document."""
 
     @property
     def content_type(self) -> str:
-        """From ``metadata``, or where older drivers kept it, beside it; empty when unknown."""
+        """The type from ``metadata``, or from the field beside it, where older drivers kept it;
+        empty if unknown."""
         found = self.metadata.get("contentType", self.raw.get("contentType"))
         return found if isinstance(found, str) else ""
 
     @property
     def sha256(self) -> str | None:
-        """Of the bytes in the chunks, hexadecimal; None for files that other tools stored."""
+        """The checksum of the bytes in the chunks, in hexadecimal; None for files that other tools
+        stored."""
         found = self.metadata.get("sha256")
         return found if isinstance(found, str) else None
 
@@ -58,7 +60,7 @@ class StoredFile:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Raises CorruptFile when it is none by the GridFS specification."""
+        """Raises CorruptFile if the document does not follow the GridFS specification."""
         length = _whole(document, "length", at_least=0)
         chunk_size = _whole(document, "chunkSize", at_least=1)
         upload_date = document.get("uploadDate")
@@ -79,7 +81,7 @@ class StoredFile:
 
 
 def checked_chunk_size(chunk_size: int) -> int:
-    """Raises ValueError when no chunk of that size fits into a document."""
+    """Raises ValueError if chunks of that size do not fit into a document."""
     whole = isinstance(chunk_size, int) and not isinstance(chunk_size, bool)
     if not whole or not 1 <= chunk_size <= LARGEST_CHUNK_SIZE:
         raise ValueError(
@@ -107,5 +109,5 @@ def _whole(document: Mapping[str, Any], key: str, *, at_least: int) -> int:
 
 def _wrong(document: Mapping[str, Any], key: str, value: object) -> CorruptFile:
     return CorruptFile(
-        f"The files document {document.get('_id')!r} has {key} {value!r}, which no file has."
+        f"The files document {document.get('_id')!r} has {key} {value!r}, which is invalid."
     )

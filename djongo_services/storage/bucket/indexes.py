@@ -1,4 +1,4 @@
-"""Which indexes a bucket has, and what this process knows of them already."""
+"""The indexes that a bucket has, and what this process already knows of them."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ Keys = tuple[tuple[str, int], ...]
 
 FILES_KEYS: Keys = (("filename", 1), ("uploadDate", 1))
 CHUNKS_KEYS: Keys = (("files_id", 1), ("n", 1))
-"""Unique: no chunk of a file can be there twice. The keys are the specification's."""
+"""Unique: a file cannot have the same chunk twice. The keys are the specification's."""
 EXCLUSIVE_KEYS: tuple[Keys, ...] = ((("filename", 1),), (("metadata.aliases.name", 1),))
-"""Unique among the files of which nobody wants a second one of the same name."""
+"""Unique among the files that must not share their names."""
 
 _PATIENCE_MS = 500
-"""A transaction that has read a collection keeps it from getting an index; where that is the
-caller's own, waiting for it would be waiting for ever."""
+"""A transaction that has read a collection prevents new indexes on it; if it is the caller's own,
+waiting for its end would never end."""
 
 _WITHOUT = {
     UNAUTHORIZED: "the user may neither look for it nor create it",
     INDEX_OPTIONS_CONFLICT: "there is another index in its place",
     INDEX_KEY_SPECS_CONFLICT: "there is another index in its place",
-    DUPLICATE_KEY: "there are documents that it would not allow",
-    DUPLICATE_KEY_OF_UPDATE: "there are documents that it would not allow",
+    DUPLICATE_KEY: "existing documents violate it",
+    DUPLICATE_KEY_OF_UPDATE: "existing documents violate it",
 }
 """Errors that the next attempt would meet again."""
 
@@ -50,9 +50,9 @@ SHARED_KEYS: Keys = (("metadata.sha256", 1),)
 Mark = tuple[str, str, bool, bool]
 
 _done: weakref.WeakKeyDictionary[Any, set[Mark]] = weakref.WeakKeyDictionary()
-"""By client."""
+"""Finished indexes by client."""
 _put_off: weakref.WeakKeyDictionary[Any, set[Mark]] = weakref.WeakKeyDictionary()
-"""By the session of a transaction that has to end first."""
+"""Postponed indexes by the session of the transaction that must end first."""
 _lock = threading.Lock()
 
 
@@ -75,21 +75,22 @@ class WantedIndex:
 
     def may_be_created(self, within: Joined | None) -> bool:
         """A transaction cannot use a collection that got an index after its snapshot
-        (SnapshotUnavailable, before MongoDB 7.0); one that is not there it creates itself."""
+        (SnapshotUnavailable, before MongoDB 7.0); a collection that does not exist, it creates
+        itself."""
         return within is None or self.outside
 
     def how(self, within: Joined | None) -> dict[str, Any]:
         return {**self.options, **({} if within is None else {"maxTimeMS": _PATIENCE_MS})}
 
     def failed(self, within: Joined | None, error: OperationFailure) -> bool:
-        """Whether it is no use to try again; raises what is no matter of indexes."""
+        """Whether another attempt is pointless. Raises errors that do not concern indexes."""
         if within is not None and error.code in LOCK_TIMEOUT:
             return False
         why = _WITHOUT.get(error.code or 0)
         if why is None:
             raise error
         logger.warning(
-            "%s goes without the index on %s, because %s: %s",
+            "%s has no index on %s, because %s: %s",
             self.collection.full_name,
             ", ".join(name for name, _ in self.keys),
             why,
@@ -108,7 +109,7 @@ def mark_done(layout: Layout[Any]) -> None:
 
 
 def forget(layout: Layout[Any]) -> None:
-    """Look again before the next write: the bucket was dropped."""
+    """Look again before the next write, because the bucket was dropped."""
     with _lock:
         _done.get(layout.client, set()).discard(_mark(layout))
 
@@ -123,7 +124,7 @@ def wanted_indexes(layout: Layout[Any]) -> Iterator[WantedIndex]:
     yield WantedIndex(collection=files, keys=FILES_KEYS, options={}, outside=False)
     if layout.exclusive:
         for keys in EXCLUSIVE_KEYS:
-            # A file without aliases would otherwise stand in their index as one without a name.
+            # Otherwise their index would contain a file without aliases as one without a name.
             only = {"metadata.exclusive": True, keys[0][0]: {"$exists": True}}
             options = {"unique": True, "partialFilterExpression": only}
             yield WantedIndex(collection=files, keys=keys, options=options, outside=False)
@@ -133,7 +134,7 @@ def wanted_indexes(layout: Layout[Any]) -> Iterator[WantedIndex]:
 
 
 def begun_transaction(layout: Layout[Any]) -> Joined | None:
-    # Also where the caller stays apart from it: its locks are in the way all the same.
+    # Also if the caller stays out of it: its locks are in the way all the same.
     within = open_transaction(layout.client)
     return within if within is not None and within.has_snapshot else None
 

@@ -1,4 +1,4 @@
-"""The collections of a bucket, and the options that its operations are to honour."""
+"""The collections of a bucket, and the options that its operations use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ C = TypeVar("C")
 
 
 class Layout(Generic[C]):
-    """``name.files``, ``name.chunks`` and what this package keeps beside them."""
+    """``name.files``, ``name.chunks`` and the collections that this package keeps beside them."""
 
     def __init__(
         self,
@@ -38,8 +38,8 @@ class Layout(Generic[C]):
         exclusive: bool = False,
         shared: bool = False,
     ) -> None:
-        """``exclusive`` wants indexes that keep names apart whose metadata says so, ``shared`` one
-        that finds equal content.
+        """``exclusive`` requires the indexes that prevent equal names among files whose metadata
+        ask for that; ``shared`` requires the index that finds equal content.
 
         Raises ConfigurationError for an unacknowledged write concern, which could lose files."""
         if not (write_concern or database.write_concern).acknowledged:
@@ -65,9 +65,9 @@ class Layout(Generic[C]):
         self.files: C = database.get_collection(f"{name}.files", **options)
         self.chunks: C = database.get_collection(f"{name}.chunks", **options)
         self.trash: C = database.get_collection(f"{name}.trash", **options)
-        """What the collector removed and can still bring back."""
+        """What the collector removed and can still restore."""
         self.uploads: C = database.get_collection(f"{name}.uploads", **options)
-        """Uploads that are under way through the upload handler."""
+        """Uploads in progress through the upload handler."""
         self._early: C = database.get_collection(
             f"{name}.chunks", **{**options, "write_concern": _early_concern(database, options)}
         )
@@ -77,20 +77,21 @@ class Layout(Generic[C]):
         """The chunks, for writes that a later write to ``files`` confirms.
 
         A replica set's members apply writes in order. So a files document that a majority holds
-        implies the chunks that were written to the same primary before it, and they need no wait
-        of their own. On a sharded cluster the two may be on different shards.
+        implies the chunks that were written to the same primary before it, and they need no wait of
+        their own. On a sharded cluster the two may be on different shards.
         """
         return self.chunks if self._sharded() else self._early
 
     def traces(self, files_id: Any) -> list[tuple[C, dict[str, Any]]]:
-        """Where there may be something of a file of that id, and the queries that find it."""
+        """The collections that may contain parts of a file with that id, and the queries that find
+        them."""
         return [
             (self.files, {"_id": {"$eq": files_id}}),
             (self.chunks, {"files_id": {"$eq": files_id}}),
         ]
 
     def primary(self) -> object:
-        """Which server takes the writes, and since which election or start."""
+        """The server that takes the writes, and the election or start since which it does."""
         for address, server in self.client.topology_description.server_descriptions().items():
             if server.is_writable:
                 version = server.topology_version or {}
@@ -107,14 +108,13 @@ def _early_concern(database: Any, options: dict[str, Any]) -> WriteConcern:
     return _ONE_MEMBER if journaled is None else WriteConcern(w=1, j=journaled)
 
 
-# What time it is, for a server that a client's clock may be far behind of.
+# The current time, for a server whose clock may be far ahead of a client's.
 def server_now(client: Any) -> datetime:
-    """By this process's clock, and never before the newest time that the servers told it.
+    """The time by this process's clock, but never before the newest time that the servers sent.
 
-    The collector's grace period ends by the server's clock. Were it to begin by the clock of a
-    client that is days behind, a file would be old as soon as it is stored. The time of the cluster
-    comes with every answer of a replica set, so that it costs no round trip; a server without one
-    has none.
+    The collector's grace period ends by the server's clock. If it began by the clock of a client
+    that is days behind, a file would be old as soon as it is stored. The cluster time comes with
+    every response of a replica set, so it costs no round trip; other servers have none.
     """
     told = client._topology.max_cluster_time()
     moment = now()
@@ -123,16 +123,16 @@ def server_now(client: Any) -> datetime:
     return max(moment, datetime.fromtimestamp(told["clusterTime"].time, UTC))
 
 
-# What both flavours of a bucket are made with.
+# The types that both flavours of a bucket use.
 Change: TypeAlias = Callable[[Document], None]
-"""Of a files document that is not stored yet, such as giving it another filename."""
+"""Changes a files document that is not stored yet, for example gives it another filename."""
 
 NewFile: TypeAlias = tuple[ObjectId, str | None, bytes, Document]
-"""A new id, filename, content, metadata."""
+"""A new id, filename, content and metadata."""
 
 
 class Rows(Protocol):
-    """A transaction of another database, which decides what becomes of a file."""
+    """A transaction of another database, which decides whether a file stays."""
 
     def saved(
         self,
@@ -140,8 +140,8 @@ class Rows(Protocol):
         undo: Callable[[], object] | None = None,
         settled: Callable[[], object] | None = None,
     ) -> None:
-        """The file is there. Call ``undo`` after a rollback, or else delete the file, and
-        ``settled`` after a commit."""
+        """Register a file that is in the bucket. Call ``undo`` after a rollback, or delete the file
+        if there is none, and call ``settled`` after a commit."""
 
 
 class BucketOptions(Generic[C]):
@@ -161,8 +161,8 @@ class BucketOptions(Generic[C]):
     ) -> None:
         """``chunk_size`` in bytes; concerns and read preference default to the database's.
 
-        ``exclusive`` keeps the names apart of those files whose metadata say ``exclusive: true``;
-        ``shared`` finds files of equal content.
+        ``exclusive`` prevents equal names among files whose metadata have ``exclusive: true``;
+        ``shared`` finds files with equal content.
 
         Raises ValueError for a chunk size that fits no document, and ConfigurationError for an
         unacknowledged write concern.
@@ -200,13 +200,14 @@ class BucketOptions(Generic[C]):
         return Chunker(ObjectId() if id is None else id, size)
 
     def session(self) -> Any:
-        """That of the open transaction, or None; the backend's own is not found by itself."""
+        """The session of the open transaction, or None; the backend's own is not found by
+        itself."""
         within = joined(self.layout.client)
         return within and within.session
 
 
 def checked_name(filename: object) -> Any:
-    """Raises TypeError for what is neither a string nor None, and would be a query elsewhere."""
+    """Raises TypeError unless it is a string or None: elsewhere, another value would be a query."""
     if filename is not None and not isinstance(filename, str):
         raise TypeError(f"A file's name is a string or None, not {type(filename).__name__}.")
     return filename

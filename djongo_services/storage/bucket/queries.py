@@ -1,4 +1,4 @@
-"""Which files documents are meant: by id, name, revision and folder."""
+"""Queries for files documents: by id, name, revision and folder."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def batches(ids: Sequence[Any]) -> list[list[Any]]:
 
 
 def this_very(document: Document) -> Document:
-    """The files document itself, and no other one of the same id."""
-    # An id may be a document with operators for names, too.
+    """A query for the files document itself, and not for another one with the same id."""
+    # An id may be a document whose names look like operators.
     return {
         "_id": {"$eq": document["_id"]},
         "uploadDate": document["uploadDate"],
@@ -51,22 +51,23 @@ def this_very(document: Document) -> Document:
 
 
 PROVISIONAL = "metadata.provisional"
-"""Of a file that waits for the commit of its row: the alias of the row's database."""
+"""The alias of the row's database, in a file that waits for the commit of its row."""
 
 
 _SHARED: dict[str, Any] = {"metadata.exclusive": True}
-"""So that the index on further names, which is a partial one, is used."""
+"""This condition makes the server use the index on further names, which is a partial one."""
 
 
 def named(filename: str, *, shared: bool = False) -> dict[str, Any]:
-    """``shared``: also as one of the further names of a file that several have."""
+    """A query for a filename; with ``shared``, also as a further name of a file that has
+    several."""
     if shared:
         return {"$or": [{"filename": filename}, {**_SHARED, "metadata.aliases.name": filename}]}
     return {"filename": filename}
 
 
 def named_or_within(filename: str, *, shared: bool = False) -> dict[str, Any]:
-    """The same, or below the folder of that name."""
+    """The same, or the files below the folder of that name."""
     below = within(f"{filename}/")
     if not shared:
         return {"$or": [named(filename), {"filename": below}]}
@@ -75,29 +76,29 @@ def named_or_within(filename: str, *, shared: bool = False) -> dict[str, Any]:
 
 
 def settled(query: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the files that wait for nothing."""
+    """The files of ``query`` that wait for nothing."""
     return {"$and": [query, {PROVISIONAL: {"$exists": False}}]}
 
 
 def without(query: Mapping[str, Any], hidden: Collection[Any]) -> Mapping[str, Any]:
-    """Those of the files that do not have these ids."""
+    """The files of ``query`` that do not have these ids."""
     return {"$and": [query, {"_id": {"$nin": list(hidden)}}]} if hidden else query
 
 
 def folder_contents(
     folder: str, *, ids: Collection[Any] = (), names: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """A pipeline: each name right in the folder once, and whether something lies below it.
+    """A pipeline for each name directly in the folder, and whether something lies below it.
 
-    Answered from the index on filename; what lies deeper is passed over, not sent. Files of these
-    ``ids`` and ``names`` do not count.
+    It is answered from the index on filename; what lies deeper is skipped, not sent. Files with
+    these ``ids`` and ``names`` do not count.
     """
     found = without({"filename": _within_but(folder, names)}, ids)
     return [{"$match": found}, *_first_parts("$filename", folder)]
 
 
 def shared_folder_contents(folder: str, names: Collection[str] = ()) -> list[dict[str, Any]]:
-    """The same of further names."""
+    """The same for further names."""
     below = _within_but(folder, names)
     return [
         {"$match": _shared_within(folder)},
@@ -109,7 +110,8 @@ def shared_folder_contents(folder: str, names: Collection[str] = ()) -> list[dic
 
 
 def within(folder: str) -> dict[str, Any]:
-    """All that begin with the folder, which ends with a slash: it is followed by a zero."""
+    """All filenames in the folder, whose name ends with a slash; the character after a slash is the
+    zero."""
     return {"$gte": folder, "$lt": f"{folder[:-1]}0"} if folder else {"$type": "string"}
 
 

@@ -1,4 +1,4 @@
-"""Which chunks hold a range of a file, and whether what came back is what was expected."""
+"""Which chunks contain a range of a file, and whether the chunks received are the expected ones."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from djongo_services.storage.bucket.file import StoredFile
 from djongo_services.storage.errors import CorruptFile
 
 FIRST_CHUNKS = 4
-"""Of the first query, so that the first byte does not wait for a large batch."""
+"""Chunks of the first query: few, so that the first byte does not wait for a large batch."""
 
 SMALL_CHUNKS = 8
-"""That few are worth no second query."""
+"""Up to this many chunks, a second query does not pay off."""
 
 BATCH_BYTES = 1536 * 1024
-"""Of data in each later batch."""
+"""Data in each later batch."""
 
 BATCH_CHUNKS = 1_000
-"""And of documents: small chunks are many."""
+"""Documents in each later batch: small chunks are many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChunkQuery:
-    """One query of chunks, by ``n``."""
+    """One query for chunks, by ``n``."""
 
     first: int
     last: int | None
-    """None: to the end, so that chunks which should not be there are seen."""
+    """None: to the end, so that surplus chunks are noticed."""
     limit: int
     batch_size: int
 
     def filter(self, files_id: Any) -> dict[str, Any]:
         upper = {} if self.last is None else {"$lte": self.last}
-        # An id may be a document, whose names are no operators.
+        # An id may be a document, whose names are not operators.
         return {"files_id": {"$eq": files_id}, "n": {"$gte": self.first, **upper}}
 
 
@@ -42,7 +42,7 @@ class RangeReader:
     """Bytes [start, stop) of a file: the queries to make, and each chunk checked and trimmed."""
 
     def __init__(self, file: StoredFile, start: int = 0, stop: int | None = None) -> None:
-        """Raises ValueError when the range is not one of the file's."""
+        """Raises ValueError if the range is not within the file."""
         stop = file.length if stop is None else stop
         if not 0 <= start <= stop <= file.length:
             raise ValueError(
@@ -60,24 +60,24 @@ class RangeReader:
         return self._next
 
     def parts(self) -> Iterator[ChunkQuery]:
-        """To be read in their order; after an interruption, what is left."""
+        """The queries to make, in order; after an interruption, the remaining ones."""
         if self._start == self._stop and self._file.length:
             return
         to_the_end = self._stop == self._file.length
         if self._after - self._next > SMALL_CHUNKS:
             yield self._part(self._next + FIRST_CHUNKS - 1, FIRST_CHUNKS)
         if to_the_end:
-            # One more, which would be too many.
+            # One more, which would be a surplus chunk.
             yield self._part(None, self._after - self._next + 1)
         else:
             yield self._part(self._after - 1, self._after - self._next)
 
     def accept(self, chunk: Mapping[str, Any]) -> bytes:
-        """The wanted bytes of the next chunk. Raises CorruptFile."""
+        """The wanted bytes of the next chunk. Raises CorruptFile if it is not the expected one."""
         n, data = chunk.get("n"), chunk.get("data")
         if not isinstance(data, bytes):
-            raise self._corrupt(f"chunk {n!r} holds no binary data")
-        # A Binary of another subtype is equal to no bytes.
+            raise self._corrupt(f"chunk {n!r} contains no binary data")
+        # A Binary of another subtype never equals bytes.
         data = bytes(data)
         if self._next >= self._file.chunk_count:
             return self._accept_extra(n, data)
@@ -96,7 +96,7 @@ class RangeReader:
         return data[max(0, self._start - begin) : self._stop - begin]
 
     def finish(self) -> None:
-        """Raises CorruptFile when chunks are missing at the end."""
+        """Raises CorruptFile if chunks are missing at the end."""
         if self._next < self._after:
             raise self._corrupt(f"chunk {self._next} is missing")
 

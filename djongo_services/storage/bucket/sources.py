@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Protocol, TypeAlias, runtime_checkable
 
 PIECE = 1024 * 1024
-"""Bytes that are asked of a file at once."""
+"""Bytes that are read from a file at once."""
 
 
 @runtime_checkable
@@ -19,7 +19,7 @@ AsyncSource: TypeAlias = "Source | AsyncIterable[bytes]"
 
 
 def pieces(source: Source | str) -> Iterator[bytes | bytearray | memoryview]:
-    """Raises TypeError for text and for anything else that has no bytes."""
+    """Raises TypeError for text and for everything else that has no bytes."""
     if isinstance(source, str):
         raise _no_source(source)
     if isinstance(source, bytes | bytearray | memoryview):

@@ -1,7 +1,7 @@
-"""Compression and encryption of files, off unless a storage asks for them.
+"""Compression and encryption of files, off unless a storage enables them.
 
-What was done to a file stands in its ``metadata.codecs``, in order, and its plain length in
-``metadata.size``: every storage of the project can read it, whatever its own options are.
+A file's ``metadata.codecs`` lists its codecs, in order, and ``metadata.size`` is its plain length:
+every storage of the project can read it, whatever its own options are.
 """
 
 from __future__ import annotations

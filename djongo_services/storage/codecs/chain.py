@@ -1,4 +1,4 @@
-"""The codecs of one file, one after the other."""
+"""The codecs of one file, in sequence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from djongo_services.storage.codecs.stage import FILE, ByteWindow, Codec, Stage
 from djongo_services.storage.errors import CorruptFile, StorageError
 
 _Codecs: TypeAlias = "list[tuple[Codec, Mapping[str, Any]]]"
-"""In the order in which they were applied, with what each needs to undo that."""
+"""The codecs in the order in which they were applied, each with what it needs to decode."""
 
 _FACTORIES: dict[str, Callable[[], Codec]] = {
     Gzip.name: Gzip,
@@ -33,12 +33,13 @@ _FACTORIES: dict[str, Callable[[], Codec]] = {
 
 
 def register_codec(name: str, factory: Callable[[], Codec]) -> None:
-    """Make files readable whose ``metadata.codecs`` name it, and storages able to ask for it."""
+    """Register a codec: files whose ``metadata.codecs`` name it become readable, and storages can
+    use it."""
     _FACTORIES[name] = factory
 
 
 def codec(name: object) -> Codec:
-    """Raises StorageError when nobody registered one."""
+    """The codec with that name. Raises StorageError if none is registered."""
     factory = _FACTORIES.get(name) if isinstance(name, str) else None
     if factory is None:
         raise StorageError(
@@ -63,7 +64,7 @@ class Chain:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """To be kept in the files document; empty without codecs."""
+        """What the files document keeps; empty without codecs."""
         return {"codecs": self._records, "size": self._size} if self._records else {}
 
     def encode(self, piece: bytes) -> Iterator[bytes]:
@@ -81,15 +82,15 @@ class _ChainReading:
     """The bytes to read from the bucket."""
     stages: Sequence[Stage]
     skip: int
-    """Plain bytes to leave out at the beginning."""
+    """Plain bytes to skip at the beginning."""
     take: int
     """Plain bytes that are wanted."""
     to_the_end: bool
-    """Whether they are the last ones, so that what follows them is a proof of the whole."""
+    """Whether they are the last bytes, so that what follows them verifies the whole file."""
 
 
 def plain_size(file: StoredFile) -> int:
-    """Bytes of the file as it was given to the storage. Raises CorruptFile when nobody knows."""
+    """Bytes of the file as it was given to the storage. Raises CorruptFile if that is unknown."""
     if not file.metadata.get("codecs"):
         return file.length
     size = file.metadata.get("size")
@@ -110,15 +111,15 @@ def is_encrypted(file: StoredFile, by: str) -> bool:
 
 
 def has_random_access(file: StoredFile) -> bool:
-    """Whether a range can be read without all that comes before it."""
+    """Whether a range can be read without everything before it."""
     codecs = _codecs(file)
     return not codecs or (len(codecs) == 1 and codecs[0][0].random_access)
 
 
 def chain_for(file: StoredFile, start: int, stop: int) -> _ChainReading | None:
-    """How to read the plain bytes [start, stop) of a file; None where it is stored as it is.
+    """How to read the plain bytes [start, stop) of a file; None if it is stored without codecs.
 
-    Raises ValueError for what is no range of the file, and CorruptFile where the files document
+    Raises ValueError if the range is not within the file, and CorruptFile if the files document
     does not say how it was encoded.
     """
     codecs = _codecs(file)
@@ -212,7 +213,7 @@ class _Cut:
 
     @property
     def satisfied(self) -> bool:
-        """Whether nothing that follows is needed."""
+        """Whether everything that follows is unnecessary."""
         return not self._take and not self._to_the_end
 
     def __call__(self, plain: bytes) -> bytes:
@@ -238,6 +239,6 @@ def _through(stages: Sequence[Stage], pieces: Iterable[bytes]) -> Iterator[bytes
 
 
 def _ends(stages: Sequence[Stage]) -> Iterator[bytes]:
-    """What each stage still holds, through those after it."""
+    """The bytes that each stage still holds, passed through the stages after it."""
     for number, stage in enumerate(stages):
         yield from _through(stages[number + 1 :], stage.finish())

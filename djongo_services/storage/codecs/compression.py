@@ -12,11 +12,11 @@ from djongo_services.storage.codecs.stage import Codec, Stage
 from djongo_services.storage.errors import CorruptFile
 
 _GZIP = 16 + zlib.MAX_WBITS
-"""zlib's way to ask for gzip's header and checksum."""
+"""What makes zlib use gzip's header and checksum."""
 _MOST = 1024 * 1024
-"""Bytes that come out at once, however well they were compressed."""
+"""Bytes of output at once, however well they were compressed."""
 _SLICE = 1024
-"""Compressed bytes of Zstandard at once: that many make 32 MiB at the very most."""
+"""Compressed bytes for Zstandard at once: they expand to at most 32 MiB."""
 
 
 class Gzip(Codec):

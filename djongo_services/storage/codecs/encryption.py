@@ -1,9 +1,9 @@
 """Encrypted files: AES-256-GCM in blocks, so that a range needs only the blocks it touches.
 
-Each file has a key of its own, derived (HKDF, RFC 5869) from one of the configured keys and a
-random salt and the file's ``_id``; a block's nonce is its number, and the last block is marked, so
-that blocks can neither be swapped, nor taken from another file, nor cut off at the end, and no file
-can be passed off as another one. Files of before the ``_id`` was part of it are still read.
+Each file has a key of its own, derived (HKDF, RFC 5869) from one of the configured keys, a random
+salt and the file's ``_id``. A block's nonce is its number, and the last block is marked. So blocks
+cannot be swapped, taken from another file or cut off at the end, and no file can be passed off as
+another one. Files that were written before the ``_id`` was part of the key are still read.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class AesGcm(Codec):
     random_access: ClassVar[bool] = True
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        """``keys`` by name, 32 bytes in Base64; the first encrypts, all decrypt.
+        """``keys`` are 32 bytes each in Base64, by name; the first one encrypts, all of them
+        decrypt.
 
         Raises ImproperlyConfigured, which never shows a key.
         """
@@ -79,7 +80,7 @@ class AesGcm(Codec):
         stage = _Decrypt(self._cipher(record), block, first=first, to_the_end=to_the_end)
         return ByteWindow(
             start=first * (block + TAG),
-            # What follows the last block should not be there, and fails.
+            # Anything after the last block should not exist, and fails.
             stop=length if to_the_end else min(length, after * (block + TAG)),
             skip=start - first * block,
             stage=stage,
@@ -90,7 +91,7 @@ class AesGcm(Codec):
         if not isinstance(name, str) or name not in self._keys:
             raise UnknownKey(
                 f"The file was encrypted with the key {name!r}, which is not in "
-                f'DJONGO_SERVICES["STORAGE"]["ENCRYPTION_KEYS"]; put it back, after the first.'
+                f'DJONGO_SERVICES["STORAGE"]["ENCRYPTION_KEYS"]; restore it, after the first one.'
             )
         ciphers, hashes, kdf = _package()
         derived = kdf.HKDF(
@@ -103,14 +104,14 @@ class AesGcm(Codec):
 
 
 def _identity(record: Mapping[str, Any]) -> bytes:
-    """Of the file, where its key depends on it. Who takes the mark away gets another key, too."""
+    """The file's ``_id``, if its key depends on it. Removing the mark changes the key as well."""
     if not record.get("bound"):
         return b""
     return bson.encode({"_id": record[FILE]}, codec_options=_IDS)
 
 
 def _block(record: Mapping[str, Any]) -> int:
-    """Raises ValueError for what cannot be."""
+    """The block size. Raises ValueError for an impossible one."""
     block = int(record["block"])
     if not 0 < block <= LARGEST_BLOCK:
         raise ValueError(f"no block has {block} bytes")
@@ -118,7 +119,7 @@ def _block(record: Mapping[str, Any]) -> int:
 
 
 class _Blocks(Stage):
-    """Cuts what it is fed into blocks; the last is only known to be it at the end."""
+    """Cuts its input into blocks. Which block is the last is known only at the end."""
 
     def __init__(self, cipher: Any, size: int, first: int) -> None:
         self._cipher = cipher

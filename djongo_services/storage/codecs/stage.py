@@ -1,4 +1,4 @@
-"""What every codec is made of."""
+"""The base classes of all codecs."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Any, ClassVar
 
 
 class Stage(ABC):
-    """Bytes in, other bytes out, a piece at a time; one use."""
+    """Turns bytes into other bytes, piece by piece. For a single use."""
 
     @abstractmethod
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What can be said after ``data``; each piece of bounded size."""
+        """The output that is known after ``data``, in pieces of bounded size."""
 
     @abstractmethod
     def finish(self) -> Iterator[bytes]:
-        """The rest. Raises CorruptFile when what was decoded ended too early."""
+        """The remaining output. Raises CorruptFile if the encoded bytes ended too early."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ByteWindow:
-    """How to get at a range of the plain bytes without all that come before it."""
+    """How to read a range of the plain bytes without everything before it."""
 
     start: int
     stop: int
     """The range of the encoded bytes to read."""
     skip: int
-    """Plain bytes to leave out at the beginning of what comes out of ``stage``."""
+    """Bytes to skip at the beginning of the output of ``stage``."""
     stage: Stage
 
 
 FILE = "_file"
-"""In a record, while it is used: the ``_id`` of the file, which is not kept there."""
+"""A key of a record while it is used: the ``_id`` of the file, which the record does not keep."""
 
 
 class Codec(ABC):
-    """A way to store bytes otherwise than they are; what it needs to undo that is in ``record``.
+    """A way to store bytes in another form; ``record`` keeps what decoding needs.
 
-    To add one, subclass, and call :func:`djongo_services.storage.codecs.register_codec`.
+    To add one, write a subclass and call :func:`djongo_services.storage.codecs.register_codec`.
     """
 
     name: ClassVar[str]
     random_access: ClassVar[bool] = False
-    """Whether :meth:`window` spares what comes before a range."""
+    """Whether :meth:`window` can skip what comes before a range."""
 
     @abstractmethod
     def new_record(self) -> dict[str, Any]:
@@ -59,8 +59,8 @@ class Codec(ABC):
     def window(
         self, record: Mapping[str, Any], size: int, length: int, start: int, stop: int
     ) -> ByteWindow:
-        """For plain bytes [start, stop) of ``size``, in ``length`` encoded ones.
+        """The window for the plain bytes [start, stop) of ``size``, in ``length`` encoded ones.
 
-        Read from the beginning unless the codec knows better.
+        It begins at the start of the file unless the codec overrides this.
         """
         return ByteWindow(start=0, stop=length, skip=start, stage=self.decoder(record))

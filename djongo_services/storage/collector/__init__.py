@@ -1,4 +1,4 @@
-"""Collecting garbage in a bucket: what is in no use goes to a trash, and from there for good.
+"""Collecting garbage in a bucket: unused files go to a trash, and from there they are deleted.
 
 >>> from djongo_services.connections import connections
 >>> from djongo_services.storage.collector import collect, references_for

@@ -1,7 +1,7 @@
 """The order in which the server sorts values of different BSON types.
 
-Two sorted streams can only be merged by whoever compares as they were sorted. Python compares
-otherwise (``True == 1``) or not at all (``1 < "a"``), so values are compared by a key.
+Two sorted streams can only be merged if they are compared as they were sorted. Python compares
+values differently (``True == 1``) or not at all (``1 < "a"``), so values are compared by a key.
 
 Source: MongoDB manual, "Comparison/Sort Order"; the tests compare with the server's own sorting.
 """
@@ -51,7 +51,7 @@ _INFINITY: Final = math.inf
 def sort_key(value: Any) -> Key:
     """A key that compares with others as the server (without a collation) compares the values.
 
-    Equal keys are of values that the server holds equal: 1, 1.0 and Decimal128("1").
+    Keys are equal if the server treats the values as equal: 1, 1.0 and Decimal128("1").
     """
     match value:
         case ObjectId():
@@ -120,11 +120,12 @@ def _object(value: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _bytes(text: str | bytes) -> bytes:
-    """Strings compare byte by byte; what was no UTF-8 was decoded to surrogates."""
+    """The bytes of a string, which strings are compared by; surrogates stand for invalid UTF-8."""
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
 def _flags(flags: int) -> str:
-    """As the server keeps a regular expression's options: letters in alphabetical order."""
+    """The flags as the server stores a regular expression's options: letters in alphabetical
+    order."""
     letters = {2: "i", 4: "l", 8: "m", 16: "s", 32: "u", 64: "x"}
     return "".join(letter for bit, letter in letters.items() if flags & bit)

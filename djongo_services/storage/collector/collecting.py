@@ -35,7 +35,7 @@ from djongo_services.transaction import TransactionManagementError
 from djongo_services.transaction.current import joined
 
 BATCH_SIZE = 5_000
-"""Files that are judged together, and names that are looked up at once."""
+"""Files that are judged together, and names that are looked up together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +44,7 @@ class _Options:
     only: frozenset[Kind]
     verify: bool
     keep: bool
-    """In the trash."""
+    """Whether to keep it in the trash."""
 
 
 def collect(
@@ -66,17 +66,17 @@ def collect(
 ) -> CollectorReport:
     """Find garbage in a bucket and, unless ``dry_run``, move it to the trash.
 
-    Nothing whose most recent activity is younger than ``older_than`` is touched. ``only``: these
-    kinds and no other. ``verify`` reads every byte and compares checksums. ``keep_in_trash=False``
-    deletes for good. ``resume`` continues the latest run if that did not end, with its options,
-    and begins a new one otherwise. ``found`` is told of all that a dry run finds, of which the
-    report has only examples.
+    Nothing whose most recent activity is younger than ``older_than`` is touched. ``only`` restricts
+    the run to these kinds. ``verify`` reads every byte and compares checksums.
+    ``keep_in_trash=False`` deletes for good. ``resume`` continues the latest run with its options
+    if that did not finish, and begins a new one otherwise. ``found`` is called with everything that
+    a dry run finds; the report has only examples.
 
-    Call it outside of transactions, those of the database that references are in included: inside
-    one that reads a snapshot, new references cannot be seen. Raises TransactionManagementError in
-    one of MongoDB; BucketUnusable; ReferencesUnreadable; Locked when another run is in
-    progress on the bucket; CollectorInterrupted after ``stop``, and PyMongo's errors. Completed
-    work is kept.
+    Call it outside of transactions, including those of the database that contains the references:
+    inside one that reads a snapshot, new references are invisible. Raises
+    TransactionManagementError in a transaction of MongoDB; BucketUnusable; ReferencesUnreadable;
+    Locked when another run is in progress on the bucket; CollectorInterrupted after ``stop``, and
+    PyMongo's errors. Completed work is kept.
     """
     refuse_transaction(database)
     collections = BucketCollections.of(database, bucket)
@@ -93,7 +93,7 @@ def collect(
 
 
 def lease_of(collections: BucketCollections, seconds: float = SECONDS) -> Lease:
-    """One run at a time that changes a bucket."""
+    """The lease that allows only one run at a time to change a bucket."""
     return Lease(
         collections.database,
         f"gridfs_gc {collections.name}",
@@ -103,7 +103,7 @@ def lease_of(collections: BucketCollections, seconds: float = SECONDS) -> Lease:
 
 
 def refuse_transaction(database: Database[Any]) -> None:
-    """Raises TransactionManagementError within one of this client's."""
+    """Raises TransactionManagementError within a transaction of this client."""
     if joined(database.client) is not None:
         raise TransactionManagementError(
             "Garbage cannot be collected inside of a transaction, which does not see what others "
@@ -112,7 +112,7 @@ def refuse_transaction(database: Database[Any]) -> None:
 
 
 class _Work:
-    """What is the same for a run that counts and for one that removes."""
+    """The steps that a counting run and a removing run have in common."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class _Work:
     def remove(
         self, options: _Options, lease: Lease, before: CollectorRun | None
     ) -> CollectorReport:
-        """``before`` is the run to go on with, which has options of its own."""
+        """``before`` is the run to continue, which has options of its own."""
         if before is not None:
             options = _Options(
                 older_than=before.older_than,
@@ -175,7 +175,7 @@ class _Work:
         except BaseException as error:
             failed = isinstance(error, DjongoServicesError | PyMongoError)
             interrupted = isinstance(error, CollectorInterrupted) or not failed
-            with contextlib.suppress(PyMongoError):  # What went wrong first is what counts.
+            with contextlib.suppress(PyMongoError):  # The first error is the one that matters.
                 journal.end(run, "interrupted" if interrupted else "failed", str(error) or None)
             raise
         journal.end(run, "done")

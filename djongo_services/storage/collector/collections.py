@@ -1,7 +1,7 @@
 """The collections of a bucket as the collector reads and writes them, and their indexes as streams.
 
 Everything is read from the primary, whatever the client prefers: a secondary may not know yet that
-a file is in use. Writes wait for the majority, so that no election brings half of a move back.
+a file is in use. Writes wait for the majority, so that no election undoes half of a move.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LENIENT: CodecOptions[Document] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
     unicode_decode_error_handler="surrogateescape",
 )
-"""Nothing that another driver stored fails to be decoded."""
+"""Whatever another driver stored can be decoded."""
 
 _RAW: CodecOptions[Any] = CodecOptions(
     document_class=RawBSONDocument,
@@ -54,7 +54,7 @@ _RAW: CodecOptions[Any] = CodecOptions(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BucketCollections:
-    """``name.files``, ``name.chunks`` and what this package keeps beside them."""
+    """``name.files``, ``name.chunks`` and the collections that this package keeps beside them."""
 
     name: str
     database: Database[Document]
@@ -63,7 +63,7 @@ class BucketCollections:
     trash: Documents
     uploads: Documents
     journal: Documents
-    """``name.gc``: runs, and when files were restored."""
+    """``name.gc``: runs, and the times at which files were restored."""
 
     @classmethod
     def of(cls, database: Database[Any], name: str) -> Self:
@@ -84,12 +84,12 @@ class BucketCollections:
         )
 
     def raw(self, collection: Documents) -> Collection[RawBSONDocument]:
-        """The same collection, whose documents come and go byte by byte as they are."""
+        """The same collection with documents that are read and written unchanged, byte by byte."""
         found: Collection[RawBSONDocument] = collection.with_options(codec_options=_RAW)
         return found
 
     def check(self) -> None:
-        """Raises BucketUnusable when the bucket is not there, or cannot be read in order."""
+        """Raises BucketUnusable if the bucket does not exist, or cannot be read in order."""
         every = (self.files, self.chunks, self.trash, self.uploads, self.journal)
         names = [collection.name for collection in every]
         found = {
@@ -116,25 +116,25 @@ class BucketCollections:
             )
 
     def now(self) -> datetime:
-        """By the server's clock."""
+        """The current time by the server's clock."""
         answer: datetime = self.database.client.admin.command("hello", codec_options=LENIENT)[
             "localTime"
         ]
         return answer
 
     def prepare_trash(self) -> None:
-        """Make the index by which entries are listed, looked through and purged."""
+        """Create the index by which entries are listed, searched and purged."""
         try:
             self.trash.create_index([("trashedAt", 1), ("_id", 1)])
         except OperationFailure as error:
             if error.code != UNAUTHORIZED:
-                raise  # Without the privilege it is slower, no more.
+                raise  # Without the privilege it is only slower.
 
     def has_names_index(self) -> bool:
         return self._has_index(self.files, FILES_INDEX)
 
     def _has_index(self, collection: Documents, keys: tuple[tuple[str, int], ...]) -> bool:
-        """Whole: no partial or sparse one, which would leave documents out, and no hidden one."""
+        """Whether there is an index of all documents: not a partial, sparse or hidden one."""
         narrowing = {"partialFilterExpression", "sparse", "hidden", "collation"}
         return any(
             tuple(index["key"].items()) == keys and not narrowing & index.keys()
@@ -143,26 +143,27 @@ class BucketCollections:
 
 
 def buckets_of(database: Database[Any], *, half: bool = False) -> list[str]:
-    """The buckets of a database: names that have both collections, or with ``half`` one of them."""
+    """The buckets of a database: names that have both collections, or with ``half`` at least
+    one."""
     names = database.list_collection_names()
     files = {name.removesuffix(".files") for name in names if name.endswith(".files")}
     chunks = {name.removesuffix(".chunks") for name in names if name.endswith(".chunks")}
     return sorted((files | chunks if half else files & chunks) - {""})
 
 
-# Whole indexes as streams of raw batches, fetched while the one before is worked on.
+# Whole indexes as streams of raw batches; the next batch is fetched during the work on one.
 EXACT: CodecOptions[Document] = CodecOptions(
     document_class=dict,
     datetime_conversion=DatetimeConversion.DATETIME_MS,
     unicode_decode_error_handler="surrogateescape",
 )
-"""Ids as they can be compared and sent back: dates beyond Python's calendar included."""
+"""Ids in a form that can be compared and sent back, including dates beyond Python's calendar."""
 
 BEYOND = MaxKey()
-"""Above every value that a key can have."""
+"""A value above every value that a key can have."""
 
 ELECTION_SECONDS = 60.0
-"""How long a stream is opened again while there is no primary."""
+"""Seconds for which a stream is reopened while there is no primary."""
 _RETRY_SECONDS = 0.5
 
 
@@ -171,26 +172,26 @@ class IndexStream:
     """The documents of a collection in the order of an index, as raw batches.
 
     The server and the client take about the same time for a batch, so that fetching one ahead
-    nearly halves the whole. Raw batches are cheaper than documents: with a million files, reading
-    and merging both indexes takes 2.1 s of the client's CPU, and 2.7 s by PyMongo's ``find()``.
+    nearly halves the total. Raw batches are cheaper than documents: with a million files, reading
+    and merging both indexes takes 2.1 s of the client's CPU, and 2.7 s with PyMongo's ``find()``.
 
-    A cursor that was lost, to an election or because the other streams kept it waiting for more
-    than the server's ten minutes, is opened again where it was.
+    A cursor that was lost, in an election or because the other streams delayed it for more than the
+    server's ten minutes, is reopened at its position.
     """
 
     collection: Documents
     keys: Sequence[str]
     """The keys of the index, ascending."""
     projection: Mapping[str, Any]
-    """Has to contain the keys."""
+    """The projection, which must contain the keys."""
     batch_size: int
     after: tuple[Any, ...] | None = None
-    """Begin behind this value of the keys, in the index's order of all types."""
+    """Begin after this value of the keys, in the index's order of all types."""
     stop: Stop | None = None
 
     def batches(self) -> Generator[bytes]:
-        """Raw batches, the next one fetched meanwhile. Raises CollectorInterrupted, and PyMongo's
-        errors."""
+        """Raw batches; the next one is fetched in the meantime. Raises CollectorInterrupted, and
+        PyMongo's errors."""
         with ThreadPoolExecutor(1, "djongo_services-collector") as fetcher:
             with closing(self._fetched()) as fetched:
                 following = fetcher.submit(next, fetched, None)
@@ -231,7 +232,7 @@ class IndexStream:
         )
         cursor = cursor.sort(index).hint(index)
         if after is not None:
-            # Unlike {$gt: ...}, min() knows no difference between types. It is inclusive.
+            # Unlike {$gt: ...}, min() does not distinguish types. It is inclusive.
             cursor = cursor.min(list(zip(self.keys, after, strict=True)))
         with closing(cursor):
             for batch in cursor:
@@ -241,7 +242,8 @@ class IndexStream:
                     yield batch
 
     def _behind(self, batch: bytes, after: tuple[Any, ...]) -> bytes:
-        """Without the document that the stream begins behind, if it is still the first."""
+        """The batch without the document that the stream begins after, if that is still the
+        first."""
         if not batch:
             return batch
         size = int.from_bytes(batch[:4], "little")

@@ -1,4 +1,4 @@
-"""Files documents and chunks as they come from the server, decoded no further than is needed."""
+"""Files documents and chunks from the server, decoded only as far as needed."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ IDS: Final = {"_id": 1}
 NUMBERS: Final = {**IDS, "length": 1, "chunkSize": 1}
 NAMES: Final = {**NUMBERS, "filename": 1, "metadata.aliases": 1}
 CHECKSUMS: Final = {**NAMES, "metadata.sha256": 1}
-"""Projections, each with what the one before has."""
+"""Projections; each one includes the previous one."""
 
 Entry: TypeAlias = tuple[Key, Any, int | None, dict[str, Any] | None]
-"""Key, id (None where the key alone holds the ObjectId), how many chunks there should be, and the
-document where more than that was decoded. A plain tuple: a million are made and forgotten."""
+"""Key, id (None if the key alone contains the ObjectId), expected number of chunks, and the
+document if more than that was decoded. A plain tuple: a million of them are created and
+discarded."""
 
 
-# Raw batches whose documents are all laid out alike, told and unpacked without decoding them.
+# Raw batches whose documents all have the same layout, recognised and unpacked without decoding.
 class Plain:
-    """One layout of fixed length.
+    """A layout of fixed length.
 
     ``signature`` has bytes by their offset in every document: the length, the types of the
-    elements and what tells their names apart. Elements of these types have these sizes, so that a
-    document of that length with those bytes can only be of that layout.
+    elements, and what distinguishes their names. Elements of these types have fixed sizes, so a
+    document of that length with those bytes can only have that layout.
     """
 
     def __init__(self, struct: Struct, signature: Mapping[int, int]) -> None:
@@ -57,19 +58,19 @@ _LENGTH_FIRST: Final = Plain(
 _CHUNK_SIZE_FIRST: Final = Plain(
     Struct("<4xx4x12sx10xix7xqx"), {0: 53, 4: 0x07, 21: 0x10, 22: ord("c"), 36: 0x12}
 )
-"""``{_id: ObjectId, length: long, chunkSize: int}`` as this package and as PyMongo write it."""
+"""``{_id: ObjectId, length: long, chunkSize: int}`` as this package and PyMongo write it."""
 
 
 READ_AT_ONCE = 8
-"""Chunks in a batch when they are read whole: 2 MB of the default size. More would be faster where
-files are small, but a batch of a large file would take 16 MB, several times over."""
+"""Chunks in a batch when they are read completely: 2 MB of the default size. More would be faster
+for small files, but a batch of a large file would take 16 MB, several times over."""
 
 
 class ScannedFile(NamedTuple):
     key: Key
     id: Any
     names: tuple[str, ...]
-    """Its filename and its aliases; empty where they were not asked for."""
+    """Its filename and its aliases; empty if they were not requested."""
 
 
 def id_of(key: Key, value: Any) -> Any:
@@ -109,10 +110,10 @@ def decoded(batches: Iterable[bytes]) -> Iterator[Entry]:
 
 
 def expected_chunks(document: Mapping[str, Any]) -> int | None:
-    """How many chunks a files document asks for; None when its numbers make no sense."""
+    """The number of chunks that a files document implies; None if its numbers make no sense."""
     length, size = document.get("length"), document.get("chunkSize")
     if type(length) is Int64 and type(size) is int and length >= 0 < size:
-        return -(-length // size)  # As nearly every file has them.
+        return -(-length // size)  # Nearly every file has valid numbers.
     if isinstance(length, bool) or isinstance(size, bool):
         return None
     if not isinstance(length, int | float) or not isinstance(size, int | float):
@@ -123,10 +124,10 @@ def expected_chunks(document: Mapping[str, Any]) -> int | None:
 
 
 def names_of(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """The filename, first, and the further names of a file that several share."""
+    """The filename, followed by the further names of a file that several share."""
     filename, metadata = document.get("filename"), document.get("metadata")
     names = (filename,) if isinstance(filename, str) else ()
-    if not metadata or not isinstance(metadata, Mapping):  # As in nearly every file.
+    if not metadata or not isinstance(metadata, Mapping):  # Nearly every file has none.
         return names
     aliases = metadata.get("aliases")
     if not isinstance(aliases, list):
@@ -136,13 +137,13 @@ def names_of(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def bytes_of(length: object) -> int:
-    """A length as a number of bytes; 0 where it is none."""
+    """A length as a number of bytes; 0 if it is not a number."""
     if isinstance(length, bool) or not isinstance(length, int | float):
         return 0
     return int(length) if 0 <= length < 2**63 else 0
 
 
-# The chunks of each file, taken together: how many, in order, of which sizes.
+# The chunks of each file, grouped: how many, in which order, of which sizes.
 COVERED: Final = {"_id": 0, "files_id": 1, "n": 1}
 """Answered from the index alone."""
 SIZED: Final = {
@@ -151,20 +152,20 @@ SIZED: Final = {
         "$cond": [{"$eq": [{"$type": "$data"}, "binData"]}, {"$binarySize": "$data"}, -1],
     },
 }
-"""The server reads every chunk, and sends its size; -1 for one whose data is none."""
+"""The server reads every chunk, and sends its size; -1 for a chunk whose data is not binary."""
 WHOLE: Final = {**COVERED, "data": 1}
 
 _PLAIN: Final = Plain(Struct("<4xx9x12sx2xix"), {0: 34, 4: 0x07, 26: 0x10})
-"""``{files_id: ObjectId, n: int}`` as BSON: nearly every chunk's entry of the index."""
+"""``{files_id: ObjectId, n: int}`` as BSON: the index entry of nearly every chunk."""
 
 
 @dataclass(slots=True)
 class Sizes:
-    """What the chunks of a file hold."""
+    """The sizes and contents of a file's chunks."""
 
     total: int = 0
     smallest: int | None = None
-    """The smallest of all but the last."""
+    """The smallest chunk, not counting the last one."""
     largest: int | None = None
     last: int | None = None
     hash: Any = None
@@ -181,14 +182,14 @@ class Sizes:
 
     @property
     def sha256(self) -> str | None:
-        """None where the bytes were not read."""
+        """The checksum; None if the bytes were not read."""
         return None if self.hash is None else self.hash.hexdigest()
 
 
 Run: TypeAlias = tuple[Key, Any, int, bool, Sizes | None]
-"""All chunks of one files_id: key, files_id (None where the key alone holds the ObjectId), how
-many, whether they are numbered 0, 1, 2, ..., and their sizes where more than the index was read. A
-plain tuple: a million are made and forgotten."""
+"""All chunks of one files_id: key, files_id (None if the key alone contains the ObjectId), their
+number, whether they are numbered 0, 1, 2, ..., and their sizes if more than the index was read. A
+plain tuple: a million of them are created and discarded."""
 
 _Entry: TypeAlias = tuple[Key, Any, Any]
 """Key, files_id as in :data:`Run`, and n."""
@@ -219,7 +220,7 @@ def read_runs(batches: Iterable[bytes]) -> Iterator[Run]:
     value: Any = None
     count, in_order, sizes = 0, True, Sizes()
     for batch in batches:
-        for document in bson.decode_iter(batch, EXACT):  # One chunk's bytes at a time.
+        for document in bson.decode_iter(batch, EXACT):  # This holds one chunk's bytes at a time.
             next_value = document.get("files_id")
             next_key = sort_key(next_value)
             if next_key != key:
@@ -235,7 +236,8 @@ def read_runs(batches: Iterable[bytes]) -> Iterator[Run]:
 
 
 def size_and_data(chunk: Mapping[str, Any]) -> tuple[int, bytes | None]:
-    """Of a chunk read with :data:`SIZED` or :data:`WHOLE`; size -1 when its data is no binary."""
+    """Size and data of a chunk read with :data:`SIZED` or :data:`WHOLE`; size -1 when its data is
+    not binary."""
     if "size" in chunk:
         return int(chunk["size"]), None
     data = chunk.get("data")
@@ -253,7 +255,7 @@ def _entries(batch: bytes) -> Sequence[_Entry]:
 
 
 def has_its_bytes(document: Mapping[str, Any], sizes: Sizes) -> bool:
-    """Whether chunks of the right number also hold what they should, as far as was read."""
+    """Whether chunks in the right number also have the right content, as far as that was read."""
     size = document.get("chunkSize")
     return (
         sizes.total == document.get("length")
@@ -264,7 +266,7 @@ def has_its_bytes(document: Mapping[str, Any], sizes: Sizes) -> bool:
 
 
 def checksum_of(document: Mapping[str, Any]) -> str | None:
-    """SHA-256 of its bytes, where whoever stored the file knew it."""
+    """The SHA-256 of the file's bytes, if it was known when the file was stored."""
     metadata = document.get("metadata")
     found = metadata.get("sha256") if isinstance(metadata, Mapping) else None
     return found.lower() if isinstance(found, str) else None

@@ -1,4 +1,4 @@
-"""What the collector raises beside PyMongo's errors and those of the lease."""
+"""The collector's own exceptions, beside PyMongo's and those of the lease."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class ReferencesUnreadable(StorageError):
 
 
 class UnknownReferenceModel(StorageError):
-    """There is no such model."""
+    """The model does not exist."""
 
 
 class NotInTrash(StorageError):
-    """There is no such entry in the trash."""
+    """The trash has no such entry."""
 
 
 class NotRestored(StorageError):
-    """It cannot come back from the trash."""
+    """The file cannot be restored from the trash."""
 
 
 class CollectorInterrupted(DjongoServicesError):
-    """Stopped by the user; what was done stays done."""
+    """The user stopped the run; completed work is kept."""

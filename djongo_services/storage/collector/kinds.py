@@ -1,4 +1,4 @@
-"""What the collector looks for, and one find with all that its removal checks again."""
+"""The kinds of garbage, and one item with everything that its removal checks again."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from djongo_services.translation import gettext_noop, ngettext
 
 
 class Kind(enum.StrEnum):
-    """The values are those of ``--only``, of reports and of entries in the trash."""
+    """Kinds of garbage, with their names in ``--only``, in reports and in entries of the trash."""
 
     ORPHAN_CHUNKS = "orphan-chunks"
-    """Chunks that belong to no file, no upload and no entry of the trash; those of one files_id
-    count as one."""
+    """Chunks that belong to no file, no upload and no entry of the trash; all chunks with one
+    files_id count as one."""
     BROKEN = "broken"
     """Files whose chunks do not match their files document."""
     UNREFERENCED = "unreferenced"
-    """Files that no row and no provider names."""
+    """Files that no row and no provider refers to."""
     SUPERSEDED = "superseded"
     """Files with a newer revision of the same name."""
     STALE_UPLOADS = "stale-uploads"
@@ -43,7 +43,7 @@ class Kind(enum.StrEnum):
 
     @property
     def heading(self) -> str:
-        """What a page calls all of them, to be translated."""
+        """The name for all of them on a page, to be translated."""
         return _KINDS[self].heading or self.words
 
     @property
@@ -63,19 +63,19 @@ class Kind(enum.StrEnum):
 
     @property
     def needs_chunks(self) -> bool:
-        """Whether all chunks are gone over to find it."""
+        """Whether all chunks are read to find it."""
         return _KINDS[self].needs_chunks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _About:
     words: str
-    """The words of several."""
+    """The plural."""
     counted: Callable[[int], str]
-    """A number of them."""
+    """A number of them, in words."""
     meaning: str
     heading: str = ""
-    """The heading on the pages, where it is not the words of several."""
+    """The heading on the pages, if it is not the plural."""
     is_file: bool = False
     needs_names: bool = False
     needs_chunks: bool = False
@@ -136,7 +136,7 @@ class Candidate:
     names: tuple[str, ...] = ()
     bytes: int
     chunks: int = 0
-    """The chunks of orphan chunks."""
+    """The number of chunks of orphan chunks."""
     since: datetime | None
     reason: str = ""
 
@@ -150,10 +150,10 @@ class Candidate:
 
 
 def can_be_named(id: Any) -> bool:
-    """Whether a query for the id finds it and nothing else.
+    """Whether a query for the id finds exactly that id.
 
-    A regular expression would be taken for a pattern, a document with a dollar for an operator, an
-    array for its elements; text that is not UTF-8 cannot be sent at all.
+    The server would treat a regular expression as a pattern, a document with a dollar as an
+    operator, and an array as its elements; text that is not UTF-8 cannot be sent at all.
     """
     if isinstance(id, Regex | list):
         return False
@@ -167,7 +167,7 @@ def can_be_named(id: Any) -> bool:
 
 
 def is_sendable(name: str) -> bool:
-    """Whether a filename is text that a database can be asked for."""
+    """Whether a filename is text that can be sent to a database."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

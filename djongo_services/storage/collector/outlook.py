@@ -1,4 +1,4 @@
-"""What the collector would make of one file, by the judgement that it makes in a run."""
+"""What the collector would do with one file, judged as in a run."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from djongo_services.storage.collector.scan import Window, scope_of
 
 LARGEST = 32 * 1024 * 1024
 Fate = Literal["used", "unsure", "kept", "excluded", "waits", "goes"]
-"""``unsure``: nothing that the collector asks would know of its use; ``kept``: broken, and of use
-or perhaps of use; ``waits``: garbage within the grace period; ``goes``: the next run takes it."""
+"""``unsure``: the collector cannot find out whether it is used; ``kept``: broken, and possibly in
+use; ``waits``: garbage within the grace period; ``goes``: the next run collects it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outlook:
     fate: Fate
     kind: Kind | None = None
-    """As which kind of garbage it is kept, waits or goes."""
+    """The kind of garbage as which it is kept, waits or will be collected."""
     reason: str = ""
-    """What is wrong with a broken file, as half a sentence."""
+    """What is wrong with a broken file, as a phrase."""
     since: datetime | None = None
-    """What the grace period counts from: its last activity, or when a newer revision came."""
+    """The beginning of the grace period: its last activity, or the date of a newer revision."""
     due: datetime | None = None
-    """When the grace period ends."""
+    """The end of the grace period."""
 
 
 @dataclass(kw_only=True, slots=True)
 class _VerdictOfOne(Verdict):
-    """That remembers what its counts are about."""
+    """A verdict that remembers the reasons for its counts."""
 
     candidate: Candidate | None = None
     until: datetime | None = None
@@ -62,11 +62,11 @@ def outlook(
     references: References,
     older_than: timedelta,
 ) -> Outlook:
-    """What the collector would do with a file that is in the bucket. Changes nothing, and does not
-    search texts.
+    """What the collector would do with a file in the bucket. Changes nothing, and does not search
+    texts.
 
-    The sizes of chunks are compared up to LARGEST bytes, beyond that only their number: the server
-    would read the whole file. Raises ReferencesUnreadable, and PyMongo's errors.
+    Up to LARGEST bytes the sizes of chunks are compared, beyond that only their number, because the
+    server would read the whole file. Raises ReferencesUnreadable, and PyMongo's errors.
     """
     collections = BucketCollections.of(database, bucket)
     scope = scope_of(collections, references, only=(), verify=False)
@@ -101,7 +101,7 @@ def outlook(
 
 
 def _is_suspect(collections: BucketCollections, document: dict[str, Any], *, sized: bool) -> bool:
-    """Whether its chunks are looked at one by one; only then can it be called broken."""
+    """Whether its chunks are checked individually; only then can it be called broken."""
     if sized and bytes_of(document.get("length")) <= LARGEST:
         return True
     chunks = collections.chunks.count_documents({"files_id": {"$eq": document["_id"]}})
@@ -111,5 +111,5 @@ def _is_suspect(collections: BucketCollections, document: dict[str, Any], *, siz
 def _later(when: datetime, age: timedelta) -> datetime:
     try:
         return when + age
-    except OverflowError:  # A date that somebody has made up.
+    except OverflowError:  # A date that was made up.
         return datetime.max.replace(tzinfo=when.tzinfo)

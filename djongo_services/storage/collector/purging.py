@@ -1,4 +1,4 @@
-"""Emptying the trash of what has been there long enough."""
+"""Emptying the trash of old entries."""
 
 from __future__ import annotations
 
@@ -38,18 +38,19 @@ class PurgeReport:
     database: str
     dry_run: bool
     older_than: timedelta
-    """How long an entry had to be in the trash."""
+    """The minimum time for which an entry was in the trash."""
     entries: int
-    """That were deleted for good; of a dry run, that would be."""
+    """Entries that were deleted for good; in a dry run, that would be."""
     bytes: int
     examples: tuple[TrashEntry, ...]
     restored: int
-    """That came back because something refers to them again; of a dry run, that would."""
+    """Files that were restored because something refers to them again; in a dry run, that would
+    be."""
     kept: int
-    """That stay in the trash because something refers to them: what somebody deleted does not
-    come back by itself."""
+    """Entries that stay in the trash because something refers to them: files that a user deleted
+    are not restored automatically."""
     trash: TrashSummary
-    """After it."""
+    """The trash after the run."""
 
 
 def purge(
@@ -65,8 +66,8 @@ def purge(
 ) -> PurgeReport:
     """Delete for good what was moved to the trash longer than ``older_than`` ago.
 
-    What something refers to is not deleted: what the collector removed is put back instead, and
-    what somebody deleted stays in the trash. Raises as :func:`collect` does.
+    Entries that something refers to are not deleted: what the collector removed is restored, and
+    what a user deleted stays in the trash. Raises as :func:`collect` does.
     """
     refuse_transaction(database)
     collections = BucketCollections.of(database, bucket)
@@ -95,7 +96,7 @@ class _Purge:
         self._examples: list[TrashEntry] = []
 
     def run(self, lease: Lease | None) -> PurgeReport:
-        """Without a lease nothing is changed."""
+        """Purge the trash. Without a lease nothing is changed."""
         query: Document = {"trashedAt": {"$lte": self._collections.now() - self._older_than}}
         total = self._collections.trash.count_documents(query)
         size = AT_ONCE if self._references.search is None else SEARCH_AT_ONCE
@@ -137,7 +138,7 @@ class _Purge:
             self._count(gone[at : at + AT_ONCE])
 
     def _needed(self, batch: list[Document]) -> set[Key]:
-        """Those that something refers to; a text counts only for what nobody deleted by hand."""
+        """The entries that something refers to; a text does not count for what a user deleted."""
         files = [each for each in batch if "file" in each]
         named = [(each["_id"], names_of(each["file"])) for each in files]
         missed = missed_of(self._collections, self._references, named)

@@ -1,8 +1,8 @@
-"""What becomes of candidates: counted, or taken out of the bucket, each looked at once more.
+"""What happens to candidates: they are counted, or removed from the bucket after another check.
 
-For files the order is: note it in the trash, remove the files document if it is still the same,
-look again whether anything refers to it, and put it back if so. A process that dies in between
-leaves a file that is in the trash, or in both collections; the file in the bucket counts then.
+For files the order is: record it in the trash, remove the files document if it is unchanged, check
+again whether anything refers to it, and restore it if so. A process that dies in between leaves a
+file that is in the trash, or in both collections; then the file in the bucket counts.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from djongo_services.storage.collector.trash import delete_for_good, rescue
 
 REMOVE_AT_ONCE = 1_000
 SEARCH_AFTER_SECONDS = 600.0
-"""Candidates are looked for in all texts when the first of them has waited so long, or when there
-are :data:`SEARCH_AT_ONCE`."""
+"""All texts are searched for candidates once the first of them has waited this long, or once there
+are :data:`SEARCH_AT_ONCE` of them."""
 WAIT_SECONDS = 20.0
-"""Candidates are removed when there are so many, or when the first of them has waited so long: what
-was judged long ago has to be looked at anew, and an interrupted run goes on behind the last."""
+"""Candidates are removed once there are this many, or once the first of them has waited this long:
+an old judgement would have to be repeated, and an interrupted run continues after the last one."""
 
 
 FoundHook: TypeAlias = Callable[[Sequence[Candidate], Sequence[Candidate]], None]
@@ -50,14 +50,15 @@ class Sink(Protocol):
         """``kept`` are broken files that stay."""
 
     def passed(self, position: Any, files: int, chunks: int) -> None:
-        """All up to the id ``position`` was judged; so many files and chunks in all."""
+        """Everything up to the id ``position`` was judged; ``files`` and ``chunks`` are the
+        totals."""
 
     def finish(self, files: int, chunks: int) -> None:
-        """All was judged."""
+        """Everything was judged."""
 
 
 class CountingSink:
-    """Changes nothing."""
+    """A sink that changes nothing."""
 
     def __init__(self, tally: KindTally, found: FoundHook | None = None) -> None:
         self._tally = tally
@@ -107,7 +108,8 @@ class RemovingSink:
 
 
 class SearchingSink:
-    """Hands on what no text mentions; what some text does stays, and is counted by where."""
+    """Passes on what no text mentions; files that a text mentions stay, and are counted by
+    place."""
 
     def __init__(
         self,
@@ -140,7 +142,7 @@ class SearchingSink:
             self._search()
 
     def passed(self, position: Any, files: int, chunks: int) -> None:
-        if not self._waiting:  # Else an interrupted run would go on behind those.
+        if not self._waiting:  # Otherwise an interrupted run would continue after those.
             self._sink.passed(position, files, chunks)
 
     def finish(self, files: int, chunks: int) -> None:
@@ -161,7 +163,8 @@ class SearchingSink:
 
 
 def _sought(candidate: Candidate) -> Sought:
-    """The name of an older revision means the newer one; only its id means it."""
+    """What to search for. The name of an older revision refers to the newer one; only its id refers
+    to it."""
     names = () if candidate.kind is Kind.SUPERSEDED else candidate.names
     return Sought(key=candidate.key, id=candidate.id, names=names)
 
@@ -177,7 +180,7 @@ class Remover:
         keep: bool,
         check: Callable[[], None],
     ) -> None:
-        """``keep``: in the trash. ``check`` raises when this run may not go on."""
+        """``keep``: in the trash. ``check`` raises an exception if this run may not continue."""
         self._collections = collections
         self._references = references
         self._run = run
@@ -186,7 +189,8 @@ class Remover:
         self._check = check
 
     def remove(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Those that were removed; the others are of use after all."""
+        """Remove candidates, and return those that were removed; the others are in use after
+        all."""
         self._check()
         by_kind: dict[Kind, list[Candidate]] = {}
         for candidate in candidates:
@@ -215,7 +219,8 @@ class Remover:
         return [each for each in candidates if each.key not in left | back]
 
     def _unchanged(self, candidates: Sequence[Candidate]) -> dict[Key, RawBSONDocument]:
-        """The files documents of those that have the names still under which they were judged."""
+        """The files documents of candidates that still have the names under which they were
+        judged."""
         found = self._documents(self._collections.files, [each.id for each in candidates])
         return {
             each.key: found[each.key]
@@ -228,7 +233,8 @@ class Remover:
         return {sort_key(document["_id"]): document for document in found}
 
     def _delete(self, collection: Documents, documents: Sequence[RawBSONDocument]) -> set[Key]:
-        """Delete those that are still the same. The others are returned, and noted no more."""
+        """Delete documents that are unchanged. The others are returned, and their entries are
+        removed."""
         if not documents:
             return set()
         requests = [DeleteOne({"_id": each["_id"], "$expr": _is_still(each)}) for each in documents]
@@ -254,22 +260,22 @@ class Remover:
             if each.key in alone and since.get(each.key, self._cutoff) <= self._cutoff
         ]
         self._note({}, candidates)
-        # An upload that was finished just now has its files document.
+        # An upload that was completed just now has its files document.
         owned = self._forget_those_in(self._collections.files, [each.id for each in candidates])
         return [each for each in candidates if each.key not in owned]
 
     def _remove_uploads(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Their entries go only if nobody touched them meanwhile; a handler notices that."""
+        """Remove entries that are unchanged; the upload handler notices that."""
         entries = self._documents(self._collections.uploads, [each.id for each in candidates])
         candidates = [each for each in candidates if each.key in entries]
         self._note({each.key: {"upload": entries[each.key]} for each in candidates}, candidates)
         left = self._delete(self._collections.uploads, list(entries.values()))
-        # The file of one that was finished is a file like others.
+        # The file of a completed upload is an ordinary file.
         self._forget_those_in(self._collections.files, [each.id for each in candidates])
         return [each for each in candidates if each.key not in left]
 
     def _note(self, contents: Mapping[Key, Document], candidates: Sequence[Candidate]) -> None:
-        """Write entries into the trash, in place of those that became void."""
+        """Write entries into the trash, and replace invalid ones."""
         if not candidates:
             return
         self._forget([each.id for each in candidates])
@@ -293,7 +299,7 @@ class Remover:
         try:
             self._collections.trash.insert_many(entries, ordered=False)
         except BulkWriteError as error:
-            # Somebody else moved the file to the trash just now; one entry is as good as the other.
+            # Another process moved the file to the trash just now; either entry serves.
             if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
                 raise
 
@@ -305,7 +311,7 @@ class Remover:
 def needed_files(
     collections: BucketCollections, references: References, candidates: Sequence[Candidate]
 ) -> set[Key]:
-    """Those of the candidates that are of use now."""
+    """The candidates that are in use now."""
     used = references.referenced({name for each in candidates for name in each.names})
     revised = [each for each in candidates if each.kind is not Kind.UNREFERENCED]
     newest = newest_of(collections, {name for each in revised for name in each.names[:1]})
@@ -329,5 +335,6 @@ def _is_needed(
 
 
 def _is_still(document: RawBSONDocument) -> Document:
-    """By $cmp, because a plain $eq of $$ROOT makes 4.4 and 5.0 fail to optimise it (16409)."""
+    """A comparison by $cmp, because a plain $eq of $$ROOT makes 4.4 and 5.0 fail to optimise it
+    (16409)."""
     return {"$eq": [{"$cmp": ["$$ROOT", {"$literal": document}]}, 0]}

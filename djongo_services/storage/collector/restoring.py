@@ -1,4 +1,4 @@
-"""Taking things out of the trash again."""
+"""Restoring entries of the trash."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def restore(
     ids: Sequence[Any],
     lease_seconds: float = SECONDS,
 ) -> list[TrashEntry]:
-    """Put what has these ids back where it was; its grace period begins anew.
+    """Restore entries by their ids; their grace period begins again.
 
-    Raises NotInTrash for an id that is not there, before anything is done; NotRestored when a file
-    cannot come back, because its chunks are gone or because its name is another file's now. What
-    was restored before that stays restored. Raises Locked, and PyMongo's errors.
+    Raises NotInTrash for an unknown id, before anything is done; NotRestored if a file cannot be
+    restored, because its chunks were deleted or another file has its name now. What was restored
+    before that stays restored. Raises Locked, and PyMongo's errors.
     """
     refuse_transaction(database)
     collections = BucketCollections.of(database, bucket)
@@ -51,10 +51,11 @@ def restore(
 
 
 def find_in_trash(database: Database[Any], bucket: str, text: str) -> list[Any]:
-    """The ids of entries that somebody means by ``text``: an id as it is shown, else a filename.
+    """The ids of the entries that ``text`` refers to: an id as it is displayed, otherwise a
+    filename.
 
-    An ObjectId in hexadecimal, any other id as Extended JSON (``12``, ``{"$uuid": "..."}``) or, if
-    it is text, as it is. Of a filename the entry that was removed last.
+    An ObjectId is hexadecimal; any other id is Extended JSON (``12``, ``{"$uuid": "..."}``) or, if
+    it is text, the text itself. For a filename, the entry that was removed last is meant.
     """
     trash = BucketCollections.of(database, bucket).trash
     meant = list(_readings(text))
@@ -92,10 +93,10 @@ def _entries(collections: BucketCollections, ids: Sequence[Any]) -> list[Documen
 def _restore(collections: BucketCollections, entries: Sequence[Document]) -> None:
     files = [each for each in entries if "file" in each]
     _refuse_without_chunks(collections, files)
-    # First, so that no run of the collector comes in between.
+    # First, so that no run of the collector can interfere.
     Journal(collections).mark_restored(each["_id"] for each in entries)
     there = put_back(collections, [each["_id"] for each in files])
-    # Nobody else deletes chunks during the lease; but it may have been lost just now.
+    # No other process deletes chunks during the lease; but it may have been lost just now.
     _take_back_without_chunks(collections, files)
     for each in files:
         if sort_key(each["_id"]) not in there:
@@ -106,7 +107,7 @@ def _restore(collections: BucketCollections, entries: Sequence[Document]) -> Non
             )
     uploads = [each["upload"] for each in entries if "upload" in each]
     if uploads:
-        with contextlib.suppress(BulkWriteError):  # It is there already.
+        with contextlib.suppress(BulkWriteError):  # It exists already.
             collections.uploads.insert_many(uploads, ordered=False)
     rest = [each["_id"] for each in entries if "file" not in each]
     collections.trash.delete_many({"_id": {"$in": rest}})
@@ -122,7 +123,8 @@ def _take_back_without_chunks(collections: BucketCollections, entries: Sequence[
 
 
 def _refuse_without_chunks(collections: BucketCollections, entries: Sequence[Document]) -> None:
-    """Whoever deleted a file while the collector moved it to the trash has deleted its chunks."""
+    """Refuse entries without chunks: deleting a file while the collector moves it to the trash
+    deletes its chunks."""
     for each in _without_chunks(collections, entries):
         raise NotRestored(
             f"{value_text(each['_id'])} cannot be restored: its chunks were deleted from the "

@@ -1,7 +1,7 @@
-"""Runs of the collector: the report of one, and what the bucket remembers of those before.
+"""Runs of the collector: the report of one, and the bucket's history of earlier ones.
 
-Renderers show a report and compute nothing. Runs are kept in ``<bucket>.gc``, with where an
-interrupted one goes on, beside the marks of files that were restored, whose ``_id`` is
+Renderers show a report and compute nothing. Runs are kept in ``<bucket>.gc``, with the position
+where an interrupted one continues, beside the marks of restored files, whose ``_id`` is
 ``{restored: <id>}``.
 """
 
@@ -35,14 +35,14 @@ class Example:
     """None for chunks without a file."""
     bytes: int
     since: datetime | None
-    """Its most recent activity; None where it has no date."""
+    """Its most recent activity; None if it has no date."""
     reason: str
-    """Half a sentence where the kind alone does not say it, else empty."""
+    """The reason as a phrase, if the kind alone is not specific enough; otherwise empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KindTotal:
-    """What was found of one kind."""
+    """The total of one kind."""
 
     kind: Kind
     count: int = 0
@@ -64,34 +64,34 @@ class CollectorReport:
     database: str
     dry_run: bool
     run: ObjectId | None
-    """None for a dry run, which leaves no trace."""
+    """None for a dry run, which is not recorded."""
     started: datetime
-    """By the server's clock."""
+    """The time by the server's clock."""
     seconds: float
     older_than: timedelta
     kinds: frozenset[Kind]
-    """What was looked for."""
+    """The kinds that were searched for."""
     verified: bool
     """Whether every byte was read and compared with the checksums."""
     sizes_read: bool
-    """Whether the sizes of all chunks were compared too; else only their numbers."""
+    """Whether the sizes of all chunks were compared too; otherwise only their numbers."""
     files: int
-    """That were looked at."""
+    """Files that were checked."""
     chunks: int
     found: Mapping[Kind, KindTotal]
-    """What was moved to the trash or deleted; of a dry run, what would be."""
+    """What was moved to the trash or deleted; in a dry run, what would be."""
     kept: KindTotal
-    """Broken files that stay, because something refers to them or nobody knows whether."""
+    """Broken files that stay, because they are or may be in use."""
     young: int
-    """That are kept only because of their age."""
+    """Files that are kept only because of their age."""
     restored: int
-    """That came back from the trash because something refers to them again."""
+    """Files that were restored from the trash because something refers to them again."""
     deleted: bool
-    """Whether what was collected is gone for good, not in the trash."""
+    """Whether what was collected is deleted for good, not in the trash."""
     trash: TrashSummary
-    """After the run."""
+    """The trash after the run."""
     notes: tuple[str, ...] = field(default=())
-    """Sentences: what was not looked for, and why."""
+    """Sentences about what was not searched for, and why."""
 
     @property
     def count(self) -> int:
@@ -108,7 +108,7 @@ class CollectorReport:
 
 
 class KindTally:
-    """Counts, bytes and the first few of each kind."""
+    """Counts, bytes and the first examples of each kind."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class KindTally:
         counts: Mapping[Kind, int] = MappingProxyType({}),
         bytes: Mapping[Kind, int] = MappingProxyType({}),
     ) -> None:
-        """``counts`` and ``bytes`` are of the part of a run that came before."""
+        """``counts`` and ``bytes`` are from the earlier part of the run."""
         order = [kind for kind in Kind if kind in set(kinds)]
         self.counts = {kind: counts.get(kind, 0) for kind in order}
         self.bytes = {kind: bytes.get(kind, 0) for kind in order}
@@ -150,12 +150,12 @@ class KindTally:
         }
 
 
-# What the bucket remembers of runs.
+# The bucket's history of runs.
 KEPT = 100
-"""Runs; older ones are forgotten."""
+"""The number of runs in the history; older ones are deleted."""
 
 MARKS_KEPT = timedelta(days=90)
-"""How long it is known at least that a file was restored, whatever ages runs are told."""
+"""The minimum time for which a restored file is marked as such, whatever age runs use."""
 
 _RUNS: Document = {"_id": {"$type": "objectId"}}
 
@@ -166,24 +166,24 @@ class CollectorRun:
     started: datetime
     finished: datetime | None
     status: Status
-    """``running`` also when the process died: nobody was left to say more."""
+    """``running`` is also the status of a run whose process died."""
     by: str
     """``user@host, process 123``."""
     older_than: timedelta
     kinds: frozenset[Kind]
-    """What it looked for."""
+    """The kinds that it searched for."""
     asked: frozenset[Kind]
-    """Those that the user named."""
+    """The kinds that the user named."""
     verified: bool
     deleted: bool
-    """Whether what it collected is gone for good."""
+    """Whether what it collected is deleted for good."""
     files: int
     chunks: int
     counts: Mapping[Kind, int]
     bytes: Mapping[Kind, int]
     error: str | None
     position: tuple[Any] | None = field(default=None)
-    """The id up to which it is done, in a tuple because it may be None itself."""
+    """The id up to which it is done, in a tuple because the id may be None itself."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
@@ -210,21 +210,21 @@ class CollectorRun:
 
 
 def list_runs(database: Database[Any], bucket: str, *, limit: int = 20) -> list[CollectorRun]:
-    """Newest first."""
+    """The runs, newest first."""
     journal = BucketCollections.of(database, bucket).journal
     found = journal.find(_RUNS, sort=[("_id", DESCENDING)], limit=limit)
     return [CollectorRun.of(document) for document in found]
 
 
 class Journal:
-    """Writes one run."""
+    """Records one run."""
 
     def __init__(self, collections: BucketCollections) -> None:
         self._collections = collections
         self._journal = collections.journal
 
     def unfinished(self) -> CollectorRun | None:
-        """The latest run, if it did not come to its end."""
+        """The latest run, if it did not finish."""
         latest = self._journal.find_one(_RUNS, sort=[("_id", DESCENDING)])
         return CollectorRun.of(latest) if latest and latest["status"] != "done" else None
 
@@ -265,12 +265,12 @@ class Journal:
     def note_found(
         self, run: ObjectId, counts: Mapping[Kind, int], bytes: Mapping[Kind, int]
     ) -> None:
-        """What was removed so far."""
+        """Record what was removed so far."""
         found = {kind.value: {"count": counts[kind], "bytes": bytes[kind]} for kind in counts}
         self._set(run, {"found": found})
 
     def note(self, run: ObjectId, files: int, chunks: int, position: tuple[Any] | None) -> None:
-        """How much was looked at, and behind which id an interrupted run goes on."""
+        """Record how much was checked, and the id after which an interrupted run continues."""
         place = {} if position is None else {"position": {"id": position[0]}}
         self._set(run, {"files": files, "chunks": chunks, **place})
 
@@ -289,7 +289,7 @@ class Journal:
         self._journal.update_one({"_id": run}, {"$set": values})
 
     def _forget_old(self, cutoff: datetime) -> None:
-        """Runs beyond the latest, and marks that protect nothing any more."""
+        """Delete runs beyond the limit, and marks that no longer protect anything."""
         self._journal.delete_many({"_id": {"$type": "object"}, "at": {"$lte": cutoff}})
         oldest = self._journal.find_one(_RUNS, {"_id": 1}, sort=[("_id", DESCENDING)], skip=KEPT)
         if oldest is not None:

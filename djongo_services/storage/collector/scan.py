@@ -1,6 +1,6 @@
 """What a run reads of a bucket, and the pass over files and chunks, both in the order of the ids.
 
-Memory stays the same at any size: a window of files, a run of chunks and a batch of each stream.
+Memory is the same for any size: a window of files, a run of chunks and a batch of each stream.
 """
 
 from __future__ import annotations
@@ -47,39 +47,39 @@ from djongo_services.storage.collector.references import References
 
 SIZES_UP_TO_CHUNKS = 100_000
 SIZES_UP_TO_BYTES = 256 * 1024 * 1024
-"""Up to which sizes of chunks are compared as well. The server has to read the chunks for that: two
-to three times the work of an index that tells their numbers alone, and all the bytes from a disk
-where they are not in its cache."""
+"""Up to this total size, the sizes of chunks are compared as well. For that, the server must read
+the chunks: two to three times the work of an index that has only their numbers, and all the bytes
+from disk if they are not in its cache."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scope:
     kinds: frozenset[Kind]
     asked: frozenset[Kind]
-    """Those that the user named."""
+    """The kinds that the user named."""
     read: bool
-    """Whether chunks are read whole, to compare checksums."""
+    """Whether chunks are read completely, to compare checksums."""
     sized: bool
     """Whether the sizes of chunks are compared."""
     notes: tuple[str, ...]
 
     @property
     def names(self) -> bool:
-        """Whether the names of all files are wanted."""
+        """Whether the names of all files are needed."""
         return any(kind.needs_names for kind in self.kinds)
 
     @property
     def merges(self) -> bool:
-        """Whether chunks are looked at."""
+        """Whether chunks are checked."""
         return any(kind.needs_chunks for kind in self.kinds)
 
     @property
     def scans(self) -> bool:
-        """Whether the bucket is gone over at all."""
+        """Whether the bucket is scanned at all."""
         return self.merges or self.names
 
     def file_stream(self) -> tuple[Mapping[str, Any], Callable[[Iterable[bytes]], Iterator[Entry]]]:
-        """The projection of files, and what decodes its batches."""
+        """The projection of files, and the function that decodes its batches."""
         if self.read and Kind.BROKEN in self.kinds:
             return CHECKSUMS, decoded
         if self.names:
@@ -103,7 +103,7 @@ class Scope:
 def scope_of(
     collections: BucketCollections, references: References, *, only: Collection[Kind], verify: bool
 ) -> Scope:
-    """Raises BucketUnusable when a kind that was asked for cannot be told here."""
+    """Raises BucketUnusable if a requested kind cannot be detected here."""
     asked = frozenset(only)
     kinds, notes = asked or ALL, list[str]()
     if Kind.UNREFERENCED in kinds:
@@ -142,7 +142,7 @@ def _is_small(stored: tuple[int, int]) -> bool:
 
 
 def _stored(collections: BucketCollections) -> tuple[int, int] | None:
-    """How many chunks there are and their bytes; None where the user may not know."""
+    """The number of chunks and their bytes; None if the user may not read it."""
     try:
         found = list(collections.chunks.aggregate([{"$collStats": {"storageStats": {}}}]))
     except OperationFailure:
@@ -154,26 +154,26 @@ def _stored(collections: BucketCollections) -> tuple[int, int] | None:
 
 @dataclass(kw_only=True, slots=True)
 class Window:
-    """A stretch of the bucket."""
+    """A section of the bucket."""
 
     last: Any = None
-    """The greatest id of it, behind which the next one begins."""
+    """Its greatest id, after which the next one begins."""
     is_last: bool = False
-    """It has no :attr:`last`, then."""
+    """Whether it is the last window, which has no :attr:`last`."""
     files: int = 0
     chunks: int = 0
     rows: list[ScannedFile] = field(default_factory=list)
-    """All files, where names are asked for."""
+    """All files, if names are needed."""
     suspects: list[Any] = field(default_factory=list)
-    """The ids of files whose chunks do not add up."""
+    """The ids of files whose chunks do not match."""
     orphans: list[Any] = field(default_factory=list)
-    """The files_id of chunks that nothing accounts for."""
+    """The files_id of chunks that nothing owns."""
 
 
 class Merge:
     """A merge of files and runs of chunks, both in the server's order of the ids.
 
-    ``is_accounted`` is asked, in that order, for the key of chunks without a file.
+    ``is_accounted`` is called, in that order, for the key of chunks without a file.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class Merge:
         size: int,
         files: int,
     ) -> None:
-        """Windows hold at most ``files`` files, and ``size`` that are suspicious or orphans."""
+        """Windows contain at most ``files`` files, and ``size`` that are suspicious or orphans."""
         self._entries = entries
         self._runs = runs
         self._run = next(runs, None)
@@ -226,7 +226,7 @@ class Merge:
         yield self._window
 
     def _orphans(self, *, before: Key | None) -> Iterator[Window]:
-        """Go over runs that have no file; windows that they fill are yielded."""
+        """Process runs that have no file, and yield the windows that they fill."""
         run = self._run
         while run is not None and (before is None or run[0] < before):
             key, value, count, _, _ = run
@@ -243,9 +243,9 @@ class Merge:
         return window
 
 
-# Chunks owned by trash or uploads, although they have no file.
+# Chunks that trash or uploads own, although they have no file.
 class Owners:
-    """Asked for ascending keys, it goes along sorted streams of ids as far as it has to."""
+    """Answers for ascending keys, and reads sorted streams of ids only as far as needed."""
 
     def __init__(self, streams: Iterable[Iterator[Entry]]) -> None:
         self._streams = list(streams)
@@ -270,11 +270,11 @@ def _next_key(stream: Iterator[Entry]) -> Key | None:
 
 
 FILES_AT_ONCE = 2_000
-"""In a batch of a stream: decoded with their names, they take two megabytes."""
+"""Files in a batch of a stream: decoded with their names, they take two megabytes."""
 
 WITHOUT_NAMES = 20
-"""How many times as many files a window has where only the suspicious ones are remembered: each
-window with garbage costs a dozen queries."""
+"""How many times as many files a window has if only the suspicious ones are remembered: each window
+with garbage costs a dozen queries."""
 
 
 @contextmanager
@@ -286,7 +286,7 @@ def scan(
     batch_size: int,
     stop: Stop | None,
 ) -> Iterator[Iterator[Window]]:
-    """The windows of the bucket, behind the id ``after``; the streams end with the block."""
+    """The windows of the bucket, after the id ``after``; the streams end with the block."""
     with ExitStack() as stack:
 
         def opened(stream: IndexStream) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Looking over a bucket and judging it, window by window."""
+"""Scanning a bucket and judging it, window by window."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_PLACES = 5
 
 
 class Survey:
-    """Hands over what it finds; what stays, it counts."""
+    """Passes on what it finds, and counts what stays."""
 
     def __init__(
         self,
@@ -42,12 +42,12 @@ class Survey:
         files: int = 0,
         chunks: int = 0,
     ) -> None:
-        """``files`` and ``chunks`` were looked at in the part of the run that came before."""
+        """``files`` and ``chunks`` were checked in the earlier part of the run."""
         self.files, self.chunks = files, chunks
         self.kept = KindTally([Kind.BROKEN])
         """Broken files that stay."""
         self.mentioned: Mapping[str, int] = {}
-        """Files that stay because a text mentions them, by where."""
+        """Files that stay because a text mentions them, by place."""
         self.young = self.undated = self.unnameable = self.excluded = 0
         self._collections = collections
         self._references = references
@@ -59,7 +59,7 @@ class Survey:
         self._stop = stop
 
     def run(self, sink: Sink, *, after: tuple[Any] | None) -> None:
-        """Behind the id ``after``. Raises CollectorInterrupted when it is stopped."""
+        """Scan from the id ``after`` on. Raises CollectorInterrupted when it is stopped."""
         sink = searching = SearchingSink(
             sink, self._references, stop=self._stop, searching=self._tell_search
         )
@@ -78,7 +78,7 @@ class Survey:
         sink.finish(self.files, self.chunks)
 
     def notes(self) -> list[str]:
-        """What was left alone although it may be garbage, in sentences."""
+        """Sentences about what was left alone although it may be garbage."""
         found = [_mentioned_text(self.mentioned)] if self.mentioned else []
         if self.excluded:
             found.append(f"{counted(self.excluded, 'excluded file')} stayed.")
@@ -165,16 +165,17 @@ def _mentioned_text(mentioned: Mapping[str, int]) -> str:
     return f"{stayed}: {', '.join(shown)}."
 
 
-# Work that makes millions of short-lived objects, without the garbage collector in its way.
+# Running code that creates millions of short-lived objects without the garbage collector.
 _OBJECTS = 50_000
-"""Made before they are looked through; a batch of decoded documents has a tenth of that."""
+"""Objects that are created before they are examined; a batch of decoded documents has a tenth of
+that."""
 
 
 @contextmanager
 def quiet_gc() -> Iterator[None]:
-    """What exists already is not looked through again and again, and new objects are not so often
-    (half of the time otherwise). Where the program has frozen objects itself, they stay frozen.
-    """
+    """Do not examine existing objects again and again, and new ones less often; otherwise the
+    garbage collector takes half of the time. Objects that the program has frozen itself stay
+    frozen."""
     thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
     gc.set_threshold(_OBJECTS, *thresholds[1:])
     if not frozen:

@@ -1,8 +1,8 @@
-"""What was removed and can come back.
+"""What was removed and can be restored.
 
 An entry of ``<bucket>.trash`` has the ``_id`` of what was removed, and in ``file`` the whole files
 document, or in ``upload`` the whole entry of an upload. The chunks stay where they are, under that
-files_id: an entry accounts for them, and a file in the bucket with its id makes it void.
+files_id: the entry owns them, and a file in the bucket with its id makes the entry void.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TrashEntry:
     id: Any
     """The files_id, of any BSON type."""
     kind: Kind | str
-    """A kind of a later version is a plain text."""
+    """The kind; one that only a later version knows is a plain text."""
     names: tuple[str, ...]
     """The filename, and the aliases of a shared file; empty for chunks without a file."""
     bytes: int
@@ -70,7 +70,7 @@ class TrashEntry:
 def list_trash(
     database: Database[Any], bucket: str, *, skip: int = 0, limit: int = 100
 ) -> list[TrashEntry]:
-    """A page of the trash, what was removed last first."""
+    """A page of the trash, the most recently removed entries first."""
     trash = BucketCollections.of(database, bucket).trash
     order = [("trashedAt", DESCENDING), ("_id", DESCENDING)]
     with trash.find(sort=order, skip=skip, limit=limit, allow_disk_use=True) as cursor:
@@ -96,14 +96,14 @@ def summary(collections: BucketCollections) -> TrashSummary:
 
 
 def may_come_back(entry: Mapping[str, Any]) -> bool:
-    """Whether it is a file that the collector removed: what somebody deleted stays deleted."""
+    """Whether it is a file that the collector removed: what a user deleted stays deleted."""
     return "file" in entry and entry.get("kind") in FILE_KINDS
 
 
 def put_back(collections: BucketCollections, ids: Sequence[Any]) -> set[Key]:
-    """Restore entries as they were, byte by byte; those that are in the bucket now.
+    """Restore entries unchanged, byte by byte, and return those that are in the bucket now.
 
-    Not there is a file whose name, which only one file may have, is another's now.
+    A file is not restored if its name must be unique and another file has it now.
     """
     query = {"_id": {"$in": list(ids)}, "file": {"$exists": True}}
     documents = [entry["file"] for entry in collections.raw(collections.trash).find(query)]
@@ -122,7 +122,8 @@ Named: TypeAlias = tuple[Any, tuple[str, ...]]
 def rescue(
     collections: BucketCollections, references: References, entries: Sequence[Named]
 ) -> set[Key]:
-    """Put back those that something refers to; it began to while they were removed, or later."""
+    """Restore the entries that something has referred to since, or just before, they were
+    removed."""
     missed = missed_of(collections, references, entries)
     return put_back(collections, [id for id, _ in entries if sort_key(id) in missed])
 
@@ -130,7 +131,7 @@ def rescue(
 def missed_of(
     collections: BucketCollections, references: References, entries: Sequence[Named]
 ) -> set[Key]:
-    """Those that something refers to by a name that no file has."""
+    """The entries that something refers to by a name that no file has."""
     names = {name for _, some in entries for name in some if is_sendable(name)}
     used = references.referenced(names)
     lost = used - names_taken(collections, used) if used else set()
@@ -144,7 +145,7 @@ def mentioned_of(
     *,
     stop: Stop | None = None,
 ) -> set[Key]:
-    """Those that some text mentions, by a name that no file has or by the id."""
+    """The entries that some text mentions, by a name that no file has or by the id."""
     if references.search is None or not entries:
         return set()
     names = {name for _, some in entries for name in some if is_sendable(name)}
@@ -157,7 +158,7 @@ def mentioned_of(
 
 
 def names_taken(collections: BucketCollections, names: Collection[str]) -> set[str]:
-    """Those of the names that a file in the bucket has, as its filename or as an alias."""
+    """The names that a file in the bucket has, as its filename or as an alias."""
     asked = list(names)
     by_name = collections.files.find({"filename": {"$in": asked}}, NAMES)
     taken = {name for document in by_name for name in names_of(document)}
@@ -168,9 +169,9 @@ def names_taken(collections: BucketCollections, names: Collection[str]) -> set[s
 
 
 def delete_for_good(collections: BucketCollections, ids: Sequence[Any]) -> None:
-    """Chunks first, so that a process that dies in between leaves an entry to go on from.
+    """Delete chunks first, so that a process that dies in between leaves an entry to continue from.
 
-    Of a file that is in the bucket, only the entry.
+    If the file is in the bucket, only its entry is deleted.
     """
     living = collections.files.find({"_id": {"$in": list(ids)}}, {"_id": 1})
     keys = {sort_key(document["_id"]) for document in living}
@@ -182,7 +183,7 @@ def delete_for_good(collections: BucketCollections, ids: Sequence[Any]) -> None:
 def _insert(
     collections: BucketCollections, documents: Sequence[RawBSONDocument]
 ) -> list[RawBSONDocument]:
-    """Those that could not be inserted because of a unique index on names."""
+    """The documents that could not be inserted because of a unique index on names."""
     try:
         collections.raw(collections.files).insert_many(documents, ordered=False)
     except BulkWriteError as error:
@@ -197,17 +198,18 @@ def _insert(
     return []
 
 
-# Looking through the trash for what is referred to again.
+# Searching the trash for files that are referred to again.
 AT_ONCE = 1_000
 
 
 def rescue_all(
     collections: BucketCollections, references: References, *, stop: Stop | None = None
 ) -> int:
-    """Put back what the collector removed, however long ago, and is referred to; how many files.
+    """Restore what the collector removed, however long ago, and is referred to again; returns how
+    many files.
 
-    What a transaction did while a file was removed is seen only after its commit, perhaps in a
-    later run: a look right after the removal is not enough.
+    The changes of a transaction that ran while a file was removed are visible only after its
+    commit, perhaps in a later run: a check right after the removal is not enough.
     """
     query = {"kind": {"$in": list(FILE_KINDS)}}
     size = AT_ONCE if references.search is None else SEARCH_AT_ONCE
@@ -223,8 +225,7 @@ def rescue_all(
 
 
 def delete_rest(collections: BucketCollections, run: ObjectId) -> None:
-    """Delete for good what a run that keeps nothing had moved to the trash when it was
-    interrupted."""
+    """Delete for good what an interrupted run without trash had moved there."""
     for batch in batches(collections, {"run": run}):
         delete_for_good(collections, [entry["_id"] for entry in batch])
 
@@ -232,7 +233,7 @@ def delete_rest(collections: BucketCollections, run: ObjectId) -> None:
 def batches(
     collections: BucketCollections, query: Document, size: int = AT_ONCE
 ) -> Iterator[list[Document]]:
-    """Entries of the trash, without what is not needed to judge them."""
+    """Entries of the trash, without the parts that judging them does not need."""
     fields: Any = {
         "kind": 1,
         "bytes": 1,

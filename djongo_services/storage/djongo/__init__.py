@@ -1,4 +1,4 @@
-"""Files as djongo kept them: a bucket for each folder."""
+"""Files as djongo stored them: a bucket for each folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Files from one storage to another, as the other would have stored them, with id and date."""
+"""Copying files from one storage to another, as the other would have stored them, with id and
+date."""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ from djongo_services.storage.errors import CorruptFile, NameTaken
 from djongo_services.storage.gridfs import GridFSStorage
 
 SMALL = 32 * 1024
-"""Bytes of a file that is copied together with others."""
+"""Files of up to this many bytes are copied together."""
 
 BATCH = 64
-"""Of such files: at most 2 MB."""
+"""The number of such files: at most 2 MB together."""
 
 _OURS = frozenset({"contentType", "codecs", "size", "sha256", "exclusive", "shareable", "aliases"})
-"""Keys of the metadata that say how a storage keeps a file, not what it is."""
+"""Keys of the metadata that describe how a storage keeps a file, not what the file is."""
 
 
 class Stopped(Exception):
@@ -36,12 +37,12 @@ class Stopped(Exception):
 
 
 def copy(old: GridFSStorage, wanted: FileToMove, new: GridFSStorage, stop: Stop | None) -> None:
-    """Raises StorageError when it cannot be read as a whole, or somebody took its name."""
+    """Copy one file. Raises StorageError if it cannot be read completely, or its name was taken."""
     original, filename = wanted.stored, new.full_name(wanted.name)
     with closing(_pieces(old, original, stop)) as source:
         head, pieces = with_head(source)
         chain = Chain(new.options.codecs, original.id)
-        # Nothing has its id: that was looked up for a whole page of files.
+        # No file has its id: that was checked for a whole page of files.
         chunker = Chunker(original.id, new.options.chunk_size)
         stream = UploadStream(new.bucket.layout, chunker, filename, _metadata(wanted, new, head))
         with stream.aborting():
@@ -51,24 +52,25 @@ def copy(old: GridFSStorage, wanted: FileToMove, new: GridFSStorage, stop: Stop 
     document["uploadDate"] = original.upload_date
     try:
         if new.options.allow_overwrite or not wanted.newest:
-            # What is newer stays the current one.
+            # A newer file stays the current one.
             stream.publish(document)
         else:
             new._publish(stream, document, may_rename=False)
     except NameTaken:
         stream.abort()
-        raise NameTaken("Somebody else stored a file of this name at the same time.") from None
+        raise NameTaken("Another client stored a file with this name at the same time.") from None
 
 
 def is_small(wanted: FileToMove, new: GridFSStorage) -> bool:
-    """Whether :func:`copy_small` takes it."""
+    """Whether :func:`copy_small` can copy it."""
     original = wanted.stored
     plain = not (original.metadata.get("codecs") or new.options.deduplicate)
     return plain and wanted.newest and original.length <= SMALL
 
 
 def copy_small(old: GridFSStorage, some: Sequence[FileToMove], new: GridFSStorage) -> None:
-    """At most :data:`BATCH` files with three commands; raises as :func:`copy`, and does nothing."""
+    """Copy at most :data:`BATCH` files with three commands. Raises as :func:`copy` does; then
+    nothing is copied."""
     files, chunks = [], []
     for wanted, data in _contents(old, some):
         chain = Chain(new.options.codecs, wanted.stored.id)
@@ -106,7 +108,7 @@ def _contents(old: GridFSStorage, some: Sequence[FileToMove]) -> list[tuple[File
 
 
 def _metadata(wanted: FileToMove, new: GridFSStorage, head: bytes) -> Document:
-    """What was known of the file, and what the new storage would say of it."""
+    """What was known of the file, and what the new storage would store about it."""
     original = wanted.stored
     kept = content_type_of(new.options.content_type, wanted.name, original, head)
     others = {key: value for key, value in original.metadata.items() if key not in _OURS}
@@ -128,7 +130,7 @@ def _pieces(
 
 
 class _Checksum:
-    """That which drivers of djongo's days wrote."""
+    """The checksum that drivers wrote when djongo was current."""
 
     def __init__(self, written: str) -> None:
         self._written = written
@@ -145,26 +147,26 @@ class _Checksum:
             raise CorruptFile("Its bytes do not have the checksum that they were stored with.")
 
 
-# What a bucket of djongo's holds, name by name.
+# The contents of a bucket of djongo's, name by name.
 PAGE = 500
-"""Files documents that are read at once, by a query of their own: copying the files of one may take
-longer than a server keeps a cursor."""
+"""Files documents that are read at once, by one query: copying the files of a query may take longer
+than a server keeps a cursor."""
 
 _BYTE_BY_BYTE = Collation("simple")
-"""Not by the collection's own, under which different names may be one, or be passed over."""
+"""Not the collection's own collation, which may treat different names as equal, or skip some."""
 _IN_ORDER = {"filename": 1, "uploadDate": 1, "_id": 1}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Original:
-    """One name, and the files documents of its revisions, the current one last."""
+    """One name and the files documents of its revisions, the current one last."""
 
     filename: str
     revisions: tuple[Document, ...]
 
 
 def pages(bucket: Bucket) -> Iterator[list[Original]]:
-    """In the order of their names. Files without a name are left out."""
+    """Pages of names, in their order. Files without a name are left out."""
     after: dict[str, Any] = {"$type": "string"}
     while found := _find(bucket, {"filename": after}, limit=PAGE):
         page = [
@@ -172,7 +174,7 @@ def pages(bucket: Bucket) -> Iterator[list[Original]]:
             for filename, revisions in groupby(found, key=lambda each: each["filename"])
         ]
         if len(found) == PAGE:
-            # The last name may go on after the page.
+            # The last name may continue on the next page.
             last = page.pop().filename
             if not page:
                 revisions = tuple(_find(bucket, {"filename": last}))
@@ -192,9 +194,9 @@ def _find(bucket: Bucket, query: dict[str, Any], *, limit: int = 0) -> list[Docu
     return list(found)
 
 
-# How far a page of files is in the new storage already.
+# Which files of a page are already in the new storage.
 Key = Any
-"""An id as a key of dicts, which not all BSON values can be."""
+"""An id as a dictionary key; not all BSON values can be one."""
 
 
 def key_of(id: Any) -> Key:
@@ -203,20 +205,20 @@ def key_of(id: Any) -> Key:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileToMove:
-    """One file that is to be in the new storage."""
+    """One file that should be in the new storage."""
 
     name: str
-    """In the new storage."""
+    """Its name in the new storage."""
     stored: StoredFile
-    """The original."""
+    """The original file."""
     newest: bool
     """Whether it is the current revision of its name."""
 
 
 class Standing:
-    """How far a page of files is in the new storage already.
+    """Which files of a page are already in the new storage.
 
-    Looked up for a page at once; each file is compared only where its name is taken."""
+    They are looked up for a whole page at once; a file is compared only if its name is taken."""
 
     def __init__(self, new: GridFSStorage, wanted: Sequence[FileToMove]) -> None:
         self._new = new
@@ -243,21 +245,21 @@ class Standing:
         return plain_size(StoredFile.from_document(copy)) == plain_size(wanted.stored)
 
     def other(self, wanted: FileToMove) -> StoredFile | None:
-        """The current one of the files that have its name and are no copies of its revisions."""
+        """The current one among the files with its name that are not copies of its revisions."""
         others = self._others(wanted)
         return StoredFile.from_document(others[-1]) if others else None
 
     def is_free(self, wanted: FileToMove) -> bool:
-        """Whether nothing has its id."""
+        """Whether its id is free."""
         key = key_of(wanted.stored.id)
         return key not in self._copies and key not in self._trashed
 
     def is_new(self, wanted: FileToMove) -> bool:
-        """Whether nothing has its id or its name."""
+        """Whether both its id and its name are free."""
         return self.is_free(wanted) and not self._others(wanted)
 
     def obstacle(self, wanted: FileToMove) -> str | None:
-        """Why it cannot be copied, in a sentence; None when it can."""
+        """The reason why it cannot be copied, as a sentence; None if it can."""
         key = key_of(wanted.stored.id)
         if key in self._copies:
             return "The new storage has another file with its id."

@@ -1,6 +1,6 @@
-"""Which bucket a folder is: ``photos/2019`` is ``storage.photos.2019``.
+"""The bucket of a folder: ``photos/2019`` is ``storage.photos.2019``.
 
-The other way is not certain, because names of folders may contain dots themselves.
+The reverse is ambiguous, because folder names may contain dots themselves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from djongo_services.storage.base import Location, Name
 
 LONGEST_NAMESPACE = 255
-"""Bytes of a database's name, a dot and a collection's; servers before 4.4 had less."""
+"""Bytes of a database's name, a dot and a collection's name; servers before 4.4 had less."""
 
 _LONGEST_SUFFIX = ".chunks"
 _NAMES = Location("")
@@ -22,20 +22,20 @@ _NAMES = Location("")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FolderFile:
-    """Where one file is."""
+    """The place of one file."""
 
     bucket: str
     folder: str
-    """With a slash at its end, or empty."""
+    """The folder with a slash at its end, or empty."""
     filename: str
-    """In the bucket: the name without its folder."""
+    """The name in the bucket: the name without its folder."""
 
 
 class Folders:
     """The buckets below ``collection`` and ``location``."""
 
     def __init__(self, collection: str, location: str) -> None:
-        """Raises ImproperlyConfigured when that is no name of a collection."""
+        """Raises ImproperlyConfigured if that is not a valid collection name."""
         if not collection:
             raise ImproperlyConfigured("A DjongoGridFSStorage needs the name of a collection.")
         parts = [collection, *filter(None, location.replace("\\", "/").split("/"))]
@@ -46,7 +46,7 @@ class Folders:
         self.root = ".".join(parts)
 
     def name(self, name: Name) -> str:
-        """In the one form that a name has. Raises SuspiciousFileOperation for what is none."""
+        """The name in its one form. Raises SuspiciousFileOperation for an invalid name."""
         return _NAMES.filename(name)
 
     def place(self, name: Name) -> FolderFile:
@@ -67,7 +67,7 @@ class Folders:
         return f"{self.root}.{folder.replace('/', '.')}"
 
     def inside(self, bucket: str, database: Any, session: Any) -> list[str]:
-        """The buckets below ``bucket``, without its name and a dot, in their order."""
+        """The buckets below ``bucket``, without its name and a dot, in order."""
         pattern = rf"^{re.escape(bucket)}\..+\.files$"
         names = database.list_collection_names(
             session=session, filter={"name": {"$regex": pattern}}
@@ -78,7 +78,7 @@ class Folders:
 
 
 def check_length(bucket: str, database_name: str) -> None:
-    """Raises SuspiciousFileOperation when the server would refuse the collections."""
+    """Raises SuspiciousFileOperation if the collections' names would be too long for the server."""
     namespace = f"{database_name}.{bucket}{_LONGEST_SUFFIX}"
     if len(namespace.encode("utf-8")) > LONGEST_NAMESPACE:
         raise SuspiciousFileOperation(
@@ -88,5 +88,5 @@ def check_length(bucket: str, database_name: str) -> None:
 
 
 def _is_collection(part: str) -> bool:
-    """Whether it can be a part of a collection's name; dots inside of it separate, too."""
+    """Whether it can be part of a collection name; dots inside of it separate parts, too."""
     return "$" not in part and "\0" not in part and all(part.split("."))

@@ -1,7 +1,7 @@
-"""Files from djongo's layout into one bucket, one after the other, as often as it takes.
+"""Moving files from djongo's layout into one bucket, one by one, in as many runs as it takes.
 
 A copy has the id of its original, so that a second run knows what the first one did, and links that
-were made of ids can be led to the new place.
+contain ids can be redirected to the new place.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ def move_djongo_files(
 ) -> MoveReport:
     """Copy all files of ``old`` to the same names in ``new``, so that no row has to change.
 
-    Nothing in ``new`` is ever replaced: what has a name there with another content stays, and is
-    reported. Only the current revision of a name is copied, unless ``new`` keeps revisions.
-    ``delete_originals`` also deletes what was copied, with its older revisions, when the copy is
-    there.
+    Nothing in ``new`` is ever replaced: if a name exists there with another content, that file
+    stays and is reported. Only the current revision of a name is copied, unless ``new`` keeps
+    revisions. ``delete_originals`` also deletes the originals, with their older revisions, once the
+    copy exists.
 
-    djongo writes the folder ``v1.2`` as it writes ``v1/2``: which it was is said by ``folders``,
-    such as ``{"v1.2": "v1.2"}``; without, every dot is a slash.
+    djongo stores the folder ``v1.2`` like ``v1/2``: ``folders``, such as ``{"v1.2": "v1.2"}``, says
+    which one it was; without it, every dot is a slash.
 
-    Raises StorageError in a transaction, where ``new`` keeps its files among djongo's, and for a
-    folder that there is not; Locked when another run is in progress.
+    Raises StorageError in a transaction, if ``new`` keeps its files among djongo's, and for an
+    unknown folder; Locked when another run is in progress.
     """
     if old.bucket.session() is not None or new.bucket.session() is not None:
         raise StorageError(_("Files are moved one by one, and so outside of any transaction."))
@@ -90,7 +90,7 @@ class _Order:
 def _planned(
     old: DjongoGridFSStorage, new: GridFSStorage, folders: Mapping[str, str]
 ) -> list[tuple[GridFSStorage, str]]:
-    """Each bucket, and its folder in the new storage."""
+    """Each bucket and its folder in the new storage."""
     found = old.buckets()
     if unknown := [dotted for dotted in folders if dotted not in found]:
         text = _("There is no bucket %(bucket)s to move files from.")
@@ -111,7 +111,7 @@ def _planned(
 
 
 def _is_same_bucket(one: GridFSStorage, other: GridFSStorage) -> bool:
-    """Whatever addresses the two use for their server."""
+    """Whether two buckets are the same one, whatever addresses they use for their server."""
     a, b = one.bucket.files, other.bucket.files
     return a.full_name == b.full_name and _uuid(a) is not None and _uuid(a) == _uuid(b)
 
@@ -136,11 +136,11 @@ def _report(
 
 
 class _Mover:
-    """A mover of the files of one bucket."""
+    """Moves the files of one bucket."""
 
     def __init__(self, order: _Order, old: GridFSStorage, folder: str, lease: Lease | None) -> None:
         self.found = 0
-        """Files documents that were looked at."""
+        """Files documents that were read."""
         self._order = order
         self._new = order.new
         self._old = old
@@ -196,7 +196,7 @@ class _Mover:
         name = self._folder + original.filename
         if not self._is_djongos(name, original.filename):
             for document in original.revisions:
-                self._stays(name, document["_id"], "djongo gives no file such a name.")
+                self._stays(name, document["_id"], "djongo does not give files such names.")
             return
         for document in self._revisions(original):
             try:
@@ -219,13 +219,14 @@ class _Mover:
         return "/" not in filename and normal == name
 
     def _remove_leftovers(self, standing: Standing, wanted: Sequence[FileToMove]) -> None:
-        """Chunks of a run that was killed in the middle of a file."""
+        """Remove chunks of a run that was killed in the middle of a file."""
         ids = [each.stored.id for each in wanted if standing.is_free(each)]
         if ids and not self._order.dry_run:
             removing.remove_chunks(self._new.bucket.layout, ids)
 
     def _copy_small(self, standing: Standing, wanted: Sequence[FileToMove]) -> set[int]:
-        """Python's ids of those that were copied many at once; whatever is special is left."""
+        """Copy small files many at a time, and return their Python ids; special ones are left
+        out."""
         if self._order.dry_run:
             return set()
         copied: set[int] = set()
@@ -237,14 +238,14 @@ class _Mover:
             try:
                 copy_small(self._old, batch, self._new)
             except StorageError:
-                continue  # One by one it is told which of them it was.
+                continue  # Copying them one by one shows which of them it was.
             copied |= {id(each) for each in batch}
             for each in batch:
                 self._count_moved(each)
         return copied
 
     def _arrives(self, standing: Standing, wanted: FileToMove) -> bool:
-        """Copy it, unless it is there; False when it stays."""
+        """Copy a file unless it is there already; False if it stays in the old storage."""
         if self._order.is_stopped:
             return False
         try:
@@ -268,7 +269,8 @@ class _Mover:
         self._counts["moved_bytes"] += plain_size(wanted.stored)
 
     def _is_there_anyway(self, standing: Standing, wanted: FileToMove) -> bool:
-        """By somebody else's hand, or as one more name of equal content."""
+        """Whether it exists in another way: copied by other means, or as a further name of equal
+        content."""
         other = standing.other(wanted)
         return other is not None and same_content(self._old, wanted.stored, self._new, other)
 

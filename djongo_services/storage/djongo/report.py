@@ -13,49 +13,49 @@ from djongo_services.translation import ngettext
 
 FORMAT_VERSION = 1
 EXAMPLES = 20
-"""Problems of a bucket that are told one by one; all are counted."""
+"""Problems of a bucket that are listed individually; all are counted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotMoved:
-    """A file that stayed where it was."""
+    """A file that was not moved."""
 
     name: str
-    """In the new storage; of a file that has none, what it has instead."""
+    """Its name in the new storage; if it has none, a description instead."""
     id: str
     reason: str
-    """A sentence."""
+    """The reason, as a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MovedBucket:
-    """What became of the files of one bucket, which was one folder."""
+    """The result for the files of one bucket, which was one folder."""
 
     bucket: str
     folder: str
-    """In the new storage, with a slash at its end; empty for none."""
+    """Its folder in the new storage, with a slash at its end; empty for none."""
     moved: int = 0
-    """Files that were copied now, or would be."""
+    """Files that were copied, or would be in a dry run."""
     moved_bytes: int = 0
     already: int = 0
-    """Files whose copy was there."""
+    """Files that already had a copy."""
     older: int = 0
-    """Older revisions of moved files, which no name leads to; they were not copied."""
+    """Older revisions of moved files, which no name refers to; they were not copied."""
     deleted: int = 0
     """Originals that were deleted, older revisions included."""
     stayed: int = 0
     """Files that could not be moved."""
     problems: tuple[NotMoved, ...] = ()
-    """The first of them."""
+    """The first problems."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MoveReport:
     buckets: tuple[MovedBucket, ...]
     dry_run: bool
-    """Whether nothing was done."""
+    """Whether nothing was changed."""
     interrupted: bool
-    """Whether it was stopped before its end; run it again to go on."""
+    """Whether it was stopped before its end; run it again to continue."""
 
     @property
     def moved(self) -> int:

@@ -30,15 +30,15 @@ from djongo_services.storage.options import parse_options
 from djongo_services.storage.reading import AsyncGridFSFile, StoredFileReader
 
 KEPT_FOLDERS = 256
-"""Storages of folders that are kept for the next file."""
+"""Storages of folders that are cached."""
 
 
 @deconstructible(path="djongo_services.storage.djongo.DjongoGridFSStorage")
 class DjongoGridFSStorage(Storage):
-    """Files where djongo left them, and new ones where djongo would look for them.
+    """Reads files where djongo stored them, and stores new ones where djongo would look for them.
 
     Every folder is a bucket of its own, below ``collection`` and ``location``; a file's URL is
-    ``base_url`` and its id. All else is as in GridFSStorage, whose options it takes too.
+    ``base_url`` and its id. Otherwise it is a GridFSStorage, and accepts the same options.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class DjongoGridFSStorage(Storage):
     ) -> None:
         """``database`` is an alias of the connections.
 
-        Raises ImproperlyConfigured for what is no collection, or an option that there is not.
+        Raises ImproperlyConfigured for an invalid collection name or an unknown option.
         """
         self.folders = Folders(collection, location)
         self.location = location
@@ -112,7 +112,7 @@ class DjongoGridFSStorage(Storage):
         )
 
     def delete(self, name: Name) -> None:
-        """All revisions of it; a file that is not there is fine."""
+        """Delete all revisions of a file; a file that does not exist is not an error."""
         if not name:
             raise ValueError("The name must be given to delete().")
         storage, place = self._at(name)
@@ -123,7 +123,7 @@ class DjongoGridFSStorage(Storage):
         return storage.exists(place.filename)
 
     def listdir(self, path: Name) -> tuple[list[str], list[str]]:
-        """Folders are those that have a bucket, even an empty one, in them or below them."""
+        """Subfolders are the folders that have a bucket, even an empty one, or one below them."""
         storage = self._of_bucket(self.folders.bucket(path))
         below = self._buckets_below(storage.bucket)
         return sorted({each.partition(".")[0] for each in below}), storage.listdir("")[1]
@@ -132,9 +132,9 @@ class DjongoGridFSStorage(Storage):
         return plain_size(self.stored(name))
 
     def url(self, name: Name | None) -> str:
-        """``base_url`` and the file's id; and its name where there is no such file.
+        """``base_url`` and the file's id; its name if there is no such file.
 
-        A private storage's is by name, signed, and expires.
+        A private storage's URL contains the name; it is signed and expires.
         """
         if self.base_url is None:
             raise ValueError("This file is not accessible via a URL.")
@@ -188,7 +188,7 @@ class DjongoGridFSStorage(Storage):
     aget_created_time = aget_modified_time
     aget_accessed_time = aget_modified_time
 
-    # What GridFS has besides; a StoredFile's filename is its whole name here:
+    # What GridFS has in addition; here, a StoredFile's filename is its whole name.
 
     @property
     def bucket(self) -> Bucket:
@@ -196,7 +196,7 @@ class DjongoGridFSStorage(Storage):
         return self._of_bucket(self.bucket_name).bucket
 
     def buckets(self) -> dict[str, GridFSStorage]:
-        """All of them, by what their names have after the collection's and the location's."""
+        """All buckets, by their names without the collection and the location."""
         found = ["", *self._buckets_below(self.bucket)]
         return {
             each: self._of_bucket(f"{self.bucket_name}.{each}" if each else self.bucket_name)
@@ -204,7 +204,7 @@ class DjongoGridFSStorage(Storage):
         }
 
     def full_name(self, name: Name) -> str:
-        """The name in its one form. Raises SuspiciousFileOperation for what is none."""
+        """The name in its one form. Raises SuspiciousFileOperation for an invalid name."""
         return self.folders.name(name)
 
     def stored(self, name: Name) -> StoredFile:
@@ -221,17 +221,17 @@ class DjongoGridFSStorage(Storage):
         return replace(stored, filename=place.folder + place.filename)
 
     def revisions(self, name: Name) -> list[StoredFile]:
-        """All files of that name, the newest, which is the current one, first."""
+        """All files with that name; the first one is the newest and current one."""
         storage, place = self._at(name)
         found = storage.revisions(place.filename)
         return [replace(each, filename=place.folder + place.filename) for each in found]
 
     def cache_control_of(self, name: str) -> str:
-        """The header of that name for a file, when it is served."""
+        """The Cache-Control header for a file that is served."""
         return self.cache_control
 
     def size_of(self, stored: StoredFile) -> int:
-        """Bytes as they were saved."""
+        """The number of bytes that were saved."""
         return plain_size(stored)
 
     def read_range(self, stored: StoredFile, start: int, stop: int) -> Iterator[bytes]:
@@ -245,7 +245,7 @@ class DjongoGridFSStorage(Storage):
         """A raw binary file; a revision can be read this way too."""
         return self._at(stored.filename or "")[0].reader(stored)
 
-    # How it is done:
+    # How it works inside.
 
     def _at(self, name: Name) -> tuple[GridFSStorage, FolderFile]:
         place = self.folders.place(name)
@@ -262,14 +262,14 @@ class DjongoGridFSStorage(Storage):
         return storage
 
     def _buckets_below(self, bucket: Bucket) -> list[str]:
-        # A list of collections cannot be had in a transaction.
+        # Collections cannot be listed in a transaction.
         with bucket.layout.client.start_session(causal_consistency=False) as outside:
             return self.folders.inside(bucket.name, bucket.layout.database, outside)
 
 
 @contextmanager
 def _naming(name: Name) -> Iterator[None]:
-    """The whole name, where a folder's storage knows the last part of it."""
+    """Put the whole name into errors: a folder's storage knows only its last part."""
     try:
         yield
     except NoFile:

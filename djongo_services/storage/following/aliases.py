@@ -1,7 +1,7 @@
-"""Which database a file belongs to: that of the row which refers to it.
+"""Which database a file belongs to: that of the row that refers to it.
 
-A storage is not told whose file it saves. So the model's FieldFile notes its instance while it
-saves or deletes, and the instance notes to which database it is being saved.
+A storage does not know whose file it saves. So the model's FieldFile records its instance while it
+saves or deletes, and the instance records the database to which it is being saved.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from djongo_services.embedded_models import is_embedded
 from djongo_services.patching import Method, is_patched, patch
 
 _USING = "djongo_services_using"
-"""On an instance's ``_state``: the alias of its latest save."""
+"""An attribute of an instance's ``_state``: the alias of its latest save."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,19 +29,20 @@ class Followed:
     alias: str
     """An alias of DATABASES."""
     sure: bool
-    """Whether what refers to the file is known to be a row there; else it may be a document of
-    MongoDB as well, and the file is part of that transaction too."""
+    """Whether the file is known to be referred to by a row of this database. Otherwise it may also
+    be a document of MongoDB, and the file is part of that transaction too."""
 
 
 _INSTANCE: ContextVar[Any] = ContextVar("djongo_services_instance", default=None)
-"""Whose file is being saved or deleted."""
+"""The instance whose file is being saved or deleted."""
 _BULK: ContextVar[tuple[type[Any], str] | None] = ContextVar("djongo_services_bulk", default=None)
-"""The model and the alias of the ``bulk_create()`` that is under way."""
+"""The model and the alias of the ``bulk_create()`` in progress."""
 _CHOSEN: ContextVar[Followed | None] = ContextVar("djongo_services_followed", default=None)
 
 
 def followed(option: str | None) -> Followed:
-    """``option`` is the storage's own; otherwise the model's database for writing, or "default"."""
+    """``option`` is the storage's own; without it, the model's database for writing, or
+    "default"."""
     chosen = _CHOSEN.get()
     if chosen is not None:
         return chosen
@@ -55,7 +56,7 @@ def followed(option: str | None) -> Followed:
 
 @contextmanager
 def following(chosen: Followed) -> Iterator[None]:
-    """Within the block, whatever else there is to say."""
+    """Follow ``chosen`` within the block, whatever the models or options say."""
     token = _CHOSEN.set(chosen)
     try:
         yield
@@ -64,7 +65,8 @@ def following(chosen: Followed) -> Iterator[None]:
 
 
 def note_rows() -> None:
-    """Once the models are loaded: patch FieldFile and ``bulk_create()``, which sends no signals."""
+    """Patch FieldFile and ``bulk_create()``, which sends no signals. Call it once the models are
+    loaded."""
     for owner, name, make in _PATCHES:
         patch(owner, name, make)
     class_prepared.connect(_watch, dispatch_uid="djongo_services.following")
@@ -102,7 +104,7 @@ _PATCHES: tuple[tuple[type[Any], str, Callable[[Method], Method]], ...] = (
 
 
 def replaced() -> list[str]:
-    """The methods whose calls do not come here, because somebody replaced them later."""
+    """The methods whose calls do not arrive here, because they were replaced later."""
     return [
         f"{owner.__name__}.{name}"
         for owner, name, _ in _PATCHES

@@ -1,8 +1,9 @@
 """How a transaction of a SQL connection ends.
 
-Django tells of commits only, and tests capture what it tells. But every transaction and savepoint
-ends through a few methods of its connection, whether by ``atomic``, ATOMIC_REQUESTS, a TestCase or
-by hand. So while something waits for the end, those methods of this one connection are shadowed.
+Django reports commits only, and tests capture that report. But every transaction and savepoint ends
+through a few methods of its connection, whether it was begun by ``atomic``, ATOMIC_REQUESTS, a
+TestCase or by hand. So while something waits for the end, those methods of this one connection are
+shadowed.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from django.db import connections as databases
 logger = logging.getLogger("djongo_services.storage")
 
 _BLOCK = "_djongo_services_block"
-"""On a connection: what waits for the end of its transaction."""
+"""An attribute of a connection: what waits for the end of its transaction."""
 
 
 class WaitingChange(Protocol):
-    """Something that waits for the outcome."""
+    """A change that waits for the outcome."""
 
     @property
     def saved(self) -> Any:
@@ -39,7 +40,7 @@ class FollowedBlock:
     """The open transaction of one connection, and all that waits for its end."""
 
     def __init__(self, connection: Any, ended: Callable[[list[Any], bool], None]) -> None:
-        """``ended`` is called with changes, and whether they were committed."""
+        """``ended`` is called with the changes, and whether they were committed."""
         self.alias: str = connection.alias
         self.live = True
         self._connection = connection
@@ -47,11 +48,11 @@ class FollowedBlock:
         self._pid = os.getpid()
         self._changes: list[Any] = []
         self._savepoints: dict[str, int] = {}
-        """How many changes there were before each."""
+        """The number of changes before each savepoint."""
         self._commit_sent = False
         self._saved: set[Any] = set()
         self.hidden: dict[Any, set[Any]] = {}
-        """By their place, the ids of files that were deleted in it."""
+        """The ids of files that were deleted in it, by their place."""
         self._before = {name: vars(connection).get(name) for name in _METHODS}
         vars(connection)[_BLOCK] = self
         self._shadows = {name: _shadow(connection, name) for name in _METHODS}
@@ -61,11 +62,11 @@ class FollowedBlock:
         self._index([change])
 
     def saved(self, files_id: Any) -> bool:
-        """Whether the file was saved in it."""
+        """Whether the file was saved in this block."""
         return files_id in self._saved
 
     def is_of_this_process(self) -> bool:
-        """Not in a child that was forked in the middle: the parent's rows are not its own."""
+        """False in a child that was forked in the middle: the parent's rows are not its own."""
         return self._pid == os.getpid()
 
     # The connection's methods:
@@ -84,7 +85,7 @@ class FollowedBlock:
         allowed = self._connection._savepoint_allowed()
         done = original(name)
         if allowed:
-            # One that is not known was made before anything waited.
+            # An unknown savepoint was created before anything waited.
             kept = self._savepoints.get(name, 0)
             undone, self._changes = self._changes[kept:], self._changes[:kept]
             self._saved, self.hidden = set(), {}
@@ -100,7 +101,7 @@ class FollowedBlock:
 
     def rollback(self, original: Callable[[], Any]) -> Any:
         done = original()
-        # After a commit that failed, too: who answers this has answered that it was refused.
+        # Also after a commit that failed: the error said that it was refused.
         if self._connection.connection is not None:
             self._end(committed=False)
         return done
@@ -113,7 +114,8 @@ class FollowedBlock:
                 self._end(committed=None if self._commit_sent else False)
 
     def _end(self, *, committed: bool | None) -> None:
-        """``committed`` None: nobody knows, since the connection was lost with the commit."""
+        """``committed`` is None if the outcome is unknown, because the connection was lost with the
+        commit."""
         changes, self._changes = self._changes, []
         self.live = False
         _live.discard(self)
@@ -129,7 +131,7 @@ class FollowedBlock:
             self._tell(changes, committed=committed)
 
     def _uncover(self) -> None:
-        """Give the connection its methods back, except those that somebody shadowed in turn."""
+        """Restore the connection's methods, except those that were shadowed again by other code."""
         attributes = vars(self._connection)
         if attributes.get(_BLOCK) is self:
             del attributes[_BLOCK]
@@ -157,7 +159,7 @@ class FollowedBlock:
 _METHODS = ("savepoint", "savepoint_commit", "savepoint_rollback", "commit", "rollback", "close")
 _live: weakref.WeakSet[FollowedBlock] = weakref.WeakSet()
 _here: ContextVar[tuple[FollowedBlock, ...]] = ContextVar("djongo_services_sql_blocks", default=())
-"""For whoever reads in this context, but in another thread, such as an event loop's."""
+"""For code that reads in this context, but in another thread, such as an event loop's."""
 
 
 def open_block(alias: str, ended: Callable[[list[Any], bool], None]) -> FollowedBlock | None:
@@ -177,7 +179,7 @@ def open_block(alias: str, ended: Callable[[list[Any], bool], None]) -> Followed
 
 
 def blocks_here() -> list[FollowedBlock]:
-    """Those with changes that code of this thread or context is in the middle of."""
+    """The blocks whose changes were made by code of this thread or context."""
     if not _live:
         return []
     found = [each for each in _here.get() if each.live]
@@ -193,7 +195,7 @@ def is_sql(alias: str) -> bool:
 
 
 def _is_open(connection: Any) -> bool:
-    """Also where autocommit was turned off by hand."""
+    """Whether a transaction is open, also if autocommit was turned off by hand."""
     by_hand = connection.connection is not None and not connection.autocommit
     return bool(connection.in_atomic_block or by_hand)
 
@@ -204,7 +206,7 @@ def _shadow(connection: Any, name: str) -> Callable[..., Any]:
     @functools.wraps(original)
     def method(*args: Any, **kwargs: Any) -> Any:
         block: FollowedBlock | None = vars(connection).get(_BLOCK)
-        if block is None:  # It has ended, and somebody else had shadowed this meanwhile.
+        if block is None:  # It has ended, and other code had shadowed this in the meantime.
             return original(*args, **kwargs)
         return getattr(block, name)(original, *args, **kwargs)
 

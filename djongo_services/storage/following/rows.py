@@ -1,4 +1,4 @@
-"""What a storage does now, and what it leaves to the end of the row's transaction."""
+"""What a storage does now, and what it postpones to the end of the row's transaction."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ Callback = Callable[[], object]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FileChange:
-    """One thing that waits; files are settled, removed and deleted together with others."""
+    """One change that waits; files are settled, removed and deleted together with others."""
 
     storage: BucketStorage
     apart: bool
-    """Whether it is kept out of the transactions of MongoDB."""
+    """Whether it is kept out of MongoDB's transactions."""
     saved: Any = None
-    """The id of a file that is to be settled, or to be removed."""
+    """The id of a file that will be settled, or removed."""
     undo: Callback | None = None
-    """In place of removing what was saved."""
+    """Called instead of removing what was saved."""
     settled: Callback | None = None
     filename: str = ""
     deleted: frozenset[Any] = frozenset()
-    """The ids of files of that name that are to be deleted."""
+    """The ids of the files with that name that will be deleted."""
     delete: Callback | None = None
-    """In place of deleting them together with others."""
+    """Called instead of deleting them together with others."""
 
     @property
     def hidden(self) -> tuple[Any, frozenset[Any]] | None:
@@ -64,15 +64,15 @@ class FollowedRows:
         return self.block.alias
 
     def undone_by(self, undo: Callback) -> FollowedRows:
-        """The same, where ``undo`` is how what is saved goes again."""
+        """The same rows, with ``undo`` as the way to remove what is saved."""
         return dataclasses.replace(self, undo=undo)
 
     def saved(
         self, files_id: Any, undo: Callback | None = None, settled: Callback | None = None
     ) -> None:
-        """A file that is in the bucket, marked as provisional.
+        """Register a file that is in the bucket, marked as provisional.
 
-        ``undo`` is called in place of deleting it after a rollback, ``settled`` after a commit.
+        ``undo`` is called instead of deleting it after a rollback, ``settled`` after a commit.
         """
         self._add(saved=files_id, undo=self.undo or undo, settled=settled)
 
@@ -83,7 +83,7 @@ class FollowedRows:
         self._add(undo=callback)
 
     def deleted(self, filename: str, ids: Iterable[Any], delete: Callback | None = None) -> None:
-        """Files that are to be gone after the commit, and for this transaction are gone now."""
+        """Register files that disappear with the commit; this transaction no longer sees them."""
         self._add(filename=filename, deleted=frozenset(ids), delete=delete)
 
     def _add(self, **change: Any) -> None:
@@ -91,7 +91,7 @@ class FollowedRows:
 
 
 def rows_of(followed: Followed, storage: BucketStorage) -> FollowedRows | None:
-    """None where the alias is in autocommit mode: what is saved has its row at once, or never."""
+    """None if the alias is in autocommit mode: what is saved has its row at once, or never."""
     block = blocks.open_block(followed.alias, _end)
     return (
         None if block is None else FollowedRows(block=block, storage=storage, apart=followed.sure)
@@ -99,14 +99,14 @@ def rows_of(followed: Followed, storage: BucketStorage) -> FollowedRows | None:
 
 
 def hidden_ids(storage: BucketStorage, filename: str) -> list[Any]:
-    """Files of that name which the transactions of this context have deleted."""
+    """The ids of files with that name that the transactions of this context have deleted."""
     found = blocks.blocks_here()
     place = _place(storage, filename) if found else None
     return [each for block in found for each in block.hidden.get(place, ())]
 
 
 def hidden_names(storage: BucketStorage) -> dict[str, set[Any]]:
-    """All such, by filename."""
+    """All hidden ids, by filename."""
     bucket, _ = _place(storage, "")
     found: dict[str, set[Any]] = {}
     for block in blocks.blocks_here():
@@ -117,7 +117,7 @@ def hidden_names(storage: BucketStorage) -> dict[str, set[Any]]:
 
 
 def is_anothers(document: Mapping[str, Any]) -> bool:
-    """Whether the file is provisional, and its transaction is not one of this context's."""
+    """Whether the file is provisional, and its transaction does not belong to this context."""
     metadata = document.get("metadata")
     if not isinstance(metadata, Mapping) or "provisional" not in metadata:
         return False
@@ -133,7 +133,7 @@ def _end(changes: list[FileChange], committed: bool) -> None:
 
 
 def _commit(changes: list[FileChange]) -> None:
-    """What was saved first, so that whoever hears of the commit finds it."""
+    """Settle what was saved first, so that callbacks of the commit find it."""
     for storage, some in _by_storage(each for each in changes if each.saved is not None):
         _try(some[0], "settled", functools.partial(_settle, storage, [each.saved for each in some]))
     for each in changes:
@@ -148,7 +148,7 @@ def _commit(changes: list[FileChange]) -> None:
 
 
 def _roll_back(changes: list[FileChange]) -> None:
-    """What was done last is undone first."""
+    """Undo the changes, the last one first."""
     for each in reversed(changes):
         if each.undo is not None:
             _try(each, "removed", each.undo)
@@ -162,7 +162,7 @@ def _settle(storage: BucketStorage, ids: Sequence[Any]) -> None:
     bucket = storage.bucket
     change = {"$unset": {PROVISIONAL: 1}}
     for batch in batches(ids):
-        # Single updates are repeated by the driver when an election comes in between.
+        # The driver repeats single updates when an election interrupts them.
         updates = [UpdateOne({"_id": {"$eq": files_id}}, change) for files_id in batch]
         bucket.files.bulk_write(updates, ordered=False, session=bucket.session())
 
@@ -181,11 +181,11 @@ def _by_storage(changes: Iterable[FileChange]) -> list[tuple[BucketStorage, list
 
 def _try(change: FileChange, what: str, work: Callable[[], object]) -> None:
     try:
-        # Else in the transaction of MongoDB that is open still, if there is one.
+        # Otherwise in MongoDB's transaction, if one is still open.
         with apart() if change.apart or _is_doomed(change.storage) else nullcontext():
             work()
     except Exception as error:
-        # The row's transaction has ended, whatever becomes of this.
+        # The row's transaction has ended, whatever happens here.
         logger.exception(
             "Files of %r could not be %s when their transaction ended, and are left to gridfs_gc: "
             "%s",
@@ -196,7 +196,7 @@ def _try(change: FileChange, what: str, work: Callable[[], object]) -> None:
 
 
 def _is_doomed(storage: BucketStorage) -> bool:
-    """Whether MongoDB's transaction can only be rolled back, and all that is in it."""
+    """Whether MongoDB's transaction can only be rolled back, with everything in it."""
     try:
         joined(storage.bucket.layout.client)
     except TransactionManagementError:

@@ -1,4 +1,4 @@
-"""Files of a storage over HTTP, out of the bucket and through the project's own checks.
+"""Serving a storage's files over HTTP, from the bucket and through the project's own checks.
 
 >>> path("media/", include("djongo_services.storage.serving.urls"))  # STORAGES["default"]
 >>> path("reports/", include(urlpatterns_for("reports")))  # STORAGES["reports"]
@@ -17,5 +17,6 @@ __all__ = ["DEFAULT_INLINE_TYPES", "serve_view", "signed_url", "urlpatterns_for"
 
 
 def urlpatterns_for(alias: str) -> list[URLPattern]:
-    """To be included under the storage's base URL; the pattern's name is ``<alias>-file``."""
+    """URL patterns to include under the storage's base URL; the pattern is named
+    ``<alias>-file``."""
     return [path("<path:name>", serve_view(alias), name=f"{alias}-file")]

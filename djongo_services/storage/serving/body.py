@@ -1,8 +1,8 @@
-"""The bytes of a content, out of the storage.
+"""The bytes of a response's content, read from the storage.
 
-What is promised in Content-Length is sent in full only when all of it is right: the last piece is
-held back until nothing can be wrong any more. Whatever is found before ends the response early,
-which clients see.
+All bytes that Content-Length announces are sent only if all of them are right: the last piece is
+held back until nothing can go wrong any more. An error that is found earlier ends the response
+early, which clients notice.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from djongo_services.storage.serving.conditional import content_checksum_of
 from djongo_services.storage.serving.protocol import ServedStorage
 
 _INTERRUPTIONS = (AutoReconnect, CursorNotFound)
-"""A member that went away, and a cursor that the server closed because the client is slow. What is
-stored under one id never changes, so reading goes on where it was."""
+"""A member that stopped, and a cursor that the server closed because the client is slow. What is
+stored under one id never changes, so reading continues where it was."""
 
 
 def read(
     storage: ServedStorage, stored: StoredFile, content: Content
 ) -> Generator[bytes, None, None]:
-    """Closing it frees the cursor. Raises CorruptFile, its FileChanged, and PyMongo's errors."""
+    """Yield the bytes; closing it frees the cursor. Raises CorruptFile, FileChanged and PyMongo's
+    errors."""
     held = _HeldBack(stored, content)
     for step in content.steps:
         if isinstance(step, bytes):
@@ -60,7 +61,7 @@ async def aread(
 
 
 class _HeldBack:
-    """The last piece, and the sum of all."""
+    """The last piece, and the checksum of all pieces."""
 
     def __init__(self, stored: StoredFile, content: Content) -> None:
         self._stored = stored
@@ -69,7 +70,7 @@ class _HeldBack:
         self._pieces: list[bytes] = []
 
     def exchange(self, piece: bytes) -> list[bytes]:
-        """What may be sent now that there is another one."""
+        """What may be sent now that another piece has arrived."""
         if self._expected is not None:
             self._sum.update(piece)
         ready, self._pieces = self._pieces, [piece]
@@ -85,7 +86,7 @@ class _HeldBack:
 
 
 class _Progress:
-    """Where in a range the reading is."""
+    """The position of the reading within a range."""
 
     def __init__(self, stored: StoredFile, wanted: ByteRange) -> None:
         self.position = wanted.start
@@ -103,7 +104,7 @@ class _Progress:
         return piece
 
     def may_go_on(self) -> bool:
-        """Whether there was any since it was begun the last time."""
+        """Whether there was progress since the last start."""
         return self.position > self._begun_at
 
     def finish(self) -> None:
@@ -113,7 +114,7 @@ class _Progress:
     def _wrong_length(self) -> CorruptFile:
         return CorruptFile(
             f"The file {self._stored.filename!r} (id {self._stored.id!r}) is damaged: it does not "
-            f"have the length that it says."
+            f"have the length in its files document."
         )
 
 
@@ -153,11 +154,12 @@ async def _arange(
         return
 
 
-# A response that streams a content, and frees what it reads from however it ends.
+# A response that streams a content, and always closes what it reads from.
 class FileStream(StreamingHttpResponse):
-    """Django would leave an async source to the garbage collector.
+    """A streaming response that closes an async source itself; Django would leave that to the
+    garbage collector.
 
-    :param first: what was read of the source already.
+    :param first: bytes that were already read from the source.
     """
 
     def __init__(

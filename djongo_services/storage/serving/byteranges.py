@@ -1,4 +1,4 @@
-"""``Range``: which bytes a request asks for (RFC 9110, section 14), and the body that has them."""
+"""``Range``: the bytes that a request asks for (RFC 9110, section 14), and the body with them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MAX_RANGES = 64
-"""In one request. Who asks for more gets the whole file, once: a server may ignore the header, and
-many small ranges are how it is abused (section 17.15)."""
+"""Ranges in one request. With more of them, the whole file is sent once: a server may ignore the
+header, and many small ranges are how it is abused (section 17.15)."""
 
 GAP = 128
-"""Bytes between two ranges that are sent along: the head of a further part has about as many."""
+"""A gap of at most this many bytes between two ranges is sent too: the header of another part has
+about as many."""
 
 _SPEC = re.compile(r"([0-9]*)-([0-9]*)")
 _HUGE = 10**18
-"""More than any file has; what is written with more digits is taken for it."""
+"""More than any file has; a number with more digits is replaced by it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,16 +32,16 @@ class ByteRange:
         return self.stop - self.start
 
     def content_range(self, size: int) -> str:
-        """As the header says it, where the last byte counts too."""
+        """The value of the Content-Range header, which includes the last byte."""
         return f"bytes {self.start}-{self.stop - 1}/{size}"
 
 
 def wanted_ranges(header: str, size: int) -> list[ByteRange] | None:
     """What ``Range: <header>`` asks of a file of ``size`` bytes, in the order of asking.
 
-    Ranges that overlap, or nearly touch, are one. None: the header is to be ignored, because it
-    has no known unit, a wrong syntax or too many ranges, or because the file is empty and no 206
-    could say so. An empty list: nothing of it is in the file (416).
+    Ranges that overlap, or nearly touch, are merged. None: the header is to be ignored, because it
+    has no known unit, a wrong syntax or too many ranges, or because the file is empty, which a 206
+    cannot express. An empty list: no range is within the file (416).
     """
     unit, equals, specs = header.partition("=")
     if not equals or unit.lower() != "bytes" or specs.count(",") >= MAX_RANGES or not size:
@@ -58,7 +59,7 @@ def wanted_ranges(header: str, size: int) -> list[ByteRange] | None:
 
 
 def _bounds(spec: str, size: int) -> tuple[int, int] | None:
-    """Start and stop, within the file; an empty range when it is not in it. None: wrong syntax."""
+    """Start and stop, within the file; an empty range if it is outside. None: wrong syntax."""
     match = _SPEC.fullmatch(spec)
     if match is None:
         return None
@@ -77,7 +78,7 @@ def _number(digits: str) -> int:
 
 
 def _coalesced(ranges: Iterable[ByteRange]) -> list[ByteRange]:
-    """Each merged range is where the first of its ranges was."""
+    """The merged ranges, each at the position of its first part."""
     merged: list[tuple[int, ByteRange]] = []
     for place, each in sorted(enumerate(ranges), key=lambda pair: pair[1].start):
         if merged and each.start <= merged[-1][1].stop + GAP:
@@ -89,18 +90,18 @@ def _coalesced(ranges: Iterable[ByteRange]) -> list[ByteRange]:
     return [each for _, each in sorted(merged, key=lambda pair: pair[0])]
 
 
-# What a response carries: some ranges and, of several, the lines between them.
+# The content of a response: some ranges and, if there are several, the lines between them.
 Step = bytes | ByteRange
-"""Bytes as they are, or a range to read out of the file."""
+"""Literal bytes, or a range to read from the file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Content:
-    """The body of a response to GET, before any of it is read."""
+    """The body of a response to GET, before it is read."""
 
     status: int
     headers: dict[str, str]
-    """Those that say what part it is, its length among them."""
+    """The headers that describe the part, including its length."""
     steps: tuple[Step, ...]
     length: int
     """Bytes of the whole body."""
@@ -119,7 +120,7 @@ def whole(size: int) -> Content:
 
 
 def partial(ranges: Sequence[ByteRange], size: int, content_type: str) -> Content:
-    """One range as it is, several as multipart/byteranges (RFC 9110, section 14.6)."""
+    """One range as it is, or several as multipart/byteranges (RFC 9110, section 14.6)."""
     if len(ranges) > 1:
         return _multipart(ranges, size, content_type)
     (only,) = ranges
@@ -132,7 +133,7 @@ def partial(ranges: Sequence[ByteRange], size: int, content_type: str) -> Conten
 
 
 def _multipart(ranges: Sequence[ByteRange], size: int, content_type: str) -> Content:
-    # Drawn anew each time: whoever stored the file must not be able to have it inside.
+    # Generated each time: an uploader must not be able to put it into a file.
     boundary = secrets.token_hex(16)
     steps: list[Step] = []
     for each in ranges:

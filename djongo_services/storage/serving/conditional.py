@@ -1,4 +1,4 @@
-"""From a request and what is known of a file to the answer, in the order of RFC 9110, 13.2.2."""
+"""From a request and the facts about a file to the response, in the order of RFC 9110, 13.2.2."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ _GZIP = re.compile(r"\bgzip\b")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Representation:
-    """A file as clients may get it."""
+    """A file as clients receive it."""
 
     name: str
     size: int
     """Bytes of the whole content."""
     etag: str
-    """Strong, in its quotes."""
+    """A strong validator, in quotes."""
     last_modified: int
     """Whole seconds since 1970."""
     content_type: str = policy.UNKNOWN
     inline_types: Collection[str] | None = None
-    """What browsers may show; None: the default."""
+    """Types that browsers may show; None: the default."""
     cache_control: str = ""
-    """Empty: caches ask again each time, and keep nothing that is private."""
+    """The Cache-Control header; empty: caches revalidate each time, and private files are not
+    kept."""
     random_access: bool = True
-    """Whether a range can be read without all that comes before it."""
+    """Whether a range can be read without everything before it."""
     is_private: bool = False
-    """Not everybody may have it, so no shared cache may keep it."""
+    """Whether access is restricted, so that no shared cache may keep it."""
 
 
 def answer(request: HttpRequest, found: Representation) -> HttpResponse | Content:
@@ -64,8 +65,8 @@ def answer(request: HttpRequest, found: Representation) -> HttpResponse | Conten
         request, etag=found.etag, last_modified=found.last_modified, response=response
     )
     if conditional is not None and conditional is not response:
-        # Browsers take the headers of a 304 for those of what they kept: without its own policy,
-        # the file would get the site's from a middleware.
+        # Browsers apply the headers of a 304 to what they cached: without its own policy, the file
+        # would get the site's from a middleware.
         for name in ("Content-Security-Policy", "X-Content-Type-Options"):
             conditional.headers[name] = response.headers[name]
         return conditional
@@ -79,7 +80,8 @@ def answer(request: HttpRequest, found: Representation) -> HttpResponse | Conten
         return _with(whole(found.size), response)
     content = _with(partial(ranges, found.size, found.content_type), response)
     if _GZIP.search(request.META.get("HTTP_ACCEPT_ENCODING", "")):
-        # Or GZipMiddleware would compress the part, and no client could fit it into the rest.
+        # Otherwise GZipMiddleware would compress the part, and clients could not combine it with
+        # the rest.
         content.headers["Content-Encoding"] = "identity"
     return content
 
@@ -110,7 +112,7 @@ def _ranges(request: HttpRequest, found: Representation) -> list[ByteRange] | No
         return None
     ranges = wanted_ranges(asked, found.size)
     if ranges is not None and len(ranges) > 1 and not found.random_access:
-        return None  # Each would read the file from its beginning; as a whole it is read once.
+        return None  # Each range would be read from the beginning; so send the whole file.
     return ranges
 
 
@@ -127,15 +129,15 @@ def _with(content: Content, response: HttpResponse) -> Content:
     return replace(content, headers={**dict(response.items()), **content.headers})
 
 
-# What tells one state of a file from another: `ETag` and `Last-Modified` (RFC 9110, 8.8).
+# When a request ends, its uploads end too, including those that no form ever saw.
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 
 def etag_of(file: StoredFile) -> str:
-    """Strong: from the checksum of the bytes.
+    """A strong validator, from the checksum of the bytes.
 
-    A file without one, which another tool stored, is told by its id, date and length: what is
-    stored under one id never changes.
+    A file without a checksum, which another tool stored, is identified by its id, date and length:
+    what is stored under one id never changes.
     """
     checksum = checksum_of(file)
     if checksum is None:
@@ -151,19 +153,20 @@ def checksum_of(file: StoredFile) -> str | None:
 
 
 def content_checksum_of(file: StoredFile) -> str | None:
-    """That of the content; None where codecs stand between it and the bytes in the chunks."""
+    """The checksum of the content; None if codecs encoded it."""
     return None if file.metadata.get("codecs") else checksum_of(file)
 
 
 def last_modified_of(file: StoredFile, now: float) -> int:
-    """Whole seconds since 1970; never later than ``now``, which a clock that is ahead would say."""
+    """The date in whole seconds since 1970, but at most ``now``: a file's date may be from a clock
+    that is ahead."""
     return min(int(file.upload_date.timestamp()), int(now))
 
 
 def if_range_holds(header: str, etag: str, last_modified: int) -> bool:
-    """Whether the client's part is of the file as it is, so that a range completes it.
+    """Whether the client's part belongs to the current file, so that a range completes it.
 
-    By the strong comparison: a weak tag never holds, and a date only when it is the very same.
+    This uses the strong comparison: a weak tag never matches, and a date only if it is identical.
     """
     header = header.strip()
     if header.startswith(('"', "W/")):

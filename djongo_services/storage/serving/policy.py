@@ -1,4 +1,4 @@
-"""What a browser may do with a file: show it, or only keep it."""
+"""What a browser may do with a file: display it, or only save it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ DEFAULT_INLINE_TYPES = frozenset(
         "text/plain",
     }
 )
-"""What browsers show as it is. Audio and video are not among them: they play in the project's pages
-whatever this says, and opened by themselves they need more than the sandbox allows."""
+"""Types that browsers display. Audio and video are not among them: they play in the project's pages
+in any case, and opened by themselves they need more than the sandbox allows."""
 
 SANDBOX = "sandbox; default-src 'none'"
-"""The Content-Security-Policy of a file: it runs nothing, loads nothing, is no part of the site."""
+"""The Content-Security-Policy of a file: it runs nothing, loads nothing, and has no access to the
+site."""
 
 _PLAYER = "default-src 'none'; media-src 'self'; object-src 'self'; style-src 'unsafe-inline'"
-"""Of what browsers show in a page of their own, which refuses to work in a sandbox. There are still
-no scripts."""
+"""The policy of files that browsers show in a page of their own, which does not work in a sandbox.
+It still allows no scripts."""
 
 _PLAYED = re.compile(r"(audio|video)/.*|application/pdf")
 
@@ -70,11 +71,12 @@ _ENCODED_TYPES = {
     "gzip": "application/gzip",
     "xz": "application/x-xz",
 }
-"""A compressed file is sent as one, or browsers would unpack it and save it under a false name."""
+"""A compressed file is sent as such; otherwise browsers would unpack it and save it under a wrong
+name."""
 
 
 def content_type_of(declared: str, name: str) -> str:
-    """The declared type when it is well-formed, else the one that the name suggests."""
+    """The declared type if it is well-formed, otherwise the one that the name suggests."""
     essence, semicolon, rest = declared.partition(";")
     essence = essence.strip().lower()
     if len(declared) <= _LONGEST and _TYPE.fullmatch(essence):
@@ -87,9 +89,9 @@ def content_type_of(declared: str, name: str) -> str:
 
 
 def is_inline(content_type: str, allowed: Collection[str] | None = None) -> bool:
-    """Whether browsers may show it; ``allowed`` None: the default types.
+    """Whether browsers may display it; ``allowed`` None: the default types.
 
-    Types that can run scripts are never shown, whatever is allowed.
+    Types that can run scripts are never displayed, whatever is allowed.
     """
     essence = content_type.partition(";")[0].strip().lower()
     if essence in _ACTIVE_TYPES or _ACTIVE.fullmatch(essence):
@@ -98,21 +100,22 @@ def is_inline(content_type: str, allowed: Collection[str] | None = None) -> bool
 
 
 def security_policy(content_type: str, *, inline: bool) -> str:
-    """The Content-Security-Policy: the sandbox, unless the project chose to show a player."""
+    """The Content-Security-Policy: the sandbox, unless the project allows types that need a
+    player."""
     essence = content_type.partition(";")[0].strip().lower()
     return _PLAYER if inline and _PLAYED.fullmatch(essence) else SANDBOX
 
 
 def content_disposition(name: str, *, inline: bool) -> str:
-    """With the last part of ``name`` as the file's name, in the form of RFC 6266."""
+    """The header, with the last part of ``name`` as the file's name, in the form of RFC 6266."""
     header = content_disposition_header(not inline, safe_filename(name))
-    assert header is not None  # there is always a name
+    assert header is not None  # There is always a name.
     return header
 
 
 def safe_filename(name: str) -> str:
-    """What may stand in a dialog: no folders, no control characters, and none that turn the
-    direction of writing, with which ``gpj.exe`` reads as ``exe.jpg``."""
+    """A name that is safe in a dialog: without folders, control characters, and characters that
+    turn the writing direction, with which ``gpj.exe`` reads as ``exe.jpg``."""
     last = re.split(r"[/\\]", name)[-1]
     return "".join("_" if _is_misleading(each) else each for each in last).strip(" .") or "file"
 

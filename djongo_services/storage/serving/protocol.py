@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from djongo_services.storage.bucket.file import StoredFile
 
 Permission = Callable[[HttpRequest, str, StoredFile], bool | Awaitable[bool]]
-"""Of request, name and file: whether the client may have it."""
+"""Takes request, name and file, and returns whether the client may have the file."""
 
 
 class ServedStorage(Protocol):
@@ -21,13 +21,13 @@ class ServedStorage(Protocol):
     using: str
     bucket_name: str
     location: str
-    """Where its files are: what a signature is good for."""
+    """The location of its files: what a signature is valid for."""
     private: bool
     """Whether only signed URLs are served."""
     url_expires: int
-    """Seconds for which they are good."""
+    """Seconds for which they are valid."""
     permission: Permission | str | None
-    """A hook, or its dotted path."""
+    """A permission hook, or its dotted path."""
     inline_types: Collection[str] | None
     """Content types that browsers may show; None: the default."""
 
@@ -35,7 +35,7 @@ class ServedStorage(Protocol):
     def base_url(self) -> str | None: ...
 
     def cache_control_of(self, name: str) -> str:
-        """The header of that name for a file; empty: the default."""
+        """The Cache-Control header for a file; empty: the default."""
         ...
 
     def stored(self, name: str) -> StoredFile: ...
@@ -45,23 +45,23 @@ class ServedStorage(Protocol):
     def size_of(self, stored: StoredFile) -> int: ...
 
     def read_range(self, stored: StoredFile, start: int, stop: int) -> Iterator[bytes]:
-        """A generator: closing it frees its cursor."""
+        """A generator of the bytes; closing it frees its cursor."""
         ...
 
     def aread_range(self, stored: StoredFile, start: int, stop: int) -> AsyncIterator[bytes]: ...
 
 
 def served_storage(which: str | ServedStorage) -> ServedStorage:
-    """The storage, or that of ``STORAGES[which]``.
+    """The given storage, or that of ``STORAGES[which]``.
 
-    Raises ImproperlyConfigured for one whose files are not in a bucket.
+    Raises ImproperlyConfigured if its files are not in a bucket.
     """
     storage: Any = storages[which] if isinstance(which, str) else which
     if not hasattr(storage, "read_range"):
         where = f"STORAGES[{which!r}]" if isinstance(which, str) else "The storage"
         raise ImproperlyConfigured(
             f"{where} is of {type(storage).__name__}, whose files are in no bucket; make it a "
-            f"djongo_services.storage.GridFSStorage, or serve them otherwise."
+            f"djongo_services.storage.GridFSStorage, or serve them in another way."
         )
     found: ServedStorage = storage
     return found

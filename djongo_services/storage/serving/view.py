@@ -1,4 +1,4 @@
-"""The view that serves a storage's files, in the manner of the server that it runs on."""
+"""The view that serves a storage's files, sync or async, as the server requires."""
 
 from __future__ import annotations
 
@@ -36,28 +36,29 @@ from djongo_services.storage.serving.signing import PARAMETER, check_signature
 from djongo_services.transaction.requests.view_options import ViewOptions, attach_options
 
 SMALL = 256 * 1024
-"""Bytes of a content that are read at once: about a chunk. Joining more would cost more."""
+"""Content of up to this many bytes is read at once: about a chunk. Joining more would cost more."""
 
 _ATTEMPTS = 3
-"""The lookups of a file that is replaced between looking it up and reading from it."""
+"""Lookups of a file that is replaced between looking it up and reading it."""
 
 
 def serve_view(storage: str | ServedStorage = "default") -> FileView:
-    """``path("media/<path:name>", serve_view())``: the files of a storage, or of its alias.
+    """``path("media/<path:name>", serve_view())``: serve the files of a storage, or of its alias.
 
-    GET and HEAD with validators and ranges. Under WSGI it is a sync view, under ASGI an async one,
-    which streams from the loop's own client. 404 for a name that is not there or none at all, 403
-    where the storage is private and the link not signed, or its permission hook says no.
+    GET and HEAD support validators and ranges. Under WSGI it is a sync view, under ASGI an async
+    one, which streams with the loop's own client. It answers 404 for an invalid or unknown name,
+    and 403 if the storage is private and the link is not signed, or if the permission hook denies
+    access.
     """
     return FileView(storage)
 
 
 class FileView:
-    """One view with two faces.
+    """One view that is both sync and async.
 
-    Django asks a view whether it is async before it calls it: in a loop this one is, elsewhere it
-    is not. A decorator may make the other one of it; the stream is what the server needs all the
-    same.
+    Before Django calls a view, it checks whether the view is async: in a loop this one is,
+    elsewhere it is not. A decorator may turn it into the other kind; the stream still fits the
+    server.
     """
 
     def __init__(self, storage: str | ServedStorage) -> None:
@@ -72,15 +73,15 @@ class FileView:
             return await self._aserve(request, name)
 
         self._faces = serve, markcoroutinefunction(aserve)
-        # Its reads stay outside of any transaction, which would end before the stream does.
+        # Its reads are outside of any transaction, which would end before the stream does.
         attach_options(self, ViewOptions(atomic=False, using=None))
 
     def __call__(self, request: HttpRequest, name: str) -> Any:
         return self._face()(request, name)
 
     def __getattr__(self, attribute: str) -> Any:
-        """Name, documentation, and whatever says that a function is async."""
-        if attribute == "_faces":  # asked for by copy and pickle, before there are any
+        """Name, documentation, and the marks of an async function."""
+        if attribute == "_faces":  # copy and pickle read it before it exists
             raise AttributeError(attribute)
         return getattr(self._face(), attribute)
 
@@ -107,7 +108,7 @@ class FileView:
 
     async def _aserve(self, request: HttpRequest, name: str) -> HttpResponseBase:
         if not _is_async(request):
-            # The loop is there for this call alone, and its client would have to be closed.
+            # The loop exists for this call only, and its client would have to be closed.
             return await sync_to_async(self._serve)(request, name)
         storage = served_storage(self._which)
         _admit(storage, request, name)
@@ -132,7 +133,7 @@ class FileView:
         if _is_async(request):
             return FileStream(answered, b"", aread(storage, stored, answered))
         body = read(storage, stored, answered)
-        # What is wrong with the file from its beginning is found while there can be a proper 500.
+        # An error at the file's beginning is found while a proper 500 is still possible.
         return FileStream(answered, next(body, b""), body)
 
     async def _arespond(
@@ -156,8 +157,8 @@ _NO_SUCH_NAME = (FileNotFoundError, SuspiciousFileOperation, UnicodeError)
 
 
 def _admit(storage: ServedStorage, request: HttpRequest, name: str) -> None:
-    """Raises Http404 for what is no name in its one form, so that no rule about names, of a
-    signature or of a hook, is got around by another spelling."""
+    """Raises Http404 unless the name is in its one form, so that no rule about names, of a
+    signature or of a hook, can be bypassed by another spelling."""
     parts = name.split("/")
     if "\0" in name or "\\" in name or any(part in ("", ".", "..") for part in parts):
         raise _not_found(name)
@@ -182,7 +183,7 @@ def _representation(storage: ServedStorage, name: str, stored: StoredFile) -> Re
 
 
 def _is_async(request: HttpRequest) -> bool:
-    """Whether the response will be consumed in a loop; Django REST framework wraps requests."""
+    """Whether the response is consumed in a loop; Django REST framework wraps requests."""
     return isinstance(getattr(request, "_request", request), ASGIRequest)
 
 
@@ -194,11 +195,12 @@ def _not_found(name: str) -> Http404:
     return Http404(f"There is no file {name!r}.")
 
 
-# Ask a storage's permission hook, sync or async, from either kind of view.
+# Calling a storage's permission hook, sync or async, from both kinds of view.
 def check_permission(
     storage: ServedStorage, request: HttpRequest, name: str, stored: StoredFile
 ) -> None:
-    """Raises PermissionDenied unless the hook says yes; it may raise that, or Http404, itself."""
+    """Raises PermissionDenied unless the hook allows it; the hook itself may raise that, or
+    Http404."""
     hook = _hook(storage)
     if hook is None:
         return
@@ -214,7 +216,7 @@ async def acheck_permission(
     hook = _hook(storage)
     if hook is None:
         return
-    # What is not known to be async may do what must not be done in the loop.
+    # A hook that is not known to be async may do what must not be done in the loop.
     if iscoroutinefunction(hook) or iscoroutinefunction(type(hook).__call__):
         allowed = hook(request, name, stored)
     else:

@@ -1,6 +1,6 @@
-"""What forms and views get: uploaded files whose bytes are in a bucket, or were refused.
+"""What forms and views receive: uploaded files whose bytes are in a bucket, or were refused.
 
-One of them is a :class:`Receiving` while its bytes arrive, of which a request may bring a quota.
+A file is a :class:`Receiving` while its bytes arrive; all files of a request share a quota.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from djongo_services.storage.uploads.progress import Reporter
 class TooLarge(StorageError, ValidationError, RequestDataTooBig):
     """An uploaded file is larger than allowed.
 
-    A form shows it beside the field, as a ValidationError; a view that lets it pass answers 400, as
-    Django does for RequestDataTooBig.
+    A form shows it beside the field, as a ValidationError; if a view does not catch it, the
+    response is 400, as for Django's RequestDataTooBig.
     """
 
     def __init__(self, message: str, *, limit: int) -> None:
-        """``limit`` in bytes; ``%(limit)s`` in the message is the same in words."""
+        """``limit`` is in bytes; ``%(limit)s`` in the message is the same as text."""
         params = {"limit": filesizeformat(limit)}
         ValidationError.__init__(self, message, code="too_large", params=params)
         self.limit = limit
@@ -48,7 +48,7 @@ class TooLarge(StorageError, ValidationError, RequestDataTooBig):
 
 
 class Quota:
-    """Bytes of each file, and of all files of a request together; None: no limit."""
+    """Limits in bytes for each file, and for all files of a request together; None: no limit."""
 
     def __init__(self, *, max_size: int | None, max_total: int | None) -> None:
         self._max_size = max_size
@@ -59,7 +59,8 @@ class Quota:
         self._total = 0
 
     def take(self, count: int, size: int) -> TooLarge | None:
-        """Count bytes of a file that has ``size`` of them by now; what is to be said of it."""
+        """Count bytes of a file that now has ``size`` of them; returns the error if that is too
+        much."""
         self._total += count
         if self._max_size is not None and size > self._max_size:
             message = gettext("This file is larger than %(limit)s, the most that a file may have.")
@@ -73,8 +74,8 @@ class Quota:
 
 
 class Receiving:
-    """Bytes in, an UploadedFile out; what is too large is let pass, so that the client gets an
-    answer instead of a connection that breaks."""
+    """Receives bytes and produces an UploadedFile; too much data is read and ignored, so that the
+    client gets a response instead of a broken connection."""
 
     def __init__(
         self,
@@ -86,7 +87,8 @@ class Receiving:
         name: str,
         **details: Any,
     ) -> None:
-        """``details``: content_type, charset, content_type_extra, as the client declares them."""
+        """``details``: content_type, charset and content_type_extra, as the client declares
+        them."""
         chunker = Chunker(ObjectId(), storage.options.chunk_size)
         declared = {"contentType": details["content_type"], "field": field_name}
         self.upload = HeldUpload(storage.bucket.layout, chunker, name, declared)
@@ -103,7 +105,7 @@ class Receiving:
         self._report(0)
 
     def take(self, data: bytes) -> None:
-        """Whatever this raises, nothing of the file is left."""
+        """Store ``data``. If this raises, nothing of the file is left."""
         try:
             self._size += len(data)
             self._report(len(data))
@@ -115,7 +117,7 @@ class Receiving:
             raise
 
     def complete(self) -> UploadedFile[Any]:
-        """The file as a form gets it; one that was too large says so when it is looked at."""
+        """The file for a form; a file that was too large raises its error when it is used."""
         try:
             self._report(0, finished=True)
             if self._refusal is not None:
@@ -137,7 +139,7 @@ class Receiving:
         )
 
     def close(self) -> None:
-        """The file did not arrive as a whole, or nobody wants it."""
+        """End the upload: the file did not arrive completely, or is not wanted."""
         self.upload.end()
 
     def _store(self, data: bytes) -> None:
@@ -161,7 +163,7 @@ class Receiving:
 
 
 class GridFSUploadedFile(UploadedFile):  # type: ignore[type-arg]  # generic in the stubs only
-    """An UploadedFile like any other; a GridFSStorage on the same bucket saves it without a copy.
+    """An UploadedFile like any other; a GridFSStorage on the same bucket saves it without copying.
 
     Closing it, which the request does at its end, removes it unless it was saved.
     """
@@ -188,36 +190,36 @@ class GridFSUploadedFile(UploadedFile):  # type: ignore[type-arg]  # generic in 
     def sniffed_type(self) -> str:
         """The content type that its first bytes show, whatever the client declared.
 
-        Raises ImproperlyConfigured without the package puremagic.
+        Raises ImproperlyConfigured if the package puremagic is not installed.
         """
         return sniffed(self._head, self.name or "")
 
     def held_for(self, storage: BucketStorage) -> Held | None:
-        """None, too, when it is saved already: a second file is a copy."""
+        """None, too, if it was saved already: a second file is a copy."""
         upload = self._upload
         if upload.ended or upload.closed or _recipe(storage) != _recipe(self._storage):
             return None
-        # The upload's own storage may do without the index that keeps names apart.
+        # The upload's own storage may lack the index that prevents equal names.
         ensure_indexes(storage.bucket.layout)
         return Held(stream=upload, document=upload.document(), head=self._head)
 
     @property
     def file(self) -> Any:
-        """What the bytes are read from; a new one after somebody closed it."""
+        """The object that the bytes are read from; a new one if it was closed."""
         if self._reader is None or (self._reader.closed and not self.closed):
             self._reader = self._new_reader()
         return self._reader
 
     @file.setter
     def file(self, file: Any) -> None:
-        """Django sets it; there is one already."""
+        """Ignored: Django sets it, but it exists already."""
 
     @property
     def closed(self) -> bool:
         return self._upload.ended
 
     def open(self, mode: str | None = None) -> GridFSUploadedFile:  # type: ignore[override]
-        """From the beginning. Raises ValueError once it is closed."""
+        """Start again from the beginning. Raises ValueError once it is closed."""
         if self.closed:
             raise ValueError(f"The upload {self.name!r} is closed, and was not kept.")
         self.file.seek(0)
@@ -243,7 +245,8 @@ class GridFSUploadedFile(UploadedFile):  # type: ignore[type-arg]  # generic in 
 
 
 class RefusedFile(UploadedFile):  # type: ignore[type-arg]  # generic in the stubs only
-    """A file of which nothing was kept. Its name is known; whatever needs more raises ``error``."""
+    """A refused file, of which nothing was kept. Its name is known; other access raises
+    ``error``."""
 
     def __init__(self, error: TooLarge, field_name: str, name: str, **details: Any) -> None:
         self.error = error
@@ -256,7 +259,7 @@ class RefusedFile(UploadedFile):  # type: ignore[type-arg]  # generic in the stu
 
     @size.setter
     def size(self, size: int | None) -> None:
-        """Django sets it; it is not known."""
+        """Ignored: Django sets it, but it is unknown."""
 
     @property
     def file(self) -> Any:
@@ -264,25 +267,25 @@ class RefusedFile(UploadedFile):  # type: ignore[type-arg]  # generic in the stu
 
     @file.setter
     def file(self, file: Any) -> None:
-        """Django sets it; there is none."""
+        """Ignored: Django sets it, but there is none."""
 
     @property
     def closed(self) -> bool:
         return False
 
     def seek(self, *position: int) -> int:
-        """To the beginning, where a request that is tried again begins: there is nothing else."""
+        """Go to the beginning, which a request does that is tried again: there is nothing else."""
         return 0
 
     def close(self) -> None:
-        """There is nothing to remove."""
+        """Do nothing: there is nothing to remove."""
 
     def _refuse(self) -> NoReturn:
         raise self.error
 
 
 def _recipe(storage: BucketStorage) -> tuple[object, ...]:
-    """All that decides where bytes are, in which form, and how safe."""
+    """Everything that determines where bytes are stored, in which form and how safely."""
     layout, options = storage.bucket.layout, storage.options
     place = (id(layout.client), layout.database.name, layout.name)
     return (*place, options.chunk_size, tuple(options.codecs), options.pymongo_write_concern())

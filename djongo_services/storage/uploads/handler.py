@@ -1,4 +1,4 @@
-"""``GridFSUploadHandler``: Django's upload handler that keeps nothing on the web server."""
+"""``GridFSUploadHandler``: an upload handler for Django that keeps nothing on the web server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from djongo_services.storage.uploads.progress import Reporter
 
 
 def storage_for(which: str | GridFSStorage) -> GridFSStorage:
-    """The storage, or that of ``STORAGES[which]``; ImproperlyConfigured where it has no bucket."""
+    """The storage, or that of ``STORAGES[which]``; ImproperlyConfigured if it has no bucket."""
     storage = storages[which] if isinstance(which, str) else which
     if isinstance(storage, GridFSStorage):
         return storage
@@ -39,12 +39,12 @@ class GridFSUploadHandler(FileUploadHandler):
     """Uploads go into the bucket of a storage while they arrive.
 
     Saving such a file in that storage inserts its files document and copies nothing. A file that
-    nobody saved is removed when its request ends, however that ends.
+    was not saved is removed when its request ends, however that ends.
 
-    For all uploads: ``FILE_UPLOAD_HANDLERS =
-    ["djongo_services.storage.uploads.GridFSUploadHandler"]``. Behind Django's
-    MemoryFileUploadHandler it takes requests of more than FILE_UPLOAD_MAX_MEMORY_SIZE only; its
-    limits count for all files.
+    For all uploads:
+    ``FILE_UPLOAD_HANDLERS = ["djongo_services.storage.uploads.GridFSUploadHandler"]``. After
+    Django's MemoryFileUploadHandler, it takes only requests of more than
+    FILE_UPLOAD_MAX_MEMORY_SIZE; its limits apply to all files.
     """
 
     chunk_size = 256 * 1024
@@ -57,11 +57,11 @@ class GridFSUploadHandler(FileUploadHandler):
         storage: str | GridFSStorage | None = None,
         **limits: Any,
     ) -> None:
-        """For one request, before anything reads its POST data.
+        """A handler for one request, to be installed before its POST data is read.
 
-        ``storage`` (or its alias), ``max_size``, ``max_total`` and ``progress`` go before those of
+        ``storage`` (or its alias), ``max_size``, ``max_total`` and ``progress`` override those of
         ``DJONGO_SERVICES["STORAGE"]["UPLOADS"]``. Raises ImproperlyConfigured for a storage whose
-        files are in no bucket.
+        files are not in a bucket.
         """
         super().__init__(request)
         configured: UploadSettings = replace(settings.storage.uploads, **limits)
@@ -78,14 +78,14 @@ class GridFSUploadHandler(FileUploadHandler):
         boundary: Any,
         encoding: str | None = None,
     ) -> None:
-        """A request whose view runs again is parsed again."""
+        """Start again: a request whose view runs again is parsed again."""
         self._quota.reset()
         if self.request is not None:
             limit_earlier(self.request.upload_handlers, self, self._quota)
         self._reporter.reset(content_length)
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Raises StopFutureHandlers: nobody else need prepare for this file."""
+        """Raises StopFutureHandlers, because no other handler is needed for this file."""
         super().new_file(*args, **kwargs)
         receiving = Receiving(
             self._storage,
@@ -112,7 +112,7 @@ class GridFSUploadHandler(FileUploadHandler):
             return None
         try:
             return receiving.complete()
-        except SkipFile:  # which Django does not expect here any more
+        except SkipFile:  # Django does not expect it here any more.
             return None
 
     def upload_interrupted(self) -> None:
@@ -127,19 +127,19 @@ class GridFSUploadHandler(FileUploadHandler):
         return receiving
 
 
-# When a request ends, its uploads end, also those that no form ever saw.
+# When a request ends, its uploads end too, including those that no form ever saw.
 #
 # Django closes the files of a request with its response. It does not know of a file whose client
 # went away in the middle, and under ASGI it does not close the response of such a request at all.
 _PENDING = "_djongo_services_uploads"
 
 _abandoned: deque[HeldUpload] = deque()
-"""Of requests that vanished unclosed. A finaliser runs anywhere, so it must not talk to a server;
-the end of the next request does."""
+"""Uploads of requests that were never closed. A finaliser runs anywhere, so it must not talk to a
+server; the end of the next request does."""
 
 
 def end_with(request: HttpRequest | None, upload: HeldUpload) -> None:
-    """End the upload when the request is closed, or not long after it has vanished."""
+    """End the upload when the request is closed, or soon after it has vanished."""
     if request is None:
         return
     pending: list[HeldUpload] | None = vars(request).get(_PENDING)
@@ -151,7 +151,7 @@ def end_with(request: HttpRequest | None, upload: HeldUpload) -> None:
 
 
 def _end_on_close(request: HttpRequest, pending: list[HeldUpload]) -> None:
-    """Shadow one method of this one request; what was restored to before that has it no more."""
+    """Shadow one method of this one request; an earlier state of it does not have the shadow."""
     original = request.close
 
     def close() -> None:
@@ -172,17 +172,17 @@ def _end_abandoned(**kwargs: Any) -> None:
 request_finished.connect(_end_abandoned, dispatch_uid="djongo_services.storage.uploads")
 
 
-# The limits of an upload handler for what handlers before it take.
+# The limits of an upload handler for what earlier handlers take.
 #
 # Django gives a file to the first handler that wants it, such as its MemoryFileUploadHandler, and
-# the others do not hear of it. So the limits are taken to those handlers: methods of these
-# instances, which are of one request, are shadowed.
+# the others do not learn of it. So the limits are added to those handlers: methods of these
+# instances, which belong to one request, are shadowed.
 _MARK = "_djongo_services_limit"
 
 
 def limit_earlier(handlers: Iterable[Any], last: Any, quota: Quota) -> None:
-    """Those of a request's handlers that come before ``last``; again for a request that is parsed
-    again."""
+    """Limit the handlers of a request that come before ``last``; this is repeated if the request is
+    parsed again."""
     for handler in handlers:
         if handler is last:
             return
@@ -234,8 +234,8 @@ class _Limit:
         )
 
     def _drop(self) -> None:
-        """What the handler has of it by now: the rest is let pass, so that the client gets an
-        answer."""
+        """Discard what the handler has by now. The rest is read and ignored, so that the client
+        gets a response."""
         self._handler.upload_interrupted()
         file = getattr(self._handler, "file", None)
         if file is not None:

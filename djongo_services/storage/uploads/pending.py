@@ -1,8 +1,8 @@
-"""An upload that nobody has asked for yet, and its entry in ``<bucket>.uploads``.
+"""An upload that no storage has saved yet, and its entry in ``<bucket>.uploads``.
 
-While an upload goes on, its chunks belong to no file. The entry keeps the collector away from them,
-and says since when nobody touched them, so that those of a process that died can be told from those
-of one that waits for its client.
+During an upload, its chunks belong to no file. The entry protects them from the collector, and
+records their last activity, so that the chunks of a process that died can be distinguished from
+those of one that waits for its client.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ logger = logging.getLogger("djongo_services.storage")
 
 
 class HeldUpload(UploadStream):
-    """Its chunks stay until it is published or ended, whatever becomes of an attempt to publish it.
+    """An upload whose chunks stay until it is published or ended, whatever the result of an attempt
+    to publish it.
 
-    A rollback makes it one that is held again, for the next attempt of the same request.
+    A rollback makes it a held upload again, for the next attempt of the same request.
     """
 
     def __init__(self, layout: Layout[Any], chunker: Chunker, name: str, metadata: Document):
@@ -42,7 +43,7 @@ class HeldUpload(UploadStream):
         return self.document()
 
     def document(self) -> Document:
-        """A files document of its own for each attempt; it is as new as that."""
+        """A new files document for each attempt, with its current date."""
         metadata = dict(self._document["metadata"])
         at = server_now(self._layout.client)
         return {**self._document, "uploadDate": at, "metadata": metadata}
@@ -50,7 +51,7 @@ class HeldUpload(UploadStream):
     def publish(
         self, document: Document, rename: Change | None = None, rows: Rows | None = None
     ) -> StoredFile:
-        """Raises UploadInterrupted, too, when the collector was faster."""
+        """Raises UploadInterrupted, too, if the collector removed the upload."""
         self._entry.claim()
         stored = super().publish(document, rename, rows)
         if rows is None:
@@ -58,17 +59,17 @@ class HeldUpload(UploadStream):
         return stored
 
     def withdrawn(self) -> None:
-        """It is held again."""
+        """Hold the upload again."""
         self._undo(published=False)
 
     def abort(self) -> None:
-        """Nothing is published; :meth:`end` removes the chunks."""
+        """Do nothing, because nothing was published; :meth:`end` removes the chunks."""
         if self._published and not self.closed:
             self._published = False
             self._removing(self._remove_files_document)
 
     def end(self) -> None:
-        """Whoever sent the file has had the answer: remove it, unless it was published."""
+        """Remove the upload, unless it was published: its sender has received the response."""
         if self.ended:
             return
         self.ended = True
@@ -108,7 +109,7 @@ class HeldUpload(UploadStream):
             self._remove_chunks()
 
     def _remove_files_document(self) -> None:
-        """Of an insert of which nobody knows whether it was made, or that no rollback undoes."""
+        """Remove what an insert left whose outcome is unknown, or that no rollback undoes."""
         removing.remove_document(self._layout, self._latest)
 
     def _remove_chunks(self) -> None:
@@ -125,13 +126,13 @@ class HeldUpload(UploadStream):
 
 # The entry of an upload in ``<bucket>.uploads``.
 TOUCH_SECONDS = 30.0
-"""How old an upload that goes on may look."""
+"""The greatest age that the entry of an active upload may have."""
 
 
 class Entry:
-    """Written with the first chunks; everything outside of any transaction.
+    """An entry that is written with the first chunks, outside of any transaction.
 
-    Whoever removes a stale upload must remove its entry first, and only if it is as old as it was:
+    Code that removes a stale upload must remove its entry first, and only if it is still as old:
     ``{"_id": ..., "touchedAt": {"$lt": ...}}``.
     """
 
@@ -141,13 +142,13 @@ class Entry:
         self._filename = filename
         self._metadata = metadata
         self._touched: float | None = None
-        """When, by the monotonic clock; None before the first chunks."""
+        """The time of the last update, by the monotonic clock; None before the first chunks."""
 
     def keep(self, length: int) -> None:
-        """Before more chunks are written; ``length`` are the bytes with them.
+        """Renew the entry before more chunks are written; ``length`` is the number of bytes
+        including them.
 
-        Raises UploadInterrupted when the collector took the upload for one that nobody goes on
-        with.
+        Raises UploadInterrupted if the collector removed the upload as abandoned.
         """
         if self._touched is None:
             self._insert(length)
@@ -158,13 +159,13 @@ class Entry:
         self._touched = time.monotonic()
 
     def claim(self) -> None:
-        """From here on the collector leaves the chunks alone for its grace period, or raises
-        UploadInterrupted when it was faster."""
+        """Protect the chunks from the collector for its grace period, or raise UploadInterrupted if
+        it has removed them already."""
         if self._touched is not None:
             self._touch({})
 
     def remove(self) -> None:
-        """What cannot be removed is left to the collector."""
+        """Remove the entry. If that fails, the collector removes it later."""
         if self._touched is None:
             return
         try:
@@ -200,5 +201,5 @@ class Entry:
         return self._layout.client.start_session(causal_consistency=False)
 
     def _uploads(self) -> Any:
-        # Should an election lose an entry, the chunks' own age still protects them.
+        # If an election loses an entry, the chunks' own age still protects them.
         return self._layout.uploads.with_options(write_concern=WriteConcern(w=1))

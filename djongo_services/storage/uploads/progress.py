@@ -1,4 +1,4 @@
-"""Telling a project's function how far uploads are."""
+"""Reporting the progress of uploads to a project's function."""
 
 from __future__ import annotations
 
@@ -18,38 +18,39 @@ from django.utils.module_loading import import_string
 logger = logging.getLogger("djongo_services.storage")
 
 SECONDS = 0.25
-"""Between two reports of one file; its beginning and its end are reported always."""
+"""The interval between two reports of one file; its beginning and its end are always reported."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadProgress:
-    """How far one file of a request is."""
+    """The progress of one file of a request."""
 
     id: ObjectId
-    """What the file will have as its id in the bucket."""
+    """The id that the file will have in the bucket."""
     field_name: str
     filename: str
-    """As the client calls it."""
+    """The name that the client sent."""
     received: int
     """Bytes of the file so far."""
     request_received: int
     """Bytes of all files of the request so far."""
     content_length: int | None
-    """Bytes of the whole request body, as the client says; None when it does not."""
+    """Bytes of the whole request body, as the client declares; None if it does not."""
     finished: bool
-    """Whether this was the last of the file's bytes."""
+    """Whether the file is complete."""
 
 
 Hook: TypeAlias = Callable[[HttpRequest | None, UploadProgress], object]
-"""Called with the request, whose ``GET`` or headers may say what the client calls the upload; its
-POST data is not there yet. It may raise SkipFile or StopUpload; other exceptions are logged."""
+"""Called with the request, whose ``GET`` or headers may contain the client's name for the upload;
+its POST data is not available yet. It may raise SkipFile or StopUpload; other exceptions are
+logged."""
 
 
 class Reporter:
-    """The hook of one request, called no more often than anybody could look."""
+    """The hook of one request, called no more often than a person can follow."""
 
     def __init__(self, hook: str | Hook | None, request: HttpRequest | None) -> None:
-        """Raises ImproperlyConfigured when the dotted path leads to no plain function."""
+        """Raises ImproperlyConfigured if the dotted path does not lead to a plain function."""
         self._hook = _loaded(hook) if isinstance(hook, str) else hook
         self._request = request
         self._content_length: int | None = None
@@ -61,7 +62,8 @@ class Reporter:
         self._request_received = 0
 
     def report(self, count: int, *, received: int, finished: bool, **file: Any) -> None:
-        """``count`` bytes came, which makes ``received``; ``file``: id, field_name, filename."""
+        """Report that ``count`` bytes arrived, ``received`` in total; ``file``: id, field_name,
+        filename."""
         self._request_received += count
         if self._hook is None:
             return
@@ -81,7 +83,7 @@ class Reporter:
         except UploadFileException:
             raise
         except Exception:
-            # Whoever watches must not be able to break what is watched.
+            # An error of the observer must not interrupt the upload.
             logger.exception("The progress hook %r failed; it is not called again.", self._hook)
             self._hook = None
 

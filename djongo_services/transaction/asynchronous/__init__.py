@@ -1,1 +1,1 @@
-"""What a transaction does on the server at its end, on PyMongo's clients of one flavour."""
+"""The end of a transaction on the server, with PyMongo's clients of one flavour."""

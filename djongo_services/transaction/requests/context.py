@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class ServedRequest(Clocks):
-    """From the middleware's beginning to its end; every context of the request shares it."""
+    """A request from the middleware's beginning to its end; all contexts of the request share
+    it."""
 
     __slots__ = (
         "_tokens",
@@ -39,7 +40,7 @@ class ServedRequest(Clocks):
         """The treatment of the view that Django chose; None before that."""
         self.is_choosing_view = False
         self.deferred_render: DeferredRender | None = None
-        """The view's transactions, while the rendering of its response is waited for."""
+        """The view's transactions, until its response is rendered."""
         self._tokens: Tokens | None = None
 
     def known_times(self, key: Key) -> Times:
@@ -47,16 +48,16 @@ class ServedRequest(Clocks):
 
     @property
     def tokens(self) -> Tokens:
-        """What the client's earlier requests wrote, if it is kept and believed; read once."""
+        """What the client's earlier requests wrote, if it is stored and valid; read once."""
         if self._tokens is None:
-            self._tokens = {}  # where reading them asks for them: sessions that are in MongoDB
+            self._tokens = {}  # if reading them needs them: for sessions in MongoDB
             self._tokens = read_token(self.request, self.policy.settings)
             for key, clock in self.used().items():
                 clock.advance(self._tokens.get(key, (None, None)))
         return self._tokens
 
     async def aload_session(self) -> None:
-        """Have the tokens at hand that are in a session, which is not to be read in the loop."""
+        """Load the tokens of a session, which must not be read in the loop."""
         session = getattr(self.request, "session", None)
         if session is not None and self.policy.settings.read_your_writes == "session":
             await session.aget(NAME)

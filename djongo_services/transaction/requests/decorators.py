@@ -40,19 +40,20 @@ def atomic_view(
     rollback_on: RollbackOn | None = None,
     safe_methods: SafeMethods = "transaction",
 ) -> Any:
-    """Say how a view is atomic: ``@atomic_view`` or ``@atomic_view(using="archive", retry=3)``.
+    """Define how a view is atomic: ``@atomic_view`` or ``@atomic_view(using="archive", retry=3)``.
 
-    For a view function, a method of a view class, a view class or a viewset. It works under other
-    decorators too, and where the middleware is not installed: then it is its own.
+    For a view function, a method of a view class, a view class or a viewset. It also works below
+    other decorators, and without the middleware: then the decorator itself opens the transactions.
 
-    :param using: an alias or several; without it, those that requests use.
-    :param read_concern: of the transaction, as ``write_concern``, ``max_commit_time`` (seconds).
-    :param retry: how often the view may run at most when MongoDB asks to try again (a write
-        conflict, an election). The view must bear to be run again: its request is put back, what
+    :param using: one or more aliases; by default, those that requests use.
+    :param read_concern: an option of the transaction, like ``write_concern`` and
+        ``max_commit_time`` (seconds).
+    :param retry: how often the view may run at most when MongoDB asks for a retry (after a write
+        conflict or an election). The view must be safe to repeat: its request is restored, what
         it did outside of the database is not.
     :param rendering: whether the rendering of a template response belongs to the view; an error
-        there rolls back too, but is not tried again.
-    :param rollback_on: as the setting ROLLBACK_ON, a function of request and response.
+        there rolls back too, but is not retried.
+    :param rollback_on: a function of request and response, like the setting ROLLBACK_ON.
     :param safe_methods: for GET and HEAD: ``"transaction"``, ``"snapshot"`` or ``"session"``.
     """
     if callable(using):
@@ -78,8 +79,8 @@ def atomic_view(
 def non_atomic(using: Any = None) -> Any:
     """Leave a view alone: ``@non_atomic`` or ``@non_atomic(using="archive")``.
 
-    Its operations take effect at once. Django's ``@non_atomic_requests`` is honoured as well, by
-    the names of aliases.
+    Its operations take effect immediately. Django's ``@non_atomic_requests`` is respected as well,
+    with the names of aliases.
     """
     if callable(using):
         return non_atomic()(using)
@@ -130,7 +131,7 @@ def _decorate_class(view_class: Any, mark: ViewOptions) -> Any:
 
 
 def _wrapper(view: Callable[..., Any], mark: ViewOptions) -> Callable[..., Any]:
-    """The view, which looks whether its mark was seen when it is called."""
+    """The view, which checks when it is called whether its mark was found."""
     if iscoroutinefunction(view):
 
         @functools.wraps(view)
@@ -169,7 +170,8 @@ def _is_seen(mark: ViewOptions) -> bool:
 
 
 def _refuse_if_too_late(mark: ViewOptions, view: Any) -> None:
-    """A decorator above hid ``@non_atomic``, so that the transaction is open already."""
+    """Raise an error if a decorator above hid ``@non_atomic``, so that the transaction is open
+    already."""
     request = served()
     treatment = None if request is None else request.treatment
     if mark.atomic or treatment is None:
@@ -188,7 +190,7 @@ def _policy() -> ViewPolicy:
 
 
 def _request(args: tuple[Any, ...], kwargs: dict[str, Any]) -> HttpRequest:
-    """The view's first argument, or the second of a method."""
+    """The request: the view's first argument, or the second one of a method."""
     for argument in (*args[:2], kwargs.get("request")):
         found = getattr(argument, "_request", argument)  # Django REST framework's wraps Django's
         if isinstance(found, HttpRequest):

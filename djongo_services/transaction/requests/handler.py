@@ -1,8 +1,8 @@
-"""Where Django wraps a view: ``BaseHandler.make_view_atomic``, taught about our transactions.
+"""Where Django wraps a view: ``BaseHandler.make_view_atomic``, patched to open our transactions.
 
-Only there is it possible to be around the view and nothing else: after every middleware's
-``process_view``, before ``process_exception`` and ``process_template_response``. A middleware's own
-hooks cannot do that: one that calls the view from ``process_view`` cuts off the others.
+This is the only place that is around the view and nothing else: after the ``process_view`` of all
+middleware, before ``process_exception`` and ``process_template_response``. A middleware's own hooks
+cannot do that: one that calls the view from ``process_view`` bypasses the others.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _NAME = "make_view_atomic"
 
 _lock = threading.Lock()
 _in_force: dict[type[BaseHandler], Method] = {}
-"""By class that defines the method: what stood there when we last looked."""
+"""By the class that defines the method: the method at the last check."""
 
 
 def patch_handlers() -> None:
-    """Be in force in every handler class. Without a change since the last call it costs 0.1 µs, so
-    that each request can make sure: a tool may have replaced the method, or restored Django's.
+    """Patch every handler class. If nothing has changed since the last call it costs 0.1 µs, so
+    each request can make sure: a tool may have replaced the method, or restored Django's.
 
-    Raises ImproperlyConfigured when Django has no such place any more.
+    Raises ImproperlyConfigured if Django no longer has this method.
     """
     if _in_force and all(vars(each).get(_NAME) is known for each, known in _in_force.items()):
         return
@@ -47,7 +47,7 @@ def patch_handlers() -> None:
 
 
 def _defining(handler: type[BaseHandler]) -> Iterator[type[BaseHandler]]:
-    """The class and its subclasses, as far as they have a method of their own."""
+    """The class and its subclasses, if they define the method themselves."""
     if _NAME in vars(handler):
         yield handler
     for subclass in handler.__subclasses__():
@@ -55,15 +55,15 @@ def _defining(handler: type[BaseHandler]) -> Iterator[type[BaseHandler]]:
 
 
 class _HandlerReached(Exception):
-    """The method that stands in a handler class leads to ours."""
+    """The method of a handler class leads to ours."""
 
 
 def _question(request: Any) -> None:
-    """A view that is asked with: whose wrapping gets here?"""
+    """A view for the check whether its wrapping gets here."""
 
 
 def _is_reached(handler: type[BaseHandler]) -> bool:
-    """Whether a call comes to :func:`_around`: a wrapper may bear its mark and not call it."""
+    """Whether a call reaches :func:`_around`: a wrapper may carry its mark and not call it."""
     try:
         getattr(handler, _NAME)(object.__new__(handler), _question)
     except _HandlerReached:
@@ -78,7 +78,7 @@ def _around(original: Method) -> Method:
         if view is _question:
             raise _HandlerReached
         request = served()
-        # Where several classes of one handler define the method, each of them comes here.
+        # If several classes of one handler define the method, each of them comes here.
         if request is None or request.is_choosing_view:
             return original(handler, view)
         request.is_choosing_view = True
@@ -88,7 +88,7 @@ def _around(original: Method) -> Method:
             wrapped: Any = wrap(view, request, treatment)
             if wrapped is not view and hasattr(view, "_non_atomic_requests"):
                 wrapped._non_atomic_requests = view._non_atomic_requests
-            # Django's own transactions go around: when ours cannot commit, SQL rolls back too.
+            # Django's own transactions are outside: when ours cannot commit, SQL rolls back too.
             return original(handler, wrapped)
         finally:
             request.is_choosing_view = False

@@ -1,8 +1,8 @@
-"""The attempts of one view, where it is safe to run it again, with its request as it was before.
+"""The attempts of one view, if it is safe to run it again, with its request restored each time.
 
-What Django keeps in the request is put back: its attributes, the body and the uploaded files, the
-session, the messages and the user. What a view changes elsewhere (a cache, another database, a
-mail that was sent) is beyond this, hence a view is run again only when its author asked for it.
+What Django keeps in the request is restored: its attributes, the body and the uploaded files, the
+session, the messages and the user. What a view changes elsewhere (a cache, another database, sent
+mail) cannot be restored, so a view runs again only if its author asked for it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from djongo_services.transaction.retry import Attempts
 logger = logging.getLogger("djongo_services.transaction")
 
 HEADER = "X-Transaction-Attempt"
-"""A header of a response that took more than one attempt: the number of the one that succeeded."""
+"""A header of a response that took more than one attempt: the number of the successful one."""
 
 
 class ViewAttempt(Protocol):
@@ -38,9 +38,9 @@ class ViewAttempt(Protocol):
 
 
 class ViewAttempts:
-    """Runs a view again as long as MongoDB asks for it and the request can be put back.
+    """Runs a view again as long as MongoDB asks for it and the request can be restored.
 
-    ``request.transaction_attempt`` tells the view the number of the attempt, from 1.
+    ``request.transaction_attempt`` is the number of the attempt, from 1.
     """
 
     def __init__(self, request: HttpRequest, treatment: Treatment, replay: Replay) -> None:
@@ -54,8 +54,8 @@ class ViewAttempts:
 
     @classmethod
     def of(cls, request: HttpRequest, treatment: Treatment) -> ViewAttempts | None:
-        """None when there is one attempt only: nobody asked for more, the view is part of an open
-        transaction, or its request cannot be put back."""
+        """None if there is only one attempt: no more were requested, the view is part of an open
+        transaction, or its request cannot be restored."""
         if treatment.attempts < 2:
             return None
         if any(Attempts(connection.alias).is_joined() for connection, _ in treatment.blocks):
@@ -85,7 +85,7 @@ class ViewAttempts:
 
     @contextlib.contextmanager
     def recorded(self) -> Iterator[None]:
-        """Remember the model instances that the attempt saves or deletes."""
+        """Record the model instances that the attempt saves or deletes."""
         with contextlib.ExitStack() as stack:
             found = [stack.enter_context(recorded(key)) for key in self._keys]
             self._recorders = [recorder for recorder in found if recorder is not None]
@@ -93,7 +93,7 @@ class ViewAttempts:
 
     @contextlib.contextmanager
     def savepoints(self) -> Iterator[None]:
-        """Undo with an attempt what it wrote to SQL within ATOMIC_REQUESTS."""
+        """Roll back what the attempt wrote to SQL within ATOMIC_REQUESTS, together with it."""
         with contextlib.ExitStack() as stack:
             for wrapper in databases.all(initialized_only=True):
                 if wrapper.settings_dict["ATOMIC_REQUESTS"] and wrapper.in_atomic_block:
@@ -101,7 +101,7 @@ class ViewAttempts:
             yield
 
     def delay_or_raise(self, error: Exception) -> float:
-        """Seconds until the next attempt; raises ``error`` when there is to be none."""
+        """Seconds until the next attempt; raises ``error`` if there is none."""
         if not is_unknown_commit(error):
             for recorder in self._recorders:
                 recorder.restore()
@@ -130,14 +130,14 @@ class ViewAttempts:
         self._request.transaction_attempt = self.number  # type: ignore[attr-defined]  # ours
 
 
-# A request as it was before its view, so that the view can run again.
+# The state of a request before its view, so that the view can run again.
 _SESSION_KEY = "_SessionBase__session_key"
 _SESSION_STATE = ("_session_cache", _SESSION_KEY, "accessed", "modified")
 _MESSAGES_STATE = ("_loaded_data", "_queued_messages", "added_new", "used")
 
 
 class Replay:
-    """Made by :meth:`of` before the first attempt."""
+    """A copy that :meth:`of` makes before the first attempt."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -149,9 +149,9 @@ class Replay:
 
     @classmethod
     def of(cls, request: HttpRequest, body_limit: int) -> Replay | None:
-        """None when the body is larger than ``body_limit`` bytes, or was partly read already.
+        """None if the body is larger than ``body_limit`` bytes, or was partly read already.
 
-        A body that nobody has read is read now, and is afterwards ``request.body``.
+        A body that was not read yet is read now, and is then available as ``request.body``.
         """
         if not hasattr(request, "_body") and not _is_parsed(request):
             if request._read_started:  # type: ignore[attr-defined]  # Django's own
@@ -162,7 +162,7 @@ class Replay:
         return cls(request)
 
     def why_impossible(self) -> str | None:
-        """What the attempt did that cannot be put back; None when everything can."""
+        """What the attempt did that cannot be restored; None if everything can."""
         session = self._attributes.get("session")
         if session is not None and vars(session).get(_SESSION_KEY) != self._session[_SESSION_KEY]:
             return "it changed the key of the session, as a login does"
@@ -215,7 +215,7 @@ def _is_moved(file: UploadedFile[Any]) -> bool:
 
 
 def _size(request: HttpRequest) -> int:
-    """Bytes of the body, which may come without a Content-Length under ASGI."""
+    """The number of bytes of the body, which may have no Content-Length under ASGI."""
     try:
         return int(request.META.get("CONTENT_LENGTH") or "")
     except ValueError:
@@ -230,7 +230,7 @@ def _size(request: HttpRequest) -> int:
 
 
 def _state(owner: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """Copies of these attributes, of those that are there."""
+    """Copies of these attributes, as far as they exist."""
     if owner is None:
         return {}
     there = vars(owner)
@@ -248,7 +248,7 @@ def _put_back(owner: Any, state: dict[str, Any]) -> None:
 
 
 def _user_state(user: Any) -> dict[str, Any] | None:
-    """What a user that was loaded already looks like; None for one that was not."""
+    """The state of a user that was loaded already; None otherwise."""
     if isinstance(user, LazyObject):
         user = vars(user)["_wrapped"]
         if user is empty:

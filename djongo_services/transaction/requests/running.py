@@ -1,4 +1,4 @@
-"""Run a view within its transactions, in the view's own thread or task."""
+"""Running a view within its transactions, in the view's own thread or task."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ View = Callable[..., Any]
 
 
 def wrap(view: View, served: ServedRequest | None, treatment: Treatment) -> View:
-    """The view in its treatment; the view itself when nothing is to be done."""
+    """The view with its treatment; the view itself if nothing is to be done."""
     if served is not None and treatment.snapshots:
         served.read_snapshots(treatment.snapshots)
     is_async = iscoroutinefunction(view)
@@ -52,7 +52,7 @@ def _in_task(view: View, served: ServedRequest | None, treatment: Treatment) -> 
 
 
 def _in_passing_loop(view: View) -> View:
-    """A sync stack runs each async view in a loop of its own, whose clients nobody would close."""
+    """Close the clients afterwards: a sync stack runs each async view in a loop of its own."""
 
     async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -184,7 +184,7 @@ async def _aattempt(
 
 
 def _home(served: ServedRequest | None, treatment: Treatment) -> asyncio.AbstractEventLoop | None:
-    """The loop that will still be there when the transactions end, if there is one."""
+    """The loop that will still exist when the transactions end, if there is one."""
     if treatment.rendering and served is not None and served.is_in_sync_stack:
         return None
     return asyncio.get_running_loop()
@@ -197,9 +197,9 @@ def _is_deferred(
     treatment: Treatment,
     blocks: ViewBlocks,
 ) -> bool:
-    """Look at the view's response; True when its rendering will end the transactions."""
+    """Check the view's response; True if its rendering will end the transactions."""
     if not hasattr(response, "status_code"):
-        return False  # Django will complain of it
+        return False  # Django will report that
     if treatment.rollback_on(request, response):
         blocks.give_up()
     elif served is not None and can_wait_for_rendering(response, treatment, blocks):

@@ -1,17 +1,17 @@
-"""``TRANSACTION["MIDDLEWARE"]``: what requests do with the connections.
+"""``TRANSACTION["MIDDLEWARE"]``: how requests use the connections.
 
 =============================  ==================================================================
 ``USING``                      the connections, by alias; without it, all of them
 ``SAFE_METHODS``               GET, HEAD, OPTIONS and TRACE: ``"session"`` (causally consistent
                                reads, no transaction), ``"snapshot"`` (reads of one moment, from
                                MongoDB 5.0 on), ``"transaction"``
-``ROLLBACK_ON``                a function of request and response, or the path of one, that says
-                               whether a response undoes the view's changes
+``ROLLBACK_ON``                a function of request and response, or the path of one, that decides
+                               whether a response rolls back the view's changes
 ``RENDERING``                  whether the rendering of a template response belongs to the view
-``ATTEMPTS``                   how often a view may run at most when MongoDB asks to try again
+``ATTEMPTS``                   how often a view may run at most when MongoDB asks for a retry
 ``BODY_LIMIT``                 bytes of a request's body that are kept for a further attempt
 ``READ_YOUR_WRITES``           ``"cookie"`` or ``"session"``: where to keep what a client wrote
-``READ_YOUR_WRITES_MAX_AGE``   seconds for which that is believed
+``READ_YOUR_WRITES_MAX_AGE``   seconds for which that is accepted
 ``ALIASES``                    by alias: ``TRANSACTION`` (False: leave it alone),
                                ``SAFE_METHODS``, ``READ_CONCERN``, ``WRITE_CONCERN`` (a dict),
                                ``MAX_COMMIT_TIME`` (seconds)
@@ -58,19 +58,19 @@ _ALIAS_KEYS = ("TRANSACTION", "SAFE_METHODS", "READ_CONCERN", "WRITE_CONCERN", "
 
 
 def server_errors(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """The default of ROLLBACK_ON: the status is 500 or more, or a framework turned an exception
-    into the response and says so in ``response.exception``, as Django REST framework does."""
+    """The default of ROLLBACK_ON: whether the status is 500 or more, or a framework converted an
+    exception into the response and set ``response.exception``, as Django REST framework does."""
     return response.status_code >= 500 or getattr(response, "exception", False) is True
 
 
 def client_errors_too(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """For ROLLBACK_ON: the status is 400 or more."""
+    """For ROLLBACK_ON: whether the status is 400 or more."""
     return response.status_code >= 400 or server_errors(request, response)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AliasSettings:
-    """How requests treat one connection."""
+    """How requests use one connection."""
 
     alias: str
     transaction: bool = True

@@ -1,8 +1,8 @@
-"""Reading MongoDB while a response is streamed, after its view has ended.
+"""Reading from MongoDB while a response is streamed, after its view has ended.
 
-A streaming response is consumed by the server when the view, its transactions and the middleware
-are done. Its reads are outside of all of them; wrap its content to keep them causally consistent
-with what the view did, and with one another.
+The server consumes a streaming response when the view, its transactions and the middleware are
+done. Its reads are outside of all of them; wrap its content to keep them causally consistent with
+what the view did, and with one another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def streamed(content: AsyncIterable[T], *, snapshot: bool = False) -> AsyncItera
 @overload
 def streamed(content: Iterable[T], *, snapshot: bool = False) -> Iterator[T]: ...
 def streamed(content: Any, *, snapshot: bool = False) -> Any:
-    """``StreamingHttpResponse(streamed(rows()))``: hold the request's session for the stream.
+    """``StreamingHttpResponse(streamed(rows()))``: keep the request's session for the stream.
 
     :param content: an iterable or asynchronous iterable, such as a generator that reads.
     :param snapshot: read one moment in all of the stream, from MongoDB 5.0 on, for as long as the
@@ -36,7 +36,7 @@ def _stream(steps: Iterator[T], request: Clocks | None, snapshot: bool) -> Itera
     clocks = _continued(request, snapshot)
     try:
         while True:
-            # The server may take each chunk in another context, and do its own work in between.
+            # The server may request each chunk in another context, and do its own work in between.
             token = CLOCKS.set(clocks)
             try:
                 chunk = next(steps)
@@ -79,7 +79,7 @@ class _AllSnapshots(Clocks):
 
 
 def _continued(request: Clocks | None, snapshot: bool) -> Clocks:
-    """New clocks that go on where those of the request are when the first step is taken: its
+    """New clocks that start with the request's current times when the first step is taken: its
     transactions have ended by then."""
     used = {} if request is None else request.used()
     times = {key: (clock.cluster_time, clock.operation_time) for key, clock in used.items()}

@@ -1,8 +1,9 @@
-"""What a client wrote, told to its next request: signed, of a bounded age, and never trusted bare.
+"""What a client wrote, passed to its next request: signed, with a limited age, and never trusted
+without a signature.
 
-A MongoDB server believes the cluster time that it is told, and without access control anyone could
-push its clock ahead. So the times that go through a client's hands are signed with SECRET_KEY, and
-whatever does not carry our signature is ignored and logged.
+A MongoDB server accepts any cluster time, and without access control a client could advance its
+clock. So times that a client stores are signed with SECRET_KEY, and a value without our signature
+is ignored and logged.
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ NAME = "djongo_services_causal"
 """The name of the cookie, and of the key in the session."""
 _SALT = "djongo_services.transaction.requests"
 _LONGEST = 3000
-"""Characters; what is longer is none of ours, and browsers keep cookies of up to 4,096."""
+"""The maximum number of characters; a longer value is not ours, and browsers keep cookies of up to
+4,096."""
 
 Tokens = Mapping[Key, Times]
 
 
 def read_token(request: HttpRequest, settings: MiddlewareSettings) -> Tokens:
-    """The times that were kept; nothing for a token that is missing, forged, damaged or too old."""
+    """The stored times; nothing for a token that is missing, forged, damaged or too old."""
     match settings.read_your_writes:
         case "cookie":
             kept = request.COOKIES.get(NAME)
@@ -62,8 +64,8 @@ def keep_token(
     before: Tokens,
     settings: MiddlewareSettings,
 ) -> None:
-    """After a request that wrote, or whose times were refused: where the client's next one will
-    find it."""
+    """Store the times where the client's next request will find them, after a request that wrote,
+    or whose times were refused."""
     own = {key: (clock.cluster_time, clock.operation_time) for key, clock in clocks.items()}
     token = _write({**before, **own})
     if len(token) > _LONGEST:

@@ -1,8 +1,9 @@
-"""The atomic blocks around one attempt of a view, which wait for its template response's rendering.
+"""The atomic blocks around one attempt of a view, which stay open until its template response is
+rendered.
 
-Between the view and the rendering Django calls the middleware's ``process_template_response``, each
-perhaps in a context of its own. The transactions are suspended meanwhile: what these middleware do
-is outside of them, as it is without this.
+Between the view and the rendering, Django calls the middleware's ``process_template_response``,
+each perhaps in a context of its own. The transactions are suspended in the meantime: what these
+middleware do is outside of them, as it is otherwise.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from djongo_services.transaction.state import Level
 
 
 class ViewBlocks:
-    """One per connection. They begin with the first operation and end together."""
+    """One block per connection. They begin with the first operation and end together."""
 
     __slots__ = ("_blocks", "wrote")
 
@@ -30,7 +31,7 @@ class ViewBlocks:
         self, treatment: Treatment, attempt: int, home: asyncio.AbstractEventLoop | None
     ) -> None:
         self.wrote = False
-        """Whether one of those that were closed had sent a write."""
+        """Whether one of the closed blocks had sent a write."""
         self._blocks: list[Block] = []
         try:
             for connection, wanted in treatment.blocks:
@@ -42,17 +43,18 @@ class ViewBlocks:
             raise
 
     def give_up(self) -> None:
-        """Have them rolled back quietly: the response tells what went wrong."""
+        """Roll them back without an exception: the response describes what went wrong."""
         for block in self._blocks:
             if block.savepoint is not None or block.django is not None:
-                block.given_up = RuntimeError("the view's response says that it failed")
+                block.given_up = RuntimeError("the view's response reports a failure")
                 continue
             block.transaction.rollback_only = True
             if block.outermost:
                 block.transaction.rollback_cause = None
 
     def close(self, error: BaseException | None) -> BaseException | None:
-        """The exception to go on with. A block that fails to commit rolls back those around it."""
+        """Close the blocks, and return the exception to raise. A block that fails to commit rolls
+        back those around it."""
         while self._blocks:
             self.wrote |= self._blocks[-1].transaction.wrote
             try:
@@ -71,7 +73,7 @@ class ViewBlocks:
         return error
 
     def suspend(self) -> None:
-        """Step out without ending anything, to step in again in another context."""
+        """Leave the blocks without ending them, to enter them again in another context."""
         for block in reversed(self._blocks):
             state.pop(block.token)
             if block.span is not None:
@@ -85,11 +87,11 @@ class ViewBlocks:
         return all(block.outermost for block in self._blocks)
 
     def begun_in_a_loop(self) -> bool:
-        """Whether an event loop has to end them."""
+        """Whether an event loop must end them."""
         return any(hasattr(block.transaction.session, "__aenter__") for block in self._blocks)
 
 
-# Transactions that are left open until a template response has been rendered.
+# Transactions that stay open until a template response is rendered.
 def can_wait_for_rendering(response: Any, treatment: Treatment, blocks: ViewBlocks) -> bool:
     return (
         treatment.rendering
@@ -101,7 +103,7 @@ def can_wait_for_rendering(response: Any, treatment: Treatment, blocks: ViewBloc
 
 
 class DeferredRender:
-    """Stands in for ``response.render`` and ends the transactions when it has rendered."""
+    """Replaces ``response.render`` and ends the transactions after rendering."""
 
     def __init__(
         self, response: Any, request: HttpRequest, treatment: Treatment, blocks: ViewBlocks
@@ -135,7 +137,7 @@ class DeferredRender:
         return rendered
 
     def end(self, response: HttpResponseBase | None) -> None:
-        """At the request's end, should nothing have been rendered."""
+        """End the transactions at the request's end, if nothing was rendered."""
         blocks = self._prepare_end(response)
         if blocks is not None and (failure := _close(blocks, None)) is not None:
             raise failure
@@ -146,7 +148,7 @@ class DeferredRender:
             raise failure
 
     def _take(self) -> ViewBlocks | None:
-        """The blocks, once; the response is again as the view made it."""
+        """The blocks, once; the response is restored as the view made it."""
         blocks, self._blocks = self._blocks, None
         vars(self._response).pop("render", None)
         return blocks

@@ -1,4 +1,4 @@
-"""``@atomic_view`` and ``@non_atomic``: what a view asks for, as it is written on the view."""
+"""``@atomic_view`` and ``@non_atomic``: the options of a view, as its decorators set them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ATTRIBUTE = "_djongo_services_marks"
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ViewOptions:
-    """One decorator on a view; ``eq=False``: each is itself."""
+    """One decorator of a view; ``eq=False``: each is unique."""
 
     atomic: bool
     using: tuple[str, ...] | None
@@ -34,14 +34,14 @@ class ViewOptions:
 
 
 def options_of(view: Any, method: str) -> tuple[ViewOptions, ...]:
-    """Those of the view, the nearest first: on its method for ``method``, then on itself."""
+    """The options of the view, the nearest first: on its method for ``method``, then on itself."""
     return (*_own(_handler(view, method)), *_own(view))
 
 
 def attach_options(
     function: Callable[..., Any], mark: ViewOptions, *, inherited: Any = None
 ) -> None:
-    """Raises TypeError when the view is told two things about one connection."""
+    """Raises TypeError if the view has contradictory options for one connection."""
     others = _own(function if inherited is None else inherited)
     for other in others:
         if _overlap(mark, other):
@@ -65,7 +65,7 @@ def _overlap(one: ViewOptions, other: ViewOptions) -> bool:
 
 
 def _handler(view: Any, method: str) -> Any:
-    """The method of a class-based view, or the action of a viewset, that answers ``method``."""
+    """The method of a class-based view, or the action of a viewset, that handles ``method``."""
     for view_class in _classes(view):
         name = (getattr(view, "actions", None) or {}).get(method.lower(), method.lower())
         if name == "head" and not hasattr(view_class, "head"):

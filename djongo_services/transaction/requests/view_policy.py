@@ -1,4 +1,4 @@
-"""What is done with one view: which transactions, how often, and when they are undone.
+"""How one view is run: with which transactions, how often, and when they are rolled back.
 
 The first requests of a view in a process run one after the other, until one has written.
 """
@@ -33,23 +33,22 @@ _METHODS = SAFE | {"POST", "PUT", "PATCH", "DELETE"}
 
 # The first requests of a view in a process, which run one after the other.
 PATIENCE = 5.0
-"""Seconds to wait for another request; it may itself wait for something, and this is no lock."""
+"""Seconds to wait for another request, which may be waiting itself; this is not a lock."""
 MOST = 8
-"""Requests that run alone at most: a view may never write anything."""
+"""The maximum number of requests that run alone: a view may never write anything."""
 _INSIDE: ContextVar[tuple[FirstRuns, ...]] = ContextVar("djongo_services_first_runs", default=())
 _known: weakref.WeakKeyDictionary[Any, dict[Hashable, FirstRuns]] = weakref.WeakKeyDictionary()
-"""By view: a process may have several handlers, as it has in tests."""
+"""By view: a process may have several handlers, for example in tests."""
 _lock = threading.Lock()
 
 
 class FirstRuns:
-    """The first requests of a view, as far as it works on the same databases, one after the other.
+    """The first requests of a view that work on the same databases, one after the other.
 
-    A collection that does not exist is created by the first write to it, as a part of the
-    transaction. Of several transactions that do so at the same time MongoDB commits one, and the
-    others would answer 500 ("pending collection catalog changes"). A view cannot simply be run
-    again, since nobody said that it bears that; but it can wait for the one that creates what all
-    of them need.
+    A missing collection is created by the first write to it, as part of the transaction. If several
+    transactions do so at the same time, MongoDB commits one, and the others would cause a response
+    500 ("pending collection catalog changes"). A view cannot simply run again, since it may not be
+    safe to repeat; but it can wait for the one that creates what all of them need.
     """
 
     __slots__ = ("_left", "_lock")
@@ -74,7 +73,7 @@ class FirstRuns:
         return self._left <= 0
 
     def end(self) -> None:
-        """A request has committed what it wrote."""
+        """Record that a request has committed what it wrote."""
         self._left = 0
 
     @contextmanager
@@ -97,7 +96,7 @@ class FirstRuns:
 
     @contextmanager
     def _inside(self, entered: bool) -> Iterator[None]:
-        if entered and self.are_over:  # meanwhile: from here on all may run at once
+        if entered and self.are_over:  # in the meantime: from here on all may run at once
             self._lock.leave()
             entered = False
         token = _INSIDE.set((*_INSIDE.get(), self))
@@ -112,10 +111,10 @@ class FirstRuns:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Treatment:
-    """For one view and method."""
+    """How a view is run for one method."""
 
     blocks: tuple[tuple[Connection, BlockOptions], ...] = ()
-    """In the order in which they are opened; the last is committed first."""
+    """The blocks in the order in which they are opened; the last one is committed first."""
     snapshots: frozenset[Key] = frozenset()
     attempts: int = 1
     body_limit: int = 0
@@ -126,7 +125,7 @@ class Treatment:
 
 
 class ViewPolicy:
-    """The settings, applied to views; a view's treatment is worked out once."""
+    """The settings, applied to views; a view's treatment is computed once."""
 
     def __init__(self, settings: MiddlewareSettings) -> None:
         self.settings = settings
@@ -136,7 +135,7 @@ class ViewPolicy:
 
     def treatment(self, view: Any, method: str | None) -> Treatment:
         if method is None or method not in _METHODS:
-            method = ""  # what a client makes up is not kept
+            method = ""  # arbitrary methods of clients are not cached
         try:
             by_method = self._known.setdefault(view, {})
         except TypeError:  # a callable object that cannot be hashed or referred to weakly
@@ -147,8 +146,8 @@ class ViewPolicy:
         return found
 
     def treatment_of_options(self, marks: tuple[ViewOptions, ...], method: str) -> Treatment:
-        """For a marked function that is called without the middleware, or under a decorator that
-        hides its marks: what they ask for, and nothing else."""
+        """The treatment of a marked function that is called without the middleware, or below a
+        decorator that hides its marks: their options, and nothing else."""
         aliases = {alias for mark in marks for alias in mark.using or self.settings.aliases}
         rest = ViewOptions(atomic=False, using=None)
         return self._combine((*marks, rest), frozenset(), method, only=aliases)

@@ -1,5 +1,5 @@
 # Generated from asynchronous/commit.py by `make synchronous`; edit that.
-"""Commit and roll back, so that neither session nor server transaction is left behind."""
+"""Committing and rolling back without leaving a session or a server transaction behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from djongo_services.transaction.state import ENDING, ActiveTransaction
 
 
 def end(transaction: ActiveTransaction, error: BaseException | None) -> Ending:
-    """End the server's transaction and the session; never raises what belongs into the Ending.
+    """End the server's transaction and the session; errors are returned in the Ending.
 
     ``error`` is the exception that leaves the block.
     """
@@ -72,7 +72,7 @@ def _commit(transaction: ActiveTransaction) -> Ending:
     if not transaction.transactional:
         return Ending(outcome="committed")
     if not transaction.wrote:
-        # A commit of reads alone waits for the majority and gains nothing but that wait.
+        # A commit of reads alone waits for the majority, without any benefit.
         _roll_back(transaction)
         return Ending(outcome="committed")
     try:
@@ -93,7 +93,7 @@ def _commit_until_known(transaction: ActiveTransaction) -> None:
             raise
     retry = CommitRetry(began)
     while True:
-        # An election takes seconds; the delays grow and end with the time that is allowed.
+        # An election takes seconds; the delays grow, and stop when the allowed time is over.
         time.sleep(retry.delay())
         try:
             with pymongo.timeout(retry.remaining()):
@@ -116,10 +116,10 @@ def _roll_back(transaction: ActiveTransaction) -> None:
 
 
 def _fence_off(transaction: ActiveTransaction) -> None:
-    """End a transaction of which an operation may still be on its way to the server.
+    """End a transaction that has an operation which may still be on its way to the server.
 
-    An abort could overtake that operation, which would then begin the transaction anew and hold
-    it open for a minute. A later transaction number on the same session makes the server refuse
+    An abort could overtake that operation, which would then begin the transaction again and keep it
+    open for a minute. A later transaction number on the same session makes the server refuse
     everything that belongs to the earlier one, whenever it arrives.
     """
     session = transaction.session
@@ -132,11 +132,12 @@ def _fence_off(transaction: ActiveTransaction) -> None:
     session.start_transaction()
     session.client[transaction.database][FENCE].find_one({}, session=session)
     session.abort_transaction()
-    _kill_session(session)  # should that abort have been lost as well
+    _kill_session(session)  # if that abort was lost as well
 
 
 def _kill(transaction: ActiveTransaction, error: BaseException) -> None:
-    """After a commit that failed the driver refuses to abort, yet the server may wait on."""
+    """End the transaction on the server: after a commit that failed the driver refuses to abort,
+    but the server may still wait."""
     if not (isinstance(error, OperationFailure) and error.code == NO_SUCH_TRANSACTION):
         with within_rollback_timeout(transaction):
             _kill_session(transaction.session)

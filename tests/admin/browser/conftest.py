@@ -53,7 +53,7 @@ def programs() -> None:
 
 @pytest.fixture(scope="session")
 def address(programs: None, demo: Demo) -> Iterator[str]:
-    """Of the demo's site; its log is in the demo's folder."""
+    """The address of the demo's site; its log is in the demo's folder."""
     demo.run(
         "from django.contrib.auth.models import User\n"
         f"result = User.objects.create_superuser({USER!r}, password={USER!r}).username"

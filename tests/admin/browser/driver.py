@@ -53,11 +53,11 @@ class Browser:
 
     @property
     def text(self) -> str:
-        """What can be seen of the page."""
+        """The visible text of the page."""
         return str(self.run("return document.body.innerText"))
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """What a script returns; promises are waited for."""
+        """The result of a script; promises are awaited."""
         return self._driver.execute_script(script, *arguments)
 
     def click(self, css: str) -> None:
@@ -75,7 +75,8 @@ class Browser:
 
     @contextmanager
     def leaving(self) -> Iterator[None]:
-        """Whatever leads to another page; at the end that has loaded, however long it takes."""
+        """For a block that leads to another page; at its end that page has loaded, however long it
+        takes."""
         self.run("window.isLeft = true")
         yield
         there = "return !window.isLeft && document.readyState === 'complete'"
@@ -91,7 +92,7 @@ class Browser:
         ActionChains(self._driver).send_keys(*keys).perform()
 
     def wait_for(self, text: str) -> None:
-        """Until the page shows it; raises AssertionError with what it shows instead."""
+        """Wait until the page shows it; raises AssertionError with the page's text otherwise."""
         self._wait(lambda: text in self.text, repr(text))
 
     def wait_for_any_case(self, text: str) -> None:
@@ -99,7 +100,7 @@ class Browser:
         self._wait(lambda: text.upper() in self.text.upper(), repr(text))
 
     def look(self, *, width: int, dark: bool = False, height: int = 900) -> None:
-        """As wide as that; a narrow one is a phone."""
+        """Set the width of the window; a narrow one is a phone."""
         self.command(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -111,7 +112,7 @@ class Browser:
         self.command("Emulation.setEmulatedMedia", features=[feature])
 
     def remember(self, name: str, value: str) -> None:
-        """A cookie of the site, which :meth:`forget` deletes."""
+        """Set a cookie of the site, which :meth:`forget` deletes."""
         self._driver.add_cookie({"name": name, "value": value})
 
     def forget(self, name: str) -> None:
@@ -125,13 +126,13 @@ class Browser:
         path.write_bytes(self._driver.get_screenshot_as_png())
 
     def complaints(self) -> list[str]:
-        """What the browser has complained of since this was last asked: refused and failed loads,
-        errors of scripts."""
+        """The browser's complaints since the last call: refused and failed loads, errors of
+        scripts."""
         found = self._driver.get_log("browser")
         return [entry["message"] for entry in found if "favicon.ico" not in entry["message"]]
 
     def command(self, name: str, **parameters: Any) -> Any:
-        """Of the DevTools protocol."""
+        """Run a command of the DevTools protocol."""
         return self._driver.execute_cdp_cmd(name, parameters)
 
     def _wait(self, is_there: Any, what: str) -> None:
@@ -145,7 +146,7 @@ class Browser:
 
 @contextmanager
 def browser(url: str) -> Iterator[Browser]:
-    """A new browser with a profile of its own, on the site at ``url``."""
+    """A new browser with a new profile, on the site at ``url``."""
     programs = find_programs()
     assert programs is not None
     options = ChromeOptions()

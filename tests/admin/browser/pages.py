@@ -34,7 +34,7 @@ class Page:
     name: str
     path: str | Callable[[Mongo], str]
     words: str
-    """What is to be read there, without scripts too."""
+    """A text on the page, also without scripts."""
 
     def url(self, database: Mongo) -> str:
         return self.path if isinstance(self.path, str) else self.path(database)

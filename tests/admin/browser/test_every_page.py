@@ -1,5 +1,5 @@
-"""What holds for every page: it can be read without scripts, by everybody, from right to left, on a
-phone; and the browser has nothing to complain of under a strict Content-Security-Policy."""
+"""Checks of every page: it can be read without scripts, with assistive technology, from right to
+left, on a phone; and the browser reports no problem under a strict Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_without_scripts(page: Browser, demo: Demo, shown: Page) -> None:
 @in_each_theme
 @every_page
 def test_accessibility(page: Browser, demo: Demo, shown: Page, theme: str) -> None:
-    """axe-core finds no serious fault. The admin's own frame is not ours to mend."""
+    """axe-core finds no serious fault. The admin's own frame is not part of the check."""
     page.look(width=1280, dark=THEMES[theme])  # before the page is there: colours fade
     page.open(shown.url(demo.database))
     page.run(OPENED)
@@ -79,7 +79,7 @@ def test_from_right_to_left(right_to_left: Browser, demo: Demo, shown: Page) -> 
 @in_each_theme
 @every_page
 def test_fits_the_window(page: Browser, demo: Demo, shown: Page, theme: str) -> None:
-    """On no page a phone has to scroll sideways. The pictures are for people to look at."""
+    """No page has to be scrolled sideways on a phone. The pictures are for people to look at."""
     page.look(width=1280, dark=THEMES[theme])
     page.open(shown.url(demo.database))
     page.run(OPENED)
@@ -97,7 +97,7 @@ return [...document.querySelectorAll('#content *')].filter(one => {
         && !one.closest('.mongo-scroll, .mongo-hidden, pre, svg, .mongo-one-document');
 }).map(one => `${one.tagName}.${one.className}: ${one.innerText}`);
 """
-"""What of the content is beyond an edge of the window, unless it can be scrolled by itself."""
+"""The content beyond an edge of the window, unless it scrolls separately."""
 
 
 def photograph(page: Browser, name: str, *, dark: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""From the demo's landing page, each thing that the admin can do is two clicks away."""
+"""From the demo's landing page, everything that the admin can do is two clicks away."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Trial:
     first: str
     """The link on the landing page."""
     then: str
-    """What is clicked on the page behind it."""
+    """The second click, on the page behind the first."""
     shows: str
-    """What is to be read then."""
+    """The text that the page then shows."""
 
 
 TRIALS = (

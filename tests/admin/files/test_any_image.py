@@ -1,4 +1,4 @@
-"""Whatever the header of an image claims, a small picture or none is made of it, within bounds."""
+"""For any header of an image, a small picture or none is made of it, within limits."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Decoder:
         )
 
     def ask(self, data: bytes) -> str:
-        """What became of the image."""
+        """The result for the image."""
         self.process.stdin.write(f"{base64.b64encode(data).decode()}\n")
         self.process.stdin.flush()
         return self.process.stdout.readline().strip()

@@ -126,7 +126,7 @@ class TestUpload:
 
 
 class TestStaticFiles:
-    """Browsers run them on every page of the site, so nobody puts them there through the admin."""
+    """Browsers run them on every page of the site, so the admin accepts no upload there."""
 
     @pytest.fixture(params=["a bucket of their own", "a location of the bucket", "wrapped"])
     def static(self, request: pytest.FixtureRequest, files: Files, project: Any) -> str:

@@ -44,7 +44,7 @@ def dry_run(files: Files, **options: Any) -> Page:
 
 
 def act(files: Files, url: str, **options: Any) -> Page:
-    """The page on which the end of a job is told."""
+    """The page on which the end of a job is reported."""
     page = files.post(url, **options)
     if "data-progress" not in page.html:
         return page
@@ -277,7 +277,7 @@ class TestBulk:
 
 
 def wait(files: Files) -> None:
-    """For a job that goes on when the page has been answered."""
+    """Wait for a job that continues after the page has been answered."""
     from djongo_services.admin.jobs import background
 
     for one in list(background._under_way):
@@ -285,11 +285,11 @@ def wait(files: Files) -> None:
 
 
 class TestJobs:
-    """Long ones go on behind the page, one for each bucket, and can be stopped."""
+    """Long jobs continue in the background, one for each bucket, and can be stopped."""
 
     @pytest.fixture
     def begun(self, garbage: Files, monkeypatch: pytest.MonkeyPatch) -> Any:
-        """A dry run that goes on until it is told to."""
+        """A dry run that continues until it is stopped."""
         from djongo_services.admin.files import collecting
         from djongo_services.admin.jobs import background
         from djongo_services.storage.collector.collecting import collect
@@ -347,7 +347,7 @@ class TestJobs:
             work(files.site.database, stop, lambda progress: None)
         assert files.names() == {"a"}
 
-    def test_what_nobody_expected_is_told_too(
+    def test_unexpected_errors_are_shown_too(
         self, garbage: Files, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from djongo_services.admin.files import collecting

@@ -148,7 +148,7 @@ class TestReferences:
 
 
 class TestFate:
-    """What the collector will do with the file, which is what it then does."""
+    """The page says what the collector will do with the file, and the collector then does it."""
 
     def test_of_use(self, files: Files, new_picture: Callable[..., Any]) -> None:
         id = files.add_old("pictures/a.png")
@@ -196,7 +196,7 @@ class TestFate:
     def test_where_nothing_says_what_is_in_use(self, root: Site) -> None:
         files = Files(root, "other")
         page = files.file(files.add_old("a.txt")).text
-        assert "nothing that it asks would know whether the file is in use" in page
+        assert "nothing that it checks shows whether the file is in use" in page
 
     def test_in_the_trash(self, files: Files) -> None:
         id = files.add_old("pictures/a.png")
@@ -218,7 +218,8 @@ class TestFate:
     def test_it_is_the_collectors_own_judgement(
         self, files: Files, new_picture: Callable[..., Any]
     ) -> None:
-        """Of files of every sort, those go that a dry run finds, and as the same kind."""
+        """Among files of every sort, the page announces the ones that a dry run finds, as the same
+        kind."""
         from djongo_services.connections import connections
         from djongo_services.storage.collector import Kind, collect, references_for
         from djongo_services.storage.collector.outlook import outlook

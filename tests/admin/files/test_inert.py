@@ -147,7 +147,7 @@ def test_uploads_of_any_name(files: Files) -> None:
 
 
 def test_queries_take_no_operators(files: Files) -> None:
-    """What looks like one is the text that it is."""
+    """Text that looks like an operator is treated as text."""
     files.add("$ne")
     files.add("other")
     assert "other" not in files.get(q="$ne").text

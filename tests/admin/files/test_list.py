@@ -70,7 +70,7 @@ def test_pages_lead_to_the_next(files: Files) -> None:
     second = files.site.get(files.url() + first.link("Next page"))
     assert "First page" not in first.html
     assert second.link("First page") == "?o=name"
-    # Nothing is counted unless somebody asks for it.
+    # Nothing is counted unless it is requested.
     assert "in all" not in second.text
     narrowed = files.get(q="1")
     assert "100 in all." in files.site.get(files.url() + narrowed.link("Count them")).text

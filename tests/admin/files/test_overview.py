@@ -85,7 +85,7 @@ def test_whatever_files_documents_hold_is_counted(files: Files) -> None:
 
 
 class TestLargeBuckets:
-    """Counting goes over all files, so it is done when somebody asks for it."""
+    """Counting reads all files, so it is done on request only."""
 
     @pytest.fixture
     def large(self, files: Files, monkeypatch: pytest.MonkeyPatch) -> Files:

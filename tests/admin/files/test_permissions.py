@@ -32,7 +32,7 @@ Visit = Callable[[Files], Page]
 
 
 def post(page: str, **data: object) -> Visit:
-    """To a page of the bucket."""
+    """Post to a page of the bucket."""
     return lambda files: files.post(files.url(page), follow=False, **data)
 
 

@@ -17,7 +17,7 @@ PING = Counter({"ping": 1})
 
 @pytest.fixture
 def commands(files: Files, connect: Callable[..., None]) -> Callable[[str], Counter[str]]:
-    """The commands of one visit, but for those of the ORM; connecting is over before it."""
+    """The commands of one visit, except those of the ORM and those for connecting."""
     listener = Listener()
     connect(archive=entry(files.site.database, event_listeners=[listener]))
 

@@ -40,7 +40,7 @@ def queue(root: Site, settings: Any) -> Queue:
 
 @pytest.fixture
 def work(django_sql: RunDjango, root: Site, tmp_path: Path) -> Callable[..., Any]:
-    """What ``run_job`` returns in a process of its own, of a project whose rows are in SQL."""
+    """The result of ``run_job`` in a separate process, in a project whose rows are in SQL."""
 
     def work(order: str, **changed: str) -> Any:
         order = json.dumps({**json.loads(order), **changed})
@@ -192,7 +192,7 @@ def test_what_is_no_order(root: Site) -> None:
     from djongo_services.admin.queue import run_job
 
     order: Any = {"kind": "files", "connection": "archive", "name": "media", "run": "x"}
-    with pytest.raises(ValueError, match="is no order of the admin's pages"):
+    with pytest.raises(ValueError, match="is not an order of the admin's pages"):
         run_job(order)
     order |= {"language": "en", "run": "0" * 24, "kind": "mail"}
     with pytest.raises(ValueError, match="no jobs of the kind 'mail'"):

@@ -25,7 +25,7 @@ def test_a_picture(files: Files) -> None:
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["Content-Security-Policy"].startswith("sandbox")
     assert answer["X-Frame-Options"] == "SAMEORIGIN"
-    # Browsers keep it, ask whether it is still the same, and nobody else keeps it.
+    # Browsers keep it and ask whether it is still the same; shared caches do not keep it.
     assert answer["Cache-Control"] == "no-cache, private"
     same = get(files, stored.id, If_None_Match=answer["ETag"])
     assert same.status_code == 304
@@ -121,7 +121,8 @@ def test_a_server_that_goes_away(files: Files, monkeypatch: pytest.MonkeyPatch) 
 
 
 class TestSigned:
-    """For whoever sees an object: they need not be allowed to see every file."""
+    """Signed links are for every user who may see an object, without permission to see all
+    files."""
 
     def url(self, files: Files, id: Any) -> str:
         from django.core import signing

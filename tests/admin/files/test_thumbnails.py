@@ -96,7 +96,7 @@ def claims(width: int, height: int) -> bytes:
 
 
 def in_several_scans(width: int, height: int, *, before: bytes = b"") -> bytes:
-    """A sequential JPEG in which each component has a scan of its own: those of a grey one."""
+    """A sequential JPEG in which each component has a separate scan, made from a grey one."""
     grey = encoded(Image.new("L", (width, height), 100), "JPEG")
     frame, scan = grey.index(b"\xff\xc0"), grey.index(b"\xff\xda")
     size = grey[frame + 5 : frame + 9]
@@ -122,7 +122,7 @@ def avif(width: int, height: int, says: tuple[int, int] | None = None) -> bytes:
 
 SIDE = int(MAX_PIXELS**0.5)
 COMMENT = b"\xff\xfe" + struct.pack(">H", 6) + b"\xff\xc0\xff\xda"
-"""What looks like a frame and a scan, and is none."""
+"""Bytes that look like a frame and a scan, and are neither."""
 REFUSED = {
     "nothing": b"",
     "text": b"<script>alert(1)</script>",

@@ -100,7 +100,7 @@ class TestDown:
 
 
 def test_slow(files: Files, fails: Any) -> None:
-    """Longer than a page waits; who wants can wait longer."""
+    """The answer takes longer than a page waits; the user can choose to wait longer."""
     stored = files.add("a.txt", b"words", "text/plain")
     for url, command in (
         (files.url(), "listIndexes"),
@@ -145,7 +145,7 @@ def test_an_error_that_was_not_foreseen(
     monkeypatch.setattr("djongo_services.admin.files.file_parts.find_outlook", fail)
     page = files.file(stored.id)
     assert "words" in page.text
-    assert "Collector An error occurred; the site's log tells which." in page.text
+    assert "Collector An error occurred; see the site's log for details." in page.text
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -190,7 +190,7 @@ def test_without_the_privilege_to_write(files: Files, fails: Any) -> None:
 def test_a_server_that_takes_no_writes(
     root: Site, replica_set: Any, connect: Callable[..., None]
 ) -> None:
-    """A secondary, which is all that this connection knows."""
+    """A secondary, which is the only member that this connection knows."""
     from djongo_services.storage.bucket import Bucket
 
     name = f"{root.database.name}_3"

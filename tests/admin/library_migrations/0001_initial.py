@@ -1,4 +1,4 @@
-"""Stands for a migration of the library that nobody has applied."""
+"""A stand-in for a migration of the library that has not been applied."""
 
 from django.db import migrations
 

@@ -1,1 +1,1 @@
-"""An app whose documents the ORM keeps in MongoDB, with admin pages that know that."""
+"""An app whose documents the ORM keeps in MongoDB, with admin pages made for that."""

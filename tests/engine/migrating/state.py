@@ -38,7 +38,7 @@ class Moving:
             self.state = after
 
     def text(self, *operations: Operation) -> list[str]:
-        """What ``sqlmigrate`` would print."""
+        """The output of ``sqlmigrate``."""
         state = self.state.clone()
         with connection.schema_editor(collect_sql=True) as editor:
             for operation in operations:

@@ -23,14 +23,14 @@ from tests.schema.migrated.writing import write_app
 ROOT = Path(__file__).parents[3]
 AT_ONCE = 7
 REFUSED = {
-    "remove": ("back", "it may not be null and has no default"),
-    "closed_remove": ("back", "it may not be null and has no default"),
+    "remove": ("back", "it cannot be null and has no default"),
+    "closed_remove": ("back", "it cannot be null and has no default"),
     "longer_used": ("back", "longer_used_thing.name cannot become CharField"),
     "shorter_violated": ("forth", "shorter_violated_thing.name cannot become CharField"),
     "remove_check": ("back", "CHECK constraint failed: size_not_negative"),
     "foreign_key_to_text": ("back", "foreign_key_to_text_tag._id cannot become IntegerField"),
 }
-"""What a SQL database refuses too: the documents do not fit what they should become."""
+"""Cases that a SQL database refuses, too: the documents do not fit the new fields."""
 OTHERWISE = ("type_fits", "type_violated", "embedded")
 """Documents are not those of the stock backend, which converts nothing and fills nothing in."""
 RAW = ("run_python", "run_python_alone")
@@ -124,7 +124,7 @@ def test_validators_stay_in_force_and_in_step(label, outcome):
 
 
 class TestKilled:
-    """After every fourth write, by SIGKILL; then ``migrate`` again. (Each took 8 minutes.)"""
+    """SIGKILL after every fourth write, and then ``migrate`` again. (Each took 8 minutes.)"""
 
     @pytest.fixture(scope="class", params=["forth", "back"])
     @classmethod

@@ -103,7 +103,7 @@ class TestAddField:
     def test_no_default_and_not_null_is_refused_where_there_are_documents(self, moving):
         moving.do(THING)
         moving.collection("Thing").insert_one({"name": "a", "size": 1})
-        with pytest.raises(IntegrityError, match=r"moving_thing\.code cannot be added: it may not"):
+        with pytest.raises(IntegrityError, match=r"moving_thing\.code cannot be added: it cannot"):
             moving.do(o.AddField("Thing", "code", char()))
         assert moving.out_of_step() == []
 
@@ -256,7 +256,7 @@ class TestAlterField:
 
     @pytest.mark.parametrize("after", range(1, 7))
     def test_nothing_is_lost_by_an_interruption(self, moving, monkeypatch, after):
-        """After each of the commands that take values out of their documents."""
+        """Interrupted after each of the commands that take values out of their documents."""
         from djongo_services.backend.schema import DatabaseSchemaEditor
 
         DatabaseSchemaEditor.migrate_begins(connection, verbosity=0, stdout=None)
@@ -396,7 +396,7 @@ class TestAlterField:
         assert list(moving.collection("Thing").index_information()) == ["_id_"]
 
     def test_two_columns_are_never_both_missing_while_documents_move(self, moving, monkeypatch):
-        """Whoever writes meanwhile is held to the field, under the one name or the other."""
+        """A client that writes meanwhile must provide the field, under one name or the other."""
         from djongo_services.backend.schema.fields import FieldEditor
 
         moving.do(
@@ -550,7 +550,8 @@ class TestEmbeddedModels:
         assert place.out_of_step() == []
 
     def test_an_index_on_a_field_inside_follows_a_rename(self, moving):
-        """Declared where the backend takes it: 6.1 wants it on the model that has the documents."""
+        """Declared where the backend accepts it: 6.1 requires it on the model that contains the
+        documents."""
         place = embedded("Place", ("street", char(db_index=OF_EMBEDDED)))
         home = create("Home", ("one", EmbeddedModelField("moving.Place", null=True)))
         moving.do(place, home)
@@ -562,7 +563,7 @@ class TestEmbeddedModels:
         assert index_keys(moving, "Home") == [["_id"], ["one.road"]]
 
     def test_encrypted_fields_are_never_stored_in_the_clear(self, moving):
-        """The backend knows them from 6.0 on, and has to have a client that encrypts."""
+        """The backend supports them from 6.0 on, and needs a client that encrypts."""
         encrypts = hasattr(backend_utils, "model_has_encrypted_fields")
         with pytest.raises(ImproperlyConfigured) if encrypts else nullcontext():
             moving.do(create("Thing", ("secret", Secret(max_length=20))))

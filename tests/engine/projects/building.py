@@ -1,4 +1,4 @@
-"""Projects in a folder of their own, whose ORM is on the engine."""
+"""Projects in separate folders, whose ORM is on the engine."""
 
 from __future__ import annotations
 
@@ -61,6 +61,6 @@ class Project:
 
 
 def succeeded(done: subprocess.CompletedProcess[Any]) -> Any:
-    """What it printed; the whole when it failed."""
+    """Its output; everything that it printed if it failed."""
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

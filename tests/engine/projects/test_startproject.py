@@ -1,4 +1,4 @@
-"""What docs/engine.md says a project needs, done by the letter in an empty folder."""
+"""The requirements of a project in docs/engine.md, followed to the letter in an empty folder."""
 
 from __future__ import annotations
 

@@ -336,7 +336,7 @@ PYTEST_DJANGO = ("pytest", "-q", "-p", "no:cacheprovider")
 
 @pytest.fixture
 def shop(project: Project, real: Database[dict[str, Any]]) -> Project:
-    """A real database stands beside, which no test may see or change."""
+    """A project with a real database, which no test may see or change."""
     project.write(
         {
             "settings.py": SETTINGS,

@@ -12,7 +12,7 @@ class Article(models.Model):
 
 
 class Note(models.Model):
-    """That nothing refers to."""
+    """A model without references to it."""
 
     text = models.TextField()
 
@@ -21,7 +21,7 @@ class Note(models.Model):
 
 
 class Label(models.Model):
-    """With a key that two documents can take from each other."""
+    """A model with a key that two documents can take from each other."""
 
     shelf = models.CharField(max_length=20)
     place = models.IntegerField()

@@ -1,4 +1,4 @@
-"""What a browser sends when somebody presses Save on a page without changing anything."""
+"""What a browser sends when Save is pressed on a page without any change."""
 
 from __future__ import annotations
 

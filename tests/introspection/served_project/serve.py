@@ -57,7 +57,7 @@ _NOTED = (
 )
 """What a plan tells and does nothing about; an index that no class says is a comment."""
 _DRIFT = ("djongo_services.W006",)
-"""That the schema waits to be synchronised, which it does here."""
+"""The warning that the schema is not synchronised, which happens here."""
 _BASE = dict(PROJECT.DJONGO_SERVICES)
 
 Model = type[models.Model]
@@ -110,7 +110,7 @@ def _synced(label: str) -> Iterator[str]:
         if not any(words in note.words for words in _NOTED):
             yield f"note: {note.collection}: {note.words}"
     for problem in plan.problems:
-        if "takes such a name for a path" not in problem.reason:
+        if "treats such a name as a path" not in problem.reason:
             yield f"problem: {problem.subject}: {problem.reason}"
     apply(database, plan)
     again = make_plan(database, specs)
@@ -134,7 +134,7 @@ def _dangles(instance: models.Model, field: Any) -> bool:
 
 class _WithoutTable(ModelForm):
     def validate_unique(self) -> None:
-        """In projects of kind B the ORM has no table to look into."""
+        """In projects of kind B, the ORM has no table to query."""
 
 
 class _Served:

@@ -1,4 +1,5 @@
-"""One model for each package, and one with Django's own fields, with every rule a form knows."""
+"""One model for each package, and one with Django's own fields and every rule that forms
+support."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What cases are made of: an app with two migrations, and documents before and after the second."""
+"""The parts of a case: an app with two migrations, and documents before and after the second
+one."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from django_mongodb_backend.fields import ObjectIdAutoField
 
 Document = dict[str, Any]
 Documents = dict[str, list[Document]]
-"""By collection."""
+"""The documents by collection."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Case:
     old: Documents
     """Documents as they are written between the two migrations."""
     new: Documents
-    """And after the second."""
+    """The documents after the second migration."""
     closed: bool = False
     dependencies: Sequence[tuple[str, str]] = ()
 

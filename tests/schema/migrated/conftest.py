@@ -20,7 +20,7 @@ def project(tmp_path, mongodb_server, database):
 
 @pytest.fixture
 def synced(project):
-    """With one document."""
+    """A synced project with one document."""
     project.manage_all(["migrate"], ["syncmongoschema"])
     project.database.shop_book.insert_one(dict(OLD_BOOK))
     return project

@@ -98,15 +98,15 @@ def begin(label: str, target: str | None, number: int) -> str | None:
 
 
 def go_on(label: str, target: str | None, number: int) -> dict[str, Any]:
-    """What a user sees after the kill, and after running the command again.
+    """Show what a user sees after the kill, and after running the command again.
 
-    Where nothing is left to be migrated, ``syncmongoschema`` ends it just as well; every second
+    If nothing is left to be migrated, ``syncmongoschema`` finishes it just as well; every second
     time, it does.
     """
     database = connections["default"].database
     # As if the 30 s had passed after which the lease of a dead process ends.
     database.djongo_services_leases.update_many({}, {"$set": {"expires": datetime.min}})
-    # And as if the 60 s had, after which the server ends a transaction that nobody goes on with.
+    # And as if the 60 s had passed after which the server ends an abandoned transaction.
     database.client.admin.command("killAllSessions", [])
     found: dict[str, Any] = {
         "relaxed": [name for name, one in validators(label).items() if one[0] == "off"],

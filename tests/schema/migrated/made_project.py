@@ -1,4 +1,4 @@
-"""A project of kind A in a folder of its own, run by its commands as a user runs them."""
+"""A project of kind A in a separate folder, whose commands are run as a user runs them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from pymongo.errors import WriteError
 from tests.mongodb_orm import connections
 
 ENGINE = os.environ.get("MIGRATED_ENGINE", "django_mongodb_backend")
-"""Of the alias ``default``."""
+"""The engine of the alias ``default``."""
 ALIASES = ("default", "bare")
 REFUSED = 121
 MODELS = ("thing", "tag", "note", "item", "other")
@@ -60,7 +60,7 @@ def migrate(label: str, target: str | None, alias: str) -> str | None:
 
 
 def insert(label: str, documents: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Into both databases; what the synced one refuses."""
+    """Insert into both databases, and return what the synced one refuses."""
     refused = []
     for name, found in documents.items():
         for document in found:

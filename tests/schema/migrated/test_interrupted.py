@@ -50,7 +50,7 @@ def test_it_was_killed_at_every_write_but_the_last(ends):
 
 
 def test_both_validators_are_relaxed_before_anything_is_migrated(ends):
-    """And tightened only after that; what is relaxed in between is named by the check."""
+    """They are tightened only after the migrations; meanwhile the check names the relaxed ones."""
     relaxed = [len(end["relaxed"]) for end in ends]
     whole = relaxed.index(2)
     assert relaxed[:whole] == sorted(relaxed[:whole])

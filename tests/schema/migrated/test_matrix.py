@@ -24,7 +24,7 @@ AT_ONCE = 7
 
 @pytest.fixture(scope="module")
 def outcomes(mongodb_server, tmp_path_factory):
-    """What happened to a case; those of one project are run together."""
+    """The outcomes of a case; those of one project are run together."""
     labels = list(CASES)
 
     @cache

@@ -1,4 +1,5 @@
-"""``migrate`` that fails, that others meet at work, and that meets what it may not change."""
+"""``migrate`` when it fails, when other commands run meanwhile, and when it finds validators that
+it may not change."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ class TestInterrupted:
 
 
 class TestModelsThatDisagree:
-    """At some migration two models share a collection, and no validator fits both."""
+    """After some migration, two models share a collection, and no validator fits both."""
 
     STATE = "migrations.SeparateDatabaseAndState(state_operations=[migrations.{}])"
 
@@ -85,7 +86,7 @@ class TestMeanwhile:
         said = "".join(process.communicate(timeout=120))
         assert process.returncode == 0, said
 
-    def test_nothing_is_refused_and_nobody_interferes(self, synced):
+    def test_nothing_is_refused_and_no_run_interferes(self, synced):
         change(synced, NEW, f"{TO_NEW} migrations.RunPython(wait),")
         with self.held(synced) as process:
             books = synced.database.shop_book
@@ -107,7 +108,7 @@ class TestMeanwhile:
             said = synced.manage("syncmongoschema", code=3)
             assert "Another run is changing the schema" in said
             assert synced.validator("shop_book")[0] == "off"
-            # Nothing to apply, and nothing to put right while somebody else is at it.
+            # Nothing to apply, and nothing to put right while another run is at work.
             said = synced.manage("migrate")
             assert "The validators of 'default' were left alone: Another run" in said
             self.ended(synced, process)

@@ -91,7 +91,7 @@ class TestBeforeMigrations:
         said = project.manage("syncmongoschema", code=2)
         assert (
             "CommandError: 1 migration is not applied: shop.0001_initial; run migrate first, so "
-            "that it finds the database as it expects it.\n"
+            "that it finds the database in the expected state.\n"
         ) in said
         assert project.database.list_collection_names() == []
         project.manage("migrate")

@@ -1,1 +1,1 @@
-"""What the programs of the soak do, each a module with ``make(how)``, which gives its loads."""
+"""The loads of the soak's programs, each a module with ``make(how)``, which returns its loads."""

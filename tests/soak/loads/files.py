@@ -25,14 +25,14 @@ def make(how: How) -> list[Load]:
 
 
 class Keeper(Load):
-    """Has names of its own, so that it knows what each must be."""
+    """Has separate names, so that the expected content of each is known."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.papers: dict[str, tuple[str, int]] = {}
-        """By title: the name of the file and its size."""
+        """By title, the name of the file and its size."""
         self.slots: dict[str, tuple[str, int] | None] = {}
-        """By name: what its content was made of; None: unknown."""
+        """By name, the seed of its content; None: unknown."""
         self.client = Client()
 
     def step(self) -> None:

@@ -23,7 +23,7 @@ from djongo_services.transaction import CommitResultUnknown
 Outcome = Literal["done", "refused", "unknown", "wrong"]
 
 REFUSALS = (DatabaseError, PyMongoError, DjongoServicesError, CommandError)
-"""What an operation may raise while members fail; whatever else it raises is a defect."""
+"""The exceptions that an operation may raise while members fail; any other is a defect."""
 DEFECTS = (NoFile, CorruptFile)
 """Those of them that a file which was acknowledged never causes."""
 
@@ -32,11 +32,11 @@ _writing = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class How:
-    """What a program is told."""
+    """The parameters of a program."""
 
     seed: str
     folder: Path
-    """For files of its own."""
+    """The folder for its files."""
 
 
 class Wrong(Exception):
@@ -60,7 +60,7 @@ class Load:
         self.chance = random.Random(f"{self.how.seed} {self.name}")
 
     def step(self) -> None:
-        """One operation, reported by :meth:`told`."""
+        """Run one operation, which is reported by :meth:`told`."""
         raise NotImplementedError
 
     def next_name(self) -> str:

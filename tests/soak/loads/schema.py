@@ -1,4 +1,4 @@
-"""One keeper of the schema: it is changed by hand, synced, and migrated to and fro."""
+"""The only load that changes the schema: by hand, by syncs, and by migrations back and forth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def make(how: How) -> list[Load]:
 
 
 class Schema(Load):
-    """No other program changes indexes, validators and migrations, so that each answer is known."""
+    """No other program changes indexes, validators and migrations, so the expected result of each
+    operation is known."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,7 +49,7 @@ class Schema(Load):
         return self.told("migrate", work, undone=False)
 
     def sync(self) -> Outcome:
-        """What was changed by hand is as the models say again."""
+        """Changes made by hand are reverted to what the models say."""
 
         def work() -> None:
             self.change_by_hand()

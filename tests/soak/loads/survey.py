@@ -64,7 +64,7 @@ class Collector(Load):
         self.told("purge", work, undone=False)
 
     def check(self) -> None:
-        """No file is broken, whoever is in the middle of saving or deleting one."""
+        """No file is broken, even while other programs save or delete one."""
 
         def work() -> None:
             must("gridfs_gc", "media", check=True, verify=True, only=["broken"], older_than=AGE)

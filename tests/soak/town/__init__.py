@@ -1,1 +1,1 @@
-"""What the programs of the soak write: a bank, and papers with files."""
+"""The models of the soak's programs: a bank, and papers with files."""

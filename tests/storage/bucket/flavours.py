@@ -1,4 +1,4 @@
-"""Both flavours of a bucket behind one blocking face, so that one test tells of both."""
+"""Both flavours of a bucket behind one blocking interface, so that one test covers both."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class BlockingBucket:
 
 
 class Flavour:
-    """``make(name="fs", **options)`` gives buckets on one database, through a client of its own."""
+    """``make(name="fs", **options)`` returns buckets on one database, through a separate client."""
 
     def __init__(self, database: Database[Any], kind: str, **client_options: Any) -> None:
         host, port = database.client.address or ("127.0.0.1", 27017)

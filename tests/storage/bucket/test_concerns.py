@@ -99,7 +99,7 @@ def test_of_reads(flavour: Flavour, commands: Commands) -> None:
 
 
 def test_of_reads_in_a_transaction(database: Database[Any]) -> None:
-    """All of it goes to the primary, and a file of its own is found."""
+    """All reads go to the primary, and a file of the same transaction is found."""
     with MongoClient[Any](uri_of(database)) as client:
         bucket = Bucket(
             client[database.name],

@@ -1,4 +1,4 @@
-"""The indexes of a bucket: there after the first write, asked for once, whoever else does."""
+"""The indexes of a bucket: they exist after the first write, and are created only once."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_another_index_in_its_place(
         for _ in range(3):
             bucket.upload("a", b"content")
     (record,) = caplog.records
-    assert "fs.chunks goes without the index on files_id, n, because there is another" in (
+    assert "fs.chunks has no index on files_id, n, because there is another" in (
         record.getMessage()
     )
     assert commands.names.count("createIndexes") == 2
@@ -115,7 +115,7 @@ def test_chunks_that_are_there_twice(
         for _ in range(3):
             assert bucket.read_bytes(bucket.upload("a", b"content")) == b"content"
     (record,) = caplog.records
-    assert "because there are documents that it would not allow" in record.getMessage()
+    assert "because existing documents violate it" in record.getMessage()
     assert commands.names.count("createIndexes") == 2
 
 
@@ -153,7 +153,7 @@ def test_other_errors_are_raised_and_leave_nothing(
 def test_a_transaction_that_holds_the_collection(
     database: Database[Any], commands: Commands
 ) -> None:
-    """Waiting for it would be waiting for ever; the index is created when it has ended."""
+    """Waiting for it would never end; the index is created after it has ended."""
     with MongoClient[Any](uri_of(database), event_listeners=[commands]) as client:
         bucket = Bucket(client[database.name])
         with client.start_session() as session, session.bind(), session.start_transaction():
@@ -209,7 +209,7 @@ with MongoClient(uri) as client:
 
 @pytest.fixture
 def uploaders(database: Database[Any]) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that are ready to create the buckets whose numbers they are told."""
+    """Processes that are ready to create the buckets whose numbers they receive."""
     command = [sys.executable, "-c", UPLOADER, uri_of(database), database.name]
     pipe = subprocess.PIPE
     processes = [
@@ -241,5 +241,5 @@ def test_several_processes_create_the_same_buckets(
         assert keys(database[f"fs{number}.chunks"]) == OF_CHUNKS
 
 
-def test_nobody_is_in_a_transaction(database: Database[Any]) -> None:
+def test_without_a_transaction(database: Database[Any]) -> None:
     assert joined(database.client) is None

@@ -122,7 +122,7 @@ def test_ids_of_any_type(database: Database[Any], either: Any) -> None:
 
 
 def test_an_id_that_looks_like_a_query(either: Any) -> None:
-    """MongoDB takes no such _id; what matters is that it is no query."""
+    """MongoDB accepts no such _id; the test is that it is not used as a query."""
     kept = either.upload("kept", b"content")
     for files_id in ({"$ne": 1}, {"$exists": True}, {"$gt": ObjectId("0" * 24)}):
         with pytest.raises(NoFile):
@@ -168,7 +168,7 @@ def test_a_name_that_is_missing(either: Any, theirs: gridfs.GridFSBucket) -> Non
 
 
 def test_an_old_files_document(database: Database[Any], either: Any) -> None:
-    """As other and older drivers wrote them: numbers of any type, md5, top-level contentType."""
+    """As other and older drivers wrote it: numbers of any type, md5, top-level contentType."""
     for name, number in [("int", int), ("long", Int64), ("double", float)]:
         database.fs.files.insert_one(
             {
@@ -220,7 +220,7 @@ def test_what_is_no_files_document_is_refused(database: Database[Any], either: A
     ]
     for change, sentence in changes:
         database.fs.files.replace_one({"_id": raw["_id"]}, {**raw, **change})
-        with pytest.raises(CorruptFile, match="which no file has") as caught:
+        with pytest.raises(CorruptFile, match="which is invalid") as caught:
             either.get(stored.id)
         assert sentence in str(caught.value)
 

@@ -136,7 +136,7 @@ DAMAGE: dict[str, tuple[Any, str]] = {
     "too short at the end": ((replace, 2, b""), "chunk 2 has 0 bytes, not 1"),
     "too long": ((replace, 1, b"567890"), "chunk 1 has 6 bytes, not 5"),
     "too long at the end": ((replace, 2, b"ab"), "chunk 2 has 2 bytes, not 1"),
-    "no bytes": ((replace, 1, "text"), "chunk 1 holds no binary data"),
+    "no bytes": ((replace, 1, "text"), "chunk 1 contains no binary data"),
     "one more": ((add, 3, b"b"), "chunk 3 is one more than its 11 bytes need"),
     "twice": ((twice, 1), "chunk 1 is there twice"),
 }

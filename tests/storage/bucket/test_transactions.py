@@ -48,7 +48,7 @@ class Place:
             raise Boom
 
     def names(self) -> list[str]:
-        """As everybody else sees them, asked from within a block too."""
+        """The names that other clients see, also when they are read within a block."""
         with self.outside.layout.client.start_session() as session:
             found = self.outside.files.find({}, session=session)
             return sorted(each["filename"] for each in found)
@@ -128,7 +128,8 @@ def place(
 def matrix_place(
     request: pytest.FixtureRequest, settings: Any, mongodb_servers: Any, database: Database[Any]
 ) -> Iterator[Place]:
-    """Of every kind on the newest server, and of ours on the older ones."""
+    """A place of every kind on the newest server, and of the package's own kind on the older
+    ones."""
     if request.param in KINDS:
         made = _place(request.param, settings, database)
         yield made
@@ -210,7 +211,7 @@ def test_a_bucket_that_was_only_ever_rolled_back(place: Place) -> None:
 
 
 def test_replaced(place: Place) -> None:
-    """As a storage overwrites: the new file, then the old one's end."""
+    """As a storage overwrites: the new file first, then the deletion of the old one."""
     old = place.bucket.upload("a", b"old")
     with place.rolled_back():
         place.bucket.upload("a", b"new")
@@ -267,7 +268,7 @@ def test_many_at_once(place: Place) -> None:
 
 
 def test_an_upload_that_fails_inside(place: Place) -> None:
-    """Its chunks go at once; the transaction goes on."""
+    """Its chunks are deleted at once; the transaction continues."""
 
     def source() -> Iterator[bytes]:
         yield b"some"
@@ -282,7 +283,7 @@ def test_an_upload_that_fails_inside(place: Place) -> None:
 
 
 def test_an_id_that_exists_stays_what_it_is(place: Place) -> None:
-    """Also after the rollback of the transaction in which somebody tried it."""
+    """Also after the rollback of the transaction in which it was tried."""
     for there, new in itertools.product([b"", b"first"], [b"", b"second"]):
         stored = place.bucket.upload("a", there, id="mine")
         with place.rolled_back(), pytest.raises(FileExists):
@@ -545,7 +546,7 @@ async def test_async_a_commit_that_fails(aplace: AsyncPlace) -> None:
 async def test_a_blocking_bucket_joins_an_asyncio_transaction(
     settings: Any, database: Database[Any]
 ) -> None:
-    """As sync_to_async runs a storage in a coroutine."""
+    """As when sync_to_async runs a storage in a coroutine."""
     bucket = Bucket(connect(settings, database))
     with pytest.raises(Boom):
         async with aatomic():

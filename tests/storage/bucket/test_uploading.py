@@ -1,4 +1,4 @@
-"""What an upload leaves behind, whichever way it ends."""
+"""The documents that an upload leaves behind, however it ends."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_a_connection_that_keeps_breaking(
 def test_chunks_that_a_new_primary_does_not_have(
     database: Database[Any], flavour: Flavour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What an election may do to chunks that no majority had, done by hand."""
+    """The effect that an election may have on chunks that no majority had, caused by hand."""
     bucket = flavour.make()
     terms = iter(range(100))
     monkeypatch.setattr(Layout, "primary", lambda self: next(terms))
@@ -374,7 +374,7 @@ class TestMany:
         bucket = flavour.make(exclusive=True)
         marks = {"exclusive": True}
         bucket.upload("a", b"first", metadata=marks)
-        with pytest.raises(NameTaken, match="Somebody else stored a file 'a' at the same time"):
+        with pytest.raises(NameTaken, match="Another client stored a file 'a' at the same time"):
             bucket.upload_many([("b", b"b"), ("a", b"a")], metadata=marks)
         new = [(ObjectId(), name, name.encode(), {**marks}) for name in ("b", "a")]
         stored = bucket.upload_new(new, rename=lambda file: file.update(filename="other"))

@@ -303,7 +303,7 @@ class TestEncryption:
         assert asked == [(30 * (BLOCK + TAG), 31 * (BLOCK + TAG))]
 
     def rewrite(self, database: Database[Any], data: bytes) -> None:
-        """Change the stored bytes as somebody with access to the database could."""
+        """Change the stored bytes as anyone with access to the database could."""
         document = database.fs.files.find_one() or {}
         database.fs.chunks.delete_many({})
         database.fs.files.update_one({}, {"$set": {"length": len(data)}})
@@ -359,7 +359,8 @@ class TestEncryption:
     def test_another_file_in_its_place(
         self, encrypting: GridFSStorage, connected: Database[Any]
     ) -> None:
-        """With the record that belongs to the bytes, and without the mark that binds them."""
+        """With the record that belongs to the bytes, and without the mark that binds them to the
+        file."""
         for name in ("a.txt", "b.txt"):
             encrypting.save(name, ContentFile(name.encode() * 20))
         a, b = (encrypting.stored(name).id for name in ("a.txt", "b.txt"))

@@ -1,4 +1,4 @@
-"""Buckets written by hand, so that files are as old and as broken as a test wants them."""
+"""Buckets written by hand, whose files are as old and as broken as a test needs."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def put_chunks(
 
 
 def in_use(*names: str) -> References:
-    """As if a project referred to these names, and to no other."""
+    """References to these names, and to no others, as in a project."""
     used = set(names)
     source = ProviderSource(path="tests.in_use", provider=lambda asked: used.intersection(asked))
     return References(sources=(source,), answers_for_all=True)
@@ -100,7 +100,7 @@ def run(
 
 
 def counts(report: CollectorReport) -> dict[Kind, int]:
-    """Of the kinds of which there is something."""
+    """Counts of the kinds that were found at all."""
     return {kind: found.count for kind, found in report.found.items() if found.count}
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own on loopback, of Debian's package; skipped where there is none."""
+"""A separate PostgreSQL server on loopback, from Debian's package; skipped where there is none."""
 
 from __future__ import annotations
 

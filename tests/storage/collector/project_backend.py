@@ -1,4 +1,4 @@
-"""A project of kind A with the shelf, for processes of their own."""
+"""A project of kind A with the shelf, for separate processes."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A project of kind B on PostgreSQL, for processes of their own."""
+"""A project of kind B on PostgreSQL, for separate processes."""
 
 import json
 import os

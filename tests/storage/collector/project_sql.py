@@ -1,4 +1,4 @@
-"""A project of kind B with the shop and a history of its documents, for processes of their own."""
+"""A project of kind B with the shop and a history of its documents, for separate processes."""
 
 import os
 

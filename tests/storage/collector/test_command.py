@@ -213,7 +213,7 @@ class TestRemoving:
         assert "Deleted 1 run of orphan chunks and 1 unreferenced file" in result.stdout
         assert garbage["fs.trash"].count_documents({}) == 0
 
-    def test_nobody_to_ask(self, garbage):
+    def test_without_a_terminal_to_ask(self, garbage):
         before = contents(garbage)
         result = gridfs_gc()
         assert result.code == 2
@@ -424,7 +424,7 @@ class TestTrouble:
 
 
 class Terminal(io.StringIO):
-    """Somebody who answers."""
+    """A terminal at which a user answers."""
 
     def isatty(self) -> bool:
         return True

@@ -240,7 +240,7 @@ class TestDeath:
 
 
 class TestStreams:
-    """A stream that lost its cursor goes on where it was."""
+    """A stream that lost its cursor continues where it was."""
 
     def stream(self, collection: Any, **options: Any) -> IndexStream:
         return IndexStream(
@@ -307,7 +307,7 @@ def kill_cursors(collection: Any) -> None:
 
 class TestElections:
     def test_the_primary_steps_down_in_the_middle(self, replica_set):
-        """At every question about names, with streams open and removals under way."""
+        """At every query for names, with open streams and removals in progress."""
         with replica_set.client() as client:
             database = client[f"test_{uuid.uuid4().hex}"]
             make_bucket(database)
@@ -349,7 +349,7 @@ class TestTwoRuns:
                 purge(fs, references=in_use(), older_than=GRACE)
             with pytest.raises(Locked, match=sentence):
                 restore(fs, ids=[])
-            run(fs, dry_run=True)  # Changes nothing, so it disturbs nobody.
+            run(fs, dry_run=True)  # Changes nothing, so it disturbs no other run.
         assert contents(fs, before) == before
 
     def test_on_two_buckets(self, fs):

@@ -1,4 +1,4 @@
-"""What the collector finds, of each kind, and what it leaves alone."""
+"""The findings of the collector, of each kind, and the files that it leaves alone."""
 
 from __future__ import annotations
 
@@ -112,7 +112,8 @@ class TestOrphanChunks:
         assert contents(fs, ["fs.chunks", "fs.files"]) == before
 
     def test_without_a_date(self, fs):
-        """A chunk's id that is no ObjectId has none; only the trash is safe for such."""
+        """A chunk's id that is not an ObjectId has no date; only the trash is safe for such a
+        chunk."""
         fs["fs.chunks"].insert_one({"_id": "chunk", "files_id": "x", "n": 0, "data": b"0"})
         report = run(fs, keep_in_trash=False)
         assert counts(report) == {}
@@ -145,10 +146,10 @@ BROKEN = {
     "chunk 0 has 5 bytes instead of 4": lambda chunks: chunks.update_one(
         {"n": 0}, {"$set": {"data": b"12345"}}
     ),
-    "chunk 1 holds no bytes": lambda chunks: chunks.update_one(
+    "chunk 1 contains no binary data": lambda chunks: chunks.update_one(
         {"n": 1}, {"$set": {"data": "4567"}}
     ),
-    "chunk 3 is one too many": lambda chunks: chunks.insert_one(
+    "chunk 3 is superfluous": lambda chunks: chunks.insert_one(
         {"_id": object_id(), "files_id": chunks.find_one()["files_id"], "n": 3, "data": b"x"}
     ),
 }
@@ -220,7 +221,7 @@ class TestBroken:
         assert run(fs, in_use("a", "b"), verify=True).is_clean
 
     def test_in_use_stays(self, fs):
-        """What is left of it may be worth something to whoever refers to it."""
+        """The rest of the file may still be useful to the objects that refer to it."""
         put(fs, "a")
         fs["fs.chunks"].delete_one({"n": 1})
         report = run(fs, in_use("a"))
@@ -229,7 +230,7 @@ class TestBroken:
         assert counts(run(fs, in_use("a"), only=[Kind.BROKEN])) == {}
         assert filenames(fs) == ["a"]
 
-    def test_of_which_nobody_knows_whether_it_is_in_use(self, fs):
+    def test_files_whose_use_is_unknown(self, fs):
         put(fs, "a")
         fs["fs.chunks"].delete_one({"n": 1})
         report = run(fs, References())
@@ -335,7 +336,7 @@ class TestUnreferenced:
         assert run(fs, in_use(*names)).is_clean
         assert counts(run(fs)) == {Kind.UNREFERENCED: len(names)}
 
-    def test_not_looked_for_where_nobody_can_know(self, fs):
+    def test_not_looked_for_where_use_is_unknown(self, fs):
         put(fs, "a")
         report = run(fs, References())
         assert counts(report) == {}
@@ -392,7 +393,7 @@ class TestSuperseded:
         assert counts(run(fs)) == {Kind.UNREFERENCED: 2}
 
     def test_superseded_a_moment_ago(self, fs):
-        """Somebody may be reading it still."""
+        """A client may still be reading it."""
         put(fs, "a")
         put(fs, "a", age=timedelta(minutes=1))
         report = run(fs, in_use("a"), only=[Kind.SUPERSEDED])

@@ -1,4 +1,4 @@
-"""When a text means a file, and when it means another one or none."""
+"""Texts that mean a file, and texts that mean another file or none."""
 
 from __future__ import annotations
 

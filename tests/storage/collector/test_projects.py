@@ -1,4 +1,4 @@
-"""``gridfs_gc`` in processes of their own, in projects of both kinds."""
+"""``gridfs_gc`` in separate processes, in projects of both kinds."""
 
 from __future__ import annotations
 
@@ -137,7 +137,8 @@ def test_documents_on_mongodb(database, django):
 
 
 def test_a_transaction_that_is_open_during_the_run(database, django, environment):
-    """What it refers to in the end is brought back by the next run, however long ago it went."""
+    """Files to which it refers in the end are restored by the next run, however long ago they were
+    removed."""
     assert django(SQL, "migrate", "--run-syncdb").returncode == 0
     put(database, "treaties/a.txt")
     with contextlib.closing(sqlite3.connect(environment["COLLECTOR_SQLITE"])) as rows:
@@ -186,7 +187,7 @@ Note.objects.create(scan="plain.txt")
 
 
 def test_schemas_and_types_of_postgresql(database, environment, django, postgresql_server):
-    """Tenants may have a schema each, which this connection does not look into by itself."""
+    """Each tenant may have a schema that this connection does not search by default."""
     environment["COLLECTOR_POSTGRESQL"] = json.dumps(postgresql_server)
     assert django(POSTGRESQL, "migrate", "--run-syncdb").returncode == 0
     saved = django(POSTGRESQL, code=TENANTS)
@@ -203,7 +204,7 @@ def test_schemas_and_types_of_postgresql(database, environment, django, postgres
 
 @pytest.fixture
 def waiting(environment, tmp_path):
-    """A run in a process of its own that waits until the test lets it go on."""
+    """A run in a separate process that waits until the test lets it continue."""
     processes = []
 
     def start() -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""What others do while the collector is at work: nothing that is in use is lost."""
+"""Changes by other processes while the collector works: no file in use is lost."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class TestAFileChanges:
         assert counts(run(hooked)) == {Kind.UNREFERENCED: 1}
         assert filenames(fs) == []
 
-    def test_somebody_else_moves_it_to_the_trash(self, fs, before):
+    def test_another_run_moves_it_to_the_trash(self, fs, before):
         id = put(fs, "a")
         document = fs["fs.files"].find_one()
 

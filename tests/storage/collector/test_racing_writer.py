@@ -1,7 +1,8 @@
 """A writer races the collector for tens of thousands of files: nothing in use is ever lost.
 
-The writer saves files and refers to them a moment later, refers to old files that nobody used any
-more, saves new revisions, and drops references. What it refers to in the end has to be there.
+The writer saves files and refers to them a moment later, refers to old files that had no
+reference left, saves new revisions, and drops references. What it refers to in the end has to be
+there.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from djongo_services.storage.collector.references.sources import Naming, Territo
 from tests.storage.collector.by_hand import make_bucket, moment, object_id
 
 FILES = 10_000
-"""That each of the writers saves at least."""
+"""The least number of files that each writer saves."""
 GRACE = timedelta(seconds=2)
 """Far more than the writer takes from a file to the reference to it."""
 BATCH = 100
 
 
 class Writer(threading.Thread):
-    """Works on names of its own, so that it knows what it refers to."""
+    """Works on separate names, so that its references are known."""
 
     def __init__(self, uri: str, name: str, number: int, enough: threading.Event) -> None:
         super().__init__()
@@ -80,7 +81,7 @@ class Writer(threading.Thread):
 
 
 def put_now(database: Any, names: list[str]) -> None:
-    """As any driver does: the chunks first."""
+    """Store a file as any driver does: the chunks first."""
     ids = [ObjectId() for _ in names]
     database["fs.chunks"].insert_many(
         {"_id": ObjectId(), "files_id": id, "n": 0, "data": name.encode()}

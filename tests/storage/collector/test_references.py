@@ -59,7 +59,7 @@ class TestColumns:
             "covers/b.png",
             "scans/deleted.png",
             "scans/past.png",
-            # Under another location, in another case: nobody can be sure.
+            # Under another location, in another case: the collector cannot be sure.
             "media/A.pdf",
             "covers/a.pdf",
             "media/past.png",
@@ -319,7 +319,7 @@ def everything_is_used(names: Any) -> set[str]:
 
 
 def articles(names: Any) -> Any:
-    """A generator is fine, and so are names that nobody asked for."""
+    """A generator is fine, and so are names that were not asked for."""
     yield "in an article"
     yield from ()
 
@@ -379,7 +379,7 @@ class TestProviders:
 
 
 def test_a_storage_of_the_project_and_its_rows(bucket_of_project, shop):
-    """From saving a file to its removal, as a project does it."""
+    """From saving a file to its removal, as in a project."""
     Product = shop.get_model("Product")
     product = Product()
     product.sheet.save("a.txt", ContentFile(b"first"))

@@ -1,4 +1,4 @@
-"""What was removed comes back as it was, or goes for good when it is time."""
+"""Removed files are restored unchanged, or deleted permanently after their time."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class TestEntries:
 
 class TestRestore:
     def test_byte_by_byte(self, bucket):
-        """Whatever the files document holds, in whatever order."""
+        """For any content of the files document, in any order."""
         id = object_id()
         put_chunks(bucket, id)
         document = {
@@ -133,7 +133,7 @@ class TestRestore:
         assert gridfs.GridFSBucket(bucket).open_download_stream(id).read() == b"0123456789"
 
     def test_what_came_back_is_as_safe_as_new(self, bucket):
-        """Else the next run would take it again."""
+        """Otherwise the next run would remove it again."""
         file = put(bucket, "a")
         put_chunks(bucket, "orphan")
         run(bucket)
@@ -163,7 +163,7 @@ class TestRestore:
         assert contents(fs) == before
 
     def test_chunks_that_are_gone(self, fs):
-        """Whoever deleted the file while it was removed has deleted them."""
+        """Another process that deleted the file while it was in the trash has deleted them."""
         id = put(fs, "a")
         run(fs)
         fs["fs.chunks"].delete_many({})
@@ -261,7 +261,7 @@ class TestPurge:
         assert filenames(bucket) == ["a"]
         assert bucket["fs.chunks"].count_documents({}) == 3
 
-    def test_unless_somebody_deleted_it(self, fs):
+    def test_unless_it_was_deleted(self, fs):
         """The admin has a trash for what people delete, which is this one: what they deleted does
         not come back, and is not destroyed while something refers to it."""
         put(fs, "a")
@@ -321,7 +321,8 @@ class TestWithoutTrash:
 
 
 class TestDuringARestore:
-    """Another process that deletes for good has to wait, or is told; no file is left corrupt."""
+    """Another process that deletes permanently has to wait, or gets an error; no file is left
+    corrupt."""
 
     def test_it_is_locked(self, fs, monkeypatch):
         id = put(fs, "a")

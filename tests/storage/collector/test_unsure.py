@@ -68,7 +68,7 @@ def unsure(bucket_of_project: Any, settings: Any) -> Iterator[Any]:
 
 
 def stays(database: Any, *names: str) -> bool:
-    """Whether these files stay, and one that nothing refers to goes."""
+    """Whether these files stay, and an unreferenced one is removed."""
     for name in names:
         put(database, name)
     put(database, "notes/garbage.txt")
@@ -78,7 +78,7 @@ def stays(database: Any, *names: str) -> bool:
 
 class TestWhichStorage:
     def test_a_row_chooses_it(self, bucket_of_project, unsure):
-        """From saving on, as django-filer does with ``FILER_STORAGES``."""
+        """From the time of saving on, as django-filer does with ``FILER_STORAGES``."""
         Scan = unsure.get_model("Scan")
         for is_public in (True, False):
             scan = Scan(is_public=is_public)
@@ -90,7 +90,7 @@ class TestWhichStorage:
         assert counts(run(bucket_of_project, references_in(bucket_of_project), **now)) == {
             Kind.UNREFERENCED: 1
         }
-        # Nobody can tell of a location that no field and no setting has.
+        # The collector cannot know about a location that no field and no setting has.
         assert filenames(bucket_of_project) == ["tenants/private/2024/a.png"]
 
     @pytest.mark.parametrize("location", ["folded", "hashed", "delegated"])
@@ -133,7 +133,7 @@ class TestWhichStorage:
         assert counts(run(bucket_of_project, references)) == {Kind.UNREFERENCED: 1}
 
     def test_it_is_in_no_setting_any_more(self, bucket_of_project, unsure):
-        """Rows that were saved by an alias of before, whose location nobody knows."""
+        """Rows that were saved by a former alias, whose location is unknown."""
         unsure.get_model("Note").objects.create(scan="2024/a.png")
         assert stays(bucket_of_project, "old-location/2024/a.png", "notes/x/2024/a.png")
 
@@ -296,7 +296,7 @@ class TestWhereNamesAre:
         assert filenames(bucket_of_project) == ["notes/by-id", "notes/letters/a.png"]
 
     def test_what_only_tells_what_was_once(self, bucket_of_project, unsure):
-        """Or all that was ever uploaded in the admin would stay for ever."""
+        """Otherwise every file that was ever uploaded in the admin would stay permanently."""
         bucket_of_project.django_admin_log.insert_one({"object_repr": "a.txt"})
         bucket_of_project["fs.trash"].insert_one({"_id": 1, "trashedAt": moment(OLD), "x": "a.txt"})
         bucket_of_project.djongo_services_runs.insert_one({"said": "a.txt"})
@@ -357,7 +357,8 @@ class TestPlacesThatCannotBeRead:
 
 
 class TestComingBack:
-    """What has come to be referred to comes back from the trash, however long ago it went there."""
+    """Files that are referenced again are restored from the trash, however long ago they were
+    removed."""
 
     def collected(self, database: Any, name: str) -> Any:
         id = put(database, name)
@@ -417,7 +418,7 @@ class TestClocks:
 
     @pytest.mark.parametrize("how", ["one", "many", "shared", "async"])
     def test_of_a_client_that_are_days_behind(self, bucket_of_project, unsure, behind, how):
-        """What it stores is new."""
+        """Files that it stores are new."""
         self.save(how)
         # The chunks have ids by that clock, too.
         old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=3))

@@ -45,7 +45,7 @@ def ids(put: Put) -> dict[str, Any]:
 
 
 def contents(storage: GridFSStorage) -> dict[str, bytes]:
-    """Of all files of a bucket, by their names; newer revisions win."""
+    """The contents of all files of a bucket, by their names; newer revisions win."""
     found = storage.bucket.find(sort={"uploadDate": 1, "_id": 1})
     return {
         str(each.filename): b"".join(storage.read_range(each, 0, storage.size_of(each)))
@@ -249,7 +249,7 @@ def test_damaged_files_stay(
     reasons = {each.name: each.reason for each in report.buckets[0].problems}
     assert "chunk 1 is missing" in reasons["missing.txt"]
     assert reasons["md5.txt"] == "Its bytes do not have the checksum that they were stored with."
-    assert "has length 'three', which no file has" in reasons["odd.txt"]
+    assert "has length 'three', which is invalid" in reasons["odd.txt"]
     assert contents(new) == {"good.txt": b"good", "right.txt": b"right"}
     assert originals_left(database) == 3
     assert new.bucket.chunks.count_documents({}) == 2
@@ -266,7 +266,7 @@ def test_files_that_are_not_djongos_stay(
     report = move_djongo_files(old, new, delete_originals=True)
     assert (report.moved, report.stayed) == (0, len(names))
     reasons = sorted({each.reason for each in report.buckets[0].problems})
-    assert reasons == ["It has no name.", "djongo gives no file such a name."]
+    assert reasons == ["It has no name.", "djongo does not give files such names."]
     assert originals_left(database) == len(names)
 
 
@@ -392,7 +392,7 @@ def test_a_server_that_fails_leaves_what_can_go_on(
 
 @pytest.mark.parametrize("size", [3, 300_000])
 @pytest.mark.parametrize("options", [{}, {"deduplicate": True}, {"allow_overwrite": True}], ids=str)
-def test_somebody_else_takes_the_name_meanwhile(
+def test_another_file_takes_the_name_meanwhile(
     old: DjongoGridFSStorage, put: Put, monkeypatch: Any, options: dict[str, Any], size: int
 ) -> None:
     new = GridFSStorage(**options)
@@ -412,7 +412,7 @@ def test_somebody_else_takes_the_name_meanwhile(
         return
     assert (report.moved, report.deleted, report.stayed) == (0, 0, 1)
     assert report.buckets[0].problems[0].reason == (
-        "Somebody else stored a file of this name at the same time."
+        "Another client stored a file with this name at the same time."
     )
     assert new.bucket.files.count_documents({}) == 1
     assert new.bucket.chunks.count_documents({}) == 1

@@ -260,7 +260,7 @@ def test_private_urls_are_signed(settings: Any, connected: Any, put: Put) -> Non
 
 
 def test_uploads_do_not_go_there(old: DjongoGridFSStorage) -> None:
-    """Which bucket a file will be in is not known before its folder is."""
+    """The bucket of a file is unknown until its folder is known."""
     with pytest.raises(ImproperlyConfigured, match="is of DjongoGridFSStorage"):
         GridFSUploadHandler(storage=old)  # type: ignore[arg-type]
 

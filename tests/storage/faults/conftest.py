@@ -31,7 +31,7 @@ def replica_set() -> Iterator[MongoServer]:
 
 @pytest.fixture
 def outside(replica_set: MongoServer) -> Iterator[Mongo]:
-    """What a majority holds, through a client that takes no part in any transaction."""
+    """The documents that a majority holds, read by a client that joins no transaction."""
     replica_set.wait_until_ready()
     with replica_set.client() as client:
         name = f"test_{uuid.uuid4().hex}"
@@ -77,7 +77,7 @@ def step_down(server: MongoServer) -> None:
 
 @contextmanager
 def fail_point(address: str, name: str) -> Iterator[Callable[[], Any]]:
-    """On one member; what this gives waits until it is met."""
+    """Set a fail point on one member; the function that this returns waits until it is reached."""
     with MongoClient[Any](address, directConnection=True) as client:
         point = {"configureFailPoint": name}
         before = client.admin.command({**point, "mode": "alwaysOn"})["count"]
@@ -89,6 +89,6 @@ def fail_point(address: str, name: str) -> Iterator[Callable[[], Any]]:
 
 
 def apart(work: Callable[[], None]) -> None:
-    """In a thread of its own, which takes no part in any transaction."""
+    """Run in a separate thread, which joins no transaction."""
     with ThreadPoolExecutor(1) as executor:
         executor.submit(work).result()

@@ -28,7 +28,7 @@ BATCH = 2 * 1024 * 1024
 
 @contextmanager
 def dying_primary(server: MongoServer) -> Iterator[Callable[[], None]]:
-    """What this gives kills it; afterwards it is back."""
+    """Returns a function that kills the primary; afterwards the member is started again."""
     killed: list[Any] = []
 
     def kill() -> None:
@@ -43,7 +43,7 @@ def dying_primary(server: MongoServer) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def restless_primary(server: MongoServer) -> Iterator[Callable[[], None]]:
-    """What this gives makes another one of it."""
+    """Returns a function that makes another member the primary."""
     yield lambda: apart(lambda: step_down(server))
     server.wait_until_ready()
 
@@ -188,7 +188,7 @@ def test_a_transaction_that_is_repeated(
 
 @each_fault
 def test_a_download(replica_set: MongoServer, mongo: Mongo, outside: Mongo, fault: Any) -> None:
-    """It goes on where it was."""
+    """It continues where it was."""
     bucket = Bucket(mongo)
     stored = bucket.upload("a", source(6, lambda: None, 0))
     with fault(replica_set) as disturb:

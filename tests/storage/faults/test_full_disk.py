@@ -72,7 +72,7 @@ def connected(server: MongoServer, settings: Any) -> Iterator[Mongo]:
 
 
 def noise(megabytes: int) -> Iterator[bytes]:
-    """What cannot be compressed."""
+    """Bytes that cannot be compressed."""
     for _ in range(megabytes):
         yield os.urandom(MB)
 
@@ -99,7 +99,7 @@ def test_the_server_dies_of_it(disk: Disk, settings: Any) -> None:
 
 @pytest.mark.parametrize("written", [0, 4, 9])
 def test_the_server_refuses_more(mongo: Mongo, outside: Mongo, written: int) -> None:
-    """As servers do that look after their disk before they write."""
+    """As servers do that check their disk before they write."""
     storage = GridFSStorage()
     storage.save("first", ContentFile(b"content"))
     with ExitStack() as stack:

@@ -36,7 +36,7 @@ def postgres() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def entries(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, dict[str, Any]]:
-    """Of DATABASES."""
+    """Entries of DATABASES."""
     if request.param == "sqlite":
         engine = "django.db.backends.sqlite3"
         return {each: {"ENGINE": engine, "NAME": str(tmp_path / each)} for each in ALIASES}
@@ -94,7 +94,7 @@ def content(storage: GridFSStorage, name: str) -> bytes:
 
 
 def filenames(database: Database[Any]) -> list[str]:
-    """Of all files, as everybody sees them; provisional ones with a question mark."""
+    """The names of all files, as every reader sees them; provisional ones with a question mark."""
     return sorted(
         each["filename"] + ("?" if "provisional" in each["metadata"] else "")
         for each in database.fs.files.find()

@@ -100,7 +100,7 @@ def until(step: int | str, *, fail: bool) -> None:
 
 
 def look() -> dict[str, Any]:
-    """What the rows say, what readers find, and what the collector leaves of it."""
+    """The rows, what readers find, and what the collector leaves."""
     before = state()
     connection = mongodb["default"]
     references = references_for(connection, "fs")

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests: on loopback, in a folder of its own, without privileges."""
+"""A PostgreSQL server for the tests: on loopback, in a separate folder, without privileges."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def find_programs() -> Path | None:
 
 @contextmanager
 def running(programs: Path) -> Iterator[dict[str, Any]]:
-    """What DATABASES says of it; its database is ``postgres``."""
+    """The entry for DATABASES; its database is ``postgres``."""
     folder = Path(tempfile.mkdtemp(prefix="djongo_services_postgres_"))
     whose: dict[str, Any] = {}
     if os.getuid() == 0:  # as which PostgreSQL refuses to run

@@ -1,4 +1,4 @@
-"""A project of kind B with the papers, for processes of their own."""
+"""A project of kind B with the papers, for separate processes."""
 
 import json
 import os

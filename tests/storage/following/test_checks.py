@@ -1,4 +1,4 @@
-"""Where files cannot follow their rows, the system checks say so."""
+"""The system checks report where files cannot follow their rows."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_orm_on_mongodb() -> None:
         assert ours() == []
 
 
-def test_methods_of_django_that_somebody_replaced(monkeypatch: Any) -> None:
+def test_methods_of_django_that_were_replaced(monkeypatch: Any) -> None:
     import functools
 
     from django.db.models import QuerySet

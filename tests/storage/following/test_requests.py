@@ -1,4 +1,4 @@
-"""Requests, uploads, tests and event loops: whoever begins and ends the row's transaction."""
+"""Requests, uploads, tests and event loops, which begin and end the row's transaction."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TestRequests:
     def test_an_upload_that_is_saved_again(
         self, connected: Database[Any], site: Any, middleware: list[str]
     ) -> None:
-        """What a savepoint took back is not lost to the next attempt."""
+        """An upload that was undone by a savepoint is still available to the next attempt."""
         site.Paper.objects.create(title="taken")
         handlers = ["djongo_services.storage.uploads.GridFSUploadHandler"]
         backend = {"BACKEND": "djongo_services.storage.GridFSStorage"}

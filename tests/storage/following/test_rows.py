@@ -32,7 +32,7 @@ def atomic(**options: Any) -> Any:
 
 
 def elsewhere(work: Any) -> Any:
-    """In another thread, which is in no transaction."""
+    """Run in another thread, which is in no transaction."""
     with ThreadPoolExecutor(1) as executor:
         return executor.submit(work).result()
 
@@ -98,7 +98,7 @@ class TestSaved:
         assert not any(name.endswith("?") for name in filenames(connected))
 
     def test_with_few_commands(self, settings: Any, connected: Database[Any], papers: Any) -> None:
-        """What waits for the end is done for all together."""
+        """The work that waits for the end is done together."""
         commands = Commands()
         options = {"event_listeners": [commands]}
         settings.DJONGO_SERVICES = {"CONNECTIONS": {"default": entry(connected, **options)}}
@@ -141,7 +141,7 @@ class TestSaved:
         assert seen == [["a.txt"]]
 
     def test_others_with_the_same_name(self, connected: Database[Any], papers: Any) -> None:
-        """A name is taken as soon as somebody has it, as on a disk."""
+        """A name is taken as soon as a file has it, as on a disk."""
         with pytest.raises(Boom), atomic():
             first = papers.Paper.objects.create(title="a", file=file("mine"))
             name = elsewhere(lambda: papers.PLAIN.save("a.txt", file("theirs")))
@@ -233,7 +233,8 @@ class TestReplaced:
         assert is_sound(connected)
 
     def test_by_two_at_once(self, connected: Database[Any], papers: Any) -> None:
-        """The one that commits does not take away what it does not replace for good."""
+        """The transaction that commits does not remove files that it does not replace
+        permanently."""
         papers.REPLACING.save("a.txt", file("old"))
         storage = GridFSStorage(location="badges", allow_overwrite=True, follow="papers")
         with pytest.raises(Boom), atomic():
@@ -288,9 +289,7 @@ class TestShared:
             raise Boom
         assert papers.SHARING.listdir("") == ([], ["a.txt"])
 
-    def test_somebody_joins_what_is_rolled_back(
-        self, connected: Database[Any], papers: Any
-    ) -> None:
+    def test_joining_what_is_rolled_back(self, connected: Database[Any], papers: Any) -> None:
         with pytest.raises(Boom), atomic():
             papers.Copy.objects.create(title="a", file=file())
             elsewhere(lambda: papers.SHARING.save("b.txt", file()))
@@ -397,10 +396,10 @@ class TestHowItEnds:
             papers.Paper.objects.count()
         assert nothing_left(connected)
 
-    def test_nobody_knows_whether_it_was_committed(
+    def test_a_commit_with_an_unknown_outcome(
         self, connected: Database[Any], papers: Any, caplog: Any, monkeypatch: Any
     ) -> None:
-        """What may be referred to stays, and is read as any other."""
+        """Files that may be referenced stay, and are read like any other."""
         papers.Paper.objects.create(title="old", file=file(name="old.txt"))
         connection = connections["papers"]
 
@@ -584,7 +583,8 @@ class TestBesideMongoDB:
         assert is_sound(connected)
 
     def test_a_file_of_no_row(self, connected: Database[Any], papers: Any) -> None:
-        """It is part of MongoDB's transaction, as what refers to it may be."""
+        """It is part of MongoDB's transaction, because the document that refers to it may be,
+        too."""
         with pytest.raises(Boom), mongo_atomic():
             papers.PLAIN.save("a.txt", file())
             raise Boom

@@ -1,4 +1,4 @@
-"""A project of kind B whose files are in a bucket, with one package; for processes of their own."""
+"""A project of kind B whose files are in a bucket, with one package, for separate processes."""
 
 import os
 

@@ -1,5 +1,5 @@
-"""Packages that keep files of their own on top of the storage: they work, and nothing of theirs is
-garbage to the collector."""
+"""Packages that keep their own files on top of the storage: they work, and the collector treats
+none of their files as garbage."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ said(gone=gone, size=size, folder=folder, left=names())
 
 
 def test_sorl_thumbnail_whose_keys_are_elsewhere(run: Run, database: Any) -> None:
-    """In Redis, perhaps: nothing in a database names its thumbnails."""
+    """In Redis, for example: no document in a database names its thumbnails."""
     facts = run(
         "sorl",
         """

@@ -1,4 +1,4 @@
-"""A web server in a process of its own: ``python -m tests.storage.serving.server wsgi|asgi``.
+"""A web server in a separate process: ``python -m tests.storage.serving.server wsgi|asgi``.
 
 It writes its port, alone on a line, and what it logs to stderr.
 """
@@ -28,11 +28,11 @@ Kind = Literal["wsgi", "asgi"]
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """What came over the connection before it ended."""
+    """The bytes that came over the connection before it ended."""
 
     status: int
     length: int
-    """As it was announced."""
+    """The announced length."""
     body: bytes
     received: int
 
@@ -46,7 +46,7 @@ class RunningServer:
     port: int
     process: subprocess.Popen[str]
     database: Database[Any]
-    """That it serves the bucket ``fs`` of."""
+    """The database whose bucket ``fs`` it serves."""
 
     @contextmanager
     def asked(self, path: str, method: str = "GET", **headers: str) -> Iterator[socket.socket]:

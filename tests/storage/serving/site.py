@@ -40,7 +40,7 @@ class Site:
     sent: list[str] = field(default_factory=list)
     """Commands and their collections, such as ``find fs.files``."""
     loop: asyncio.Runner = field(default_factory=asyncio.Runner)
-    """Of all requests under ASGI, as a server has one."""
+    """The loop of all requests under ASGI; a server has one, too."""
 
     def close(self) -> None:
         self.close_clients()

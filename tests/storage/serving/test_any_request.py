@@ -1,4 +1,4 @@
-"""Whatever a client asks for, the answer is a part of the file, the file, or a refusal."""
+"""For any request, the answer is a part of the file, the file, or a refusal."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_any_headers(public: Site, asked: dict[str, str]) -> None:
 @many
 @given(path=st.text(st.characters(exclude_categories=["Cs"]), max_size=30), raw=st.binary())
 def test_any_address(public: Site, path: str, raw: bytes) -> None:
-    """Bytes that are no UTF-8 among them."""
+    """Bytes that are not UTF-8 are included."""
     for address in (quote(path), quote(raw)):
         status = public.get(f"/media/{address}").status
         assert status in (200, 301, 302, 400, 404), address

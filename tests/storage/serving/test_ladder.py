@@ -1,4 +1,4 @@
-"""Which answer a request gets, before anything of the file is read."""
+"""The answer to a request, before anything of the file is read."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_not_modified_says_what_caches_update() -> None:
 
 
 def test_not_modified_keeps_the_policy_of_the_file() -> None:
-    """Which browsers would otherwise replace by the site's."""
+    """Otherwise browsers would replace it by the site's policy."""
     for header in ("Content-Security-Policy", "X-Content-Type-Options"):
         assert ask(If_None_Match=ETAG).headers[header] == ask().headers[header]
 

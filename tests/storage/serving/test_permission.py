@@ -86,7 +86,7 @@ def test_a_signature_does_not_replace_it(each_site: Site) -> None:
 
 
 def test_a_plain_hook_may_block(each_site: Site) -> None:
-    """As the ORM does, which refuses to in a loop."""
+    """As the ORM does, which refuses to run in a loop."""
 
     def hook(request: HttpRequest, name: str, stored: StoredFile) -> bool:
         with pytest.raises(RuntimeError, match="no running event loop"):

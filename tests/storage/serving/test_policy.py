@@ -1,4 +1,4 @@
-"""What browsers are told about a file, whatever its name and its metadata say."""
+"""The headers that browsers get for a file, for any name and any metadata."""
 
 from __future__ import annotations
 

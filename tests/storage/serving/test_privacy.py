@@ -63,7 +63,7 @@ def test_a_location_inside_of_it(each_site: Site, options: dict[str, Any]) -> No
 
 
 def test_the_same_location(each_site: Site) -> None:
-    """Nobody can tell whose a file is."""
+    """Which of the two storages a file belongs to cannot be known."""
     private = serve(each_site, {"location": "media"}, {"location": "media", "private": True})
     private.save("a.txt", ContentFile(b"secret"))
     assert each_site.get("/media/a.txt").status == 403

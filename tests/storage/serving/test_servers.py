@@ -24,7 +24,7 @@ LARGE = 40 * MB
 
 @pytest.fixture(scope="module", params=["wsgi", "asgi"])
 def running(request: pytest.FixtureRequest, mongodb_server: MongoServer) -> Iterator[RunningServer]:
-    """Behind MongoTransactionMiddleware, with a database of its own."""
+    """A server behind MongoTransactionMiddleware, with a separate database."""
     with mongodb_server.client() as client:
         database = client[f"test_{uuid.uuid4().hex}"]
         ours = "djongo_services.middleware.MongoTransactionMiddleware"
@@ -62,7 +62,7 @@ def cursors(database: Database[Any]) -> list[int]:
 def test_a_client_that_goes_away_frees_the_cursor(
     server: RunningServer, bucket: Bucket, database: Database[Any]
 ) -> None:
-    """Also when it does so in the middle of a query, which some of these do."""
+    """This includes clients that disconnect in the middle of a query, which some of these do."""
     bucket.upload("a", os.urandom(LARGE))
     for patience in [0, 1000] * 10:
         with server.asked("/media/a") as connection:
@@ -75,7 +75,7 @@ def test_a_client_that_goes_away_frees_the_cursor(
 def test_a_slow_client_s_cursor_may_be_lost(
     server: RunningServer, bucket: Bucket, database: Database[Any]
 ) -> None:
-    """The server closes cursors that are idle for ten minutes; the download goes on."""
+    """The server closes cursors that are idle for ten minutes; the download continues."""
     content = os.urandom(LARGE)
     bucket.upload("a", content)
     with server.asked("/media/a") as connection:

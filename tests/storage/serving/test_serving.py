@@ -198,7 +198,8 @@ def test_what_may_run_is_for_keeping(each_site: Site) -> None:
 
 
 def test_the_type_that_was_stored_counts(each_site: Site) -> None:
-    """HTML under the name of an image is no image when its type says so, and vice versa."""
+    """HTML under the name of an image is not treated as an image if its type says so, and vice
+    versa."""
     each_site.bucket.upload("a.png", b"<script>alert(1)</script>", content_type="text/html")
     headers = each_site.get("/media/a.png").headers
     assert (headers["Content-Type"], headers["Content-Disposition"][:10]) == (
@@ -235,7 +236,7 @@ def test_cache_control_of_the_storage(each_site: Site) -> None:
 
 
 def test_a_file_of_another_tool(each_site: Site, database: Database[Any]) -> None:
-    """Without checksum and content type, with an id of its own and a small chunk size."""
+    """Without checksum and content type, with a different kind of id and a small chunk size."""
     content = os.urandom(5000)
     with gridfs.GridFSBucket(database).open_upload_stream_with_id(
         {"old": [1, 2]}, "a.gif", chunk_size_bytes=999
@@ -311,7 +312,7 @@ def test_the_newest_revision_is_served(each_site: Site) -> None:
 
 @pytest.mark.parametrize("size", [1000, 3 * MB])
 def test_a_damaged_file_is_an_error(each_site: Site, size: int) -> None:
-    """Not a byte is sent of what is broken from its beginning."""
+    """If a file is broken from its beginning, not a byte of it is sent."""
     for damage in ({"data": bytes(999)}, {"data": b""}, {"data": "text"}, {"n": 99}):
         stored = each_site.save("a", os.urandom(size))
         first = {"files_id": stored.id, "n": 0}
@@ -321,7 +322,7 @@ def test_a_damaged_file_is_an_error(each_site: Site, size: int) -> None:
 
 
 def test_bytes_that_are_not_those_of_the_checksum(each_site: Site) -> None:
-    """Of the right number, so that only their sum tells: the last of them are not sent."""
+    """Their number is right, so only the checksum differs: the last of them are not sent."""
     stored = each_site.save("a", bytes(5 * MB))
     each_site.bucket.chunks.update_one(
         {"files_id": stored.id, "n": 7}, {"$set": {"data": b"\1" * CHUNK}}
@@ -361,7 +362,7 @@ def once(act: Callable[[], object]) -> Callable[..., bool]:
 
 @pytest.mark.parametrize("change", ["delete", "overwrite", "chunk"])
 def test_a_file_that_changes_under_the_reader(each_site: Site, change: str) -> None:
-    """What was sent is of the one file, and it ends with an error."""
+    """Everything that was sent is from one file, and the response ends with an error."""
     each_site.configure(allow_overwrite=True)
     old, new = b"o" * (20 * MB), b"n" * (20 * MB)
     stored = each_site.save("a", old)
@@ -441,7 +442,7 @@ def test_a_storage_that_has_no_bucket(each_site: Site, settings: Any) -> None:
         each_site.get("/media/a")
     assert str(raised.value) == (
         "STORAGES['default'] is of InMemoryStorage, whose files are in no bucket; make it a "
-        "djongo_services.storage.GridFSStorage, or serve them otherwise."
+        "djongo_services.storage.GridFSStorage, or serve them in another way."
     )
 
 

@@ -53,7 +53,7 @@ def test_no_cache_keeps_them(private: Site) -> None:
 
 @pytest.mark.parametrize("name", ["2024/a%20b.txt", "missing"])
 def test_without_a_signature_nothing_is_told(private: Site, name: str) -> None:
-    """Not even whether there is such a file: it is not looked up."""
+    """Not even whether the file exists: it is not looked up."""
     with private.commands() as sent:
         assert private.get(f"/media/{name}").status == 403
     assert sent == []

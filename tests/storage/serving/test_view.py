@@ -42,7 +42,7 @@ def test_it_is_named_and_copied_as_a_function(site: Site) -> None:
 
 
 def plain(view: Any) -> Callable[..., HttpResponseBase]:
-    """A decorator of a project, which knows sync views only."""
+    """A decorator of a project, which supports sync views only."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

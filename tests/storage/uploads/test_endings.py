@@ -230,7 +230,7 @@ def _noticed(nothing: None) -> None:
     received.set()
 
 
-def test_a_request_that_nobody_closes(looked_at: Site) -> None:
+def test_a_request_that_is_never_closed(looked_at: Site) -> None:
     request = RequestFactory().generic("POST", "/", b"", TYPE)
     handler = GridFSUploadHandler(request)
     with pytest.raises(StopFutureHandlers):
@@ -300,7 +300,7 @@ async def test_the_client_goes_away_while_the_view_works_under_asgi(looked_at: S
 
 
 def test_a_process_that_is_killed_leaves_an_entry(site: Site) -> None:
-    """By which the collector finds what it left."""
+    """The collector finds the leftovers by this entry."""
     code = """
 import django, sys; django.setup()
 from django.core.files.uploadhandler import StopFutureHandlers

@@ -174,7 +174,7 @@ DJANGOS = "django.core.files.uploadhandler"
 def test_files_that_another_handler_takes(
     each_site: Site, first: str, settings: Any, tmp_path: Any
 ) -> None:
-    """The limits are of the request, whoever keeps its files."""
+    """The limits apply to the request, whichever handler keeps its files."""
     settings.FILE_UPLOAD_HANDLERS = [f"{DJANGOS}.{first}", HANDLER]
     settings.FILE_UPLOAD_TEMP_DIR = tmp_path
     each_site.limit(MAX_SIZE=100 * KB, MAX_TOTAL=150 * KB)

@@ -1,4 +1,4 @@
-"""A project's function that is told how far uploads are."""
+"""A project's function that is called with the progress of uploads."""
 
 from __future__ import annotations
 

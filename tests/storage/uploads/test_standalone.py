@@ -1,4 +1,4 @@
-"""Uploads on a server without transactions, where a rollback undoes nothing by itself."""
+"""Uploads on a server without transactions, where a rollback undoes nothing."""
 
 from __future__ import annotations
 

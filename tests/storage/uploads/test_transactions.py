@@ -199,7 +199,7 @@ def test_a_save_that_failed_can_be_tried_again(site: Site) -> None:
     assert site.counts == {"files": 1, "chunks": CHUNKS, "uploads": 0}
 
 
-def test_a_file_of_which_nobody_knows_whether_it_is_there(site: Site) -> None:
+def test_a_file_whose_upload_has_an_unknown_outcome(site: Site) -> None:
     """The insert was made, and the majority did not say so."""
     unknown = {
         "namespace": f"{site.database.name}.fs.files",

@@ -29,7 +29,7 @@ def replica_set() -> Iterator[MongoServer]:
 
 @pytest.fixture
 def outside(replica_set: MongoServer) -> Iterator[Mongo]:
-    """What a majority holds, through a client that takes no part in any transaction."""
+    """The documents that a majority holds, read by a client that joins no transaction."""
     replica_set.wait_until_ready()
     with replica_set.client() as client:
         name = f"test_{uuid.uuid4().hex}"

@@ -1,4 +1,4 @@
-"""Books on what clients were told, to be compared with what the database holds."""
+"""A ledger of the outcomes that clients saw, to be compared with the database."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wrong:
-    """Names of works by what is wrong with them; an empty one is what everybody wants."""
+    """Names of works by the kind of error; all should be empty."""
 
     lost: tuple[str, ...] = ()
     """Told "committed", and not there."""
     doubled: tuple[str, ...] = ()
-    """There more than once."""
+    """Works that exist more than once."""
     halved: tuple[str, ...] = ()
     """One of the two documents is there and the other is not."""
     undead: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Wrong:
 
 
 class Ledger:
-    """Makes works, runs them in transactions, and keeps what their callers were told."""
+    """Makes works, runs them in transactions, and records the outcomes that their callers saw."""
 
     def __init__(self) -> None:
         self.works: list[Work] = []
@@ -93,7 +93,7 @@ class Ledger:
         return sum(work.told == told for work in list(self.works))
 
     def wait_for_more(self, number: int, seconds: float = 40) -> None:
-        """Until so many further works were told that they are committed."""
+        """Wait until a number of further works is reported as committed."""
         wanted = self.count("committed") + number
         with self._changed:
             reached = self._changed.wait_for(lambda: self.count("committed") >= wanted, seconds)
@@ -139,7 +139,7 @@ class Ledger:
             self._changed.notify_all()
 
     def tell_by_hooks(self, work: Work) -> None:
-        """Of a work that was cancelled: only its hooks know how it ended."""
+        """Record a work that was cancelled, whose outcome only its hooks know."""
         work.cancelled = True
         work.told = work.hooks[-1] if work.hooks else "unknown"
 

@@ -17,7 +17,7 @@ Mongo = Database[dict[str, Any]]
 
 TASKS = 16
 WORKS = 10
-"""Of each task."""
+"""Works of each task."""
 COUNTERS = 3
 LONGEST = 0.25
 """Seconds before a work is cancelled at the latest; some are done by then."""

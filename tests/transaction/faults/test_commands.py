@@ -15,14 +15,14 @@ from tests.transaction.faults.ledger import Ledger
 
 Mongo = Database[dict[str, Any]]
 Faults = dict[str, tuple[dict[str, Any], dict[str, Any]]]
-"""By name: the fail point's mode and data."""
+"""By name, the fail point's mode and data."""
 
 WORKS = 6
-"""Of each writer."""
+"""Works of each writer."""
 OFTEN = {"activationProbability": 0.25}
-"""Of each command to meet the fault."""
+"""The probability that a command meets the fault."""
 SELDOM = {"times": 3}
-"""For faults after which the driver waits for the server's next heartbeat."""
+"""The time for faults after which the driver waits for the server's next heartbeat."""
 
 FAULTS: Faults = {
     "connection closed": (SELDOM, {"closeConnection": True}),

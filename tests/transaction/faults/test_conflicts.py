@@ -19,10 +19,10 @@ Mongo = Database[dict[str, Any]]
 
 CLERKS = 16
 TRANSFERS = 8
-"""Of each clerk."""
+"""Transfers of each clerk."""
 ACCOUNTS = 5
 MONEY = 100
-"""On each account in the beginning."""
+"""The initial balance of each account."""
 
 
 def open_bank(outside: Mongo) -> None:

@@ -80,7 +80,7 @@ def test_a_collection_changed_after_the_snapshot(
 
 
 def elsewhere(act: Callable[[], None]) -> None:
-    """In a thread that knows nothing of the atomic block, as another program would."""
+    """Run in a thread that is not in the atomic block, like another program."""
     thread = threading.Thread(target=act)
     thread.start()
     thread.join()

@@ -1,4 +1,4 @@
-"""Threads and tasks that work side by side, each with an identity of its own."""
+"""Threads and tasks that work at the same time, each with a separate identity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ THREADS = 3
 TASKS = 3
 
 Going = Callable[[int], bool]
-"""Whether a writer goes on, by the number of works that it has done."""
+"""Whether a writer continues, by the number of works that it has done."""
 
 
 def start(group: asyncio.TaskGroup, ledger: Ledger, going: Going, **how: Any) -> None:

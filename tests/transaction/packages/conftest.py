@@ -1,4 +1,5 @@
-"""The site of the tests beside a package, each in a process and on a database of its own."""
+"""The site for the tests with other packages, each in a separate process and on a separate
+database."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ Prove = "from tests.transaction.packages.site import prove; print(prove())\n"
 
 @pytest.fixture
 def packages_environment(mongodb_server: MongoServer, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Of a process that is to serve the site."""
+    """The environment of a process that serves the site."""
     name = f"packages_{uuid.uuid4().hex}"
     yield {
         **os.environ,

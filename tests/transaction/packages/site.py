@@ -1,6 +1,6 @@
 """Views that write by the ORM and by PyMongo, and the proof that they are atomic.
 
-Runs in a process of its own, beside one package that changes Django, PyMongo or threads.
+It runs in a separate process, together with one package that changes Django, PyMongo or threads.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def fail(request: HttpRequest) -> HttpResponse:
 
 @atomic_view(retry=5)
 def conflict(request: HttpRequest) -> HttpResponse:
-    """The first attempt meets a document that another client has changed since it read it."""
+    """In the first attempt, another client changes a document after it was read."""
     counter = database().counters
     counter.find_one({"_id": "n"})
     if request.transaction_attempt == 1:  # type: ignore[attr-defined]  # of the middleware
@@ -75,7 +75,7 @@ def add_one() -> None:
 
 
 def work_that_tells() -> None:
-    """By documents, for whoever asks from another process."""
+    """The outcomes are documents, so that another process can read them."""
     on_commit(lambda: database().told.insert_one({"outcome": "committed"}))
     on_rollback(lambda: database().told.insert_one({"outcome": "rolled back"}))
     work()

@@ -1,4 +1,4 @@
-"""Beside what people install: transactions commit, roll back, tell their callbacks and retry."""
+"""Together with popular packages, transactions commit, roll back, run their callbacks and retry."""
 
 from __future__ import annotations
 

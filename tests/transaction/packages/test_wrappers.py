@@ -1,4 +1,4 @@
-"""Whoever wraps, replaces or restores the method of Django that our transactions are in."""
+"""Packages that wrap, replace or restore the method of Django that this package wraps."""
 
 from __future__ import annotations
 

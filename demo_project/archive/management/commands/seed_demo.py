@@ -1,9 +1,11 @@
-"""Fills the archive with made-up content, and with what databases collect over the years.
+"""Fills the archive with invented content, and with the leftovers that databases collect over the
+years.
 
-The same size makes the same content in every run; a second run replaces what the first one made,
-so that nothing is doubled, and leaves alone what was added by hand. Besides the models' documents
-there are oddities that ``inspectmongo`` finds, drift from the models that ``syncmongoschema``
-repairs, and garbage that ``gridfs_gc`` collects; ``--list-oddities`` prints them.
+The same size produces the same content in every run. A second run replaces the content of the first
+one, so that nothing is duplicated, and leaves alone what was added by hand. In addition to the
+models' documents, there are oddities that ``inspectmongo`` finds, drift from the models that
+``syncmongoschema`` repairs, and garbage that ``gridfs_gc`` collects; ``--list-oddities`` prints
+them.
 """
 
 from __future__ import annotations

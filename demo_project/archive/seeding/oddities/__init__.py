@@ -1,4 +1,5 @@
-"""What a database collects over the years and no model says, on purpose and listed."""
+"""Deliberate, listed oddities such as a database collects over the years, which no model
+declares."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ ODDITIES: tuple[Oddity, ...] = tuple(oddity for room in _ROOMS for oddity in roo
 
 
 def seed_oddities(database: Database[Any], size: Size) -> dict[str, int]:
-    """Make them anew; the number of documents by collection."""
+    """Create the oddities again, and return the number of documents by collection."""
     made: dict[str, int] = {}
     for room in _ROOMS:
         made |= room.seed(database, size)

@@ -1,4 +1,4 @@
-"""Indexes that somebody made by hand on the collections of models."""
+"""Indexes that were created by hand on the collections of models."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ODDITIES = (
 
 
 def seed(database: Database[Any], size: Size) -> dict[str, int]:
-    # Creating an index that is there already does nothing.
+    # Creating an index that already exists does nothing.
     database["archive_note"].create_indexes(
         [
             IndexModel(

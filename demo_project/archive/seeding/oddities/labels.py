@@ -1,4 +1,4 @@
-"""A collection whose own name, keys and ids are hard to write in Python."""
+"""A collection whose name, keys and ids are hard to write in Python."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ ODDITIES = (
     Oddity(collection=COLLECTION, says="a field that begins with a dollar", field="$price"),
     Oddity(collection=COLLECTION, says="a field that is a Python keyword", field="class"),
     Oddity(collection=COLLECTION, says="a field outside of ASCII", field="größe"),
-    Oddity(
-        collection=COLLECTION, says="a field that is code to somebody", field='x"); import os #'
-    ),
+    Oddity(collection=COLLECTION, says="a field that looks like code", field='x"); import os #'),
     Oddity(collection=COLLECTION, says="a field that holds secrets", field="api key"),
 )
 

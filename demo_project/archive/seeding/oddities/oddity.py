@@ -12,11 +12,11 @@ class Oddity:
 
     collection: str
     says: str
-    """What is odd, for people."""
+    """What is odd, for human readers."""
     warning: str | None = None
     """The code of the warning that reports it."""
     path: str | None = None
-    """What that warning is about: a path or the name of an index."""
+    """The subject of that warning: a path or the name of an index."""
     field: str | None = None
     """A path that is listed."""
     index: str | None = None
@@ -24,7 +24,7 @@ class Oddity:
     option: str | None = None
     """An option of the collection that is listed."""
     type: str | None = None
-    """What the collection is listed as."""
+    """The type that is listed for the collection."""
 
     def __str__(self) -> str:
         return f"{self.collection}: {self.says}"

@@ -1,4 +1,4 @@
-"""What is not a plain collection: a view, a capped collection, a time series."""
+"""Collections of other kinds: a view, a capped collection, a time series."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""``specimens``: guarded by a validator that came after some of the documents; many index kinds."""
+"""``specimens``: a validator that is younger than some of the documents, and many kinds of
+indexes."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def _possible(steps: tuple[Step, ...]) -> list[Step]:
 
 
 def _usable(port: int) -> int:
-    """The port, or a free one for 0; said now, not after all the steps."""
+    """The port, or a free one for 0; an error is raised now rather than after all the steps."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""Values that say themselves which collection they refer to: DBRefs and the pointers of Parse."""
+"""Values that contain the collection that they refer to: DBRefs and the pointers of Parse."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Stages = Callable[[str], list[Stage]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampledAddresses:
-    """Distinct keys at a path that are said to be of one collection of the same database."""
+    """Distinct keys at a path that refer to one collection of the same database."""
 
     path: Path
     target: str
@@ -124,7 +124,7 @@ def _has_columns(field: Field) -> bool:
 
 
 def _dbrefs(database: str) -> list[Stage]:
-    """Those to other databases are left out."""
+    """DBRefs, except those to other databases."""
     here = {"$in": [{"$ifNull": ["$db", database]}, [database]]}
     split: dict[str, Expression] = {
         "p": 1,
@@ -177,7 +177,7 @@ ADDRESSED: Final = frozenset({"dbRef", "pointer"})
 
 
 def form_of(kind: str, path: Path) -> Form:
-    """The form of a reference of a kind that is none of plain values."""
+    """The form of a reference of a kind other than plain values."""
     if kind == "dbRef":
         return DBREFS
     return COLUMNS if is_parse_column(path) else POINTERS

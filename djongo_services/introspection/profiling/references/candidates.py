@@ -1,4 +1,4 @@
-"""Which keys a field may refer to: by its name (``author_id``), its types or its values."""
+"""The keys that a field may refer to: by its name (``author_id``), its types or its values."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from djongo_services.introspection.profiling.references.keys import TargetKey, T
 from djongo_services.introspection.report import Profile
 
 _GENERIC = frozenset({"_id", "id", "name", "title", "type", "key", "code", "position", "order"})
-"""Names that many collections give to a field of their own."""
+"""Names of fields that exist in many collections with different meanings."""
 
 MOST_NAMED = 20
-"""Collections that a name is taken to speak of. In a database that has a set of collections for
-each tenant, ``user_id`` speaks of all their users; those whose names begin most alike are kept."""
+"""The maximum number of collections that a name may refer to. In a database with a set of
+collections for each tenant, ``user_id`` could refer to all their users; those whose names have the
+longest common beginning are kept."""
 
 
 class Candidates:
-    """For each path the keys worth a look, with what its name says for them."""
+    """For each path the keys to examine, with the evidence of its name."""
 
     def __init__(self, keys: Sequence[TargetKey], profiles: Mapping[str, Profile]) -> None:
         self.keys = keys
@@ -41,12 +42,12 @@ class Candidates:
         self._probed: dict[tuple[str, Path], dict[TargetKey, None]] = {}
 
     def add(self, collection: str, path: Path, key: TargetKey) -> None:
-        """A probe found values of the path under ``key``; one of its own does not count."""
+        """Add a key for which a probe found values of the path; a key of its own does not count."""
         if not _is_own(collection, path, key):
             self._probed.setdefault((collection, path), {})[key] = None
 
     def of(self, collection: str, path: Path) -> dict[TargetKey, Evidence]:
-        """Those that the name speaks of, then those that a probe found."""
+        """The keys that the name suggests, followed by those that a probe found."""
         found: dict[TargetKey, Evidence] = {}
         named = self._names.spoken_of(path, collection)
         for target in _most_alike(collection, list(named)):
@@ -65,12 +66,12 @@ class Candidates:
         return kinds is None or value[0] in kinds
 
     def kinds(self, key: TargetKey) -> frozenset[str] | None:
-        """Types as tokens name them; None where the collection was not profiled."""
+        """The types as in tokens; None if the collection was not profiled."""
         return self._kinds.get(key)
 
 
 def _is_own(collection: str, path: Path, key: TargetKey) -> bool:
-    """A unique field is not a reference to itself."""
+    """Whether the key is the field itself: a unique field is not a reference to itself."""
     return key.collection == collection and query_path(path) == key.field
 
 
@@ -92,7 +93,7 @@ def _types(key: TargetKey, profiles: Mapping[str, Profile]) -> frozenset[str] | 
 
 
 def _kind(server_name: str) -> str:
-    """As :func:`~.keys.token` names the type that the server names so."""
+    """The type's name in :func:`~.keys.token`."""
     if server_name in NUMBERS:
         return "number"
     return _ALIKE.get(server_name, server_name)
@@ -104,18 +105,18 @@ _ALIKE = {
     "dbPointer": "object",
     "undefined": "null",
 }
-"""Types that PyMongo decodes into another."""
+"""Types that PyMongo decodes into another one."""
 
 
-# Whether the name of a field speaks of a collection: ``author_id`` of ``authors``.
+# Whether the name of a field suggests a collection: ``author_id`` and ``authors``.
 class Evidence(IntEnum):
-    """How much a name says."""
+    """The strength of a name's evidence."""
 
     NONE = 0
     NAMED = 1
-    """``author`` for ``authors``: it may as well hold a name or a number."""
+    """``author`` for ``authors``: it may also contain a name or a number."""
     KEYED = 2
-    """``author_id``, ``authorIds``: it says that it holds a key."""
+    """``author_id``, ``authorIds``: the name says that it contains a key."""
 
 
 _KEY_WORDS = frozenset({"id", "ids", "oid", "oids", "ref", "refs", "fk", "pk", "key", "keys"})
@@ -134,7 +135,7 @@ _SELF = frozenset(
         "reply",
     }
 )
-"""What documents call others of their own collection."""
+"""Names for other documents of the same collection."""
 
 _IRREGULAR = {
     "people": "person",
@@ -152,18 +153,17 @@ _IRREGULAR = {
     "geese": "goose",
 }
 _JOIN = re.compile(r".*?_Join:(?P<relation>[^:]+):(?P<owner>[^:]+)")
-"""``_Join:users:_Role`` holds the pairs of Parse's relation ``users`` of ``_Role``."""
+"""``_Join:users:_Role`` contains the pairs of Parse's relation ``users`` of ``_Role``."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 
 class Names:
-    """The collections that the name of a field may speak of.
+    """The collections that the name of a field may refer to.
 
-    The name's words, without ``id`` and the like, must be the last words of the target's name, in
-    singular or plural, so that an app's prefix does not matter: ``person_id`` speaks of
-    ``archive_person``. ``author._id`` is read as ``author_id``; ``parent_id`` speaks of the
-    collection it is in. The tables in which Parse joins two classes say by their own names what
-    they refer to.
+    The name's words, without ``id`` and similar ones, must be the last words of the target's name,
+    in singular or plural, so that an app's prefix is ignored: ``person_id`` refers to
+    ``archive_person``. ``author._id`` is read as ``author_id``; ``parent_id`` refers to its own
+    collection. The tables in which Parse joins two classes contain the targets in their own names.
     """
 
     def __init__(self, collections: Iterable[str]) -> None:
@@ -176,7 +176,7 @@ class Names:
                     self._by_words.setdefault((*words[start:-1], last), []).append(name)
 
     def spoken_of(self, path: Path, collection: str) -> dict[str, Evidence]:
-        """By collection, what the name at the end of ``path`` says for it."""
+        """By collection, the evidence in the name at the end of ``path``."""
         join = _JOIN.fullmatch(collection)
         if join is not None and path in (("owningId",), ("relatedId",)):
             return self._joined(join["relation"], join["owner"], owning=path == ("owningId",))
@@ -200,19 +200,20 @@ class Names:
 
 
 def closeness(path: Path, target: str) -> int:
-    """Orders targets that a name speaks of equally: the fewer words it leaves out, the closer."""
+    """A sort key for targets with equal evidence: the fewer words are left out, the closer."""
     words, _ = _spoken(path)
     return len(words) - len(_words(target))
 
 
 def common_beginning(one: str, other: str) -> int:
-    """Words that two names of collections begin with alike: those of their app or tenant."""
+    """The number of words that the names of two collections have in common at the beginning: those
+    of their app or tenant."""
     pairs = zip(_words(one), _words(other), strict=False)
     return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _spoken(path: Path) -> tuple[list[str], bool]:
-    """The words that a path ends in, and whether it says that it holds keys."""
+    """The last words of a path, and whether they say that it contains keys."""
     names = [step for step in path if isinstance(step, str)]
     keyed = False
     while names:
@@ -237,7 +238,7 @@ def _words(name: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _singulars(word: str) -> frozenset[str]:
-    """What the word may be in singular; itself among them."""
+    """The possible singulars of the word, including itself."""
     found = {word, _IRREGULAR.get(word, word)}
     if word.endswith("ies"):
         found.add(word[:-3] + "y")

@@ -1,13 +1,13 @@
-"""Which fields refer to which collections.
+"""Finding which fields refer to which collections.
 
-Values that were found make a reference when, of the distinct ones looked up:
+Values that were found make a reference if, of the distinct ones looked up:
 
-- 10 % were found, where the values are unmistakable (object ids, UUIDs): one that exists elsewhere
-  is no accident, and the others are dangling;
-- 50 % were found, where the name says that it holds keys of the collection (``author_id``);
-- 95 % were found of at least 5, where the name is only the collection's (``order`` of ``orders``).
+- 10 % were found, if the values are unmistakable (object ids, UUIDs): one that exists elsewhere is
+  no accident, and the others are dangling;
+- 50 % were found, if the name says that it contains keys of the collection (``author_id``);
+- 95 % of at least 5 were found, if the name is only the collection's (``order`` for ``orders``).
 
-Without a word in the name, only unmistakable values count.
+Without evidence in the name, only unmistakable values count.
 """
 
 from __future__ import annotations
@@ -76,18 +76,18 @@ def find_references(
 ) -> References:
     """The references in each profiled collection, verified against the collections of ``catalog``.
 
-    A field refers to a collection when its values are that collection's ``_id`` values or those
-    of another field with a unique index; an ObjectId or UUID may be kept as text. Object ids, UUIDs
-    and other values that nobody writes twice by accident are looked up under every key; others only
-    where the field's name speaks of the collection. Up to ``sample`` distinct values of each field
-    are then looked up; with ``complete`` all of them are. :mod:`.judging` says how many must be
-    found. DBRefs and the pointers of Parse say themselves what they refer to.
+    A field refers to a collection if its values are that collection's ``_id`` values or those of
+    another field with a unique index; an ObjectId or UUID may be stored as text. Object ids, UUIDs
+    and other values that do not occur twice by accident are looked up under every key; others only
+    if the field's name suggests the collection. Then up to ``sample`` distinct values of each field
+    are looked up; with ``complete`` all of them are. The required shares are in the module's
+    documentation. DBRefs and the pointers of Parse contain their target themselves.
 
-    Reads at most a sample of each collection (or all of it, where that is cheaper), and nothing of
-    what ``harvest`` has, and sends one query for every 1,000 values and key, however many fields
-    they come from, three at a time. What cannot be read has no references and is no target. When
-    ``stop`` is set, what was found so far is returned. Raises PyMongo's errors when the connection
-    is lost.
+    This reads at most a sample of each collection (or all of it, if that is cheaper), nothing that
+    ``harvest`` has, and sends one query for every 1,000 values and key, however many fields they
+    come from, three at a time. A collection that cannot be read has no references and is not a
+    target. When ``stop`` is set, the references found so far are returned. Raises PyMongo's errors
+    when the connection is lost.
     """
     found: References = dict.fromkeys(profiles, ())
     pool = ThreadPool(stop, lambda: None)
@@ -103,7 +103,7 @@ def find_references(
 
 
 class _Search:
-    """The keys of a database, and what may refer to them."""
+    """The keys of a database, and the fields that may refer to them."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class _Search:
         self.lookups = Lookups(self.database, self.candidates, harvest, pool.halt)
 
     def probe(self) -> None:
-        """Look some unmistakable values of every path up under every key."""
+        """Look up some unmistakable values of every path under every key."""
         probes = Probes(self.lookups)
         asked = []
         for name, profile in self.profiles.items():
@@ -144,7 +144,7 @@ class _Search:
             probes.found(key, found)
 
     def references(self, name: str) -> tuple[str, tuple[Reference, ...]]:
-        """Those of one collection, by path."""
+        """The references of one collection, by path."""
         profile = self.profiles[name]
         with suppress(OperationFailure):
             found = [
@@ -203,7 +203,7 @@ class _Search:
         return self._verified(name, reference, option.hits)
 
     def _addressed(self, name: str, profile: Profile) -> list[Reference]:
-        """DBRefs and pointers."""
+        """The references by DBRefs and pointers."""
         return [reference for form in FORMS for reference in self._of_form(name, profile, form)]
 
     def _of_form(self, name: str, profile: Profile, form: Form) -> Iterable[Reference]:
@@ -246,8 +246,8 @@ class _Search:
 def is_unique(collection: Collection | None, path: Path) -> bool:
     """Whether a unique index covers ``path`` alone.
 
-    A partial index counts where its filter is about nothing but the path, as the unique
-    constraints of django-mongodb-backend are, which leave only nulls out.
+    A partial index counts if its filter concerns only the path, as in the unique constraints of
+    django-mongodb-backend, which only exclude nulls.
     """
     name = query_path(path)
     if collection is None or name is None:
@@ -281,7 +281,7 @@ class Option:
 
     @property
     def is_text(self) -> bool:
-        """Whether the values are the keys in another form rather than as they are."""
+        """Whether the values are the keys in another form."""
         return len(self.hits.converted) > len(self.hits.direct)
 
 
@@ -290,9 +290,9 @@ def choose(
 ) -> list[Option]:
     """The options that are references of a path in ``collection``, the best first.
 
-    Of collections that hold the same keys (a copy, a backup, a table of one-to-one details) only
-    the one that the name speaks for, else the first by name, is told. Another is added where
-    it has values that those before it have not: the path refers to several collections.
+    If several collections contain the same keys (a copy, a backup, a table of one-to-one details),
+    only the one that the name suggests is reported, otherwise the first by name. Another one is
+    added if it has values that the previous ones lack: then the path refers to several collections.
     """
     kinds = {token(value): is_unmistakable(value) for value in values}
     able = [option for option in options if _is_reference(option, kinds)]
@@ -322,7 +322,7 @@ def _is_reference(option: Option, kinds: dict[Token, bool]) -> bool:
 
 
 def _rank(collection: str, path: Path, option: Option, checked: int) -> tuple[Any, ...]:
-    # In tenths: a copy that has a few more values does not outdo the collection that is named.
+    # In tenths: a copy with a few more values does not win against the collection in the name.
     tenths = len(option.found) * 10 // checked
     key = option.key
     return (

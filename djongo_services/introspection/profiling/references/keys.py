@@ -1,7 +1,7 @@
 """The keys that values may refer to, and comparing values as an index does.
 
 PyMongo decodes some types into classes without a hash (Decimal128, Regex, documents, arrays), and
-into others that are equal where BSON tells them apart (1 and True, Code and its text); a
+into others that are equal although BSON distinguishes them (1 and True, Code and its text); a
 :data:`Token` compares and hashes as MongoDB compares the value.
 """
 
@@ -39,7 +39,8 @@ BATCH = 1000
 _NOT_IN = frozenset({"regex", "object", "array"})
 
 _RANDOM = re.compile(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{10,}")
-"""As Parse, Meteor and the like make their ids: letters of both cases and digits, ten or more."""
+"""Ids as Parse, Meteor and similar systems create them: at least ten letters of both cases and
+digits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,11 +52,11 @@ class TargetKey:
 
 
 def keys_of(collection: catalog.Collection) -> list[TargetKey]:
-    """``_id`` and every field with a unique index of its own that any value can be looked up in.
+    """``_id`` and every field with a unique index of its own in which any value can be looked up.
 
-    None for views (whose ``_id`` nothing makes unique) and for time series. Partial, hidden,
-    building, special and multikey indexes, and those with a collation, are not used: a query
-    would not use them either, or an element of an array is the key.
+    There are none for views (whose ``_id`` need not be unique) and for time series. Partial,
+    hidden, unfinished, special and multikey indexes, and those with a collation, are not used: a
+    query would not use them either, or an element of an array is the key.
     """
     if collection.type != "collection":
         return []
@@ -73,10 +74,10 @@ def keys_of(collection: catalog.Collection) -> list[TargetKey]:
 def existing(
     database: Database[Any], key: TargetKey, values: Iterable[Any], *, stop: Stop | None = None
 ) -> set[Token]:
-    """Those of ``values`` that are keys; one query for every BATCH of them.
+    """The ``values`` that are keys; one query for every BATCH of them.
 
-    The collection's own collation finds them by its index on ``_id``, which no two documents share
-    even in the eyes of that collation; which of them are the same string is decided here.
+    The query uses the collection's own collation, and so its index on ``_id``, in which no two
+    documents are equal even under that collation; which strings are really equal is decided here.
 
     Raises ProfilingInterrupted and PyMongo's errors.
     """
@@ -97,10 +98,10 @@ def existing(
 
 
 def is_unmistakable(value: Any) -> bool:
-    """Whether a value that occurs in two places does so on purpose, not by accident.
+    """Whether equal values in two places are unlikely to be an accident.
 
-    Object ids, UUIDs and random words (``Ed1nuqPvcm``) are; small numbers and short words are
-    everywhere.
+    Object ids, UUIDs and random words (``Ed1nuqPvcm``) are unmistakable; small numbers and short
+    words are everywhere.
     """
     match value:
         case ObjectId() | UUID():
@@ -118,7 +119,7 @@ def is_unmistakable(value: Any) -> bool:
 
 
 def value_at(document: Any, field: str) -> Any:
-    """What a dotted path of embedded documents leads to; None where there is nothing."""
+    """The value at a dotted path of embedded documents; None if there is none."""
     for name in field.split("."):
         document = document.get(name) if isinstance(document, dict) else None
     return document
@@ -127,8 +128,8 @@ def value_at(document: Any, field: str) -> Any:
 def _any_of(field: str, values: Sequence[Any]) -> dict[str, Any]:
     """A query for documents whose field is one of the values, whatever they are.
 
-    ``$in`` takes a regular expression for a pattern, and refuses documents whose fields look like
-    operators; ``$eq`` takes everything as it is.
+    ``$in`` treats a regular expression as a pattern, and refuses documents whose fields look like
+    operators; ``$eq`` takes every value literally.
     """
     plain = [value for value in values if kind(value) not in _NOT_IN]
     others = [value for value in values if kind(value) in _NOT_IN]
@@ -144,13 +145,14 @@ def _batches(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 # BSON values as Python values that compare and hash as MongoDB compares them.
 Token: TypeAlias = tuple[str, Any]
-"""The type as ``$type`` names it, all numbers being ``number``, and what is compared."""
+"""The type as ``$type`` names it, with ``number`` for all numbers, and the compared value."""
 
 
 def token(value: Any) -> Token:
-    """Equal for two values of any BSON types exactly when MongoDB's index takes them for one key.
+    """A token that is equal for two values of any BSON types exactly if MongoDB's index treats them
+    as one key.
 
-    Strings are compared as they are, by no collation.
+    Strings are compared by their bytes, without a collation.
     """
     for base in type(value).__mro__:
         found = _TOKENS.get(base)
@@ -166,7 +168,8 @@ def kind(value: Any) -> str:
 
 
 def _number(value: int | float | Decimal128) -> int | Decimal | str:
-    """Exact, for an index compares exactly, unlike ``$eq`` in an aggregation, which rounds."""
+    """An exact number, because an index compares exactly, unlike ``$eq`` in an aggregation, which
+    rounds."""
     if isinstance(value, int):
         return int(value)
     exact = value.to_decimal() if isinstance(value, Decimal128) else Decimal(value)
@@ -209,4 +212,4 @@ _TOKENS: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
     MinKey: ("minKey", _nothing),
     MaxKey: ("maxKey", _nothing),
 }
-"""By class, the more special ones found first along the classes that a value is of."""
+"""By class; the most specific one among a value's classes is found first."""

@@ -1,4 +1,5 @@
-"""Which values are keys: of what was read whole by memory, of all else by query."""
+"""Finding which values are keys: in memory for collections that were read completely, otherwise by
+query."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from djongo_services.progress import Stop
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Tokens of values that are keys, as they are or in another form."""
+    """Tokens of values that are keys, unchanged or in another form."""
 
     direct: frozenset[Token] = frozenset()
     converted: frozenset[Token] = frozenset()
@@ -44,7 +45,8 @@ class Lookups:
     stop: Stop | None
 
     def hits(self, key: TargetKey, values: Iterable[Any]) -> Hits:
-        """One query for every 1,000 values and other forms of theirs, or none.
+        """Look up the values, with one query for every 1,000 of them and their other forms, or
+        none.
 
         Raises ProfilingInterrupted and PyMongo's errors.
         """
@@ -73,16 +75,16 @@ class Lookups:
         return existing(self.database, key, asked.values(), stop=self.stop)
 
 
-# The forms in which one key is kept: an ObjectId or UUID as such, or written as text.
+# The forms in which a key is stored: an ObjectId or UUID itself, or as text.
 #
-# Libraries that pass documents through JSON keep the text of an ObjectId; others keep UUIDs as
-# text with or without hyphens, or as binary values of the old subtype.
+# Libraries that convert documents to JSON keep the text of an ObjectId; others keep UUIDs as text
+# with or without hyphens, or as binary values of the old subtype.
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
 _UUID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 def other_readings(value: Any) -> Iterator[Any]:
-    """The other values that may be meant by ``value``."""
+    """The other values that ``value`` may mean."""
     match value:
         case ObjectId():
             yield str(value)
@@ -110,9 +112,10 @@ Place = tuple[str, Path]
 
 
 class Probes:
-    """Where each value was seen, so that a key that is found leads back to the paths.
+    """The places of each value, so that a key that is found leads back to the paths.
 
-    All look-ups together cost as much as there are values and keys, not as their product.
+    The cost of all look-ups is proportional to the number of values plus keys, not to their
+    product.
     """
 
     def __init__(self, lookups: Lookups) -> None:
@@ -120,7 +123,7 @@ class Probes:
         self._values: dict[Token, Any] = {}
         self._places: dict[Token, list[Place]] = {}
         self._by_hash: dict[int, list[tuple[Token, Token]]] = {}
-        """The hash of a token to the token itself, and to that of the value which it stands for."""
+        """The hash of a token to the token itself, and to that of the value that it represents."""
 
     @property
     def values(self) -> Iterable[Any]:
@@ -135,7 +138,7 @@ class Probes:
                 self._places.setdefault(own, []).append((collection, path))
 
     def look_up_what_is_known(self) -> None:
-        """Under the keys that are in memory."""
+        """Look up values under the keys that are in memory."""
         harvest, candidates = self._lookups.harvest, self._lookups.candidates
         for key in candidates.keys:
             for known in harvest.hashes(key) or ():

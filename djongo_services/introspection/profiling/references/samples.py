@@ -1,9 +1,9 @@
 """Values of a collection's fields that may be keys of others, a bounded number of each.
 
-A large collection is sampled for them. A small one is read whole for its profile: its keys, and
-some telling values of each field, are taken from these documents, so that nothing has to be asked
-of the server again: in a database of thousands of small collections, the questions would cost more
-than all else.
+A large collection is sampled for them. A small one is read completely for its profile: its keys,
+and some unmistakable values of each field, are taken from these documents, so that the server need
+not be queried again: in a database with thousands of small collections, these queries would cost
+more than everything else.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ BATCH = 100
 """Paths per scan."""
 
 ELEMENTS = 100
-"""Elements of one array that are looked at."""
+"""The number of elements of one array that are examined."""
 
 LONGEST = 200
-"""Bytes of a string or binary value; keys are shorter."""
+"""The maximum size of a string or binary value in bytes; keys are shorter."""
 
 KEY_TYPES = frozenset({"objectId", "string", "int", "long", "double", "decimal", "binData"})
 
 TELLING_TYPES = frozenset({"objectId", "string", "binData"})
-"""Types of which a value can be one of its kind in the whole world."""
+"""Types whose values can be globally unique."""
 
 SAMPLE_SHARE = 0.05
 """As for values: a larger sample costs more than reading everything."""
@@ -64,7 +64,7 @@ class Sampled:
     path: Path
     values: tuple[Any, ...]
     complete: bool
-    """Whether these are all there are."""
+    """Whether these are all values."""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Values:
 
 
 def source_stages(profile: Profile, sample: int) -> list[Stage]:
-    """Nothing where reading the whole collection is cheaper than the sample."""
+    """The stages of a sample; none if reading the whole collection is cheaper."""
     if sample >= profile.coverage.documents * SAMPLE_SHARE:
         return []
     return [{"$sample": {"size": sample}}]
@@ -115,7 +115,7 @@ def sample_values(
             Sampled(
                 path=path,
                 values=tuple(one.values),
-                # Arrays were cut, so that only paths without them were seen whole.
+                # Arrays were truncated, so only paths without them were seen completely.
                 complete=whole and not one.overflow and levels(path) == 0,
             )
             for path, one in zip(batch, gathered, strict=True)
@@ -124,10 +124,10 @@ def sample_values(
 
 
 def key_like(field: Field) -> bool:
-    """Whether a field has values that may be keys of something else.
+    """Whether a field has values that may be keys of another collection.
 
-    ``_id`` is not: copies of a collection share it without referring to each other. Nor is what
-    names its collection itself: :mod:`.addressed`.
+    ``_id`` does not: copies of a collection share it without referring to each other. Nor do values
+    that contain their collection: see :mod:`.addressed`.
     """
     return (
         reachable(field.path)
@@ -138,12 +138,13 @@ def key_like(field: Field) -> bool:
 
 
 def may_tell(field: Field) -> bool:
-    """Whether it may have values that occur elsewhere on purpose only."""
+    """Whether it may have values that do not occur elsewhere by accident."""
     return key_like(field) and not TELLING_TYPES.isdisjoint(map(server_type, field.types))
 
 
 def is_parse_column(path: Path) -> bool:
-    """Parse keeps the pointer ``owner`` as ``_p_owner: "_User$Ed1nuqPvcm"``."""
+    """Whether it is a column of Parse, which stores the pointer ``owner`` as
+    ``_p_owner: "_User$Ed1nuqPvcm"``."""
     return len(path) == 1 and str(path[0]).startswith("_p_")
 
 
@@ -166,19 +167,19 @@ def batches(paths: Sequence[Path]) -> Iterator[list[Path]]:
         yield ordered[start : start + BATCH]
 
 
-# What documents that are in memory anyway tell of references.
+# What documents in memory show about references.
 PROBE: Final = 10
-"""Values of each path that are looked up under every key of the database."""
+"""The number of values of each path that are looked up under every key of the database."""
 
 LOOKED_AT: Final = 200
-"""Documents of a collection that are searched for telling values; in the others only fields are
-looked for that these do not have."""
+"""The number of documents of a collection that are searched for unmistakable values; the others are
+searched only for fields that these lack."""
 
 MOST_KEYS: Final = 1_000_000
-"""Keys that are remembered in all, at 8 bytes each."""
+"""The total number of keys that are kept, at 8 bytes each."""
 
 MOST_BYTES: Final = 32_000_000
-"""The size of documents that are kept in all, to be looked into once more."""
+"""The total size of documents that are kept for another search."""
 
 _KEY_KINDS: Final = frozenset({"number", *KEY_TYPES} - NUMBERS)
 
@@ -196,7 +197,7 @@ class Harvested:
 
 @dataclass(slots=True)
 class Harvest:
-    """The values of all collections that were read whole; only one thread adds to it."""
+    """The values of all collections that were read completely; only one thread adds to it."""
 
     _keys: dict[TargetKey, array[int]] = field(default_factory=dict)
     _telling: dict[str, Mapping[Path, Sequence[Any]]] = field(default_factory=dict)
@@ -216,11 +217,11 @@ class Harvest:
                 self._remembered += len(hashes)
 
     def telling(self, collection: str) -> Mapping[Path, Sequence[Any]] | None:
-        """Unmistakable values by path; None where the collection was not read whole."""
+        """Unmistakable values by path; None if the collection was not read completely."""
         return self._telling.get(collection)
 
     def sample(self, profile: Profile, paths: Sequence[Path], size: int) -> list[Sampled] | None:
-        """What :func:`sample_values` reads; None where the documents are not kept."""
+        """The result of :func:`sample_values`; None if the documents are not kept."""
         documents = self._documents.get(profile.collection)
         if documents is None:
             return None
@@ -237,18 +238,18 @@ class Harvest:
             Sampled(
                 path=path,
                 values=tuple(values.values())[:size],
-                # Arrays were cut, so that only paths without them were seen whole.
+                # Arrays were truncated, so only paths without them were seen completely.
                 complete=len(values) <= size and levels(path) == 0,
             )
             for path, values in found.items()
         ]
 
     def hashes(self, key: TargetKey) -> Sequence[int] | None:
-        """The hashes of all tokens of a key; None where they are not remembered."""
+        """The hashes of all tokens of a key; None if they are not kept."""
         return self._keys.get(key)
 
     def among(self, key: TargetKey, tokens: Iterable[Token]) -> set[Token] | None:
-        """Those of ``tokens`` that are keys; None where the keys are not remembered."""
+        """The ``tokens`` that are keys; None if the keys are not kept."""
         hashes = self._keys.get(key)
         if hashes is None:
             return None
@@ -259,7 +260,8 @@ class Harvest:
 def harvested(
     profile: Profile, keys: Sequence[TargetKey], documents: Sequence[bytes]
 ) -> Harvested | None:
-    """None where a document cannot be decoded: the server has to be asked."""
+    """The values of the documents; None if one cannot be decoded, so that the server must be
+    queried."""
     hashes: dict[TargetKey, array[int]] = {key: array("q") for key in keys}
     search = _Telling(profile)
     step = max(1, len(documents) // LOOKED_AT)
@@ -288,7 +290,7 @@ class _Telling:
         self._unseen = set(self._values)
 
     def look(self, document: Any, *, rare: bool) -> None:
-        """``rare``: only for fields of which nothing was seen yet."""
+        """Search a document; with ``rare``, only for fields without any value yet."""
         for path in list(self._unseen if rare else self._open):
             for value in values_at(document, path, self._beside):
                 self._unseen.discard(path)
@@ -306,7 +308,7 @@ class _Telling:
 
 
 def _is_short_key(value: Token) -> bool:
-    """Texts by their bytes, binary values likewise; other keys are."""
+    """Whether it is short, in bytes for texts and binary values; other keys always are."""
     match value:
         case ("string", str() as text):
             return len(text) <= LONGEST and len(text.encode("utf-8", "replace")) <= LONGEST
@@ -319,7 +321,8 @@ def _is_short_key(value: Token) -> bool:
 def values_at(
     value: Any, path: Path, beside: Named, done: Path = (), *, limit: int = ELEMENTS
 ) -> Iterator[Any]:
-    """The values at a path of a decoded document, as :func:`~.extraction.extraction` has them."""
+    """The values at a path of a decoded document, as :func:`~.extraction.extraction` returns
+    them."""
     if not path:
         if value is not None and not isinstance(value, list):
             yield value

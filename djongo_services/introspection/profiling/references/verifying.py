@@ -1,4 +1,4 @@
-"""Looking every value of a reference up, not only those of a sample."""
+"""Looking up every value of a reference, not only those of a sample."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def verify(
 ) -> Reference:
     """The reference with the counts of all distinct values, ``complete`` set.
 
-    ``beside`` as in :func:`~.extraction.extraction`; ``converted`` says that values were found in
-    another form than the keys have. One scan of the collection, and one of the target's keys or a
-    descent in its index for each distinct value: :func:`join`. No server converts all the forms
-    in which a key may be kept, so that converted values are fetched, and looked up by the thousand.
-    Where that is refused (a missing privilege, a name that PyMongo does not allow) the reference
-    comes back as it was.
+    ``beside`` is as in :func:`~.extraction.extraction`; ``converted`` means that values have
+    another form than the keys. It costs one scan of the collection, and one of the target's keys or
+    a descent in its index for each distinct value: :func:`join`. No server converts all the forms
+    in which a key may be stored, so converted values are fetched, and looked up in batches of a
+    thousand. If that is refused (a missing privilege, a name that PyMongo does not allow), the
+    reference is returned unchanged.
     """
     values = every_value(collection, reference, beside=beside)
     try:
@@ -56,7 +56,7 @@ def verify(
 def every_value(
     collection: Collection[Any], reference: Reference, *, beside: Named, with_id: bool = False
 ) -> list[Stage]:
-    """Stages from documents to ``{v}``, the keys that the reference means."""
+    """Stages from documents to ``{v}``, the keys that the reference contains."""
     if reference.kind in ADDRESSED:
         form = form_of(reference.kind, reference.path)
         stages = addresses(form, [reference.path], collection, beside=beside, with_id=with_id)
@@ -106,27 +106,28 @@ def _batches(values: Iterable[Any]) -> Iterator[Sequence[Any]]:
         yield batch
 
 
-# Which values are keys of a collection, asked of the server for all of them at once.
+# Which values are keys of a collection, queried for all of them at once.
 #
-# Two ways lead there. A `$lookup` descends once in the target's index for every distinct value (17
+# There are two ways. A `$lookup` descends once in the target's index for every distinct value (17
 # µs each); a `$unionWith` of both sides and one `$group` read every key of the target (1.4 µs
-# each). The first is better only where the target is much the larger, and it needs an index that a
-# query would use: partial ones, which django-mongodb-backend makes for unique fields, are none.
-# The second works for any field, on sharded targets and where collations differ, too.
+# each). The first is better only if the target is much larger, and it needs an index that a query
+# would use, which partial ones, as django-mongodb-backend creates them for unique fields, are not.
+# The second works for any field, on sharded targets and with different collations, too.
 #
 # Measured with 300,000 documents on each side, MongoDB 6.0.27.
 LOOKUP_COSTS: Final = 12
-"""One ``$lookup``, in keys of the target read by ``$unionWith``."""
+"""The cost of one ``$lookup``, in keys of the target that ``$unionWith`` reads."""
 
 
 def join(
     source: Collection[Any], target: str, target_path: Path, *, stop: Stop | None = None
 ) -> list[Stage]:
-    """Stages from ``{v}`` of ``source`` to ``{_id: value, n, document, known}``, one a value.
+    """Stages from ``{v}`` of ``source`` to ``{_id: value, n, document, known}``, one for each
+    value.
 
-    ``n`` counts how often the value occurs, ``document`` is the least ``_id`` of those that have
-    it (where :func:`~.extraction.extraction` kept them), ``known`` whether it is at ``target_path``
-    in the collection ``target``. Numbers of all types compare alike. May use the server's disk.
+    ``n`` is the number of occurrences, ``document`` the smallest ``_id`` of the documents with it
+    (if :func:`~.extraction.extraction` kept them), ``known`` whether it is at ``target_path`` in
+    the collection ``target``. Numbers of all types compare by value. May use the server's disk.
     """
     if target_path == ("_id",) and _is_far_larger(source, target, stop):
         return _by_lookup(target)
@@ -162,9 +163,9 @@ def _by_union(target: str, target_path: Path) -> list[Stage]:
 
 
 def _is_far_larger(source: Collection[Any], target: str, stop: Stop | None) -> bool:
-    """False where the server does not tell, as of a view.
+    """Whether the target is far larger; False if the size is unknown, as for a view.
 
-    And where the target has a collation: its index orders strings by that, and is of no use.
+    Also False if the target has a collation: its index orders strings by that, and is useless here.
     """
     try:
         documents = _count(source, stop)
@@ -176,7 +177,7 @@ def _is_far_larger(source: Collection[Any], target: str, stop: Stop | None) -> b
 
 
 def _count(collection: Collection[Any], stop: Stop | None) -> int:
-    """By the server's metadata."""
+    """The number of documents in the server's metadata."""
     rows = aggregate(
         collection, [{"$collStats": {"count": {}}}], stop=stop, allowDiskUse=False, collation=None
     )

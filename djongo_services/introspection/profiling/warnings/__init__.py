@@ -1,4 +1,5 @@
-"""What people should act on in a collection: its documents, indexes, references and validator."""
+"""Problems of a collection that need attention: in its documents, indexes, references and
+validator."""
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, Final
@@ -35,12 +36,11 @@ def find_warnings(
 ) -> tuple[Finding, ...]:
     """Warnings about documents, then references, indexes and the validator, each by path.
 
-    All but two follow from what is given. A validator is asked which documents it would refuse:
-    at depth ``sample`` for at most 10 seconds and up to 1,000 documents, else in one scan. With
-    ``declared`` are the indexes that models declare; with
-    ``values`` the ``_id`` of some documents whose references dangle is looked up. When ``stop``
-    is set, what these two would have told is missing. Raises PyMongo's errors when the connection
-    is lost.
+    All of them except two follow from the arguments. For a validator, the server is queried for
+    documents that it would refuse: at the depth ``sample`` for at most 10 seconds and up to 1,000
+    documents, otherwise in one scan. ``declared`` are the indexes that models declare; with
+    ``values`` the ``_id`` of some documents whose references dangle is looked up. When ``stop`` is
+    set, the results of these two are missing. Raises PyMongo's errors when the connection is lost.
     """
     if progress is not None:
         total = profile.coverage.documents
@@ -60,7 +60,7 @@ def find_warnings(
 
 
 MOST_ALONE: Final = 3
-"""Warnings of one kind about one collection that are told one by one."""
+"""The number of warnings of one kind about one collection that are listed individually."""
 
 _SENTENCES: Final[dict[str, Callable[[str, str], str]]] = {
     "number-as-string": lambda many, names: (
@@ -75,11 +75,11 @@ _SENTENCES: Final[dict[str, Callable[[str, str], str]]] = {
         f"collection; add indexes to those that are used in reverse lookups."
     ),
 }
-"""By code, from the number of fields and their names; other kinds say something else each time."""
+"""Texts by code, from the number of fields and their names; other kinds have an individual text."""
 
 
 def grouped(warnings: Iterable[Finding]) -> list[Finding]:
-    """In the same order, a group where its first member was."""
+    """The warnings in the same order; a group is at the position of its first member."""
     every = list(warnings)
     by_code: dict[str, list[Finding]] = {}
     for warning in every:

@@ -1,4 +1,4 @@
-"""Warnings that follow from the shape of the documents and, where read, their values."""
+"""Warnings about the shape of the documents and, if they were read, their values."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from djongo_services.introspection.profiling.warnings.wording import (
 from djongo_services.introspection.report import Coverage, Field, Finding, Profile
 
 NEAR_MISSING = 0.02
-"""A field that fewer have, or that fewer lack, is more often a mistake than a choice."""
+"""A field that a smaller share has, or lacks, is more often a mistake than intended."""
 
 MIN_PARENTS = 50
-"""Of fewer objects, two percent are none."""
+"""The smallest number of objects in which two percent mean anything."""
 
 MANY_RARE = 5
-"""More rare fields of one object are told in one sentence: attributes, not mistakes."""
+"""More rare fields of one object share one warning: they are attributes, not mistakes."""
 
 LONG_ARRAY = 1000
 GROWING_ARRAY = 200
 GROWING_FACTOR = 20
-"""An array is called unbounded when it has 1,000 elements, or 200 and 20 times the mean: a
-document holds 16 MB, and every update of a long array rewrites it."""
+"""An array is called unbounded if it has 1,000 elements, or 200 and 20 times the mean: a document
+can have 16 MB, and every update of a long array rewrites it."""
 
 DEEP = 10
-"""Steps of a path; MongoDB allows 100 levels, and people lose their way long before."""
+"""The number of steps in a path; MongoDB allows 100 levels, but much fewer are already
+confusing."""
 
 AS_STRING = 0.95
-"""Share of the strings at a path that look like a number or date."""
+"""The share of the strings at a path that look like a number or date."""
 
 _INTEGERS = frozenset({"int", "long"})
 _NOTHING = frozenset({"null", "undefined"})
@@ -54,7 +55,8 @@ def about_documents(profile: Profile) -> list[Finding]:
 
 
 def _mixed_types(field: Field) -> Finding | None:
-    """Null apart; int and long together are one kind of number, chosen by size."""
+    """A warning about several types, apart from null; int and long together are one kind of number,
+    chosen by size."""
     kinds = {name: found for name, found in field.types.items() if name not in _NOTHING}
     if len(kinds) < 2 or kinds.keys() <= _INTEGERS:
         return None
@@ -95,7 +97,7 @@ def _near_missing(profile: Profile) -> Iterator[Finding]:
 
 
 def _families(profile: Profile) -> Iterator[tuple[Path, Sequence[Field]]]:
-    """The named fields of one object, for each object."""
+    """The named fields of each object."""
     families = [((), profile.fields), *((field.path, field.children) for field in profile.walk())]
     for path, children in families:
         named = [field for field in children if isinstance(field.path[-1], str)]

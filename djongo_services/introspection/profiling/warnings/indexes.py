@@ -1,4 +1,4 @@
-"""Warnings about indexes: those that serve nothing, and those that are missing."""
+"""Warnings about indexes: useless ones, and missing ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from djongo_services.introspection.redundancy import redundant
 from djongo_services.introspection.report import Field, Finding, Profile, Reference
 
 _SQL = re.compile(r'"| (?:ASC|DESC)$|WHERE ')
-"""What djongo left in index keys: fragments of SQL that name no path (djongo 1.3)."""
+"""What djongo left in index keys: fragments of SQL that are not paths (djongo 1.3)."""
 
 
 def about_indexes(
@@ -23,9 +23,9 @@ def about_indexes(
     references: Sequence[Reference],
     declared: Container[str] = (),
 ) -> list[Finding]:
-    """Nothing for views, and where the indexes could not be read.
+    """The warnings; none for views, and if the indexes could not be read.
 
-    ``declared`` are the names of those that models declare: dropping them would be undone.
+    ``declared`` are the names of those that models declare: a sync would recreate them.
     """
     if collection.type == "view" or any(
         missing.what == "indexes" for missing in collection.unavailable
@@ -56,7 +56,7 @@ def _corrupt(indexes: Sequence[Index]) -> Iterator[Finding]:
 def _without_data(
     indexes: Sequence[Index], profile: Profile, declared: Container[str]
 ) -> Iterator[Finding]:
-    """Only where every document stands behind the profile: a sample misses rare fields."""
+    """Warnings that need a profile of every document: a sample misses rare fields."""
     coverage = profile.coverage
     if not coverage.documents or not (coverage.proven or coverage.examined >= coverage.documents):
         return
@@ -114,7 +114,7 @@ def _one_too_many(index: Index, other: Index, advice: str) -> Finding:
 
 
 def _without_index(collection: Collection, references: Sequence[Reference]) -> Iterator[Finding]:
-    # Views and system collections aside, only what can have an index is told to get one.
+    # Only collections that can have an index get this advice, not views and system collections.
     for path in dict.fromkeys(reference.path for reference in references):
         alike = [reference for reference in references if reference.path == path]
         name = query_path(path)
@@ -135,7 +135,7 @@ def _without_index(collection: Collection, references: Sequence[Reference]) -> I
 
 
 def _equality_on(name: str, reference: Reference) -> list[str]:
-    """The paths that find what refers to a document, the best last."""
+    """The paths that find documents with a reference, the best last."""
     match reference.kind:
         case "dbRef":
             return [name, f"{name}.$id"]
@@ -146,14 +146,14 @@ def _equality_on(name: str, reference: Reference) -> list[str]:
 
 
 def _serves(index: Index, wanted: Sequence[str]) -> bool:
-    """Whether equality on one of the names can use the index."""
+    """Whether a query for equality on one of the names can use the index."""
     if not index.keys or index.hidden:
         return False
     name, direction = index.keys[0]
     if set(index.partial_filter or {}) - set(wanted):
         return False
     if index.kind == KINDS["wildcard"]:
-        # With a compound wildcard index (7.0+) too, only the wildcard itself is looked at here.
+        # Also with a compound wildcard index (7.0+), only the wildcard itself is checked here.
         prefix = name.removesuffix("$**")
         return not index.wildcard_projection and any(one.startswith(prefix) for one in wanted)
     return name in wanted and kind_of([(name, direction)]).finds_equal
@@ -164,7 +164,7 @@ def _is_corrupt(name: str) -> bool:
 
 
 def _reaches(name: str, field: Field) -> bool:
-    """Whether the key ``name`` of an index finds the field, or something on the way to it."""
+    """Whether the key ``name`` of an index finds the field, or something on the path to it."""
     base = wildcard_base(name)
     if base == "":
         return True
@@ -172,7 +172,8 @@ def _reaches(name: str, field: Field) -> bool:
 
 
 def _matches(parts: Sequence[str], path: Path) -> bool:
-    """Elements of arrays may be named by position, and are implied otherwise."""
+    """Whether the parts match; elements of arrays may be named by position, and are implied
+    otherwise."""
     if not path:
         return not parts
     step, rest = path[0], path[1:]

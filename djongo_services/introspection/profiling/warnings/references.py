@@ -1,4 +1,4 @@
-"""Warnings about references: values that nothing in the target has."""
+"""Warnings about references: values that do not exist in the target."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from djongo_services.progress import Stop
 
 EXAMPLES = 5
 _SCANNED = 10_000
-"""Documents among which examples are looked for."""
+"""The number of documents that are searched for examples."""
 
 
 def about_references(references: Sequence[Reference]) -> list[Finding]:
@@ -82,7 +82,7 @@ def _dangling(path: Path, alike: Sequence[Reference], checked: int, missing: int
 
 
 def _checked(alike: Sequence[Reference]) -> int:
-    """Values looked up: a DBRef under its own target, any other under each."""
+    """The number of values looked up: a DBRef under its own target, any other under each."""
     if alike[0].kind in ADDRESSED:
         return sum(one.checked for one in alike)
     return max(one.checked for one in alike)
@@ -98,7 +98,7 @@ def _by_path(references: Sequence[Reference]) -> dict[Path, list[Reference]]:
 def _examples(
     database: Database[Any], profile: Profile, alike: Sequence[Reference], stop: Stop | None
 ) -> tuple[Any, ...]:
-    """Of values that none of the targets has; a DBRef names the target that has to have it."""
+    """Documents with values that no target has; a DBRef names the target that must have it."""
     if alike[0].kind not in ADDRESSED:
         return tuple(_dangling_documents(database, profile, alike, stop))[:EXAMPLES]
     each = (_dangling_documents(database, profile, [one], stop) for one in alike)

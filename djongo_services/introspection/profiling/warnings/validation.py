@@ -1,4 +1,5 @@
-"""Warnings about a validator: documents that it would refuse, and that nobody told."""
+"""Warnings about a validator: documents that it would refuse, and a validator that is switched
+off."""
 
 from __future__ import annotations
 
@@ -16,10 +17,10 @@ from djongo_services.progress import Stop
 
 EXAMPLES = 5
 COUNTED = 1000
-"""Documents counted at depth ``sample``."""
+"""The maximum number of documents counted at the depth ``sample``."""
 
 PATIENCE = 10_000
-"""Milliseconds that the server looks for them at depth ``sample``."""
+"""The time limit in milliseconds for counting them at the depth ``sample``."""
 
 
 def about_validator(
@@ -52,7 +53,7 @@ def about_validator(
             count = _count(source, validator.query, thorough, stop)
             warnings.append(_violations(validator, count, thorough, examples))
     except OperationFailure:
-        # Without the privilege, or a rule that queries do not take: nothing is known.
+        # Without the privilege, or with a rule that queries do not support: the number is unknown.
         return warnings
     return warnings
 
@@ -100,7 +101,7 @@ def _refused(
 def _count(
     collection: Collection[Any], query: Any, thorough: bool, stop: Stop | None
 ) -> int | None:
-    """None where the server was not done in time."""
+    """The number of documents; None if the server did not finish in time."""
     options: dict[str, Any] = {} if thorough else {"limit": COUNTED, "maxTimeMS": PATIENCE}
     with interruptible(collection, stop) as session:
         try:

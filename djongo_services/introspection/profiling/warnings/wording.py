@@ -1,4 +1,4 @@
-"""How warnings spell names, shares and lists; a name from the database is quoted data."""
+"""How warnings write names, shares and lists; a name from the database is quoted data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from djongo_services.introspection.report import Coverage, Field
 
 
 def quoted(name: str) -> str:
-    """In double quotes, on one line whatever it holds."""
+    """The name in double quotes, on one line whatever it contains."""
     return json.dumps(name, ensure_ascii=False)
 
 
@@ -28,7 +28,7 @@ def objects(count: int, one: str = "document") -> str:
 
 
 def estimated(count: int, coverage: Coverage) -> str:
-    """The count, marked where it is extrapolated from a sample."""
+    """The count, marked if it is extrapolated from a sample."""
     extrapolated = coverage.reached == "complete" and coverage.margin is not None
     return f"about {number(count)}" if extrapolated else number(count)
 

@@ -1,4 +1,4 @@
-"""A GridFS bucket, and the way of a file's chunks out of it: in their order, checked."""
+"""A GridFS bucket, and reading a file's chunks from it, in their order and checked."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ from djongo_services.transaction.uninterrupted import auninterrupted
 
 
 class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
-    """Files in chunks, by the GridFS specification, so that any GridFS tool reads what this writes.
+    """Files in chunks, as the GridFS specification defines them, so that any GridFS tool can read
+    them.
 
     Inside a transaction (of ``atomic`` or ``aatomic``, of the backend's own, or of a bound session)
-    a file is part of it: it appears with the commit, and a rollback leaves nothing of it. Whatever
-    needs a file that is not there raises NoFile. An AsyncBucket belongs to the event loop of its
-    client.
+    a file is part of it: it appears with the commit, and a rollback leaves nothing of it. Every
+    method that needs a file raises NoFile when it does not exist. An AsyncBucket belongs to the
+    event loop of its client.
     """
 
     def open_upload(
@@ -48,7 +49,7 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
         metadata: Mapping[str, Any] | None = None,
         content_type: str = "",
     ) -> AsyncUploadStream:
-        """A stream to write to; nothing is sent before it has a batch."""
+        """A stream to write to. Nothing is sent before it has a full batch."""
         chunker = self._chunker(id, chunk_size)
         kept = kept_metadata(metadata, content_type)
         return AsyncUploadStream(
@@ -75,8 +76,8 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
     ) -> list[StoredFile]:
         """Store many small files with few commands: (filename, content) each.
 
-        They are stored in batches: when one fails, nothing of it is left, and the batches before it
-        stay, unless a transaction is open.
+        They are stored in batches. When a batch fails, nothing of it is left, and the batches
+        before it stay, unless a transaction is open.
         """
         kept = kept_metadata(metadata, content_type)
         new = ((ObjectId(), filename, content, kept) for filename, content in items)
@@ -127,23 +128,24 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
     def read(
         self, file: StoredFile, start: int = 0, stop: int | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """The bytes [start, stop) in pieces of at most a chunk; see :func:`read_chunks`.
+        """Yield the bytes [start, stop) in pieces of at most a chunk; see :func:`read_chunks`.
 
         Closing the generator frees the cursor.
         """
         return auninterrupted(read_chunks(self.layout, file, start, stop))
 
     async def read_bytes(self, file: StoredFile) -> bytes:
-        """All of it, in memory."""
+        """The whole content, in memory."""
         return b"".join([piece async for piece in self.read(file)])
 
     async def delete(self, id: Any) -> None:
-        """Chunks of a file that is not there are removed all the same."""
+        """Delete a file. If there is no file with this id, its remaining chunks are removed and
+        NoFile is raised."""
         if not await removing.delete_files(self.layout, [id]):
             raise queries.no_id(id)
 
     async def delete_many(self, ids: Sequence[Any]) -> int:
-        """How many of them there were; a thousand with each pair of commands."""
+        """Delete files, a thousand with each pair of commands, and return how many there were."""
         return await removing.delete_files(self.layout, ids)
 
     async def delete_if(self, id: Any, condition: Mapping[str, Any]) -> bool:
@@ -151,7 +153,7 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
         return await removing.delete_if(self.layout, id, condition)
 
     async def rename(self, id: Any, filename: str) -> None:
-        """Raises NameTaken where names are exclusive and another file has it."""
+        """Raises NameTaken if names are exclusive and another file has the name."""
         change = {"$set": {"filename": checked_name(filename)}}
         query = {"_id": {"$eq": id}}
         try:
@@ -162,15 +164,15 @@ class AsyncBucket(BucketOptions[AsyncCollection[Document]]):
             raise queries.no_id(id)
 
 
-# Chunks of a file out of a bucket, in their order, checked.
+# Reading a file's chunks from a bucket, in their order and checked.
 async def read_chunks(
     layout: Layout[Any], file: StoredFile, start: int = 0, stop: int | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """The bytes [start, stop), in pieces of at most a chunk.
+    """Yield the bytes [start, stop) in pieces of at most a chunk.
 
-    Outside of any transaction: chunks never change under one id, and those of a file that the
-    open transaction itself uploaded are not in its snapshot. Closing the generator frees the
-    cursor. Raises CorruptFile, and FileChanged when the file was deleted meanwhile.
+    The read is outside of any transaction: chunks never change under one id, and those of a file
+    that the open transaction itself uploaded are not in its snapshot. Closing the generator frees
+    the cursor. Raises CorruptFile, and FileChanged when the file is deleted in the meantime.
     """
     reader = RangeReader(file, start, stop)
     chunks = layout.chunks
@@ -182,8 +184,8 @@ async def read_chunks(
                     yield piece
             return
         except (AutoReconnect, CursorNotFound):
-            # The driver repeats a query that an election interrupts, but does not go on with its
-            # cursor; this does, as long as that leads any further.
+            # The driver repeats a query that an election interrupts, but does not continue its
+            # cursor; this does, as long as it makes progress.
             if reader.position == before:
                 raise
         except CorruptFile as damage:

@@ -1,4 +1,4 @@
-"""Many small files at once: the same two steps as for one, for a batch of them."""
+"""Many small files at once: the same two steps as for one file, in batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from djongo_services.transaction.uninterrupted import ato_the_end
 logger = logging.getLogger("djongo_services.storage")
 
 _File = tuple[Chunker, str | None, Document]
-"""Its chunks have been taken; filename, metadata."""
+"""A chunker that has returned its chunks; filename, metadata."""
 
 
 async def upload_many(
@@ -32,8 +32,8 @@ async def upload_many(
     complete: Change | None = None,
     rename: Change | None = None,
 ) -> list[StoredFile]:
-    """``complete`` changes each files document before it is inserted; ``rename`` one whose name
-    somebody else was faster to take, outside of transactions."""
+    """``complete`` changes each files document before it is inserted; ``rename`` changes one whose
+    name another client took in the meantime, outside of transactions."""
     await ensure_indexes(layout)
     stored: list[StoredFile] = []
     for files, chunks in _batches(items, layout.client, chunk_size):
@@ -48,7 +48,7 @@ async def upload_many(
 async def store(
     layout: Layout[Any], files: list[Document], chunks: list[Document], rename: Change | None
 ) -> None:
-    """Files documents, and the chunks of them all. Nothing else may have their ids."""
+    """Insert files documents, and the chunks of all of them. Nothing else may have their ids."""
     ids = [document["_id"] for document in files]
     within = joined(layout.client)
     primary = layout.primary()
@@ -106,7 +106,7 @@ async def _insert_within(layout: Layout[Any], files: list[Document], within: Joi
 
 
 def _taken_names(error: BulkWriteError) -> list[int]:
-    """Where the names of some are taken; none when anything else went wrong."""
+    """The positions of the files whose names are taken; empty if anything else went wrong."""
     details: Any = error.details
     errors = details.get("writeErrors", [])
     if details.get("writeConcernErrors") or not all(is_taken_name(each) for each in errors):
@@ -125,7 +125,7 @@ async def _check_nothing_lost(
 
 async def _remove(layout: Layout[Any], files: list[Document], session: Any) -> None:
     try:
-        # By itself, so that nothing that was inserted with this session comes later.
+        # Separately, so that nothing that was inserted with this session comes later.
         await removing.remove_document(layout, files[0], session)
         await removing.remove_files(layout, [document["_id"] for document in files])
     except PyMongoError as error:
@@ -153,6 +153,6 @@ def _batches(
 
 
 def _documents(files: list[_File], client: Any) -> list[Document]:
-    # The items may have come slowly: those of a batch exist from its end on.
+    # The items may have arrived slowly: the files of a batch exist from its end on.
     at = server_now(client)
     return [chunker.files_document(name, metadata, at) for chunker, name, metadata in files]

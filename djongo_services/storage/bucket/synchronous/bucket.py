@@ -1,5 +1,5 @@
 # Generated from asynchronous/bucket.py by `make synchronous`; edit that.
-"""A GridFS bucket, and the way of a file's chunks out of it: in their order, checked."""
+"""A GridFS bucket, and reading a file's chunks from it, in their order and checked."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ from djongo_services.transaction.uninterrupted import uninterrupted
 
 
 class Bucket(BucketOptions[Collection[Document]]):
-    """Files in chunks, by the GridFS specification, so that any GridFS tool reads what this writes.
+    """Files in chunks, as the GridFS specification defines them, so that any GridFS tool can read
+    them.
 
     Inside a transaction (of ``atomic`` or ``aatomic``, of the backend's own, or of a bound session)
-    a file is part of it: it appears with the commit, and a rollback leaves nothing of it. Whatever
-    needs a file that is not there raises NoFile. An AsyncBucket belongs to the event loop of its
-    client.
+    a file is part of it: it appears with the commit, and a rollback leaves nothing of it. Every
+    method that needs a file raises NoFile when it does not exist. An AsyncBucket belongs to the
+    event loop of its client.
     """
 
     def open_upload(
@@ -49,7 +50,7 @@ class Bucket(BucketOptions[Collection[Document]]):
         metadata: Mapping[str, Any] | None = None,
         content_type: str = "",
     ) -> UploadStream:
-        """A stream to write to; nothing is sent before it has a batch."""
+        """A stream to write to. Nothing is sent before it has a full batch."""
         chunker = self._chunker(id, chunk_size)
         kept = kept_metadata(metadata, content_type)
         return UploadStream(
@@ -76,8 +77,8 @@ class Bucket(BucketOptions[Collection[Document]]):
     ) -> list[StoredFile]:
         """Store many small files with few commands: (filename, content) each.
 
-        They are stored in batches: when one fails, nothing of it is left, and the batches before it
-        stay, unless a transaction is open.
+        They are stored in batches. When a batch fails, nothing of it is left, and the batches
+        before it stay, unless a transaction is open.
         """
         kept = kept_metadata(metadata, content_type)
         new = ((ObjectId(), filename, content, kept) for filename, content in items)
@@ -128,23 +129,24 @@ class Bucket(BucketOptions[Collection[Document]]):
     def read(
         self, file: StoredFile, start: int = 0, stop: int | None = None
     ) -> Generator[bytes, None]:
-        """The bytes [start, stop) in pieces of at most a chunk; see :func:`read_chunks`.
+        """Yield the bytes [start, stop) in pieces of at most a chunk; see :func:`read_chunks`.
 
         Closing the generator frees the cursor.
         """
         return uninterrupted(read_chunks(self.layout, file, start, stop))
 
     def read_bytes(self, file: StoredFile) -> bytes:
-        """All of it, in memory."""
+        """The whole content, in memory."""
         return b"".join(list(self.read(file)))
 
     def delete(self, id: Any) -> None:
-        """Chunks of a file that is not there are removed all the same."""
+        """Delete a file. If there is no file with this id, its remaining chunks are removed and
+        NoFile is raised."""
         if not removing.delete_files(self.layout, [id]):
             raise queries.no_id(id)
 
     def delete_many(self, ids: Sequence[Any]) -> int:
-        """How many of them there were; a thousand with each pair of commands."""
+        """Delete files, a thousand with each pair of commands, and return how many there were."""
         return removing.delete_files(self.layout, ids)
 
     def delete_if(self, id: Any, condition: Mapping[str, Any]) -> bool:
@@ -152,7 +154,7 @@ class Bucket(BucketOptions[Collection[Document]]):
         return removing.delete_if(self.layout, id, condition)
 
     def rename(self, id: Any, filename: str) -> None:
-        """Raises NameTaken where names are exclusive and another file has it."""
+        """Raises NameTaken if names are exclusive and another file has the name."""
         change = {"$set": {"filename": checked_name(filename)}}
         query = {"_id": {"$eq": id}}
         try:
@@ -163,15 +165,15 @@ class Bucket(BucketOptions[Collection[Document]]):
             raise queries.no_id(id)
 
 
-# Chunks of a file out of a bucket, in their order, checked.
+# Reading a file's chunks from a bucket, in their order and checked.
 def read_chunks(
     layout: Layout[Any], file: StoredFile, start: int = 0, stop: int | None = None
 ) -> Generator[bytes, None]:
-    """The bytes [start, stop), in pieces of at most a chunk.
+    """Yield the bytes [start, stop) in pieces of at most a chunk.
 
-    Outside of any transaction: chunks never change under one id, and those of a file that the
-    open transaction itself uploaded are not in its snapshot. Closing the generator frees the
-    cursor. Raises CorruptFile, and FileChanged when the file was deleted meanwhile.
+    The read is outside of any transaction: chunks never change under one id, and those of a file
+    that the open transaction itself uploaded are not in its snapshot. Closing the generator frees
+    the cursor. Raises CorruptFile, and FileChanged when the file is deleted in the meantime.
     """
     reader = RangeReader(file, start, stop)
     chunks = layout.chunks
@@ -182,8 +184,8 @@ def read_chunks(
                 yield from pieces
             return
         except (AutoReconnect, CursorNotFound):
-            # The driver repeats a query that an election interrupts, but does not go on with its
-            # cursor; this does, as long as that leads any further.
+            # The driver repeats a query that an election interrupts, but does not continue its
+            # cursor; this does, as long as it makes progress.
             if reader.position == before:
                 raise
         except CorruptFile as damage:

@@ -1,5 +1,5 @@
 # Generated from asynchronous/many.py by `make synchronous`; edit that.
-"""Many small files at once: the same two steps as for one, for a batch of them."""
+"""Many small files at once: the same two steps as for one file, in batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from djongo_services.transaction.uninterrupted import to_the_end
 logger = logging.getLogger("djongo_services.storage")
 
 _File = tuple[Chunker, str | None, Document]
-"""Its chunks have been taken; filename, metadata."""
+"""A chunker that has returned its chunks; filename, metadata."""
 
 
 def upload_many(
@@ -33,8 +33,8 @@ def upload_many(
     complete: Change | None = None,
     rename: Change | None = None,
 ) -> list[StoredFile]:
-    """``complete`` changes each files document before it is inserted; ``rename`` one whose name
-    somebody else was faster to take, outside of transactions."""
+    """``complete`` changes each files document before it is inserted; ``rename`` changes one whose
+    name another client took in the meantime, outside of transactions."""
     ensure_indexes(layout)
     stored: list[StoredFile] = []
     for files, chunks in _batches(items, layout.client, chunk_size):
@@ -49,7 +49,7 @@ def upload_many(
 def store(
     layout: Layout[Any], files: list[Document], chunks: list[Document], rename: Change | None
 ) -> None:
-    """Files documents, and the chunks of them all. Nothing else may have their ids."""
+    """Insert files documents, and the chunks of all of them. Nothing else may have their ids."""
     ids = [document["_id"] for document in files]
     within = joined(layout.client)
     primary = layout.primary()
@@ -107,7 +107,7 @@ def _insert_within(layout: Layout[Any], files: list[Document], within: Joined) -
 
 
 def _taken_names(error: BulkWriteError) -> list[int]:
-    """Where the names of some are taken; none when anything else went wrong."""
+    """The positions of the files whose names are taken; empty if anything else went wrong."""
     details: Any = error.details
     errors = details.get("writeErrors", [])
     if details.get("writeConcernErrors") or not all(is_taken_name(each) for each in errors):
@@ -124,7 +124,7 @@ def _check_nothing_lost(layout: Layout[Any], ids: list[Any], count: int, filenam
 
 def _remove(layout: Layout[Any], files: list[Document], session: Any) -> None:
     try:
-        # By itself, so that nothing that was inserted with this session comes later.
+        # Separately, so that nothing that was inserted with this session comes later.
         removing.remove_document(layout, files[0], session)
         removing.remove_files(layout, [document["_id"] for document in files])
     except PyMongoError as error:
@@ -152,6 +152,6 @@ def _batches(
 
 
 def _documents(files: list[_File], client: Any) -> list[Document]:
-    # The items may have come slowly: those of a batch exist from its end on.
+    # The items may have arrived slowly: the files of a batch exist from its end on.
     at = server_now(client)
     return [chunker.files_document(name, metadata, at) for chunker, name, metadata in files]

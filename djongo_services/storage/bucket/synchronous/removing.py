@@ -1,5 +1,5 @@
 # Generated from asynchronous/removing.py by `make synchronous`; edit that.
-"""Files out of a bucket: the files document first, so that no reader finds half a file."""
+"""Removing files from a bucket: the files document first, so that no reader finds half a file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from djongo_services.transaction.current import Joined, joined
 
 
 def delete_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
-    """How many of them there were.
+    """Delete files, and return how many of them there were.
 
-    In a transaction the files documents go with its commit, and their chunks right after it.
+    In a transaction the files documents are deleted with its commit, and their chunks right after
+    it.
     """
     within = joined(layout.client)
     if within is None:
@@ -33,7 +34,7 @@ def delete_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
 
 
 def delete_if(layout: Layout[Any], files_id: Any, condition: Mapping[str, Any]) -> bool:
-    """One file, if its document is still as ``condition`` says."""
+    """Delete one file if its document still matches ``condition``."""
     within = joined(layout.client)
     session = within and within.session
     query = {**condition, "_id": {"$eq": files_id}}
@@ -50,7 +51,7 @@ def delete_if(layout: Layout[Any], files_id: Any, condition: Mapping[str, Any]) 
 
 
 def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
-    """Files documents and chunks, outside of any transaction."""
+    """Remove files documents and chunks, outside of any transaction."""
     deleted = 0
     with layout.client.start_session(causal_consistency=False) as outside:
         for batch in batches(ids):
@@ -61,18 +62,19 @@ def remove_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
 
 
 def remove_document(layout: Layout[Any], document: Document, session: Any = None) -> None:
-    """A files document, unless it is another one of the same id.
+    """Remove a files document, unless it is another one with the same id.
 
-    With the ``session`` that it was inserted with, an insert of which nobody knows whether it was
-    made is over before, or is never made: the server takes a session's retryable writes, such as
-    ``delete_one``, one after the other, and none that is older than one it took.
+    With the ``session`` of an insert whose outcome is unknown, that insert either ended before or
+    never happens: the server takes a session's retryable writes, such as ``delete_one``, one after
+    the other, and none that is older than one it took.
     """
     with nullcontext(session) if session is not None else _outside(layout) as outside:
         layout.files.delete_one(this_very(document), session=outside)
 
 
 def remove_chunks(layout: Layout[Any], ids: Sequence[Any], session: Any = None) -> None:
-    """With a ``session``, after all that was inserted with it; see :func:`remove_document`."""
+    """Remove chunks; with a ``session``, after all that was inserted with it: see
+    :func:`remove_document`."""
     with nullcontext(session) if session is not None else _outside(layout) as outside:
         if session is not None:
             layout.early_chunks.delete_one({"files_id": {"$eq": ids[0]}}, session=session)
@@ -81,8 +83,9 @@ def remove_chunks(layout: Layout[Any], ids: Sequence[Any], session: Any = None) 
 
 
 def _delete_chunks(layout: Layout[Any], batch: Sequence[Any], session: Any) -> None:
-    """Repeated here when the connection is lost or the primary steps down: the driver repeats no
-    ``delete_many``, since another one may delete more. No file gets these ids again."""
+    """Delete chunks, and repeat that when the connection is lost or the primary steps down: the
+    driver does not repeat ``delete_many``, since another one may delete more. No file gets these
+    ids again."""
     wanted = {"files_id": {"$in": batch}}
     try:
         layout.early_chunks.delete_many(wanted, session=session)
@@ -102,7 +105,7 @@ def _remove_chunks_on_commit(layout: Layout[Any], within: Joined, ids: Sequence[
 
 
 def _keep_for_rollback(layout: Layout[Any], within: Joined, batch: list[Any]) -> None:
-    """On a server without transactions a rollback has to put the documents back itself."""
+    """Keep the documents: on a server without transactions, a rollback restores them itself."""
     if within.undone_by_rollback:
         return
     documents = layout.files.find({"_id": {"$in": batch}}).to_list()

@@ -1,7 +1,7 @@
 # Generated from asynchronous/uploading.py by `make synchronous`; edit that.
-"""A file on its way into a bucket: chunks first, the files document last.
+"""Uploading a file into a bucket: chunks first, the files document last.
 
-The indexes of the bucket are there before its first file.
+A bucket gets its indexes before its first file.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ logger = logging.getLogger("djongo_services.storage")
 
 
 class UploadStream:
-    """Write bytes, then :meth:`close`; until then there is no file, after :meth:`abort` never.
+    """Write bytes, then :meth:`close`; the file exists from then on, or never after :meth:`abort`.
 
     As a context manager it closes, or aborts when its block raises. Chunks are written outside of
-    any transaction, under their final id; the files document goes into the transaction that is
-    open when the stream is closed, and a rollback of that removes the chunks. In an event loop, a
-    cancellation removes what was written before it goes on.
+    any transaction, under their final id; the files document becomes part of the transaction that
+    is open when the stream is closed, and a rollback of that transaction removes the chunks. In an
+    event loop, a cancellation first removes what was written.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class UploadStream:
         *,
         is_new_id: bool = True,
     ) -> None:
-        """``is_new_id``: there cannot be anything of that id yet."""
+        """``is_new_id``: nothing with that id can exist yet."""
         self.id = chunker.files_id
         self.file: StoredFile | None = None
         """What was stored, once the stream is closed."""
@@ -70,12 +70,12 @@ class UploadStream:
         self._is_new_id = is_new_id
         self._prepared = False
         self._outside: Any = None
-        """The session of all that is written outside of transactions."""
+        """The session of everything that is written outside of transactions."""
         self._primary: object = None
         self._begun = False
         """Whether chunks of this upload may be in the bucket."""
         self._published = False
-        """Whether its files document may be, outside of any transaction."""
+        """Whether its files document may be in the bucket, outside of any transaction."""
         self._latest: Document = {}
         """The files document of the last attempt to publish."""
 
@@ -96,7 +96,7 @@ class UploadStream:
             self.abort()
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """The number of bytes taken: all of them. When this raises, the upload is aborted."""
+        """Write all of ``data``, and return its length. When this raises, the upload is aborted."""
         self._check_open()
         before = self._chunker.length
         with self.aborting():
@@ -111,9 +111,9 @@ class UploadStream:
             return self.publish(document)
 
     def seal(self, metadata: Mapping[str, Any] | None = None) -> Document:
-        """Store the last chunks; the files document that would make them a file.
+        """Store the last chunks, and return the files document that would make them a file.
 
-        ``metadata`` is what is known of the file at its end only.
+        ``metadata`` is what is known of the file only at its end.
         """
         self._check_open()
         with self.aborting():
@@ -126,11 +126,12 @@ class UploadStream:
     def publish(
         self, document: Document, rename: Change | None = None, rows: Rows | None = None
     ) -> StoredFile:
-        """Insert what :meth:`seal` gave; with ``rows``, until they are rolled back.
+        """Insert what :meth:`seal` returned; with ``rows``, until they are rolled back.
 
-        Where the bucket's names are exclusive and somebody else was faster, ``rename`` gives
-        another; without it, and in a transaction, which cannot go on after that, NameTaken. Then
-        the stream may be published again, or aborted; anything else that this raises aborts it.
+        If the bucket's names are exclusive and another client took the name in the meantime,
+        ``rename`` gives another one. Without it, and in a transaction, which cannot continue after
+        that, NameTaken is raised; then the stream may be published again, or aborted. Any other
+        exception aborts it.
         """
         self._check_open()
         try:
@@ -148,11 +149,11 @@ class UploadStream:
         return self.file
 
     def withdrawn(self) -> None:
-        """After somebody removed the files document that was published."""
+        """Record that the published files document was removed by another client."""
         removing.remove_chunks(self._layout, [self.id])
 
     def abort(self) -> None:
-        """Remove what was written; an upload that cannot is left to the collector."""
+        """Remove what was written. If that fails, the collector removes it later."""
         if self.closed:
             return
         self.closed = True
@@ -208,13 +209,13 @@ class UploadStream:
         chunks = layout.early_chunks if joined(layout.client) is None else layout.chunks
         first, self._begun = not self._begun, True
         try:
-            if len(batch) == 1:  # As of most files; it costs the driver less than a batch.
+            if len(batch) == 1:  # Most files; this costs the driver less than a batch.
                 chunks.insert_one(batch[0], session=self._session())
             else:
                 chunks.insert_many(batch, session=self._session())
         except PyMongoError as error:
             if first and is_duplicate(error):
-                self._begun = False  # They are another file's.
+                self._begun = False  # The chunks belong to another file.
                 raise file_exists(self.id) from error
             raise
 
@@ -242,7 +243,7 @@ class UploadStream:
             self._check_nothing_lost()
 
     def _undo_on_rollback(self, within: Joined) -> None:
-        """The files document too: without transactions a rollback does not undo it."""
+        """Remove the files document too: without transactions a rollback does not undo it."""
         published = not within.undone_by_rollback
 
         def undo() -> None:
@@ -263,7 +264,7 @@ class UploadStream:
             raise
 
     def _check_nothing_lost(self) -> None:
-        """Look whether a change of the primary took chunks that no majority had yet."""
+        """Check whether a change of the primary lost chunks that no majority had yet."""
         layout, count = self._layout, self._chunker.count
         if not count or (self._primary is not None and layout.primary() == self._primary):
             return
@@ -274,13 +275,14 @@ class UploadStream:
             raise upload_interrupted(self._filename)
 
 
-# The indexes of a bucket, which are there before its first file.
+# The indexes of a bucket, which are created before its first file.
 def ensure_indexes(layout: Layout[Any]) -> None:
-    """Outside of any transaction. Nothing is sent once this process has seen them.
+    """Create the indexes, outside of any transaction. Nothing is sent once this process has seen
+    them.
 
-    Where an index cannot be had, files are written without it and a warning says why; PyMongo's
-    errors are raised otherwise. What an open transaction keeps from being created, or could not
-    be continued after, is created when that has ended.
+    If an index cannot be created, files are written without it and a warning says why; other errors
+    of PyMongo are raised. An index that an open transaction prevents, or that the transaction could
+    not continue after, is created when it has ended.
     """
     if is_done(layout):
         return

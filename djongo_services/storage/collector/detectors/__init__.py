@@ -1,1 +1,1 @@
-"""What makes files and chunks garbage, and how old a find is."""
+"""What makes files and chunks garbage, and how old an item is."""

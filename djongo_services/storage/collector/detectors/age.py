@@ -1,6 +1,6 @@
-"""How old a find is, by its most recent activity, and whether that lets it be collected.
+"""How old an item is, by its most recent activity, and whether it may be collected.
 
-Source of the rule: GridFS writes the files document last, so that an upload under way looks like
+Source of the rule: GridFS writes the files document last, so that an upload in progress looks like
 orphan chunks. Chunks have no date; the ObjectId that every driver gives them has one.
 """
 
@@ -23,28 +23,28 @@ class GracePeriod:
     """How long garbage stays."""
 
     end: datetime
-    """What is younger stays."""
+    """Younger items stay."""
     undated_stay: bool
-    """Whether what has no date at all stays."""
+    """Whether items without any date stay."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Verdict:
-    """About one window."""
+    """The result for one window."""
 
     candidates: list[Candidate] = field(default_factory=list)
     kept: list[Candidate] = field(default_factory=list)
     """Broken files that stay."""
     young: int = 0
     undated: int = 0
-    """That stay because nothing says how old they are."""
+    """Items that stay because their age is unknown."""
     unnameable: int = 0
-    """Orphan chunks whose files_id no query can name."""
+    """Orphan chunks whose files_id cannot be used in a query."""
     excluded: int = 0
-    """Files that would be candidates, had the project not excluded them."""
+    """Files that would be candidates if the project did not exclude them."""
 
     def add(self, candidate: Candidate, until: datetime | None, grace: GracePeriod) -> None:
-        """A candidate, unless ``until``, when it was last touched, is within the grace period."""
+        """Add a candidate, unless ``until``, its last activity, is within the grace period."""
         if until is None and grace.undated_stay:
             self.undated += 1
         elif until is not None and until > grace.end:
@@ -61,11 +61,11 @@ class OrphanRun:
     chunks: int
     bytes: int
     since: datetime | None
-    """The newest chunk's; None when one of them has an id without a date."""
+    """The date of the newest chunk; None if one of them has an id without a date."""
 
 
 def orphan_runs(collections: BucketCollections, ids: Sequence[Any]) -> list[OrphanRun]:
-    """What there is of the chunks with these files_id."""
+    """The existing chunks with these files_id, grouped."""
     is_dated = {"$eq": [{"$type": "$_id"}, "objectId"]}
     is_bytes = {"$eq": [{"$type": "$data"}, "binData"]}
     pipeline: list[dict[str, Any]] = [
@@ -92,10 +92,10 @@ def orphan_runs(collections: BucketCollections, ids: Sequence[Any]) -> list[Orph
 
 
 def last_chunks(collections: BucketCollections, ids: Sequence[Any]) -> dict[Key, datetime]:
-    """When the last chunk of each file was made. The server reads no other chunk."""
+    """The date of each file's last chunk. The server reads no other chunks."""
     pipeline: list[dict[str, Any]] = [
         {"$match": {"files_id": {"$in": list(ids)}}},
-        # With this order the group becomes a DISTINCT_SCAN of the index.
+        # This order turns the group into a DISTINCT_SCAN of the index.
         {"$sort": {"files_id": -1, "n": -1}},
         {"$group": {"_id": "$files_id", "chunk": {"$first": "$_id"}}},
     ]
@@ -107,7 +107,7 @@ def last_chunks(collections: BucketCollections, ids: Sequence[Any]) -> dict[Key,
 
 
 def file_traces(document: Mapping[str, Any]) -> list[datetime]:
-    """The dates that a files document itself has."""
+    """The dates in a files document itself."""
     metadata = document.get("metadata")
     aliases = metadata.get("aliases") if isinstance(metadata, Mapping) else None
     dates: list[Any] = [document.get("uploadDate")]
@@ -121,7 +121,7 @@ def newest(dates: Iterable[datetime | None]) -> datetime | None:
 
 
 def restored_at(collections: BucketCollections, ids: Sequence[Any]) -> dict[Key, datetime]:
-    """When files came back from the trash: from then on they are as safe as new ones."""
+    """When files were restored from the trash: from then on they are as safe as new ones."""
     asked: list[Document] = [{"restored": id} for id in ids]
     found = collections.journal.find({"_id": {"$in": asked}})
     return {sort_key(mark["_id"]["restored"]): mark["at"] for mark in found}

@@ -1,8 +1,8 @@
-"""Whether a file's chunks are what its files document says, and what is wrong with them.
+"""Whether a file's chunks match its files document, and if not, what is wrong with them.
 
-The pass over the bucket tells which files cannot be right. Those are looked at once more, chunk by
-chunk, before anything is said about them: since the pass they may have been deleted, and a driver
-may have stored an empty chunk too many, which the specification lets readers pass over.
+The pass over the bucket finds files that may be broken. They are checked again, chunk by chunk,
+before they are reported: since the pass they may have been deleted, and a driver may have stored an
+extra empty chunk, which the specification lets readers ignore.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from djongo_services.storage.collector.decoding import (
 )
 
 _INNER_LENGTH = 4
-"""Bytes."""
+"""The size of the inner length in bytes."""
 
 
 def examine(collections: BucketCollections, ids: Sequence[Any], *, read: bool) -> dict[Key, str]:
-    """Those of the files that are broken, with the reason as half a sentence.
+    """The broken files among these ids, with the reason as a phrase.
 
-    ``read`` compares checksums too, and reads every byte for it.
+    ``read`` also compares checksums, and reads every byte for that.
     """
     found = collections.files.find({"_id": {"$in": list(ids)}}, CHECKSUMS)
     documents = {sort_key(document["_id"]): document for document in found}
@@ -60,8 +60,8 @@ def examine(collections: BucketCollections, ids: Sequence[Any], *, read: bool) -
 def _reconsider(
     collections: BucketCollections, documents: Iterable[Document], broken: dict[Key, str]
 ) -> None:
-    """Files whose data is of the old binary subtype, whose size the server tells with the length
-    that this has inside of it."""
+    """Correct the sizes of files whose data is of the old binary subtype: the server counts the
+    length that this has inside of it."""
     for document in documents:
         query = {"files_id": {"$eq": document["_id"]}}
         first = collections.chunks.find_one(query, {"data": 1})
@@ -77,7 +77,7 @@ def _reconsider(
 
 
 def problem(document: Document, chunks: Iterable[Mapping[str, Any]]) -> str | None:
-    """What is wrong with a file, if anything is."""
+    """What is wrong with a file, or None."""
     expected = expected_chunks(document)
     if expected is None:
         return "its length or chunkSize is not a number of bytes"
@@ -87,7 +87,7 @@ def problem(document: Document, chunks: Iterable[Mapping[str, Any]]) -> str | No
         size, data = size_and_data(chunk)
         if seen >= expected:
             if size:
-                return f"chunk {chunk.get('n')} is one too many"
+                return f"chunk {chunk.get('n')} is superfluous"
             continue
         if wrong := _chunk_problem(chunk.get("n"), size, seen, _wanted(document, seen, expected)):
             return wrong
@@ -104,7 +104,7 @@ def problem(document: Document, chunks: Iterable[Mapping[str, Any]]) -> str | No
 
 
 def _wanted(document: Document, number: int, expected: int) -> int:
-    """Bytes of a chunk: all but the last one are full."""
+    """The number of bytes in a chunk: all except the last one are full."""
     size = int(document["chunkSize"])
     return size if number < expected - 1 else int(document["length"]) - size * (expected - 1)
 
@@ -113,7 +113,7 @@ def _chunk_problem(n: Any, size: int, number: int, wanted: int) -> str | None:
     if n != number:
         return f"chunk {number} is missing"
     if size < 0:
-        return f"chunk {number} holds no bytes"
+        return f"chunk {number} contains no binary data"
     if size != wanted:
         return f"chunk {number} has {size:,} bytes instead of {wanted:,}"
     return None

@@ -1,4 +1,4 @@
-"""Deciding about a window: what of it is garbage, and what only looks like it."""
+"""Judging a window: which files are garbage, and which only look like it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Suspicion:
     reason: str = ""
     kept: bool = False
     superseded: datetime | None = None
-    """When a newer revision came."""
+    """When a newer revision was stored."""
 
 
 class Judge:
@@ -49,8 +49,8 @@ class Judge:
         read: bool,
         revisions: Revisions,
     ) -> None:
-        """``kinds`` are looked for; ``asked`` are those of them that the user named. ``read`` reads
-        every byte of what may be broken."""
+        """``kinds`` are searched for; ``asked`` are those of them that the user named. ``read``
+        reads every byte of files that may be broken."""
         self._collections = collections
         self._references = references
         self._kinds = kinds
@@ -60,7 +60,7 @@ class Judge:
         self._revisions = revisions
 
     def judge(self, window: Window, verdict: Verdict | None = None) -> Verdict:
-        """``verdict`` is filled, where one is given."""
+        """Judge a window, and add the result to ``verdict`` if one is given."""
         verdict = Verdict() if verdict is None else verdict
         if Kind.ORPHAN_CHUNKS in self._kinds:
             judge_orphans(self._collections, window.orphans, self._grace, verdict)
@@ -80,7 +80,7 @@ class Judge:
         for row in rows:
             suspicion, document = suspicions.get(row.key), documents.get(row.key)
             if suspicion is None or document is None or names_of(document) != row.names:
-                continue  # It was deleted or renamed meanwhile.
+                continue  # It was deleted or renamed in the meantime.
             since = newest([*file_traces(document), chunks.get(row.key), restored.get(row.key)])
             candidate = _candidate(suspicion, document, since)
             until = newest([since, suspicion.superseded])
@@ -93,7 +93,7 @@ class Judge:
                 verdict.add(candidate, until, self._grace)
 
     def _suspicions(self, window: Window) -> tuple[Sequence[ScannedFile], dict[Key, _Suspicion]]:
-        """Rows that are not just files in use, and what is suspicious about some of them."""
+        """Files that are not simply in use, and what is suspicious about some of them."""
         broken: dict[Key, str] = {}
         if Kind.BROKEN in self._kinds and window.suspects:
             suspects = [id for id in window.suspects if can_be_named(id)]
@@ -145,7 +145,7 @@ class Judge:
         return self._references.referenced(names)
 
     def _is_known(self, row: ScannedFile) -> bool:
-        """Whether the sources would know of it, if it were in use."""
+        """Whether the sources would know if it were in use."""
         return bool(row.names) and all(
             is_sendable(name) and self._references.covers(name) for name in row.names
         )

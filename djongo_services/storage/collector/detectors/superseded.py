@@ -1,8 +1,8 @@
-"""Which files are older revisions of a name.
+"""Finding files that are older revisions of a name.
 
-Names that occur once, as nearly all do, are told apart by one pass over the index on names and a
-map of bits; only the others are asked about. The map has the same size for any number of files: a
-name that shares its bit with another is asked about in vain, and no more.
+Names that occur once, as nearly all do, are recognised in one pass over the index on names with a
+bitmap; only the others are queried. The bitmap has the same size for any number of files: a name
+that shares its bit with another causes a needless query, and nothing worse.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from djongo_services.storage.collector.decoding import ScannedFile
 
 _AT_ONCE = 2_000
 BITS = 1 << 23
-"""One megabyte. With 100,000 names that repeat, one other name in 84 is asked about in vain."""
+"""One megabyte. With 100,000 repeated names, one other name in 84 causes a needless query."""
 
 
 class Revisions:
     def __init__(self, collections: BucketCollections) -> None:
         self._collections = collections
         self._repeated: bytearray | None = None
-        """None: any name may repeat."""
+        """None: any name may be repeated."""
         self._any = False
 
     def prepare(self, *, stop: Stop | None) -> None:
-        """Look over all names, where an index has them."""
+        """Read all names, if there is an index on them."""
         if not self._collections.has_names_index():
             return
         stream = IndexStream(
@@ -54,9 +54,10 @@ class Revisions:
                 before = name
 
     def superseded(self, rows: Sequence[ScannedFile]) -> dict[Key, datetime | None]:
-        """Those of the rows that are not the newest of their name, and the newest one's date.
+        """The files among the rows that are not the newest of their name, with the newest one's
+        date.
 
-        Never a file that several names share: it is the only one of each.
+        A file that several names share is never among them: it is the only one of each name.
         """
         if self._repeated is not None and not self._any:
             return {}
@@ -82,16 +83,16 @@ class Revisions:
 def newest_of(
     collections: BucketCollections, names: Iterable[str]
 ) -> dict[str, tuple[Key, datetime | None]]:
-    """The current file of each name: the newest uploadDate, and the greater id of two such.
+    """The current file of each name: the newest uploadDate, and the greater id if two are equal.
 
-    One that waits for the commit of its row replaces no other.
+    A file that waits for the commit of its row replaces no other.
     """
     pipeline: list[dict[str, Any]] = [
         {"$match": {"filename": {"$in": list(names)}}},
         {
             "$group": {
                 "_id": "$filename",
-                # Documents compare by their values in turn.
+                # Documents compare by their values in order.
                 "newest": {
                     "$max": {
                         "settled": {"$eq": [{"$type": f"${PROVISIONAL}"}, "missing"]},

@@ -1,4 +1,4 @@
-"""What uploads left that never came to their end: chunks without a file, and entries of uploads."""
+"""What unfinished uploads left: chunks without a file, and entries of uploads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from djongo_services.storage.collector.kinds import Candidate, Kind, can_be_name
 def judge_orphans(
     collections: BucketCollections, orphans: Sequence[Any], grace: GracePeriod, verdict: Verdict
 ) -> None:
-    """Add the chunks of these files_ids to the verdict; those of one files_id are one candidate."""
+    """Add the chunks with these files_ids to the verdict; all chunks with one files_id are one
+    candidate."""
     ids = [id for id in orphans if can_be_named(id)]
     verdict.unnameable += len(orphans) - len(ids)
     ids = without_owner(collections, ids) if ids else []
@@ -41,7 +42,7 @@ def judge_orphans(
 
 
 def without_owner(collections: BucketCollections, ids: Sequence[Any]) -> list[Any]:
-    """Those of the ids that are of no file, no entry of the trash and no upload."""
+    """The ids that belong to no file, no entry of the trash and no upload."""
     owned: set[Key] = set()
     for collection in (collections.files, collections.trash, collections.uploads):
         found = collection.find({"_id": {"$in": list(ids)}}, {"_id": 1})
@@ -52,7 +53,7 @@ def without_owner(collections: BucketCollections, ids: Sequence[Any]) -> list[An
 def stale_uploads(
     collections: BucketCollections, cutoff: datetime, *, size: int
 ) -> Iterator[list[Candidate]]:
-    """In batches: those that were touched last before ``cutoff``."""
+    """Batches of uploads whose last activity was before ``cutoff``."""
     batch: list[Document] = []
     with collections.uploads.find({"touchedAt": {"$lte": cutoff}}, batch_size=size) as cursor:
         for entry in cursor:

@@ -1,4 +1,4 @@
-"""Which files are in use, as far as rows, documents and the project's providers say."""
+"""Which files are in use, according to rows, documents and the project's providers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields of models that hold names of files, wherever they are, and where their rows are."""
+"""Fields of models that contain names of files, at any depth, and where their rows are."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from djongo_services.storage.collector.references.sources import SourceUnreadabl
 AnyModel: TypeAlias = "type[models.Model]"
 
 _OF_PACKAGES = {"easy_thumbnails.Source": ("name",), "easy_thumbnails.Thumbnail": ("name",)}
-"""Plain columns in which packages keep names of files that they save."""
+"""Plain columns in which packages store names of files that they save."""
 
 _TRACKED = ("instance_type", "pgh_tracked_model")
-"""How models of history name the model whose rows they keep: those of django-simple-history, which
+"""How history models name the model whose rows they keep: those of django-simple-history, which
 turn its FileFields into text, and of django-pghistory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileColumn:
-    """Where in a model's own table or collection names of files are."""
+    """A column of a model's own table or collection that contains names of files."""
 
     model: AnyModel
     field: str
-    """The model's field that has them, perhaps inside."""
+    """The model's field that contains them, perhaps nested."""
     path: tuple[str, ...]
-    """Columns: one, or more where names are inside of embedded models."""
+    """Columns: one, or more if names are inside embedded models."""
     storage: Any
-    """The field's; None where a package keeps names of its own."""
+    """The field's storage; None if a package stores names of its own."""
     in_array: bool = False
     endless: bool = False
-    """Inside of an embedded model that contains itself: there is no end of such paths."""
+    """Whether it is inside an embedded model that contains itself: such paths never end."""
 
     @property
     def is_plain(self) -> bool:
-        """Whether the column itself has the name."""
+        """Whether the column itself contains the name."""
         return len(self.path) == 1 and not self.in_array
 
 
 def file_columns() -> Iterator[FileColumn]:
-    """Columns of all models, each once: inherited fields in the table or collection they are in."""
+    """Columns of all models, each once: inherited fields in their own table or collection."""
     for model in stored_models():
         for field in model._meta.local_concrete_fields:
             yield from _columns_of(model, field)
@@ -57,7 +57,7 @@ def file_columns() -> Iterator[FileColumn]:
 
 
 def stored_models() -> list[AnyModel]:
-    """Those that have a table or a collection of their own."""
+    """The models that have a table or a collection of their own."""
     return [
         model
         for model in apps.get_models(include_auto_created=True)
@@ -84,14 +84,14 @@ def _columns_of(model: AnyModel, field: Any) -> Iterator[FileColumn]:
 
 
 _Found: TypeAlias = tuple[tuple[str, ...], Any, bool]
-"""A path, the FileField at its end (None: the model there contains itself), and whether an array
-is on the way."""
+"""A path, the FileField at its end (None: the model there contains itself), and whether the path
+goes through an array."""
 
 
 def _walk(
     field: Any, path: tuple[str, ...], around: tuple[AnyModel, ...], *, in_array: bool
 ) -> Iterator[_Found]:
-    """What is at ``path``, where ``field`` has its value, and below."""
+    """The fields at ``path``, where ``field`` has its value, and below."""
     if isinstance(field, models.FileField):
         yield path, field, in_array
         return
@@ -108,7 +108,8 @@ def _walk(
 
 
 def _embedded_models(field: Any) -> Iterable[AnyModel]:
-    """Of django-mongodb-backend's fields, told by their attributes; it need not be installed."""
+    """The models of django-mongodb-backend's embedded fields, which are recognised by their
+    attributes; the backend need not be installed."""
     several = getattr(field, "embedded_models", None)
     return (
         several if several is not None else filter(None, [getattr(field, "embedded_model", None)])
@@ -116,7 +117,7 @@ def _embedded_models(field: Any) -> Iterable[AnyModel]:
 
 
 def _history_columns(model: AnyModel) -> Iterator[FileColumn]:
-    """Columns of text in which a model of history keeps what is a FileField in the other model."""
+    """Text columns in which a history model keeps what is a FileField in the other model."""
     tracked: Any = next((getattr(model, name) for name in _TRACKED if hasattr(model, name)), None)
     if not (isinstance(tracked, type) and issubclass(tracked, models.Model)):
         return
@@ -126,7 +127,7 @@ def _history_columns(model: AnyModel) -> Iterator[FileColumn]:
         try:
             copy: Any = model._meta.get_field(field.name)
         except FieldDoesNotExist:
-            continue  # The history leaves it out.
+            continue  # The history excludes it.
         if copy.concrete and not isinstance(copy, models.FileField):
             yield FileColumn(
                 model=model, field=copy.name, path=(copy.column,), storage=field.storage
@@ -134,16 +135,16 @@ def _history_columns(model: AnyModel) -> Iterator[FileColumn]:
 
 
 class Tables:
-    """On which DATABASES aliases a model may have rows; the tables of each are read once."""
+    """The DATABASES aliases on which a model may have rows; the tables of each are read once."""
 
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str]] = {}
 
     def aliases_of(self, model: AnyModel, *, required: bool = True) -> Iterator[str]:
-        """Those that the routers read or write the model on, and others that have its table.
+        """The aliases on which the routers read or write the model, and others that have its table.
 
-        ``required``: the former have to have it. Raises SourceUnreadable when they do not, when an
-        alias cannot be asked, or when the routers name one that this process does not have."""
+        ``required``: the former must have it. Raises SourceUnreadable if they do not, if an alias
+        cannot be read, or if the routers name one that this process does not have."""
         home = homes_of(model)
         for alias in connections:
             at_home = alias in home and required
@@ -157,7 +158,7 @@ class Tables:
                 )
 
     def names(self, alias: str) -> frozenset[str]:
-        """Raises SourceUnreadable."""
+        """The tables of an alias. Raises SourceUnreadable."""
         if alias not in self._names:
             self._names[alias] = self._read(alias)
         return self._names[alias]
@@ -182,7 +183,7 @@ class Tables:
 def homes_of(model: AnyModel) -> set[str]:
     """The aliases that the routers read and write a model on.
 
-    Raises SourceUnreadable when this process does not have one of them: its rows cannot be seen
+    Raises SourceUnreadable if this process does not have one of them: its rows cannot be read
     here."""
     home = {router.db_for_read(model), router.db_for_write(model)}
     if missing := sorted(home.difference(connections)):

@@ -1,4 +1,4 @@
-"""Everything that may refer to files of a bucket, by the project's settings and models."""
+"""Everything that may refer to files of a bucket, found from the project's settings and models."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ from djongo_services.storage.collector.references.storages import (
 
 
 def buckets_for(connection: Connection, named: Iterable[str] = ()) -> list[str]:
-    """The buckets named, else those of the project's storages, else all that the database has.
+    """The named buckets, otherwise those of the project's storages, otherwise all of the database.
 
-    Raises BucketUnusable when one that was named is not there.
+    Raises BucketUnusable if a named one does not exist.
     """
     whole, half = (buckets_of(connection.database, half=half) for half in (False, True))
     if chosen := list(dict.fromkeys(named)):
@@ -78,9 +78,9 @@ def references_for(
 ) -> References:
     """What the project's models, texts and providers refer to; ``ignore`` are labels ``app.Model``.
 
-    ``exclude`` are patterns beside those of the settings. Without ``search``, texts are not looked
-    through, whatever the settings say. Raises UnknownReferenceModel, and as :func:`find_references`
-    does."""
+    ``exclude`` are patterns in addition to those of the settings. Without ``search``, texts are not
+    searched, whatever the settings say. Raises UnknownReferenceModel, and what
+    :func:`find_references` raises."""
     labels = list(ignore)
     for label in labels:
         _check_model(label)
@@ -105,14 +105,14 @@ def find_references(
     search: bool = True,
     search_exclude: Iterable[str] = (),
 ) -> References:
-    """What refers to the files of a bucket, each source asked once to see that it answers.
+    """What refers to the files of a bucket; each source is checked once for whether it can be read.
 
-    ``providers`` are dotted paths, ``ignore`` labels of models that are not asked, ``exclude``
-    patterns of filenames that are never collected. ``search`` also looks through all texts of all
-    databases, except tables and collections that fit a pattern of ``search_exclude``.
+    ``providers`` are dotted paths, ``ignore`` labels of models that are skipped, ``exclude``
+    patterns of filenames that are never collected. ``search`` also searches all texts of all
+    databases, except tables and collections that match a pattern of ``search_exclude``.
 
-    Raises ReferencesUnreadable, naming each source that does not answer, because all its files
-    would look unreferenced. Raises ImproperlyConfigured for a provider that there is not.
+    Raises ReferencesUnreadable, naming each source that cannot be read, because all its files would
+    look unreferenced. Raises ImproperlyConfigured for an unknown provider.
     """
     loaded = [ProviderSource.load(path) for path in providers]
     columns = list(file_columns())
@@ -148,9 +148,9 @@ def find_references(
 
 
 def buckets_of_storages(database_name: str, among: Iterable[str]) -> list[str] | None:
-    """Those of the buckets in which storages of the project keep their files.
+    """The buckets among these in which storages of the project keep their files.
 
-    None when no storage keeps any in this database.
+    None if no storage uses this database.
     """
     every = [column.storage for column in file_columns() if column.storage is not None]
     every += [storage for _, storage in configured_storages()]
@@ -198,10 +198,10 @@ def _answering(
 def _sources_of(
     column: FileColumn, naming: Naming, tables: Tables, *, required: bool
 ) -> Iterator[ReferenceSource]:
-    """The column on each alias where the model may have rows or documents.
+    """A source for the column on each alias on which the model may have rows or documents.
 
-    ``required``: its storage has files in the bucket. Any other may choose one that has, by row:
-    it is asked where that can be done.
+    ``required``: its storage has files in the bucket. Another storage may use the bucket for single
+    rows: its column is read if that is possible.
     """
     model, path = column.model, ".".join(column.path)
     in_documents = partial(DocumentSource, path=path, model=model._meta.label, naming=naming)
@@ -227,11 +227,11 @@ def _sources_of(
             )
 
 
-# Models whose documents are kept in MongoDB by PyMongo, as `SCHEMA["MODELS"]` names them.
+# Models whose documents PyMongo keeps in MongoDB, as `SCHEMA["MODELS"]` names them.
 def kept_elsewhere(model: AnyModel) -> Iterator[str]:
-    """The connections that hold documents of the model outside of the ORM.
+    """The connections that contain documents of the model outside of the ORM.
 
-    Raises ImproperlyConfigured when the setting is wrong.
+    Raises ImproperlyConfigured if the setting is wrong.
     """
     names = {model._meta.app_label, model._meta.label}
     for alias, labels in settings.schema.models.items():

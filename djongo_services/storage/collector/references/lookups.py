@@ -1,4 +1,4 @@
-"""What can be asked for names of files: columns, documents, versions, functions, folders."""
+"""What can be queried for names of files: columns, documents, versions, functions, folders."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from djongo_services.storage.collector.references.sources import (
 )
 
 AT_ONCE = 10_000
-"""Names in one query, where the database does not allow fewer."""
+"""Names in one query, unless the database allows fewer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColumnSource:
-    """One column of one model's table on one DATABASES alias."""
+    """A column of a model's table on one DATABASES alias."""
 
     model: type[models.Model]
     field: str
@@ -44,7 +44,7 @@ class ColumnSource:
 
     def probe(self) -> None:
         with explaining():
-            # A query that fails inside of a transaction would take that with it.
+            # Inside of a transaction, a query that fails would end that.
             with transaction.atomic(using=self.alias):
                 list(self._names()[:1])
 
@@ -62,11 +62,12 @@ class ColumnSource:
         return found
 
     def _can_hold(self, name: str) -> bool:
-        """PostgreSQL has no null characters, and refuses the whole query for one."""
+        """False for null characters on PostgreSQL, which refuses the whole query for one."""
         return "\0" not in name or connections[self.alias].vendor != "postgresql"
 
     def _names(self) -> models.QuerySet[Any, Any]:
-        """By a plain queryset: managers may hide rows, such as those that count as deleted."""
+        """The column's values, by a plain queryset: managers may hide rows, for example
+        soft-deleted ones."""
         rows: models.QuerySet[Any] = models.QuerySet(self.model, using=self.alias)
         return rows.order_by().values_list(self.field, flat=True)
 
@@ -77,7 +78,8 @@ class ColumnSource:
 
 
 def _loosely(text: str) -> str:
-    """Where the column's collation holds texts for equal, one of them may stand for all."""
+    """The text as the column's collation compares it: one of several equal texts may represent
+    all."""
     if text.isascii():
         return text.lower().rstrip()
     letters = unicodedata.normalize("NFKD", text)
@@ -87,21 +89,21 @@ def _loosely(text: str) -> str:
 
 @contextmanager
 def explaining() -> Iterator[None]:
-    """Turn what the ORM raises into SourceUnreadable."""
+    """Convert the ORM's exceptions to SourceUnreadable."""
     try:
         yield
     except (Error, ImproperlyConfigured) as error:
         raise SourceUnreadable(first_line(error)) from error
 
 
-# Paths into documents that hold names of files, also in embedded documents and arrays.
+# Paths to names of files in documents, including embedded documents and arrays.
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentSource:
     """One path in the documents of a collection."""
 
     collection: Collection[Any]
     path: str
-    """Dotted; elements of arrays are implied."""
+    """A dotted path; elements of arrays are implied."""
     model: str
     alias: str
     naming: Naming
@@ -121,8 +123,8 @@ class DocumentSource:
         if not held:
             return set()
         found: set[str] = set()
-        # Under the default collation of the collection: that finds these and perhaps more, by an
-        # index on them; what counts is told below, byte by byte.
+        # Under the default collation of the collection: an index then finds these names and perhaps
+        # more; which of them match is decided below, byte by byte.
         query, steps = {self.path: {"$in": list(held)}}, self.path.split(".")
         try:
             with self._primary().find(query, {"_id": 0, self.path: 1}) as cursor:
@@ -160,12 +162,12 @@ WHERE = 'DJONGO_SERVICES["STORAGE"]["REFERENCES"]'
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderSource:
-    """A function of the project that knows of references which no field holds.
+    """A function of the project that knows about references which no field contains.
 
-    ``STORAGE["REFERENCES"]`` names it by a dotted path. It gets a batch of filenames, as the bucket
-    has them, and returns those that are in use: names in JSON, in rich text, in plain collections.
-    With an attribute ``buckets`` it answers for all files of those buckets: what neither it nor a
-    field refers to is in no use.
+    ``STORAGE["REFERENCES"]`` names it by a dotted path. It receives a batch of filenames, as the
+    bucket has them, and returns those that are in use: names in JSON, in rich text, in plain
+    collections. With an attribute ``buckets`` it answers for all files of those buckets: what
+    neither it nor a field refers to is unused.
     """
 
     path: str
@@ -173,7 +175,7 @@ class ProviderSource:
 
     @classmethod
     def load(cls, path: str) -> ProviderSource:
-        """Raises ImproperlyConfigured when there is no such function."""
+        """Raises ImproperlyConfigured if there is no such function."""
         try:
             provider: Any = import_string(path)
         except ImportError as error:
@@ -190,7 +192,7 @@ class ProviderSource:
 
     @property
     def buckets(self) -> tuple[str, ...]:
-        """The buckets whose files it knows all references to, with the fields."""
+        """The buckets for which it and the fields know all references."""
         return tuple(getattr(self.provider, "buckets", ()))
 
     def probe(self) -> None:
@@ -209,37 +211,37 @@ class ProviderSource:
 
 
 # Packages write files beside those that rows name: thumbnails in folders of their own. They know
-# which of them are in use, and have commands that remove the others. Here these count as in use
-# wherever such a folder is. Thumbnails that rows name (easy-thumbnails,
-# django-filer, Wagtail) need no entry.
+# which of them are in use, and have commands that remove the others. Here all files in such a
+# folder count as in use. Thumbnails that rows name (easy-thumbnails, django-filer, Wagtail) need no
+# entry.
 FOLDERS: Final = {
     "sorl.thumbnail": ("THUMBNAIL_PREFIX", "cache/"),
     "imagekit": ("IMAGEKIT_CACHEFILE_DIR", "CACHE/images"),
 }
-"""By app, the setting that names its folder, and the package's default."""
+"""For each app, the setting that names its folder, and the package's default."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FolderSource:
-    """All files in a folder of this name, wherever that is."""
+    """All files in folders with this name, at any depth."""
 
     app: str
     folder: str
-    """Between slashes."""
+    """The folder's name between slashes."""
 
     @property
     def label(self) -> str:
         return f"{self.app} ({self.folder.strip('/')}/)"
 
     def probe(self) -> None:
-        """It is always there."""
+        """Do nothing: this source can always be read."""
 
     def referenced(self, names: Sequence[str]) -> set[str]:
         return {name for name in names if self.folder in f"/{name}"}
 
 
 def package_sources() -> Iterator[FolderSource]:
-    """Those of the packages that are installed."""
+    """The folders of the packages that are installed."""
     for app, (setting, default) in FOLDERS.items():
         folder = str(getattr(django_settings, setting, default)).strip("/")
         if apps.is_installed(app) and folder:
@@ -254,14 +256,14 @@ VERSIONS_AT_ONCE = 500
 class VersionSource:
     """Versions of rows that django-reversion keeps, serialized.
 
-    A name in them cannot be looked up, so the versions are read through, those that mention one of
-    the fields at all. Only names that nothing else refers to are left to look for by then.
+    A name in them cannot be looked up, so all versions that mention one of the fields are read. By
+    then, only names that nothing else refers to are left to search for.
     """
 
     model: AnyModel
     alias: str
     fields: frozenset[str]
-    """Names of fields that hold names of files, whatever model they are of."""
+    """Names of fields that contain names of files, whatever their model."""
     naming: Naming
 
     @property
@@ -295,7 +297,7 @@ class VersionSource:
 def version_sources(
     columns: Iterable[FileColumn], naming: Naming, tables: Tables
 ) -> Iterator[VersionSource]:
-    """On each alias that has versions; none where django-reversion is not installed."""
+    """A source for each alias that has versions; none if django-reversion is not installed."""
     fields = frozenset(column.field for column in columns)
     if not fields or not apps.is_installed("reversion"):
         return

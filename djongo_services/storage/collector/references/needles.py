@@ -1,9 +1,9 @@
-"""Names and ids of files, as texts may have them.
+"""Names and ids of files, as they may appear in texts.
 
-A text means a file when it has the last part of its name as a word, and what it has of a path
-before that is the same: ``/media/docs/a.pdf``, ``docs//a.pdf`` and ``a.pdf`` mean the file
-``docs/a.pdf`` of a location ``media/``, and ``letters/a.pdf`` does not. Neither case nor the form
-of Unicode counts, nor quoting as in URLs, HTML or JSON.
+A text refers to a file if it contains the last part of its name as a word, and any path before that
+is the same: ``/media/docs/a.pdf``, ``docs//a.pdf`` and ``a.pdf`` refer to the file ``docs/a.pdf``
+of a location ``media/``, and ``letters/a.pdf`` does not. Case, Unicode normalisation and quoting as
+in URLs, HTML or JSON are ignored.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from djongo_services.storage.collector.bson_order import Key
 from djongo_services.storage.collector.references.sources import Naming, Sought
 
 SEPARATOR: Final = "\0"
-"""Between texts that are looked through together."""
+"""A separator between texts that are searched together."""
 DISTINCT: Final = 12
-"""Characters from which a word without a dot is taken for a name in the middle of a text. Others
-count where they are the whole text, or quoted, or part of a path."""
+"""The length from which a word without a dot counts as a name in the middle of a text. Shorter ones
+count if they are the whole text, or quoted, or part of a path."""
 
 _WORD: Final = re.compile(r"[^\W_](?:[\w.\-@+~]*[^\W_])?")
 _ASCII_WORD: Final = re.compile(r"[a-z0-9](?:[a-z0-9_.\-@+~]*[a-z0-9])?")
-"""The same in folded ASCII, in half of the time."""
+"""The same for folded ASCII, in half of the time."""
 _OBJECT_ID: Final = re.compile(rb"\x07(?=[^\0]*\0(.{12}))", re.DOTALL)
 _UUID: Final = re.compile(rb"\x10(?=\0\0\0[\x03\x04](.{16}))", re.DOTALL)
-"""Elements of BSON, wherever they are in a document."""
+"""Elements of BSON, anywhere in a document."""
 _QUOTED: Final = re.compile(r"[\\&%]")
-"""What may be quoted as JSON, HTML and addresses are."""
+"""What may be quoted as in JSON, HTML and URLs."""
 _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _BLANK: Final = re.compile(r"\\[bfnrt]")
 """Escapes of JSON and of Python."""
@@ -46,20 +46,20 @@ class _Name(NamedTuple):
     key: Key
     parts: tuple[str, ...]
     own: int
-    """How many of the parts, from the last, are below the location: the name that rows have."""
+    """How many of the last parts are below the location: the name that rows have."""
 
 
 class Needles:
-    """Some thousand files at a time. What is found is looked for no more."""
+    """Some thousand files at a time. A file that was found is not searched for again."""
 
     def __init__(self, files: Iterable[Sought], naming: Naming) -> None:
         self.unsearchable: set[Key] = set()
-        """Those with a name in which there is no word."""
+        """Files with a name that contains no word."""
         self._names: dict[str, list[_Name]] = {}
         self._ids: dict[str, Key] = {}
         self._binary: dict[bytes, Key] = {}
         self._looked_for: dict[Key, set[str | bytes]] = {}
-        """Where each file is in the three."""
+        """Where each file is in the three collections."""
         for file in files:
             self._add_id(file)
             for name in file.names:
@@ -70,7 +70,7 @@ class Needles:
         return bool(self._names or self._ids or self._binary)
 
     def in_text(self, text: str) -> set[Key]:
-        """``text`` may be several, with a separator between them."""
+        """Search a text; ``text`` may be several, with a separator between them."""
         found: set[Key] = set()
         for each in _readings(text):
             words = _words(each)
@@ -81,7 +81,7 @@ class Needles:
         return found
 
     def in_bson(self, batch: bytes) -> set[Key]:
-        """In documents as the server sends them: every string, key and id, at any depth."""
+        """Search documents as the server sends them: every string, key and id, at any depth."""
         found = self.in_text(batch.decode("utf-8", "replace"))
         if self._binary:
             for pattern in (_OBJECT_ID, _UUID):
@@ -120,10 +120,10 @@ class Needles:
         self._looked_for.setdefault(key, set()).update([*words, binary])
 
     def _add_name(self, key: Key, name: str, naming: Naming) -> bool:
-        """False where there is no word in it to look for."""
+        """Add a name; False if it contains no word to search for."""
         location = max(filter(name.startswith, ("", *naming.prefixes)), key=len)
         if name == location:
-            return True  # No field has the empty name.
+            return True  # No field contains the empty name.
         own = _parts(name[len(location) :])
         words = _words(own[-1]) if own else []
         if not words:
@@ -146,7 +146,7 @@ class Needles:
 
 
 def _means(text: str, at: int, name: _Name) -> bool:
-    """Whether the last part of the name, which is at that place, stands for the file there."""
+    """Whether the last part of the name, which is at that position, refers to the file."""
     last = name.parts[-1]
     end = at + len(last)
     if not _is_apart(text, at, end):
@@ -156,7 +156,7 @@ def _means(text: str, at: int, name: _Name) -> bool:
         if matched >= name.own:
             return True
         if not before or not _is_of_path(text[before - 1]) or text[:before].endswith(".."):
-            return True  # The path begins here; what is more in the name is its location.
+            return True  # The path begins here; what the name has before that is its location.
         parent = name.parts[-1 - matched]
         start = before - len(parent)
         if start < 0 or text[start:before] != parent or not _is_apart(text, start, before):
@@ -177,7 +177,7 @@ def _occurrences(text: str, part: str) -> Iterator[int]:
 
 
 def _before_separators(text: str, at: int) -> int:
-    """The place before the separators that end at ``at``; ``//`` and ``/./`` are like one."""
+    """The position before the separators that end at ``at``; ``//`` and ``/./`` count as one."""
     while at:
         is_dot = text[at - 1] == "." and text[at : at + 1] == "/"
         if is_dot and at > 1 and (_is_of_path(text[at - 2]) and text[at - 2] != "/"):
@@ -189,7 +189,7 @@ def _before_separators(text: str, at: int) -> int:
 
 
 def _is_apart(text: str, start: int, end: int) -> bool:
-    """Whether no word goes on at either end."""
+    """Whether the word ends at both sides."""
     if start and _is_of_word(text[start - 1]) and _is_of_word(text[start]):
         return False
     after = text[end : end + 2]
@@ -215,9 +215,9 @@ def _parts(name: str) -> tuple[str, ...]:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """As it is, and without the quoting of JSON, HTML and addresses, if it has any.
+    """The text itself, and, if it is quoted as in JSON, HTML or URLs, the text without the quoting.
 
-    What is ASCII is read for itself, in a third of the time.
+    ASCII texts have a faster way, which takes a third of the time.
     """
     if text.isascii():
         yield _folded(text)

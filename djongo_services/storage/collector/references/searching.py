@@ -1,9 +1,9 @@
-"""Looking for names of files in every text of every database of the project.
+"""Searching for names of files in every text of every database of the project.
 
-What a field of files refers to is known by asking for the name. All else that may refer to a file
-cannot be asked: rich text, JSON, addresses, names that are written in another way, ids of files,
-tables of apps that are not installed any more. So all texts are read through, once for some
-thousand files, and only after no source refers to them.
+For fields with files, a query for the name shows the references. Everything else that may refer to
+a file cannot be queried: rich text, JSON, URLs, names in another form, ids of files, tables of apps
+that are no longer installed. So all texts are read, once for some thousand files, and only for
+files that no source refers to.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LEFT_OUT: Final = (
     "django_session",
     "djongo_services_*",
 )
-"""Tables and collections that only tell what was once: a name there would keep a file for ever."""
+"""Tables and collections that only record the past: a name in them would keep a file for ever."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +51,7 @@ class Search:
     def mentions(
         self, files: Iterable[Sought], naming: Naming, *, stop: Stop | None = None
     ) -> Mapping[Key, str]:
-        """Those that are mentioned, and where first. Raises SourceUnreadable, and
+        """The files that are mentioned, and where first. Raises SourceUnreadable, and
         CollectorInterrupted."""
         needles = Needles(files, naming)
         found: dict[Key, str] = dict.fromkeys(
@@ -78,7 +78,7 @@ def open_search(
     """A search of all DATABASES and all connections; ``ignore`` are labels of models in lower case,
     ``exclude`` patterns of names of tables and collections.
 
-    Raises SourceUnreadable when one of them cannot be read, or is not known in this process.
+    Raises SourceUnreadable if one of them cannot be read, or is unknown in this process.
     """
     patterns, ignored = [*LEFT_OUT, *exclude], set()
     for model in stored_models():
@@ -109,7 +109,7 @@ def _places(tables: Tables) -> Iterator[TextPlace]:
         wrapper: Any = databases[alias]
         if wrapper.settings_dict["ENGINE"] == "django.db.backends.dummy":
             continue
-        tables.names(alias)  # It raises when the database cannot be read.
+        tables.names(alias)  # This raises an exception if the database cannot be read.
         if wrapper.vendor == "mongodb":
             yield from _unseen(collections_in(alias, wrapper.database), seen)
         else:
@@ -118,25 +118,25 @@ def _places(tables: Tables) -> Iterator[TextPlace]:
             except SourceUnreadable as error:
                 raise SourceUnreadable(f"the database {alias!r} cannot be read: {error}") from error
     for connection in connections.all():
-        if connection.settings.database is None:  # Else it is one of those.
+        if connection.settings.database is None:  # Otherwise it is one of those.
             found = collections_in(connection.alias, connection.database)
             yield from _unseen(found, seen)
 
 
 def _unseen(found: Iterable[Documents], seen: set[Any]) -> Iterator[Documents]:
-    """Two aliases may have the same database."""
+    """The documents that are new: two aliases may have the same database."""
     for each in found:
         if each.uuid is None or each.uuid not in seen:
             seen.add(each.uuid)
             yield each
 
 
-# Where texts are: the tables of SQL databases, the collections of MongoDB's.
+# Where texts are: in the tables of SQL databases and in the collections of MongoDB.
 ROWS_AT_ONCE: Final = 500
 DOCUMENTS_AT_ONCE: Final = 1_000
 
 Check = Callable[[], None]
-"""Called between batches; it raises when the work is to stop."""
+"""A function that is called between batches; it raises an exception to stop the work."""
 
 
 class TextPlace(Protocol):
@@ -144,7 +144,7 @@ class TextPlace(Protocol):
 
     @property
     def name(self) -> str:
-        """As the database has it."""
+        """The name in the database."""
 
     def look(self, needles: Needles, check: Check) -> Iterator[tuple[str, set[Key]]]:
         """What is mentioned, and where, as it is found. Raises SourceUnreadable."""
@@ -158,7 +158,7 @@ class Table:
     name: str
     columns: tuple[str, ...]
     schema: str | None = None
-    """None: where the connection looks for tables itself."""
+    """None: where the connection itself looks for tables."""
 
     def look(self, needles: Needles, check: Check) -> Iterator[tuple[str, set[Key]]]:
         connection: Any = databases[self.alias]
@@ -192,7 +192,7 @@ class Documents:
     alias: str
     collection: MongoCollection[Any]
     uuid: Any
-    """The server's own name of it, by whatever address and alias it was found."""
+    """The server's own identifier, which is the same under all addresses and aliases."""
 
     @property
     def name(self) -> str:
@@ -211,7 +211,7 @@ class Documents:
 
 
 def tables_in(alias: str) -> Iterator[Table]:
-    """Those with columns of text. Raises SourceUnreadable."""
+    """The tables with text columns. Raises SourceUnreadable."""
     connection: Any = databases[alias]
     with explaining(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -228,7 +228,8 @@ def tables_in(alias: str) -> Iterator[Table]:
 
 
 def collections_in(alias: str, database: Database[Any]) -> Iterator[Documents]:
-    """All but views, what the server keeps, and what is of buckets. Raises SourceUnreadable."""
+    """All collections except views, the server's own and those of buckets. Raises
+    SourceUnreadable."""
     try:
         found: list[Mapping[str, Any]] = list(database.list_collections())
     except PyMongoError as error:
@@ -283,12 +284,13 @@ _ALL_SCHEMAS: Final = """
     GROUP BY n.nspname, c.relname
     ORDER BY 1, 2
 """
-"""Not only the schemas that the connection looks into: tenants may have one each. Tables of others
-that it may not read are not its own. Categories: strings, arrays, JSON and the like, composites."""
+"""Includes schemas that the connection does not search: each tenant may have one. Tables of other
+schemas that it may not read are not its own. Categories: strings, arrays, JSON and the like,
+composites."""
 
 
 def _has_text(connection: Any, column: Any) -> bool:
-    """Also where the type is one that Django does not know."""
+    """Whether a column may contain text, also if Django does not know its type."""
     try:
         kind = connection.introspection.get_field_type(column.type_code, column)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Sources of references, and what they say together."""
+"""Sources of references, and their combined answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from djongo_services.storage.collector.bson_order import Key
 from djongo_services.storage.collector.errors import ReferencesUnreadable
 
 SEARCH_AT_ONCE = 10_000
-"""Files that texts are searched for at once: each search reads whole databases."""
+"""Files that texts are searched for together: each search reads whole databases."""
 
 
 class ReferenceSource(Protocol):
@@ -20,31 +20,31 @@ class ReferenceSource(Protocol):
 
     @property
     def label(self) -> str:
-        """What it is, for people: ``shop.Product.photo on 'default'``."""
+        """A description for users: ``shop.Product.photo on 'default'``."""
 
     def probe(self) -> None:
-        """Raises SourceUnreadable when it could not be asked."""
+        """Raises SourceUnreadable if it cannot be queried."""
 
     def referenced(self, names: Sequence[str]) -> set[str]:
-        """Those of the filenames that it refers to. Raises SourceUnreadable."""
+        """The filenames that it refers to. Raises SourceUnreadable."""
 
 
 class Sought(NamedTuple):
-    """A file that texts are looked through for."""
+    """A file that texts are searched for."""
 
     key: Key
     id: Any
-    """Looked for where it is an ObjectId, a UUID or a text."""
+    """Searched for if it is an ObjectId, a UUID or a text."""
     names: tuple[str, ...]
 
 
 class Searching(Protocol):
-    """Looks through texts, of which no index helps to find a name."""
+    """Searches texts in which no index helps to find a name."""
 
     def mentions(
         self, files: Iterable[Sought], naming: Naming, *, stop: Stop | None = None
     ) -> Mapping[Key, str]:
-        """Those that are mentioned, and where. Raises SourceUnreadable, and
+        """The files that are mentioned, and where. Raises SourceUnreadable, and
         CollectorInterrupted."""
 
 
@@ -53,31 +53,31 @@ class Territory:
     """The part of a bucket that a storage keeps its files in."""
 
     prefix: str
-    """Of the filenames: the storage's location with its slash, or "" for the whole bucket."""
+    """What filenames begin with: the storage's location with its slash, or "" for all files."""
     spoken_for: bool
-    """Whether fields say which files of it are in use. Files of a storage that only code writes
-    to, such as that of staticfiles, are named nowhere."""
+    """Whether fields determine which of its files are in use. Files of a storage that only code
+    writes to, such as that of staticfiles, are not named anywhere."""
     keeps_revisions: bool
     doubts: tuple[str, ...] = ()
-    """Why fields may hold other names than those of its files; none of them is called unused."""
+    """Why fields may contain other names than those of its files; then no file is called unused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Naming:
-    """The same for all fields of a project: which location a row's file is in may be its own
-    choice, so a name counts under each location of the bucket."""
+    """The same for all fields of a project: a row may choose the location of its file itself, so a
+    name counts under each location of the bucket."""
 
     prefixes: tuple[str, ...] = ("",)
-    """What filenames may begin with and fields leave out: the storages' locations, with a slash."""
+    """What filenames may begin with and fields omit: the storages' locations, with a slash."""
     folders: tuple[str, ...] = ()
     """What fields may have before a filename: in djongo's layout a bucket is a folder."""
 
     def held(self, filenames: Iterable[str]) -> Mapping[str, Sequence[str]]:
-        """By what a field may hold, the filenames that it may mean.
+        """For each value that a field may have, the filenames that it may refer to.
 
-        Never the empty name, by which fields say that there is no file.
+        The empty name is never among them: in fields it means that there is no file.
         """
-        if self.prefixes == ("",) and not self.folders:  # As in most buckets.
+        if self.prefixes == ("",) and not self.folders:  # Most buckets are like this.
             return {name: (name,) for name in filenames if name}
         found: dict[str, list[str]] = {}
         for name in filenames:
@@ -95,22 +95,23 @@ class Naming:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class References:
-    """All that refers to the files of one bucket."""
+    """Everything that refers to the files of one bucket."""
 
     sources: tuple[ReferenceSource, ...] = ()
     territories: tuple[Territory, ...] = ()
-    """Longest prefix first."""
+    """Territories, the longest prefix first."""
     answers_for_all: bool = False
-    """Whether a provider says that it, with the others, knows all files of the bucket."""
+    """Whether a provider claims that it, together with the others, knows all files of the
+    bucket."""
     naming: Naming = field(default_factory=Naming)
     exclude: tuple[str, ...] = ()
     """Patterns of names, in the bucket or in a storage, that are never collected."""
     search: Searching | None = None
-    """Asked about what no source refers to."""
+    """Used for files that no source refers to."""
 
     @property
     def speaks(self) -> bool:
-        """Whether it can be told of any file at all that it is not in use."""
+        """Whether any file at all can be known to be unused."""
         if self.answers_for_all:
             return True
         whole_bucket_is_in_doubt = any(not each.prefix and each.doubts for each in self.territories)
@@ -120,7 +121,7 @@ class References:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Sentences: why no file of some storages is called unreferenced."""
+        """Sentences that explain why no file of some storages is called unreferenced."""
         if self.answers_for_all:
             return ()
         return tuple(
@@ -132,7 +133,7 @@ class References:
         )
 
     def covers(self, name: str) -> bool:
-        """Whether a file of this name is not in use when no source refers to it."""
+        """Whether a file with this name is unused if no source refers to it."""
         territory = self._territory(name)
         if self.answers_for_all:
             return territory is None or territory.spoken_for
@@ -143,7 +144,7 @@ class References:
         )
 
     def excludes(self, name: str) -> bool:
-        """Whether the project says that a file of this name is not the collector's business."""
+        """Whether the project excludes files with this name from collection."""
         return bool(self.exclude) and any(
             fnmatchcase(form, pattern)
             for form in (name, *self.naming.forms(name))
@@ -157,13 +158,13 @@ class References:
 
     @property
     def discards_revisions(self) -> bool:
-        """Whether any storage has no use for older revisions."""
+        """Whether any storage discards older revisions."""
         return not all(territory.keeps_revisions for territory in self.territories)
 
     def referenced(self, names: Collection[str]) -> set[str]:
-        """Those of the names that any source refers to; each is asked only about the rest.
+        """The names that any source refers to; each source is queried only for the rest.
 
-        Raises ReferencesUnreadable when one of them answers no more.
+        Raises ReferencesUnreadable if a source can no longer be read.
         """
         left = set(names)
         for source in self.sources:
@@ -181,7 +182,7 @@ class References:
     def mentioned(
         self, files: Collection[Sought], *, stop: Stop | None = None
     ) -> Mapping[Key, str]:
-        """Those of the files that some text mentions, and where. Raises ReferencesUnreadable."""
+        """The files that some text mentions, and where. Raises ReferencesUnreadable."""
         if self.search is None or not files:
             return {}
         try:
@@ -200,7 +201,7 @@ class References:
 
 
 class SourceUnreadable(Exception):
-    """A source cannot be asked; the message says why, as half a sentence."""
+    """A source cannot be queried; the message contains the reason as a phrase."""
 
 
 def first_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """Storages of a project: which of them keep files in a bucket, in which part, under which names.
 
-A storage of this package says so itself. One of any other class may hold one of this package in an
-attribute, as wrappers do; what names it gives files there is not known then.
+A storage of this package has this information itself. One of any other class may contain one of
+this package in an attribute, as wrappers do; the names of its files are then unknown.
 """
 
 from __future__ import annotations
@@ -23,39 +23,42 @@ from djongo_services.storage.collector.references.sources import Naming, Territo
 from djongo_services.storage.djongo import DjongoGridFSStorage
 
 STATIC_FILES = "staticfiles"
-"""The alias in STORAGES whose files no field names."""
+"""The alias in STORAGES whose files are not named by fields."""
 DEEPEST = 8
-"""Parts of a bucket's name below a storage of djongo's; each dot may be a folder's or a name's."""
+"""Parts of a bucket's name below a storage of djongo's; each dot may separate folders or belong to
+a name."""
 _NESTED = 3
-"""Wrappers around wrappers, and collections of storages, that are looked into."""
+"""The depth to which wrappers around wrappers, and collections of storages, are examined."""
 _FINDING = ("full_name", "open", "_open", "exists", "stored", "named")
-"""Methods that decide which file of the bucket a name means."""
+"""Methods that determine which file of the bucket a name refers to."""
 _UNDERSTOOD = ("djongo_services.", "django.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Keeping:
-    """A storage of this package, perhaps behind one of the project's."""
+    """A storage of this package, perhaps inside one of the project's."""
 
     storage: Any
     doubt: str = ""
-    """Why the names that rows hold may be no names of it: ``wrapped by Prefixing``; else empty."""
+    """Why the names in rows may not be names of it, such as ``wrapped by Prefixing``; otherwise
+    empty."""
 
 
 def keepings(storage: Any) -> list[Keeping]:
-    """Those with buckets that a storage is or holds; none for S3, a disk or another foreign one."""
+    """The storages with buckets that a storage is or contains; none for S3, a disk or another
+    foreign one."""
     try:
         if isinstance(storage, BucketStorage | DjongoGridFSStorage):
             return [Keeping(storage=storage, doubt=_own_way(storage))]
         held = list(_held_by(storage, _NESTED, set()))
     except (InvalidStorageError, ImproperlyConfigured):
-        return []  # It is made only now, and cannot be: nobody has saved a file with it.
+        return []  # It would be created now, and cannot be: so no file was saved with it.
     wraps = f"wrapped by {type(storage).__name__}"
     return [Keeping(storage=inner, doubt=wraps) for inner in held]
 
 
 def naming_in(storage: Any, bucket: str) -> Naming:
-    """How a storage of this package names its files in this bucket, in which it has some."""
+    """How a storage of this package names its files in this bucket, which contains some of them."""
     if storage.bucket_name == bucket:
         return Naming(prefixes=(storage.full_name("x").removesuffix("x"),))
     parts = bucket.removeprefix(f"{storage.bucket_name}.").split(".")
@@ -63,10 +66,10 @@ def naming_in(storage: Any, bucket: str) -> Naming:
 
 
 def is_in_database(storage: Any, database_name: str) -> bool | None:
-    """Whether a storage of this package keeps its files in a database of this name, wherever the
-    server is: a reference too many keeps a file, one too few would lose it.
+    """Whether a storage of this package keeps its files in a database with this name, on any
+    server: a needless reference keeps a file, a missing one would lose it.
 
-    None where its connection is not configured in this process.
+    None if its connection is not configured in this process.
     """
     try:
         return connections[storage.using].database_name == database_name
@@ -84,14 +87,14 @@ def keeps_revisions(storage: Any) -> bool:
 
 
 def is_static(alias: str | None, storage: Any) -> bool:
-    """Whether its files are static ones, which ``collectstatic`` writes and no row names."""
+    """Whether its files are static files, which ``collectstatic`` writes and no row names."""
     return alias == STATIC_FILES or any(
         base.__name__ == "GridFSStaticFilesStorage" for base in type(storage).__mro__
     )
 
 
 def configured_storages() -> Iterator[tuple[str, Any]]:
-    """Those of STORAGES that can be made, by alias; the others have no files."""
+    """The storages in STORAGES that can be created, by alias; the others have no files."""
     for alias in storages.backends:
         try:
             yield alias, storages[alias]
@@ -100,7 +103,7 @@ def configured_storages() -> Iterator[tuple[str, Any]]:
 
 
 def _own_way(storage: Any) -> str:
-    """The name of a subclass that finds files in a way of its own."""
+    """The name of a subclass that finds files in its own way."""
     cls = storage.__class__
     for method in _FINDING:
         owner = next((base for base in cls.__mro__ if method in base.__dict__), cls)
@@ -142,14 +145,14 @@ def _folders(parts: list[str]) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Use:
-    """A storage of this package that has files in the bucket, and who uses it."""
+    """A storage of this package that has files in the bucket, and where it is used."""
 
     keeping: Keeping
     naming: Naming
     where: str
     """``shop.Product.photo`` or ``STORAGES['default']``."""
     alias: str | None = None
-    """In STORAGES; None where it is a field's."""
+    """The alias in STORAGES; None if it belongs to a field."""
 
     @property
     def storage(self) -> Any:
@@ -179,14 +182,15 @@ def uses_of(columns: Iterable[FileColumn], database_name: str, bucket: str) -> l
 
 
 def common_naming(uses: Sequence[Use]) -> Naming:
-    """A name counts under every location of the bucket, whichever field has it."""
+    """The names of all storages: a name counts under every location of the bucket, whichever field
+    has it."""
     prefixes = {prefix for use in uses for prefix in use.naming.prefixes}
     folders = {folder for use in uses for folder in use.naming.folders}
     return Naming(prefixes=tuple(sorted(prefixes)) or ("",), folders=tuple(sorted(folders)))
 
 
 def territories_of(uses: Sequence[Use]) -> Iterator[Territory]:
-    """Longest prefix first, so that the first that fits is the closest."""
+    """Territories, the longest prefix first, so that the first match is the most specific one."""
     for prefix in sorted({p for use in uses for p in use.naming.prefixes}, key=len, reverse=True):
         here = [use for use in uses if prefix in use.naming.prefixes]
         of_fields = [use for use in here if use.alias is None]

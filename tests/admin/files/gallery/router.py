@@ -2,7 +2,7 @@ from typing import Any
 
 
 class OnMongoDB:
-    """Nothing is on the alias ``sql``, which these tests do not prepare."""
+    """Keeps all models off the alias ``sql``, which these tests do not prepare."""
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
         return False if db == "sql" else None

@@ -32,7 +32,7 @@ class Slogan(models.CharField):
 
 
 class Point(models.Field):
-    """A custom field of a type of its own: ``[x, y]``."""
+    """A custom field with a new type: ``[x, y]``."""
 
     def db_type(self, connection: Any) -> str:
         return "array"

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 
 class Letters(models.CharField):
-    """A custom field that converts by itself: a list of letters, stored as one string."""
+    """A custom field that converts its values: a list of letters, stored as one string."""
 
     def get_prep_value(self, value: Any) -> Any:
         return None if value is None else "".join(value)

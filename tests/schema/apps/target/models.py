@@ -42,7 +42,7 @@ class Specimen(models.Model):
 
 
 class Keeper(models.Model):
-    """What Django itself can declare."""
+    """Declarations that Django itself supports."""
 
     code = models.CharField(max_length=20, unique=True)
     number = models.IntegerField(unique=True, null=True)
@@ -88,7 +88,7 @@ class Keeper(models.Model):
 
 
 class Senior(Keeper):
-    """A child of a multi-table inheritance, with a collection of its own."""
+    """A child of a multi-table inheritance, with a separate collection."""
 
     years = models.IntegerField(db_index=True)
 
@@ -99,7 +99,7 @@ class KeeperProxy(Keeper):
 
 
 class KeeperTwin(models.Model):
-    """The same collection, seen by somebody else."""
+    """The same collection, declared by a second model."""
 
     code = models.CharField(max_length=20)
 
@@ -121,7 +121,7 @@ class Address(EmbeddedModel):
 
 
 class Site(models.Model):
-    """Every index class of ours."""
+    """Every index class of the package."""
 
     title = models.CharField(max_length=100)
     body = models.TextField()

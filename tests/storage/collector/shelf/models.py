@@ -49,7 +49,7 @@ class Chapter(EmbeddedModel):
 
 
 class Novel(models.Model):
-    """Whose chapters may have chapters, without an end."""
+    """A model whose chapters may have chapters, without limit."""
 
     chapters = EmbeddedModelArrayField(Chapter)
 

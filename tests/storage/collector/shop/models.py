@@ -33,7 +33,7 @@ class Product(Pictured):
 
 
 class Book(Product):
-    """Inherits by a table of its own."""
+    """A child of a multi-table inheritance."""
 
     cover = models.FileField(storage=GridFSStorage(bucket="fs", location="covers"), blank=True)
 
@@ -49,7 +49,7 @@ class Living(models.Manager[Any]):
 
 
 class Document(models.Model):
-    """Whose managers hide what counts as deleted."""
+    """A model whose managers hide rows that count as deleted."""
 
     id = models.BigAutoField(primary_key=True)
     deleted = models.BooleanField(default=False)
@@ -65,7 +65,7 @@ class Document(models.Model):
 
 
 class PastDocument(models.Model):
-    """As django-simple-history keeps it: text, and no FileField."""
+    """A history as django-simple-history keeps it: text, and no FileField."""
 
     instance_type = Document
 
@@ -77,7 +77,7 @@ class PastDocument(models.Model):
 
 
 class Other(models.Model):
-    """In a bucket of its own, and on the disk."""
+    """Files in another bucket, and on disk."""
 
     id = models.BigAutoField(primary_key=True)
     attachment = models.FileField(storage=GridFSStorage(bucket="attachments"))
@@ -88,7 +88,7 @@ class Other(models.Model):
 
 
 class Letter(models.Model):
-    """In djongo's layout, where every folder is a bucket."""
+    """Files in djongo's layout, where every folder is a bucket."""
 
     id = models.BigAutoField(primary_key=True)
     scan = models.FileField(storage=DjongoGridFSStorage("letters", base_url="/letters/"))

@@ -12,11 +12,11 @@ from tests.storage.collector.unsure.wrappers import Delegating, Folding, Hashing
 
 PUBLIC = GridFSStorage(bucket="fs", location="public")
 PRIVATE = GridFSStorage(bucket="fs", location="tenants/private")
-"""In no field and no setting: only rows choose it."""
+"""A storage in no field and no setting: only rows choose it."""
 
 
 class ByRow(FieldFile):
-    """As django-filer's: the row says which storage its file is in."""
+    """As in django-filer, the row says which storage contains its file."""
 
     def __init__(self, instance: Any, field: Any, name: str | None) -> None:
         super().__init__(instance, field, name)

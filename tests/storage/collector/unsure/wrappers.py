@@ -27,7 +27,7 @@ class Folding(Storage):
 
 
 class Delegating:
-    """A wrapper that is no Storage, and has all that its storage has."""
+    """A wrapper that is not a Storage, but has all attributes of its storage."""
 
     def __init__(self, inner: Storage) -> None:
         self._inner = inner
@@ -37,7 +37,7 @@ class Delegating:
 
 
 class Hashing(GridFSStorage):
-    """A subclass that finds its files in a way of its own."""
+    """A subclass that finds its files in a different way."""
 
     def _open(self, name: Any, mode: str = "rb") -> Any:
         return super()._open(name[::-1], mode)

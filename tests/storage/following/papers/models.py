@@ -25,7 +25,7 @@ class Paper(models.Model):
 
 
 class Badge(models.Model):
-    """Whose file keeps its name when it is replaced."""
+    """A model whose file keeps its name when it is replaced."""
 
     id = models.BigAutoField(primary_key=True)
     title = models.CharField(max_length=20)
