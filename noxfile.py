@@ -93,7 +93,7 @@ SQL = (
     *("-m", "sql", "tests/admin/files/test_kind_b.py"),
     *("tests/admin/test_kind_b.py", "tests/admin/test_mixin.py"),
     *("tests/admin/test_transaction_history.py", "tests/schema/test_audit_references.py"),
-    *("tests/schema/test_indexes.py", "tests/storage/following", "tests/storage/test_fields.py"),
+    *("tests/schema/test_indexes.py", "tests/storage/following"),
     *("tests/storage/test_staticfiles.py", "tests/test_objectids.py", "tests/test_tableless.py"),
     *("tests/transaction/test_reporting.py",),
 )
