@@ -133,7 +133,7 @@ _WORDS: Mapping[str, Callable[[ValidatorRule], str | None]] = {
     "minimum": _minimum,
     "maximum": _maximum,
     "uniqueItems": _unique,
-    "required": lambda rule: _("is there"),
+    "required": lambda rule: _("is present"),
     "additionalProperties": lambda rule: _("has no other fields"),
     "pattern": _pattern,
     "multipleOf": _multiple,

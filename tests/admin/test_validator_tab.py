@@ -49,7 +49,7 @@ def test_rules_are_a_table(root: Site, notes: Any) -> None:
     page = root.get(root.collection("notes", "validator"))
     assert "Level strict: every insert and update" in page.text
     assert rows(page.html) == [
-        "title is there Its name none 0",
+        "title is present Its name none 0",
         "title is of the type string 1 documents that break the rule",
         "title has at least 1 character 0",
         'kind is one of "a", "b", null none 0',
@@ -58,9 +58,9 @@ def test_rules_are_a_table(root: Site, notes: Any) -> None:
         "sizes[] is at least 0 0",
         "inner is of the type object none 0",
         "inner has no other fields 0",
-        "inner.deep is there none 0",
+        "inner.deep is present none 0",
         "inner.deep is of the type date 0",
-        "elsewhere is there none 1 documents that break the rule",
+        "elsewhere is present none 1 documents that break the rule",
         'the document {"$expr": {"$lte": ["$from", "$to"]}} none 0',
     ]
 

@@ -24,8 +24,8 @@ from djongo_services.storage.gridfs import GridFSStorage
 class Command(ServiceCommand):
     help = gettext_noop(
         "Copy the files that djongo's GridFSStorage kept, a bucket for each folder, to the same "
-        "names in a GridFSStorage of the project. It can be run again as often as needed: what is "
-        "there is left alone, and nothing is replaced. Exit code 2: some files stayed where they "
+        "names in a GridFSStorage of the project. It can be run again as often as needed: existing "
+        "files are left alone, and nothing is replaced. Exit code 2: some files stayed where they "
         "were; 3: another run is in progress."
     )
     formats = ("text", "json")

@@ -282,7 +282,7 @@ class TestDocuments:
     def test_from_a_rule_to_what_breaks_it(self, page: Browser) -> None:
         page.open(of("specimens", "validator"))
         page.click(".mongo-rule-table td a[href*='breaks=']")
-        page.wait_for("Documents that break the rule: name is there.")
+        page.wait_for("Documents that break the rule: name is present.")
         assert page.run("return document.querySelectorAll('article').length") == 1
 
     def test_values_of_fields(self, page: Browser) -> None:

@@ -183,7 +183,7 @@ class TestFate:
         assert 'role="alert">The file is broken: all its chunks are missing.' in page.html
         assert "The collector keeps it although it is broken" in page.text
         page = files.file(unused)
-        assert "It is broken (all its chunks are missing), and of no use." in page.text
+        assert "It is broken (all its chunks are missing), and cannot be read." in page.text
 
     def test_excluded(self, files: Files, connect: Any) -> None:
         from tests.transaction.conftest import entry
