@@ -90,6 +90,13 @@ def _sentence(error: Exception) -> str:
                 "The connection %(connection)s was lost: %(reason)s. Run the command again when "
                 "the server is back."
             )
+        case ConfigurationError() if "Sessions are not supported" in str(error):
+            # Every supported server has sessions. PyMongo says this of a connection that it opened
+            # while the member was starting or recovering.
+            return _(
+                "The member of the replica set that the connection %(connection)s uses is not "
+                "ready. Run the command again when the server is back."
+            )
         case ConfigurationError():
             return _("The connection %(connection)s has settings that PyMongo refuses: %(reason)s.")
         case DatabaseError():

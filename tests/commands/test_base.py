@@ -293,3 +293,15 @@ def test_an_operation_is_named_as_people_name_it() -> None:
     error = DocumentTooLarge(f"{_Op.FIND_AND_MODIFY} command document too large")
     sentence = describe_error(error, connections["default"])
     assert sentence.endswith(" failed: find and modify command document too large.")
+
+
+def test_a_recovering_member_is_not_a_wrong_setting() -> None:
+    """PyMongo raises this for sessions on a connection to a member that was not ready."""
+    from pymongo.errors import ConfigurationError
+
+    from djongo_services.connections import connections
+    from djongo_services.error_messages import describe_error
+
+    error = ConfigurationError("Sessions are not supported by this MongoDB deployment")
+    sentence = describe_error(error, connections["default"])
+    assert sentence.endswith(" is not ready. Run the command again when the server is back.")

@@ -60,7 +60,9 @@ def _why(found: Outlook) -> str:
         case Kind.SUPERSEDED:
             return _("There is a newer revision of the name, and its storage keeps none.")
         case Kind.BROKEN:
-            return _("It is broken (%(why)s), and cannot be read.") % {"why": printable(found.reason)}
+            return _("It is broken (%(why)s), and cannot be read.") % {
+                "why": printable(found.reason)
+            }
         case _:
             return _("Nothing refers to it.")
 
