@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -110,3 +111,39 @@ def test_a_member_that_is_down_is_named(replicated: Mongo, replica_set: MongoSer
     assert missing.reason.startswith(f"The member {down.address} does not answer: ")
     assert catalog["things"].unavailable == ()
     assert catalog["things"].statistics is not None
+
+
+def test_a_member_that_recovers_is_not_connected_to(
+    replicated: Mongo, replica_set: MongoServer
+) -> None:
+    """PyMongo would use a connection from that time without sessions for as long as it lives."""
+    client = replicated.client
+    slow = next(
+        member for member in replica_set.members if (member.host, member.port) != client.primary
+    )
+    with MongoClient[dict[str, Any]](slow.address, directConnection=True) as direct:
+        direct.admin.command("replSetMaintenance", 1)
+        try:
+            _wait_for(client, slow, "RSOther")
+            catalog = read_catalog(replicated)
+        finally:
+            direct.admin.command("replSetMaintenance", 0)
+    (missing,) = catalog.unavailable
+    assert missing.reason == (
+        f"The member {slow.address} does not answer: it is starting or recovering"
+    )
+    assert sorted(operations(catalog)) == sorted(set(ports(replica_set)) - {str(slow.port)})
+    _wait_for(client, slow, "RSSecondary")
+    secondaries = replicated.with_options(read_preference=ReadPreference.SECONDARY)
+    with client.start_session() as session:
+        for _ in range(10):
+            assert secondaries["things"].find_one(session=session) is not None
+
+
+def _wait_for(client: MongoClient[dict[str, Any]], member: Member, kind: str) -> None:
+    address = (member.host, member.port)
+    while True:
+        found = client.topology_description.server_descriptions()[address]
+        if found.server_type_name == kind:
+            return
+        time.sleep(0.01)

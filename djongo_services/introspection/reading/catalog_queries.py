@@ -281,7 +281,9 @@ class MemberPreference(Nearest):
 
     def __call__(self, selection: Any) -> Any:
         chosen = [
-            server for server in selection.server_descriptions if server.address == self.address
+            server
+            for server in selection.server_descriptions
+            if server.address == self.address and server.is_readable
         ]
         return selection.with_server_descriptions(chosen)
 
@@ -323,6 +325,9 @@ def _why_silent(database: Database[Document], description: ServerDescription) ->
     if description.error is not None and description.server_type_name == "Unknown":
         # Its monitor has just failed: selecting it would only cost time.
         return str(description.error)
+    if description.server_type_name == "RSOther":
+        # PyMongo would keep a connection from now for later, and never use sessions on it.
+        return "it is starting or recovering"
     try:
         with pymongo.timeout(PATIENCE_SECONDS):
             database.command("ping", read_preference=database.read_preference)
