@@ -57,6 +57,7 @@ NOT_SHOWN = (
     "not bold",
     "not bold dim",
     # How PyMongo and the server write their errors.
+    "Sessions are not supported",
     r'execute command \{ (\w+): (?:"([^"]*)")?.*',
     ", Timeout: |, full error: ",
     r" \(configured timeouts: [^)]*\)",

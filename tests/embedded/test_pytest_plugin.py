@@ -127,5 +127,5 @@ def test_the_session_ends_when_the_server_has(tmp_path: Path):
     done = run_pytest(tmp_path)
     assert done.returncode == 1
     assert "1 passed" in done.stdout
-    assert "MongoDB 4.4.2 of these tests has ended with status -6; the last" in done.stdout
+    assert "MongoDB 4.4.2 of these tests has ended with status -6; its last" in done.stdout
     assert "Got signal: 6" in done.stdout

@@ -103,10 +103,20 @@ def _read(token: object, max_age: float) -> Tokens:
     for name, entry in bson.decode(base64.urlsafe_b64decode(packed)).items():
         kind, _, alias = name.partition(":")
         cluster, operation = entry["c"], entry["o"]
-        if not isinstance(operation, Timestamp):
-            raise TypeError("no timestamp")
+        if not isinstance(operation, Timestamp) or not _is_cluster_time(cluster):
+            raise TypeError("no times")
         found[kind, alias] = (cluster, operation)
     return found
+
+
+def _is_cluster_time(value: object) -> bool:
+    """Whether PyMongo and the server take the value; a server without access control signs none."""
+    match value:
+        case {"clusterTime": Timestamp(), "signature": {"hash": bytes(), "keyId": int()}, **rest}:
+            return not rest
+        case {"clusterTime": Timestamp(), **rest}:
+            return not rest
+    return value is None
 
 
 def _ignored(request: HttpRequest, why: str, level: int) -> None:
