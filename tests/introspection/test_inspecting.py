@@ -237,15 +237,17 @@ def test_progress_names_its_phases(database: Any) -> None:
 
 
 def test_a_connection_lost_in_the_middle(database: Any) -> None:
-    """Small collections are read first: the books are too many to be one of them."""
+    """Small collections are read first, and the books are too many to be one of them; but both are
+    read at the same time, and the lost connection may be that of the authors, too."""
     library(database)
     with failing(database.client, f"{database.name}.books", closeConnection=True):
         report = inspect_database(database, sample=30)
-    assert [one.collection.name for one in report.collections if one.profile] == ["authors"]
+    read = [one.collection.name for one in report.collections if one.profile]
+    assert read in (["authors"], [])
     assert [one.name for one in report["books"].collection.indexes] == ["_id_"]
     assert report.stopped is not None
     assert report.stopped.startswith("The connection to the server was lost: ")
-    assert report.stopped.endswith(" 1 of 3 collections were read.")
+    assert report.stopped.endswith(f" {len(read)} of 3 collections were read.")
 
 
 def test_an_unreachable_server() -> None:

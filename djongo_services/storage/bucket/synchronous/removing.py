@@ -14,6 +14,9 @@ from djongo_services.storage.bucket.layout import Layout
 from djongo_services.storage.bucket.queries import batches, this_very
 from djongo_services.transaction.current import Joined, joined
 
+_ATTEMPTS = 3
+"""A connection may be lost, and the primary step down right after that."""
+
 
 def delete_files(layout: Layout[Any], ids: Sequence[Any]) -> int:
     """Delete files, and return how many of them there were.
@@ -86,11 +89,14 @@ def _delete_chunks(layout: Layout[Any], batch: Sequence[Any], session: Any) -> N
     """Delete chunks, and repeat that when the connection is lost or the primary steps down: the
     driver does not repeat ``delete_many``, since another one may delete more. No file gets these
     ids again."""
-    wanted = {"files_id": {"$in": batch}}
-    try:
-        layout.early_chunks.delete_many(wanted, session=session)
-    except AutoReconnect:
-        layout.early_chunks.delete_many(wanted, session=session)
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            layout.early_chunks.delete_many({"files_id": {"$in": batch}}, session=session)
+        except AutoReconnect:
+            if not attempts_left:
+                raise
+        else:
+            return
 
 
 def _outside(layout: Layout[Any]) -> Any:
