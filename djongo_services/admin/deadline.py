@@ -66,7 +66,7 @@ class PageQuestion(Generic[T]):
 
     @property
     def trouble(self) -> str | None:
-        """One sentence, if there is no result."""
+        """The reason as one sentence if the result is missing, otherwise None."""
         self._wait()
         return self._trouble
 
@@ -179,7 +179,7 @@ def _errors(database: Mongo) -> list[Exception | None]:
 
 
 def readable(database: Mongo) -> Mongo:
-    """The database for pages: they work while there is no primary, too."""
+    """The database for pages, which also work without a primary."""
     if database.read_preference != ReadPreference.PRIMARY:
         return database
     return database.with_options(read_preference=ReadPreference.PRIMARY_PREFERRED)

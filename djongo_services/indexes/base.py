@@ -195,8 +195,8 @@ def check_indexes(
     databases: Sequence[str] | None = None,
     **kwargs: Any,
 ) -> list[checks.CheckMessage]:
-    """Django 6.1 checks the indexes of the databases that it is told to check, in older versions
-    the backend does so for its own; neither does without ``--database``."""
+    """Check the indexes of ``databases``, as Django 6.1 does, and the backend for its own databases
+    on older versions. Neither checks them without ``--database``."""
     models: Iterable[type[Model]] = (
         apps.get_models()
         if app_configs is None

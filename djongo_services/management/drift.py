@@ -276,8 +276,8 @@ def _read(path: Path, refusal: str) -> bytes:
 
 
 def was_chosen(collections: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
-    """Tells whether a collection belongs to what is compared: on both sides, what was inspected
-    here. What this app keeps in collections of its own is nobody's data, unless it is named."""
+    """Return a test for the collections to compare, which are the same on both sides. The app's own
+    collections are excluded unless they are named."""
     named = frozenset(collections)
 
     def is_chosen(name: str) -> bool:

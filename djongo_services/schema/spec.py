@@ -38,7 +38,9 @@ class DefinesItself:
     def definition(
         self, model: Any, *, backend: bool, prefix: str = ""
     ) -> tuple[list[tuple[str, int | str]], dict[str, Any]]:
-        """Keys and all options except the name; ``backend`` is what writes the documents.
+        """Keys and all options except the name; each of these indexes implements this.
+
+        ``backend`` is what writes the documents.
 
         ``prefix`` is the path of an embedded model, with its dot. Raises NotExpressible for a
         condition that partial indexes do not support, and FieldDoesNotExist.

@@ -1,7 +1,8 @@
 """Aggregations and threads that end soon when the caller no longer needs their result.
 
-The server is told to stop through the operation's own session (``killSessions``), which every user
-may do for sessions of their own; after closing the socket alone it would continue.
+An operation is stopped on the server by killing its own session (``killSessions``), which every
+user may do for sessions of their own. If only the socket were closed, the operation would
+continue.
 """
 
 from __future__ import annotations

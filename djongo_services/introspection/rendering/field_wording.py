@@ -98,7 +98,7 @@ def _value_notes(values: ValueSummary, type_name: str) -> list[str]:
         only = values.enum[0][0] if values.enum else values.minimum
         return [_("always %(value)s") % {"value": value_text(only)}]
     found = [f"{printable(name)} {percent(share)}" for name, share in values.formats.items()]
-    # One ObjectId tells nobody more than another: how many there are is all that is said of them.
+    # The values of ObjectIds mean nothing to a reader, so only their number is shown.
     is_listed = bool(values.enum) and not _are_object_ids(values)
     if values.masked:
         found.append(_("values hidden"))

@@ -238,7 +238,7 @@ def missing_text(missing: Unavailable) -> str:
 
 
 def partial_text(reason: str) -> str:
-    """Why there is no more."""
+    """The reason why the result is incomplete."""
     return _("Partial: %(partial)s") % {"partial": printable(reason)}
 
 

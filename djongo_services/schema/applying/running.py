@@ -41,7 +41,7 @@ from djongo_services.server_errors import (
 Document = dict[str, Any]
 
 ELECTION_SECONDS = 60.0
-"""How long an operation is retried while there is no primary."""
+"""The time for which an operation is retried without a primary."""
 
 _RETRY_SECONDS = 0.5
 _WORKING_SECONDS = 10.0

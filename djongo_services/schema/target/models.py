@@ -67,7 +67,7 @@ def nothing_chosen(connection: Connection) -> str:
     return text % words
 
 
-@english()  # For the system check; what the settings are is told in English.
+@english()  # For the system check: messages about settings are in English.
 def check_labels() -> None:
     """Raise ImproperlyConfigured if ``MODELS`` or ``RULES`` names something that does not exist."""
     configured = settings.schema

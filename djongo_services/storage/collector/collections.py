@@ -163,7 +163,7 @@ BEYOND = MaxKey()
 """A value above every value that a key can have."""
 
 ELECTION_SECONDS = 60.0
-"""Seconds for which a stream is reopened while there is no primary."""
+"""The time in seconds for which a stream is reopened without a primary."""
 _RETRY_SECONDS = 0.5
 
 

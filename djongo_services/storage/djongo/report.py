@@ -81,7 +81,7 @@ class MoveReport:
 def render_text(report: MoveReport) -> str:
     lines = [line for bucket in report.buckets for line in _bucket_lines(bucket, report.dry_run)]
     if not report.buckets:
-        lines.append(_("There is no file."))
+        lines.append(_("No files found."))
     lines += ["", ", ".join(filter(None, _totals(report))) + "."]
     if report.interrupted:
         lines.append(_("Interrupted: run it again to continue."))

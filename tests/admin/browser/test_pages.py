@@ -261,7 +261,7 @@ class TestDocuments:
         page.click_link("Extended JSON")
         assert '"title": "Cave drawings"' in page.text
         page.run("document.querySelector('[data-copy]').click()")
-        page.wait_for("Copied.")
+        page.wait_for("Copied")
         page.click_link("All documents")
         assert page.path == of("legacy_cards", "documents")
 

@@ -21,7 +21,7 @@ from djongo_services.lease import COLLECTION
 from djongo_services.storage.collector import list_runs
 from tests.processes import python_path
 from tests.storage.collector.by_hand import filenames, make_bucket, object_id, put, put_chunks
-from tests.storage.collector.postgresql import postgresql
+from tests.storage.postgres import server
 
 ROOT = Path(__file__).parents[3]
 SQL, BACKEND, POSTGRESQL = (
@@ -161,7 +161,7 @@ def test_a_transaction_that_is_open_during_the_run(database, django, environment
 
 @pytest.fixture(scope="module")
 def postgresql_server():
-    yield from postgresql()
+    yield from server()
 
 
 TENANTS = """

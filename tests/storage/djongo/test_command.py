@@ -81,7 +81,7 @@ def test_a_dry_run_and_a_run(new: GridFSStorage, put: Put) -> None:
         "\n"
         "0 files (0 B) moved, 2 moved before, 3 originals deleted.\n"
     )
-    assert run("media").stdout == "There is no file.\n\n0 files (0 B) moved.\n"
+    assert run("media").stdout == "No files found.\n\n0 files (0 B) moved.\n"
 
 
 def test_what_stays_is_trouble(new: GridFSStorage, put: Put) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from django.test.utils import override_settings
 from pymongo.database import Database
 
 from djongo_services.storage import GridFSStorage
-from tests.storage.following.postgres import find_programs, running
+from tests.storage.postgres import server
 
 ALIASES = ("papers", "second")
 
@@ -25,13 +24,7 @@ class Boom(Exception):
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[dict[str, Any]]:
-    programs = find_programs()
-    if programs is None and os.environ.get("CI"):
-        pytest.fail("PostgreSQL is not installed; make test does it.")
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed; make test does it.")
-    with running(programs) as entry:
-        yield entry
+    yield from server()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

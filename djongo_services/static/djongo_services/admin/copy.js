@@ -16,7 +16,7 @@
     try {
       await navigator.clipboard.writeText(text.textContent);
     } catch {
-      /* Without https there is no clipboard: what is selected can be copied. */
+      /* The clipboard is not available without https; a selection can be copied. */
       select(text);
       if (!document.execCommand("copy")) return;
     }

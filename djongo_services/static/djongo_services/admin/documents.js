@@ -1,23 +1,8 @@
 "use strict";
 
-/* Everything works without this: it copies, and hides what an operator does not need. */
+/* Everything works without this: it hides the inputs that an operator does not need. */
 
 (() => {
-  for (const button of document.querySelectorAll("[data-copy]")) {
-    const source = document.querySelector(button.dataset.copy);
-    const said = document.querySelector("[data-copied]");
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      getSelection().selectAllChildren(source);
-      try {
-        await navigator.clipboard.writeText(source.textContent);
-      } catch {
-        document.execCommand("copy"); /* Where the site has no TLS there is no clipboard. */
-      }
-      said.hidden = false;
-    });
-  }
-
   const WITHOUT_TYPE = ["exists", "missing", "type", "begins"];
   const WITHOUT_VALUE = ["exists", "missing"];
   for (const row of document.querySelectorAll(".mongo-condition")) {

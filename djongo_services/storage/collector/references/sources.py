@@ -75,7 +75,7 @@ class Naming:
     def held(self, filenames: Iterable[str]) -> Mapping[str, Sequence[str]]:
         """For each value that a field may have, the filenames that it may refer to.
 
-        The empty name is never among them: in fields it means that there is no file.
+        The empty name is never included: a field with an empty name has no file.
         """
         if self.prefixes == ("",) and not self.folders:  # Most buckets are like this.
             return {name: (name,) for name in filenames if name}

@@ -14,19 +14,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 USER = "tests"
 _READY_SECONDS = 60
 
 
-def find_programs() -> Path | None:
+def _find_programs() -> Path | None:
     """The folder of the newest version's programs; Debian keeps them out of the PATH."""
     found = [Path(each).resolve().parent for each in [shutil.which("postgres")] if each]
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: each.parent.name)
     return next((each for each in [*found, *reversed(debian)] if (each / "initdb").exists()), None)
 
 
+def server() -> Iterator[dict[str, Any]]:
+    """The entry for DATABASES. A fixture's generator, which skips its tests where PostgreSQL is not
+    installed, but not in CI."""
+    programs = _find_programs()
+    if programs is None and os.environ.get("CI"):
+        pytest.fail("PostgreSQL is not installed; make test does it.")
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed; make test does it.")
+    with _running(programs) as entry:
+        yield entry
+
+
 @contextmanager
-def running(programs: Path) -> Iterator[dict[str, Any]]:
+def _running(programs: Path) -> Iterator[dict[str, Any]]:
     """The entry for DATABASES; its database is ``postgres``."""
     folder = Path(tempfile.mkdtemp(prefix="djongo_services_postgres_"))
     whose: dict[str, Any] = {}
