@@ -79,15 +79,14 @@ class SQLCompiler(backend.SQLCompiler):  # type: ignore[misc]  # no types
                 "select_for_update cannot be used outside of a transaction."
             )
         query = self.query
+        # The sentences are Django's own.
         for option, value in (
-            ("skip_locked", query.select_for_update_skip_locked),
-            ("of", query.select_for_update_of),
-            ("no_key", query.select_for_no_key_update),
+            ("SKIP LOCKED", query.select_for_update_skip_locked),
+            ("FOR UPDATE OF", query.select_for_update_of),
+            ("FOR NO KEY UPDATE", query.select_for_no_key_update),
         ):
             if value:
-                raise NotSupportedError(
-                    f"MongoDB does not support select_for_update({option}=...)."
-                )
+                raise NotSupportedError(f"{option} is not supported on this database backend.")
 
 
 class SQLAggregateCompiler(backend.SQLAggregateCompiler):  # type: ignore[misc]  # no types

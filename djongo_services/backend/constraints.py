@@ -43,12 +43,12 @@ def get_constraints(collection: Collection) -> dict[str, dict[str, Any]]:
     if validator is not None:
         rest, clauses = named_clauses(validator.query)
         for name, clause in clauses.items():
-            constraints.setdefault(name, _check(clause, validator))
+            constraints.setdefault(name, check(clause, validator))
         if rest:
             name = VALIDATOR
             while name in constraints:
                 name += "_"
-            constraints[name] = _check(rest, validator)
+            constraints[name] = check(rest, validator)
     return constraints
 
 
@@ -65,6 +65,22 @@ def foreign_key(column: str, target: tuple[str, str]) -> dict[str, Any]:
         "type": None,
         "options": {},
         "definition": None,
+    }
+
+
+def check(query: Mapping[str, Any], validator: Validator) -> dict[str, Any]:
+    """A rule of a validator as a constraint."""
+    return {
+        "columns": list(dict.fromkeys(_query_fields(query))),
+        "orders": [],
+        "primary_key": False,
+        "unique": False,
+        "foreign_key": None,
+        "check": True,
+        "index": False,
+        "type": None,
+        "options": {"validationLevel": validator.level, "validationAction": validator.action},
+        "definition": query,
     }
 
 
@@ -121,21 +137,6 @@ def _order(direction: Direction) -> str:
     if isinstance(direction, str):
         return kind_named(direction).order or direction.upper()
     return "DESC" if direction < 0 else "ASC"
-
-
-def _check(query: Mapping[str, Any], validator: Validator) -> dict[str, Any]:
-    return {
-        "columns": list(dict.fromkeys(_query_fields(query))),
-        "orders": [],
-        "primary_key": False,
-        "unique": False,
-        "foreign_key": None,
-        "check": True,
-        "index": False,
-        "type": None,
-        "options": {"validationLevel": validator.level, "validationAction": validator.action},
-        "definition": query,
-    }
 
 
 def _query_fields(query: Mapping[str, Any]) -> Iterator[str]:

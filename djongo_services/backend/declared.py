@@ -45,6 +45,15 @@ def _may_be_null(schema: Mapping[str, Any]) -> bool:
     return bool(schema.get("not") != {"bsonType": "null"})
 
 
+def bounds_of(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The smallest and the largest value, if the field has its own."""
+    return {
+        name: schema[name]
+        for name, of_every_integer in (("minimum", -(2**31)), ("maximum", 2**31 - 1))
+        if schema.get(name, of_every_integer) != of_every_integer
+    }
+
+
 def choices_of(schema: Mapping[str, Any]) -> list[str | int]:
     """The values that the rules of forms allow, if they are texts or whole numbers."""
     values = [value for value in schema.get("enum", ()) if value is not None and value != ""]

@@ -59,6 +59,7 @@ class DatabaseFeatures(BackendFeatures):  # type: ignore[misc]  # the backend ha
                 client.admin.command("ping")
         return topology.has_transactions(client.topology_description)
 
+    supports_column_check_constraints = True
     supports_table_check_constraints = True
 
     @property

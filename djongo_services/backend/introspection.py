@@ -20,8 +20,13 @@ from django_mongodb_backend.introspection import DatabaseIntrospection as Backen
 from pymongo.errors import InvalidName
 
 from djongo_services.abilities import Abilities, read_abilities
-from djongo_services.backend.constraints import foreign_key, get_constraints
-from djongo_services.backend.declared import DeclaredColumn, declared_columns, max_length
+from djongo_services.backend.constraints import check, foreign_key, get_constraints
+from djongo_services.backend.declared import (
+    DeclaredColumn,
+    bounds_of,
+    declared_columns,
+    max_length,
+)
 from djongo_services.backend.description import MIXED, describe_fields
 from djongo_services.backend.errors import named_errors
 from djongo_services.backend.inspected_models import models_module
@@ -118,10 +123,14 @@ class DatabaseIntrospection(BackendIntrospection):  # type: ignore[misc]  # the 
         return ["_id"]
 
     def get_constraints(self, cursor: Any, table_name: str) -> dict[str, dict[str, Any]]:
-        """Every index, the validator, the foreign keys that models have declared, and search
-        indexes if the server supports them."""
+        """Every index, the validator, the bounds and foreign keys that models have declared, and
+        search indexes if the server supports them."""
         collection = self._collection(table_name)
         found = get_constraints(collection)
+        for name, declared in (declared_columns(collection) or {}).items():
+            if (bounds := bounds_of(declared.schema)) and collection.validator is not None:
+                rule = {"$jsonSchema": {"properties": {name: bounds}}}
+                found.setdefault(f"{table_name}_{name}_check", check(rule, collection.validator))
         for name, (column, other) in _relations(collection).items():
             found.setdefault(f"{table_name}_{name}_fk", foreign_key(name, (other, column)))
         if collection.type == "collection":

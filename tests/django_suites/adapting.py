@@ -2,7 +2,8 @@
 
 Keys are ObjectIds: those that Django adds by itself, those that the tests' models and migrations
 declare as ``models.AutoField``, and those of Django's own apps. Integers stand for ObjectIds where
-a key is given, so that fixtures and ``pk=1`` mean something.
+a key is given, so that fixtures and ``pk=1`` mean something, and where the tests of the schema
+compare the types of columns.
 
 The condition ``isnull`` in a unique constraint, which the stock backend refuses, becomes one of
 MongoDB's partial indexes: without it the tables of two suites cannot be made. And where the tests
@@ -22,6 +23,7 @@ import django.contrib.redirects.apps
 import django.contrib.sites.apps
 from django.db import models
 from django.db.models.lookups import IsNull
+from django.test.utils import CaptureQueriesContext
 
 from tests.mongodb_orm import connection
 
@@ -55,6 +57,9 @@ def apply_to_tests() -> None:
     _call_keys_id()
     if (module := sys.modules.get("migrations.test_base")) is not None:
         module.OperationTestBase.cleanup_test_tables = _drop_new_collections
+    if (module := sys.modules.get("schema.tests")) is not None:
+        _call_object_ids_integers(module.SchemaTests)
+        vars(module)["CaptureQueriesContext"] = _InTermsOfSQL
 
 
 def _drop_new_collections(case: Any) -> None:
@@ -96,3 +101,29 @@ def _call_keys_id() -> None:
     introspection.get_constraints = get_constraints
     introspection.get_relations = get_relations
     introspection.get_primary_key_columns = get_primary_key_columns
+
+
+class _InTermsOfSQL(CaptureQueriesContext):
+    """The tests count tables that are created and dropped."""
+
+    @property
+    def captured_queries(self) -> Any:
+        found = super().captured_queries
+        for command, sql in (("create", "CREATE TABLE"), ("drop", "DROP TABLE")):
+            text = f'db.runCommand({{"{command}": '
+            found = [{**one, "sql": one["sql"].replace(text, f"{sql} ")} for one in found]
+        return found
+
+
+def _call_object_ids_integers(tests: Any) -> None:
+    """The columns of keys and of what refers to them."""
+    classes = tests.column_classes
+
+    def column_classes(self: Any, model: Any) -> Any:
+        found = classes(self, model)
+        return {
+            name: ("IntegerField" if "ObjectId" in kind else kind, description)
+            for name, (kind, description) in found.items()
+        }
+
+    tests.column_classes = column_classes

@@ -293,9 +293,16 @@ class TestQuerySets:
         assert "made_inside" in connection.database.list_collection_names()
         connection.database.drop_collection("made_inside")
 
-    @pytest.mark.parametrize("option", [{"skip_locked": True}, {"of": ("self",)}, {"no_key": True}])
-    def test_locks_that_there_are_not(self, option):
-        with transaction.atomic(), pytest.raises(NotSupportedError, match=next(iter(option))):
+    @pytest.mark.parametrize(
+        ("option", "named"),
+        [
+            ({"skip_locked": True}, "^SKIP LOCKED is not supported"),
+            ({"of": ("self",)}, "^FOR UPDATE OF is not supported"),
+            ({"no_key": True}, "^FOR NO KEY UPDATE is not supported"),
+        ],
+    )
+    def test_locks_that_there_are_not(self, option, named):
+        with transaction.atomic(), pytest.raises(NotSupportedError, match=named):
             list(Article.objects.select_for_update(**option))
 
     def test_what_a_validator_refuses_is_explained(self):

@@ -16,6 +16,7 @@ from djongo_services.formatting import printable, value_text
 from djongo_services.operations import MISFITS, Misfits
 from djongo_services.schema.constraints import named_clause
 from djongo_services.schema.mapping import is_required, object_schema
+from djongo_services.schema.mapping.layout import ID
 from djongo_services.schema.mapping.table import AnyField
 
 Document = dict[str, Any]
@@ -53,6 +54,17 @@ class FieldChange:
         """Whether documents are written, so that the validator must accept them both before and
         after."""
         return self.old_column != self.new_column or self.to is not None or self.default is not None
+
+    @property
+    def leaves_id(self) -> bool:
+        """Whether the values of ``_id`` are copied to a column of their own. The server does not
+        allow ``_id`` to change, so it stays."""
+        return self.old_column == ID != self.new_column and not self.path
+
+    @property
+    def becomes_id(self) -> bool:
+        """Whether the column is removed because ``_id`` has its values."""
+        return self.old_column != ID == self.new_column and not self.path
 
     @property
     def changes_rules(self) -> bool:
@@ -136,6 +148,10 @@ class FieldChange:
             {"$limit": 1},
         ]
 
+    def differing_from_id(self) -> Document:
+        """A query for documents that have another value at ``_id``."""
+        return {"$expr": {"$ne": [self.value(f"${self.old_column}"), f"${ID}"]}}
+
     def embedded_changes(self) -> Iterator[embedding.Change]:
         if self.old_column != self.new_column:
             yield embedding.renamed(self.old_column, self.new_column)
@@ -164,6 +180,14 @@ def misfits_text(table: str, change: FieldChange, found: list[Document]) -> str:
     return (
         f"{printable(table)}.{printable(change.old_column)} cannot become {change.new_title}: "
         f"{shown}{more}. Nothing was changed."
+    )
+
+
+def other_id_text(table: str, change: FieldChange, found: Document) -> str:
+    return (
+        f"{printable(table)}.{printable(change.old_column)} cannot become the key at _id, which "
+        f"MongoDB does not allow to change: _id {value_text(found['_id'])} has "
+        f"{value_text(found.get(change.old_column))}. Nothing was changed."
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from djongo_services.backend.schema.renaming import renamed_query
 from djongo_services.schema.mapping import object_schema
+from djongo_services.schema.mapping.layout import ID
 from djongo_services.schema.mapping.schemas import LABEL
 
 Query = dict[str, Any]
@@ -67,6 +68,8 @@ class Draft:
                 objects[keyword] = kept
                 if keyword == "patternProperties" and not kept:
                     del objects[keyword]
+            if column == ID and not at and objects.get("additionalProperties") is False:
+                objects["properties"][ID] = {}  # Documents have it in any case.
             self._release(objects, column)
 
     def release(self, column: str, *, at: Path = ()) -> None:

@@ -47,7 +47,9 @@ class FieldEditor(MisfitEditor):
         column = column_of(field)
         if column is None:
             return
-        if column != ID:
+        if column == ID:
+            self._put(model, ID, self.schema_of(model, field), at=(), required=demands(field))
+        else:
             self._add_column(model, field, column)
         self.add_embedded_indexes(model, field)
         self.add_field_indexes(model, field)
@@ -142,56 +144,53 @@ class FieldEditor(MisfitEditor):
         new_db_params: Any,
         strict: bool = False,
     ) -> None:
-        if column_of(old_field) == ID:
-            self._alter_key(model, old_field, new_field)
-        elif is_embedded(model):
-            places = self.places_of(model)
-            types = (old_field, new_field, old_type, new_type)
-            for owner, path in places if not (self.resumed or self.collect_sql) else ():
-                self.refuse_embedded_misfits(owner, self._change(owner, *types, path))
-            for owner, path in places:
-                self._alter(owner, *types, path)
-        else:
-            self._alter(model, old_field, new_field, old_type, new_type, ())
-        if old_type != new_type and not is_embedded(model):
-            self._alter_relations(old_field, new_field)
+        stays_id = column_of(old_field) == ID == column_of(new_field)
+        # Integer keys are ObjectIds, so there is nothing to convert.
+        types = ("", "") if stays_id else (old_type, new_type)
+        changes = self._changes(model, old_field, new_field, *types)
+        related = [] if is_embedded(model) else self._related_changes(old_field, new_field)
+        if not (self.resumed or self.collect_sql):
+            for owner, change in [*changes, *related]:
+                self.refuse_misfits(owner, change)
+        if stays_id:
+            self._refresh(model, new_field)
+            changes = []
+        for owner, change in [*changes, *related]:
+            self._alter(owner, change)
 
-    def _alter_key(self, model: AnyModel, old: AnyField, new: AnyField) -> None:
-        """Check the values of ``_id``, which the server does not allow to change."""
-        if column_of(new) != ID:
-            return
-        if not self.collect_sql:
-            self.refuse_misfits(model, self._change(model, old, new, "", "", ()))
-        self._refresh(model, new)
+    def _changes(
+        self, model: AnyModel, old: AnyField, new: AnyField, old_type: str, new_type: str
+    ) -> list[tuple[AnyModel, FieldChange]]:
+        """The change in each collection whose documents have the field."""
+        places = self.places_of(model) if is_embedded(model) else [(model, ())]
+        return [
+            (owner, self._change(owner, old, new, old_type, new_type, path))
+            for owner, path in places
+        ]
 
-    def _alter_relations(self, old: AnyField, new: AnyField) -> None:
-        """Alter the columns that contain values of this one."""
+    def _related_changes(self, old: AnyField, new: AnyField) -> list[tuple[AnyModel, FieldChange]]:
+        """The changes of the columns that contain values of this one."""
         if not (hasattr(old, "model") and hasattr(new, "model")):
-            return
-        related: Any = vars(django_schema)["_related_non_m2m_objects"]
-        for before, after in related(old, new):
+            return []
+        relations: Any = vars(django_schema)["_related_non_m2m_objects"]
+        found: list[tuple[AnyModel, FieldChange]] = []
+        for before, after in relations(old, new):
             was, now = (one.field.db_type(self.connection) for one in (before, after))
-            if was != now and was is not None and now is not None:
-                self._alter(after.related_model, before.field, after.field, was, now, ())
+            if was is not None and now is not None:
+                found += self._changes(after.related_model, before.field, after.field, was, now)
+        return [
+            (owner, change)
+            for owner, change in found
+            if change.changes_rules or change.moves_documents
+        ]
 
-    def _alter(
-        self,
-        model: AnyModel,
-        old: AnyField,
-        new: AnyField,
-        old_type: str,
-        new_type: str,
-        path: Path,
-    ) -> None:
-        change = self._change(model, old, new, old_type, new_type, path)
+    def _alter(self, model: AnyModel, change: FieldChange) -> None:
+        old, new, path = change.old, change.new, change.path
         live = self.validator_of(model)
         place = ".".join([model._meta.db_table, *map(repr, path), change.new_column])
         before = self.kept_before(live, place)
-        fresh = not self.resumed
         indexed = embedding.is_single(path)
         prefix = embedding.prefix_of(path)
-        if fresh and not path and not self.collect_sql:
-            self.refuse_misfits(model, change)
         gone = self._released_indexes(model, change) if indexed else frozenset()
         moved = (
             self.moved_indexes(
@@ -212,14 +211,27 @@ class FieldEditor(MisfitEditor):
             self.take_misfits_out(model, change, bypass=live is not None)
         for name in sorted(gone):
             self.drop_index(table, name)
+        if change.leaves_id:
+            # The index ignores documents without the column, so it can be there before the values.
+            self._add_wanted_indexes(model, change, prefix)
         self.shadow_indexes(table, moved)
         self._change_documents(model, change, bypass=live is not None)
         self.replace_indexes(table, moved)
-        if indexed:
+        if indexed and not change.leaves_id:
             self._add_wanted_indexes(model, change, prefix)
         self.edit(model, change.settle, base=before)
+        if old.primary_key != new.primary_key and hasattr(new, "model"):
+            self._rule_of_id(model, new.model)
         if not path and change.old_column != change.new_column:
             self.retitle_relations(model, old, column=change.new_column)
+
+    def _rule_of_id(self, model: AnyModel, after: AnyModel) -> None:
+        """Only a key at ``_id`` has a rule for it."""
+        key = after._meta.pk
+        if column_of(key) == ID:
+            self._put(model, ID, self.schema_of(after, key), at=(), required=demands(key))
+        else:
+            self._take(model, ID)
 
     def _change(
         self,
@@ -257,6 +269,13 @@ class FieldEditor(MisfitEditor):
                 self._change_embedded(model, change.path, one)
             return
         old, new = change.old_column, change.new_column
+        if change.leaves_id:
+            value = change.value(f"${ID}")
+            self.update(table, {new: {"$exists": False}}, [{"$set": {new: value}}], bypass=bypass)
+            return
+        if change.becomes_id:
+            self.update(table, {old: {"$exists": True}}, {"$unset": {old: ""}}, bypass=bypass)
+            return
         if old != new:
             self.update(table, {old: {"$exists": True}}, {"$rename": {old: new}}, bypass=bypass)
         if change.default is not None:
@@ -284,6 +303,7 @@ class FieldEditor(MisfitEditor):
         was_unique = self._field_should_have_unique(old)
         was_indexed = self._field_should_be_indexed(model, old)
         loses_unique = was_unique and not self._field_should_have_unique(new)
+        loses_unique = loses_unique or change.becomes_id  # The server's own index is unique, too.
         loses_index = was_indexed and not self._field_should_be_indexed(model, new)
         if self.collect_sql and (loses_unique or loses_index):
             kind = {"unique": True} if loses_unique else {"index": True}

@@ -27,6 +27,7 @@ from djongo_services.backend.schema.changes import (
     duplicates_text,
     embedded_misfits_text,
     misfits_text,
+    other_id_text,
     taken_out_text,
 )
 from djongo_services.backend.schema.draft import Draft
@@ -64,6 +65,9 @@ class MisfitEditor(IndexEditor):
 
         Only documents that fit the old one count.
         """
+        if change.path:
+            self._refuse_embedded_misfits(model, change)
+            return
         table = model._meta.db_table
         if change.changes_rules or change.to is not None:
             # Null is not a value that could be removed.
@@ -73,13 +77,19 @@ class MisfitEditor(IndexEditor):
                 nulls = all(one.get("v") is None for one in found)
                 kind = IntegrityError if nulls and not change.new.null else DataError
                 raise kind(misfits_text(table, change, found))
+        if change.becomes_id:
+            shown = {"_id": 1, change.old_column: 1}
+            other = self.read(table).find_one(change.differing_from_id(), shown)
+            if other is not None:
+                raise DataError(other_id_text(table, change, other))
+            return
         newly = self._field_should_have_unique(change.new)
         if newly and (change.to is not None or not self._field_should_have_unique(change.old)):
             twice = list(self.read(table).aggregate(change.duplicates(), allowDiskUse=True))
             if twice:
                 raise IntegrityError(duplicates_text(table, change, twice[0]))
 
-    def refuse_embedded_misfits(self, model: AnyModel, change: FieldChange) -> None:
+    def _refuse_embedded_misfits(self, model: AnyModel, change: FieldChange) -> None:
         """The same for a field of an embedded model.
 
         Whole documents are checked: those that fit the validator now, but not afterwards.
