@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import TimeField
+from django.db.models import JSONField
 
 from djongo_services.backend.schema import embedding
-from djongo_services.backend.schema.conversions import converted
+from djongo_services.backend.schema.conversions import converted, date_kind
 from djongo_services.backend.schema.draft import Draft, Path
 from djongo_services.backend.schema.renaming import renamed_query
 from djongo_services.formatting import printable, value_text
@@ -22,6 +22,7 @@ from djongo_services.schema.mapping.table import AnyField
 Document = dict[str, Any]
 Expression = Any
 
+_OF_JSON = ("null", "bool", "string", "int", "long", "double", "object", "array")
 SHOWN = 10
 """The number of documents that are listed when a change is refused."""
 
@@ -44,6 +45,8 @@ class FieldChange:
     """Digits after the point that decimals are rounded to."""
     path: Path
     """The path of the embedded documents that have the field."""
+    checks: tuple[Document, ...] = ()
+    """The named clauses of the model's check constraints, with constants of the new type."""
 
     @property
     def required(self) -> bool:
@@ -67,6 +70,11 @@ class FieldChange:
         return self.old_column != ID == self.new_column and not self.path
 
     @property
+    def converts_again(self) -> bool:
+        """Whether values that have the new type already may have to be converted, too."""
+        return self.places is not None or date_kind(self.old) != date_kind(self.new)
+
+    @property
     def changes_rules(self) -> bool:
         return _bare(self.old_schema) != _bare(self.new_schema) or self.required > is_required(
             self.old, backend=True
@@ -76,13 +84,14 @@ class FieldChange:
         """The expression for the new value."""
         if self.to is None:
             return place
-        times = isinstance(self.new, TimeField)
-        return converted(place, self.to, places=self.places, times=times)
+        was, becomes = date_kind(self.old), date_kind(self.new)
+        return converted(place, self.to, places=self.places, was=was, becomes=becomes)
 
     def let_both_pass(self, draft: Draft) -> None:
         either = {"anyOf": [self.old_schema, self.new_schema]}
         same = _bare(self.old_schema) == _bare(self.new_schema)
         draft.release(self.old_column, at=self.path)
+        draft.clauses = [self._either(clause) for clause in draft.clauses]
         if self.old_column == self.new_column:
             schema = self.new_schema if same else either
             draft.put(self.new_column, schema, required=False, at=self.path)
@@ -90,23 +99,27 @@ class FieldChange:
         draft.put(self.old_column, self.old_schema, required=False, at=self.path)
         schema = self.new_schema if same else either
         draft.put(self.new_column, schema, required=False, at=self.path)
-        draft.clauses = [self._either(clause) for clause in draft.clauses]
 
     def settle(self, draft: Draft) -> None:
         if self.old_column != self.new_column:
             draft.take(self.old_column, at=self.path)
-            draft.clauses = [self._renamed(one) for one in draft.clauses]
+        draft.clauses = [self._settled(one) for one in draft.clauses]
         draft.put(self.new_column, self.new_schema, required=self.required, at=self.path)
 
     def _either(self, clause: Document) -> Document:
-        """Accept documents with the old or the new name of the column."""
-        renamed = self._renamed(clause)
-        if renamed == clause:
+        """Accept documents with the old or the new column."""
+        after = self._settled(clause)
+        if after == clause:
             return clause
         if "$comment" not in clause:
-            return {"$or": [clause, renamed]}
-        both = {"$or": [_query_of(clause), _query_of(renamed)]}
+            return {"$or": [clause, after]}
+        both = {"$or": [_query_of(clause), _query_of(after)]}
         return named_clause(str(clause["$comment"]), both)
+
+    def _settled(self, clause: Document) -> Document:
+        name = clause.get("$comment")
+        again = (one for one in self.checks if name is not None and one["$comment"] == name)
+        return next(again, None) or self._renamed(clause)
 
     def _renamed(self, clause: Document) -> Document:
         prefix = embedding.prefix_of(self.path)
@@ -127,7 +140,7 @@ class FieldChange:
         ``only`` is a query for the old value, ``was``.
         """
         fits, _ = object_schema({self.old_column: _bare(self.old_schema)}, [], closed=False)
-        will, _ = object_schema({"v": _bare(self.new_schema)}, ["v"] * self.required, closed=False)
+        will, _ = object_schema({"v": self._wanted()}, ["v"] * self.required, closed=False)
         place = f"${self.old_column}"
         after = self.value(place)
         if self.default is not None:
@@ -137,6 +150,30 @@ class FieldChange:
             {"$project": {"v": after, "was": place}},
             {"$match": {"$nor": [{"$jsonSchema": will}], **(only or {})}},
             *([] if limit is None else [{"$limit": limit}]),
+        ]
+
+    def _wanted(self) -> Document:
+        """The schema of converted values. A JSONField accepts any, but can only read those of
+        JSON."""
+        bare = _bare(self.new_schema)
+        if isinstance(self.new, JSONField) and not isinstance(self.old, JSONField):
+            return {"allOf": [bare, {"bsonType": [*_OF_JSON]}]}
+        return bare
+
+    def violators(self, clauses: list[Document], limit: int) -> list[Document]:
+        """A pipeline for the first documents that fit the old constraints, but not the new ones."""
+        place = f"${self.old_column}"
+        value = self.value(place)
+        if self.default is not None:
+            value = {"$ifNull": [value, self.default]}
+        missing = {"$eq": [{"$type": place}, "missing"]}
+        after = {self.new_column: {"$cond": [missing, "$$REMOVE", value]}}
+        return [
+            {"$match": {"$and": [_query_of(one) for one in clauses]}},
+            {"$set": after},
+            {"$match": {"$nor": [{"$and": [_query_of(self._settled(one)) for one in clauses]}]}},
+            {"$limit": limit},
+            {"$project": {"_id": 1}},
         ]
 
     def duplicates(self) -> list[Document]:
@@ -188,6 +225,16 @@ def other_id_text(table: str, change: FieldChange, found: Document) -> str:
         f"{printable(table)}.{printable(change.old_column)} cannot become the key at _id, which "
         f"MongoDB does not allow to change: _id {value_text(found['_id'])} has "
         f"{value_text(found.get(change.old_column))}. Nothing was changed."
+    )
+
+
+def violators_text(table: str, change: FieldChange, found: list[Document]) -> str:
+    shown = ", ".join(f"_id {value_text(one['_id'])}" for one in found[:SHOWN])
+    more = ", and there are more" if len(found) > SHOWN else ""
+    return (
+        f"CHECK constraint failed: {printable(table)}.{printable(change.old_column)} cannot become "
+        f"{change.new_title}, because documents would violate a constraint: {shown}{more}. "
+        f"Nothing was changed."
     )
 
 

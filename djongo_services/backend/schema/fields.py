@@ -18,7 +18,7 @@ from django.db.models import ForeignKey, Model
 from djongo_services.backend.schema import embedding
 from djongo_services.backend.schema.changes import FieldChange
 from djongo_services.backend.schema.commands import operation
-from djongo_services.backend.schema.conversions import converts
+from djongo_services.backend.schema.conversions import converts, date_kind
 from djongo_services.backend.schema.draft import Draft, Path
 from djongo_services.backend.schema.misfits import MisfitEditor
 from djongo_services.backend.schema.validators import column_of, demands
@@ -249,6 +249,8 @@ class FieldEditor(MisfitEditor):
             known = getattr(new, "decimal_places", None)
             fewer = known is not None and known < (getattr(old, "decimal_places", None) or 0)
             places = known if old_type != new_type or fewer else None
+        kinds = date_kind(old), date_kind(new)
+        other = all(kinds) and kinds[0] != kinds[1] and kinds != ("day", "moment")
         return FieldChange(
             old=old,
             new=new,
@@ -257,9 +259,10 @@ class FieldEditor(MisfitEditor):
             old_schema=self.schema_of(model, old),
             new_schema=self.schema_of(model, new),
             default=self.value_for_all(new) if fills else None,
-            to=new_type if converts(old_type, new_type) or places is not None else None,
+            to=new_type if converts(old_type, new_type) or places is not None or other else None,
             places=places,
             path=path,
+            checks=() if path or old_type == new_type else self.checks_of(new),
         )
 
     def _change_documents(self, model: AnyModel, change: FieldChange, *, bypass: bool) -> None:
@@ -282,7 +285,7 @@ class FieldEditor(MisfitEditor):
             self.update(table, {new: None}, [{"$set": {new: change.default}}], bypass=bypass)
         if change.to is not None:
             query: Document = {new: {"$ne": None}}
-            if change.places is None:
+            if not change.converts_again:
                 query[new]["$not"] = {"$type": change.to}
             self.update(table, query, [{"$set": {new: change.value(f"${new}")}}], bypass=bypass)
 
@@ -315,7 +318,15 @@ class FieldEditor(MisfitEditor):
             and one["name"] not in mine
             and (loses_unique if one.get("unique") else loses_index)
             and one["key"][column] == 1
+            and not self._is_still_declared(change, one)
         )
+
+    def _is_still_declared(self, change: FieldChange, index: Document) -> bool:
+        model = getattr(change.new, "model", None)
+        if model is None or change.path:
+            return False
+        keys = [(change.new_column, 1)]
+        return self.is_declared(model, keys, unique=bool(index.get("unique")))
 
     def _add_wanted_indexes(self, model: AnyModel, change: FieldChange, prefix: str) -> None:
         old, new = change.old, change.new

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
 from django.db import NotSupportedError
 from django.db.models import CheckConstraint, Index, UniqueConstraint
 from django_mongodb_backend.schema import DatabaseSchemaEditor as Backend
@@ -14,27 +15,30 @@ from pymongo.errors import OperationFailure
 from pymongo.operations import IndexModel
 
 from djongo_services.backend.schema.commands import operation
-from djongo_services.backend.schema.renaming import renamed_index, renamed_path
-from djongo_services.backend.schema.validators import ValidatorEditor
+from djongo_services.backend.schema.live_indexes import LiveIndexEditor, is_made_of
 from djongo_services.embedded_models import is_embedded
-from djongo_services.index_kinds import PATH_OPTIONS, VERSIONS
-from djongo_services.introspection.reading.catalog_queries import index_keys
 from djongo_services.schema.mapping.layout import AnyModel
 from djongo_services.schema.mapping.table import AnyField
-from djongo_services.schema.operations import SHADOW_PREFIX
 from djongo_services.schema.spec import IndexSpec
 from djongo_services.schema.target.declared import Declared
-from djongo_services.server_errors import INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND
+from djongo_services.schema.target.merging import same_index
+from djongo_services.server_errors import (
+    INDEX_NOT_FOUND,
+    INDEX_OPTIONS_CONFLICT,
+)
 
 Document = dict[str, Any]
 
-_SERVERS_OWN = VERSIONS | {"v", "ns", "background"}
+logger = logging.getLogger("djongo_services.schema")
+
+_OTHER_NAME = "already exists with a different name"
+"""In the server's message for an index that differs from an existing one in its name only."""
 _OF_EMBEDDED = "column_prefix" in inspect.signature(Backend._add_field_index).parameters
 """Whether the backend creates the indexes that embedded models declare. If it does not (6.1), the
 model whose documents contain them declares them, by its ``EmbeddedFieldIndex``."""
 
 
-class IndexEditor(ValidatorEditor):
+class IndexEditor(LiveIndexEditor):
     """Indexes that the backend silently ignores are created if MongoDB supports them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -55,13 +59,20 @@ class IndexEditor(ValidatorEditor):
             for owner, prefix in self._indexed_places_of(model):
                 self.add_index(model, index, parent_model=owner, column_prefix=prefix, **kwargs)
             return
+        if kwargs.get("unique") or kwargs.get("field"):  # from one of the methods below
+            self._add_index(model, index, kwargs)
+        else:
+            with self._same_index_is_enough(model, index):
+                self._add_index(model, index, kwargs)
+
+    def _add_index(self, model: AnyModel, index: Index, options: dict[str, Any]) -> None:
         try:
-            super().add_index(model, index, **kwargs)
+            super().add_index(model, index, **options)
         except NotSupportedError:
-            specs = self._specs_of_index(model, index, kwargs)
+            specs = self._specs_of_index(model, index, options)
             if not specs:
                 raise
-            self._build(kwargs.get("parent_model") or model, specs)
+            self._build(options.get("parent_model") or model, specs)
 
     @operation
     def remove_index(self, model: AnyModel, index: Index) -> None:
@@ -69,8 +80,9 @@ class IndexEditor(ValidatorEditor):
             for owner, _ in self.single_places_of(model):
                 self.drop_index(owner._meta.db_table, index.name)
             return
-        with self._gone_already():
-            super().remove_index(model, index)
+        if not self._is_shared(model, index):
+            with self._gone_already(), self._under_another_name(model, index):
+                super().remove_index(model, index)
 
     @operation
     def add_constraint(self, model: AnyModel, constraint: Any, *args: Any, **kwargs: Any) -> None:
@@ -83,17 +95,18 @@ class IndexEditor(ValidatorEditor):
                 options = {**kwargs, "parent_model": owner, "column_prefix": prefix}
                 self.add_constraint(model, constraint, *args, **options)
             return
-        if isinstance(constraint, UniqueConstraint) and not self._is_known(constraint):
-            if not kwargs.get("parent_model"):
-                self._build(model, Declared(model, backend=True).constraint(constraint))
-            return
-        try:
-            super().add_constraint(model, constraint, *args, **kwargs)
-        except NotSupportedError:
-            specs = self._specs_of_index(model, constraint, kwargs)
-            if not specs:
-                raise
-            self._build(model, specs)
+        with self._same_index_is_enough(model, constraint):
+            if isinstance(constraint, UniqueConstraint) and not self._is_known(constraint):
+                if not kwargs.get("parent_model"):
+                    self._build(model, Declared(model, backend=True).constraint(constraint))
+                return
+            try:
+                super().add_constraint(model, constraint, *args, **kwargs)
+            except NotSupportedError:
+                specs = self._specs_of_index(model, constraint, kwargs)
+                if not specs:
+                    raise
+                self._build(model, specs)
 
     @operation
     def remove_constraint(self, model: AnyModel, constraint: Any) -> None:
@@ -104,7 +117,9 @@ class IndexEditor(ValidatorEditor):
             for owner, _ in self.single_places_of(model):
                 self.drop_index(owner._meta.db_table, str(constraint.name))
             return
-        with self._gone_already():
+        if self._is_shared(model, constraint):
+            return
+        with self._gone_already(), self._under_another_name(model, constraint):
             if not isinstance(constraint, UniqueConstraint) or self._is_known(constraint):
                 super().remove_constraint(model, constraint)
             elif any(True for _ in Declared(model, backend=True).constraint(constraint)):
@@ -126,10 +141,11 @@ class IndexEditor(ValidatorEditor):
         if prefix and not _OF_EMBEDDED:
             return
         place = {"column_prefix": prefix} if prefix else {}
-        if self._field_should_be_indexed(owner, field):
-            self._add_field_index(owner, field, **place)
-        elif self._field_should_have_unique(field):
-            self._add_field_unique(owner, field, **place)
+        with self._same_index_is_enough(owner, field):
+            if self._field_should_be_indexed(owner, field):
+                self._add_field_index(owner, field, **place)
+            elif self._field_should_have_unique(field):
+                self._add_field_unique(owner, field, **place)
 
     def add_embedded_indexes(self, model: AnyModel, field: AnyField) -> None:
         """Create the indexes of an embedded model within a new field."""
@@ -188,6 +204,87 @@ class IndexEditor(ValidatorEditor):
         if models:
             self.get_collection(model._meta.db_table).create_indexes(models)
 
+    def _remove_composed_index(
+        self, model: AnyModel, field_names: Any, kinds: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        found: Any = [model._meta.get_field(name) for name in field_names]
+        keys = [(field.column, 1) for field in found]
+        if not self.is_declared(model, keys, unique=bool(kinds.get("unique"))):
+            super()._remove_composed_index(model, field_names, kinds, *args, **kwargs)
+
+    def is_declared(self, model: AnyModel, keys: list[tuple[Any, Any]], *, unique: bool) -> bool:
+        """Whether the model has an index that differs from one with these keys in its name only."""
+        declared = Declared(model, backend=True).indexes()
+        return any(
+            list(one.keys) == keys and bool(one.options.get("unique")) == unique for one in declared
+        )
+
+    def _specs(self, model: AnyModel, index: Index | UniqueConstraint) -> list[IndexSpec]:
+        declared = Declared(model, backend=True)
+        if isinstance(index, UniqueConstraint):
+            return list(declared.constraint(index))
+        return list(declared.index(index))
+
+    @contextmanager
+    def _same_index_is_enough(self, model: AnyModel, declared: Any) -> Iterator[None]:
+        """Log it if an index is not created because the server has the same one. That gets the name
+        which the model gives it."""
+        try:
+            yield
+        except OperationFailure as error:
+            reason = str(error)
+            other = _OTHER_NAME in reason and f"{_OTHER_NAME} and options" not in reason
+            if error.code != INDEX_OPTIONS_CONFLICT or not other:
+                raise
+            logger.warning(
+                "%s: the index for %s is the same as another one, and MongoDB creates only one of "
+                "them; leave one out of the model.",
+                model._meta.label,
+                declared.name,
+            )
+            if isinstance(declared, Index | UniqueConstraint):
+                for spec in self._specs(model, declared):
+                    self._name_as_declared(model, spec)
+
+    def _is_shared(self, model: AnyModel, index: Index | UniqueConstraint) -> bool:
+        """Whether the model declares the same index another time. It gets that name."""
+        return any(
+            self._name_as_declared(model, spec, without=str(index.name))
+            for spec in self._specs(model, index)
+        )
+
+    def _name_as_declared(self, model: AnyModel, spec: IndexSpec, without: str = "") -> bool:
+        """Give the server's index the name of the model's first declaration that has one; return
+        whether there is any declaration."""
+        found = [
+            one
+            for one in Declared(model, backend=True).indexes()
+            if one.name != without and same_index(one, spec)
+        ]
+        named = next((one.name for one in found if one.named), None)
+        if named is not None:
+            self.rename_index(model, spec, named)
+        return bool(found)
+
+    @contextmanager
+    def _under_another_name(
+        self, model: AnyModel, index: Index | UniqueConstraint
+    ) -> Iterator[None]:
+        """Drop the same index if the server has it under the name of an earlier declaration."""
+        try:
+            yield
+        except OperationFailure as error:
+            table = model._meta.db_table
+            specs = self._specs(model, index)
+            same = [
+                one["name"]
+                for one in self.definitions(table)
+                if any(is_made_of(one, spec) for spec in specs)
+            ]
+            if error.code != INDEX_NOT_FOUND or not same:
+                raise
+            self.drop_index(table, same[0])
+
     def _gone_already(self) -> _GoneAlready:
         return _GoneAlready(self.resumed)
 
@@ -201,98 +298,6 @@ class IndexEditor(ValidatorEditor):
         if kwargs.get("unique"):
             return [str(self._unique_constraint_name(model._meta.db_table, column_names))]
         return [str(self._create_index_name(model._meta.db_table, column_names))]
-
-    # Indexes that follow a column.
-
-    def definitions(self, table: str) -> list[Document]:
-        """All indexes except that on ``_id``, as they were when the operation began."""
-        if self.collect_sql:
-            return []
-        found = [
-            {name: value for name, value in one.items() if name not in _SERVERS_OWN}
-            for one in map(dict, self.read(table).list_indexes())
-            if one["name"] != "_id_" and not one["name"].startswith(SHADOW_PREFIX)
-        ]
-        kept: list[Document] = self.noted(f"indexes {table}", {"indexes": found})["indexes"]
-        return kept
-
-    def drop_indexes_on(self, table: str, column: str) -> None:
-        """Drop all indexes that have the column, or something inside it, among their keys."""
-        for one in self.definitions(table):
-            if any(renamed_path(name, column, "") != name for name in _keys(one)):
-                self.drop_index(table, one["name"])
-
-    def drop_index(self, table: str, name: str) -> None:
-        """Drop an index, also if it no longer exists."""
-        try:
-            self.run({"dropIndexes": table, "index": name})
-        except OperationFailure as error:
-            if error.code not in (INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND):
-                raise
-
-    def moved_indexes(
-        self,
-        model: AnyModel,
-        old: str,
-        new: str,
-        *,
-        fields: tuple[AnyField, AnyField] | None = None,
-        without: frozenset[str] = frozenset(),
-    ) -> list[tuple[Document, Document]]:
-        """The indexes that must be rebuilt, before and after.
-
-        ``old`` and ``new`` are the paths of a column whose name changes. If its type changes, the
-        two ``fields`` say how a unique index distinguishes values from nulls. ``without`` are
-        names.
-        """
-        found = []
-        for one in self.definitions(model._meta.db_table):
-            after = renamed_index(one, old, new)
-            if fields is not None:
-                self._retype(model, after, new, *fields)
-            if after != one and one["name"] not in without:
-                found.append((one, after))
-        return found
-
-    def shadow_indexes(self, table: str, moved: list[tuple[Document, Document]]) -> None:
-        """Refuse duplicates of the new column before the first document has it."""
-        for _, after in moved:
-            if after.get("unique"):
-                self.run({"createIndexes": table, "indexes": [_shadow(after)]})
-
-    def replace_indexes(self, table: str, moved: list[tuple[Document, Document]]) -> None:
-        """Replace the indexes once the documents have the new column; each index keeps its name."""
-        there = {} if self.collect_sql else self.read(table).index_information()
-        for before, after in moved:
-            name = before["name"]
-            if name in there and _differs(there[name], after):
-                self.drop_index(table, name)
-            self.run({"createIndexes": table, "indexes": [_creatable(after)]})
-            if after.get("unique"):
-                self.drop_index(table, _shadow(after)["name"])
-
-    def _retype(
-        self, model: AnyModel, definition: Document, column: str, old: AnyField, new: AnyField
-    ) -> None:
-        condition = definition.get("partialFilterExpression")
-        if condition is None or column not in condition:
-            return
-        was, now = self._presence(model, old), self._presence(model, new)
-        if condition[column] == was and was != now:
-            definition["partialFilterExpression"] = {**condition, column: now}
-
-    def _presence(self, model: AnyModel, field: AnyField) -> Any:
-        """How the backend's unique indexes distinguish values of a field from nulls."""
-        unique: Any = UniqueConstraint(fields=[str(field.name)], name="presence")
-        of_backend: dict[str, Any] = {"field": field}
-        if not hasattr(unique, "get_pymongo_index_model"):  # That is the backend 5.2.
-            unique = Index(fields=[str(field.name)], name="presence")
-            of_backend["unique"] = True
-        try:
-            made = unique.get_pymongo_index_model(model, self, **of_backend)
-        except (NotSupportedError, FieldDoesNotExist):
-            return None
-        return dict(made.document["partialFilterExpression"][field.column])
 
 
 class _GoneAlready:
@@ -310,34 +315,3 @@ class _GoneAlready:
         gone = isinstance(error, OperationFailure) and error.code == INDEX_NOT_FOUND
         # The backend's message if it does not find an index by its columns.
         return gone or isinstance(error, ValueError)
-
-
-def _keys(definition: Mapping[str, Any]) -> list[str]:
-    return [*definition["key"], *definition.get("weights", ())]
-
-
-def _creatable(definition: Mapping[str, Any]) -> Document:
-    """An entry of ``listIndexes`` in the terms of ``createIndexes``."""
-    found = dict(definition)
-    if "weights" in found:
-        found["key"] = dict(index_keys(definition))
-    return found
-
-
-def _differs(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether two indexes differ; ``there`` is an entry of PyMongo's ``index_information``."""
-    return dict(there["key"]) != dict(wanted["key"]) or any(
-        there.get(name) != wanted.get(name) for name in PATH_OPTIONS
-    )
-
-
-def _shadow(definition: Mapping[str, Any]) -> Document:
-    """The same index with opposite directions, which may exist beside it."""
-    return {
-        **definition,
-        "name": SHADOW_PREFIX + str(definition["name"]),
-        "key": {
-            name: -way if isinstance(way, int | float) else way
-            for name, way in definition["key"].items()
-        },
-    }

@@ -29,6 +29,7 @@ from djongo_services.backend.schema.changes import (
     misfits_text,
     other_id_text,
     taken_out_text,
+    violators_text,
 )
 from djongo_services.backend.schema.draft import Draft
 from djongo_services.backend.schema.indexes import IndexEditor
@@ -77,6 +78,7 @@ class MisfitEditor(IndexEditor):
                 nulls = all(one.get("v") is None for one in found)
                 kind = IntegrityError if nulls and not change.new.null else DataError
                 raise kind(misfits_text(table, change, found))
+        self._refuse_violators_of_checks(model, change)
         if change.becomes_id:
             shown = {"_id": 1, change.old_column: 1}
             other = self.read(table).find_one(change.differing_from_id(), shown)
@@ -88,6 +90,19 @@ class MisfitEditor(IndexEditor):
             twice = list(self.read(table).aggregate(change.duplicates(), allowDiskUse=True))
             if twice:
                 raise IntegrityError(duplicates_text(table, change, twice[0]))
+
+    def _refuse_violators_of_checks(self, model: AnyModel, change: FieldChange) -> None:
+        if not change.checks:
+            return
+        live = self.validator_of(model)
+        clauses = [
+            one for one in (() if live is None else Draft(live.query).clauses) if "$comment" in one
+        ]
+        if clauses:
+            table = model._meta.db_table
+            found = list(self.read(table).aggregate(change.violators(clauses, SHOWN + 1)))
+            if found:
+                raise IntegrityError(violators_text(table, change, found))
 
     def _refuse_embedded_misfits(self, model: AnyModel, change: FieldChange) -> None:
         """The same for a field of an embedded model.

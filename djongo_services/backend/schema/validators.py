@@ -105,6 +105,13 @@ class ValidatorEditor(CommandEditor):
         self._collected[table] = after
         self.run(SetValidator(collection=table, before=before, after=after).command())
 
+    def checks_of(self, field: AnyField) -> tuple[Document, ...]:
+        """The named clauses in the validator of the field's model."""
+        model = getattr(field, "model", None)
+        validator = None if model is None else self.new_validator(model)
+        clauses = () if validator is None else Draft(validator.query).clauses
+        return tuple(one for one in clauses if "$comment" in one)
+
     def move_validator(self, model: AnyModel, old_table: str, new_table: str) -> None:
         """Update the validator after a collection was renamed, and perhaps a model's label
         changed."""
@@ -137,6 +144,9 @@ class ValidatorEditor(CommandEditor):
         }
         if self.collect_sql:
             there |= self._collected
+        if self.collect_sql:
+            # The models that stand for the owners cannot tell what their validators would be.
+            self._collected = {**there, **self._collected}
         return [
             (_owner(table, one), path)
             for table, one in there.items()

@@ -43,12 +43,12 @@ class _Merge:
             one,
             models=(*one.models, *other.models),
             options=self._united("options", one.options, other.options),
-            rules=self._same("rules", one.rules, other.rules),
+            rules=self.same_index("rules", one.rules, other.rules),
             validator=self._validator(),
             checks={**one.checks, **other.checks},
             never_null=one.never_null & other.never_null,
-            level=self._same("validation level", one.level, other.level),
-            action=self._same("validation action", one.action, other.action),
+            level=self.same_index("validation level", one.level, other.level),
+            action=self.same_index("validation action", one.action, other.action),
             indexes=self._indexes(),
             problems=(*one.problems, *problems),
         )
@@ -78,7 +78,7 @@ class _Merge:
         found = list(self.one.indexes)
         for index in self.other.indexes:
             twin = next((each for each in found if each.name == index.name), None)
-            if twin is not None and not _same(twin, index):
+            if twin is not None and not same_index(twin, index):
                 raise self._conflict(f"index {index.name}")
             if twin is None:
                 found.append(index)
@@ -92,7 +92,7 @@ class _Merge:
                 raise self._conflict(f"{what} {name}")
         return {**one, **other}
 
-    def _same(self, what: str, one: Any, other: Any) -> Any:
+    def same_index(self, what: str, one: Any, other: Any) -> Any:
         if one is not None and other is not None and one != other:
             raise self._conflict(what)
         return one if one is not None else other
@@ -108,7 +108,7 @@ def without_twins(indexes: Sequence[IndexSpec]) -> tuple[IndexSpec, ...]:
     """The indexes without those of a generated name that another one duplicates."""
     kept: list[IndexSpec] = []
     for index in sorted(indexes, key=lambda index: not index.named):
-        if index.named or not any(_same(index, other) for other in kept):
+        if index.named or not any(same_index(index, other) for other in kept):
             kept.append(index)
     return tuple(index for index in indexes if index in kept)
 
@@ -118,13 +118,14 @@ def named_twins(indexes: Sequence[IndexSpec]) -> list[tuple[IndexSpec, IndexSpec
     pair."""
     found: list[tuple[IndexSpec, IndexSpec]] = []
     for place, index in enumerate(indexes):
-        first = next((other for other in indexes[:place] if _same(index, other)), None)
+        first = next((other for other in indexes[:place] if same_index(index, other)), None)
         if first is not None:
             found.append((first, index))
     return found
 
 
-def _same(one: IndexSpec, other: IndexSpec) -> bool:
+def same_index(one: IndexSpec, other: IndexSpec) -> bool:
+    """Whether they differ in nothing but their names, so that MongoDB creates only one of them."""
     return normal_spec(one) == normal_spec(other) and same_collation(
         one.options.get("collation"), other.options.get("collation")
     )
