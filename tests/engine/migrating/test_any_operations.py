@@ -219,8 +219,9 @@ class Drawn:
         state = self.one_of("Whole")
         names = {self.field_of(state, lambda one: True), self.field_of(state, lambda one: True)}
         fields = sorted(name for name in names if name is not None)
-        index = models.Index(fields=fields, name=self.name("by"))
-        return o.AddIndex(state.name, index) if fields else None
+        if not fields:
+            return None
+        return o.AddIndex(state.name, models.Index(fields=fields, name=self.name("by")))
 
     def op_no_index(self) -> Operation | None:
         state = self.one_of("Whole")
