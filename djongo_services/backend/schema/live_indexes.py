@@ -14,7 +14,9 @@ from pymongo.errors import OperationFailure
 from djongo_services.backend.schema.renaming import renamed_index, renamed_path
 from djongo_services.backend.schema.validators import ValidatorEditor
 from djongo_services.index_kinds import PATH_OPTIONS, VERSIONS
+from djongo_services.introspection.catalog import Index as LiveIndex
 from djongo_services.introspection.reading.catalog_queries import index_keys
+from djongo_services.schema.diff.matching import same
 from djongo_services.schema.mapping.layout import AnyModel
 from djongo_services.schema.mapping.table import AnyField
 from djongo_services.schema.operations import SHADOW_PREFIX
@@ -133,10 +135,8 @@ class LiveIndexEditor(ValidatorEditor):
 
 def is_made_of(definition: Mapping[str, Any], spec: IndexSpec) -> bool:
     """Whether an entry of ``listIndexes`` is what a declaration demands, whatever its name."""
-    return list(definition["key"].items()) == list(spec.keys) and all(
-        definition.get(name) == spec.options.get(name)
-        for name in ("unique", "partialFilterExpression")
-    )
+    keys = tuple(index_keys(definition))
+    return same(spec, LiveIndex(name=definition["name"], keys=keys, definition=definition), None)
 
 
 def _keys(definition: Mapping[str, Any]) -> list[str]:

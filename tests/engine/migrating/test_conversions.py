@@ -13,7 +13,9 @@ from django.db.migrations import operations as o
 from django.db.models import Q
 from django_mongodb_backend.fields import EmbeddedModelField
 
+from tests.engine.helpers import names_constraints
 from tests.engine.migrating.test_steps import char, create, embedded
+from tests.mongodb_orm import connection
 
 DAY, MOMENT, TIME = models.DateField(), models.DateTimeField(), models.TimeField()
 NOON = dt.datetime(2024, 5, 1, 12, 30, 15, 250_000)
@@ -76,7 +78,8 @@ def test_days_are_found_again(moving):
     moving.do(create("Thing", ("value", MOMENT)))
     moving.collection("Thing").insert_one({"value": NOON})
     moving.do(o.AlterField("Thing", "value", DAY))
-    assert moving.model("Thing").objects.filter(value=dt.date(2024, 5, 1)).count() == 1
+    found = moving.model("Thing").objects.filter(value=dt.date(2024, 5, 1))
+    assert [thing.value for thing in found] == [dt.date(2024, 5, 1)]
 
 
 def test_moments_of_one_day_are_not_unique(moving):
@@ -111,7 +114,8 @@ class TestCheckConstraints:
         assert thing.out_of_step() == []
         model = thing.model("Thing")
         model.objects.create(size=good)
-        with pytest.raises(IntegrityError, match="size_from_3"):
+        named = names_constraints(connection.database)
+        with pytest.raises(IntegrityError, match="size_from_3" if named else "refused a document"):
             model.objects.create(size=bad)
 
     def test_texts_that_violate_it_are_refused(self, thing):
