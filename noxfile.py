@@ -62,7 +62,7 @@ class Room:
 ENGINE = ("--ds", "tests.engine.settings", "tests/engine")
 WITHOUT_JOINS = (
     *("--ds", "tests.engine.settings_bare", "tests/engine/migrating/test_conversions.py"),
-    *("tests/engine/migrating/test_projects.py", "tests/engine/migrating/test_steps.py"),
+    "tests/engine/migrating/test_steps.py",
     *("tests/engine/test_automatic_key.py", "tests/engine/test_checking.py"),
     *("tests/engine/test_constraints.py", "tests/engine/test_joining.py"),
 )
