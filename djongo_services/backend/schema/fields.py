@@ -325,8 +325,7 @@ class FieldEditor(MisfitEditor):
         model = getattr(change.new, "model", None)
         if model is None or change.path:
             return False
-        keys = [(change.new_column, 1)]
-        return self.is_declared(model, keys, unique=bool(index.get("unique")))
+        return self.is_declared(model, change.new, unique=bool(index.get("unique")))
 
     def _add_wanted_indexes(self, model: AnyModel, change: FieldChange, prefix: str) -> None:
         old, new = change.old, change.new

@@ -22,10 +22,7 @@ from djongo_services.schema.mapping.table import AnyField
 from djongo_services.schema.spec import IndexSpec
 from djongo_services.schema.target.declared import Declared
 from djongo_services.schema.target.merging import same_index
-from djongo_services.server_errors import (
-    INDEX_NOT_FOUND,
-    INDEX_OPTIONS_CONFLICT,
-)
+from djongo_services.server_errors import INDEX_NOT_FOUND, INDEX_OPTIONS_CONFLICT
 
 Document = dict[str, Any]
 
@@ -207,17 +204,14 @@ class IndexEditor(LiveIndexEditor):
     def _remove_composed_index(
         self, model: AnyModel, field_names: Any, kinds: Any, *args: Any, **kwargs: Any
     ) -> None:
-        found: Any = [model._meta.get_field(name) for name in field_names]
-        keys = [(field.column, 1) for field in found]
-        if not self.is_declared(model, keys, unique=bool(kinds.get("unique"))):
+        index = _of_fields(field_names, unique=bool(kinds.get("unique")))
+        if not self._is_shared(model, index):
             super()._remove_composed_index(model, field_names, kinds, *args, **kwargs)
 
-    def is_declared(self, model: AnyModel, keys: list[tuple[Any, Any]], *, unique: bool) -> bool:
-        """Whether the model has an index that differs from one with these keys in its name only."""
-        declared = Declared(model, backend=True).indexes()
-        return any(
-            list(one.keys) == keys and bool(one.options.get("unique")) == unique for one in declared
-        )
+    def is_declared(self, model: AnyModel, field: AnyField, *, unique: bool) -> bool:
+        """Whether the model declares an index of just this field, apart from the field's own."""
+        index = _of_fields([str(field.name)], unique=unique)
+        return any(self._declarations(model, spec) for spec in self._specs(model, index))
 
     def _specs(self, model: AnyModel, index: Index | UniqueConstraint) -> list[IndexSpec]:
         declared = Declared(model, backend=True)
@@ -256,15 +250,15 @@ class IndexEditor(LiveIndexEditor):
     def _name_as_declared(self, model: AnyModel, spec: IndexSpec, without: str = "") -> bool:
         """Give the server's index the name of the model's first declaration that has one; return
         whether there is any declaration."""
-        found = [
-            one
-            for one in Declared(model, backend=True).indexes()
-            if one.name != without and same_index(one, spec)
-        ]
+        found = [one for one in self._declarations(model, spec) if one.name != without]
         named = next((one.name for one in found if one.named), None)
         if named is not None:
             self.rename_index(model, spec, named)
         return bool(found)
+
+    def _declarations(self, model: AnyModel, spec: IndexSpec) -> list[IndexSpec]:
+        """The indexes of the model that differ from ``spec`` in their names only."""
+        return [one for one in Declared(model, backend=True).indexes() if same_index(one, spec)]
 
     @contextmanager
     def _under_another_name(
@@ -298,6 +292,12 @@ class IndexEditor(LiveIndexEditor):
         if kwargs.get("unique"):
             return [str(self._unique_constraint_name(model._meta.db_table, column_names))]
         return [str(self._create_index_name(model._meta.db_table, column_names))]
+
+
+def _of_fields(names: Iterable[str], *, unique: bool) -> Index | UniqueConstraint:
+    kind: Any = UniqueConstraint if unique else Index
+    made: Index | UniqueConstraint = kind(fields=[*names], name="without_a_name")
+    return made
 
 
 class _GoneAlready:

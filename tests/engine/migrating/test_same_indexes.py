@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, models
 from django.db.migrations import operations as o
+from django.db.models import Q
 
 from djongo_services.introspection import read_catalog
 from djongo_services.schema.diff import diff
@@ -128,6 +129,17 @@ def test_a_name_that_is_changed_leaves_no_gap_either(thing, monkeypatch):
     assert commands == ["createIndexes", "dropIndexes", "createIndexes", "dropIndexes"]
     assert "once" in names(thing)
     assert left_to_do(thing) == []
+
+
+def test_a_condition_makes_another_index(thing):
+    once = models.UniqueConstraint(fields=["name", "size"], condition=Q(size__gt=5), name="large")
+    thing.do(o.AddConstraint("Thing", once), o.AlterUniqueTogether("Thing", {("name", "size")}))
+    thing.do(o.AlterUniqueTogether("Thing", set()))
+    assert "large" in names(thing)
+    assert left_to_do(thing) == []
+    things = thing.model("Thing").objects
+    things.create(name="a", size=1)
+    things.create(name="a", size=1)
 
 
 def test_other_options_are_another_index(thing):
