@@ -31,21 +31,26 @@ property_test = settings(
 @pytest.fixture
 def enforced() -> Iterator[Callable[..., None]]:
     """Give models' collections their closed schemas, strict and error, until the test ends."""
-    tables: list[str] = []
+    changed: list[type[models.Model]] = []
 
     def enforce(*chosen: type[models.Model]) -> None:
         for model in chosen:
             table = model._meta.db_table
-            if table in tables:
+            if model in changed:
                 continue
-            tables.append(table)
+            changed.append(model)
             found = model_schema(model, backend=True, closed=True, rules="model")
             connection.database.drop_collection(table)
             connection.database.create_collection(table, validator={"$jsonSchema": found.schema})
 
     yield enforce
-    for table in tables:
-        connection.database.drop_collection(table)
+    for model in changed:
+        connection.database.drop_collection(model._meta.db_table)
+    # As they were: other tests in this process look for the files in them.
+    with connection.schema_editor() as editor:
+        for model in changed:
+            if not model._meta.auto_created:
+                editor.create_model(model)
 
 
 def cleaned(instance: models.Model) -> models.Model:
