@@ -90,14 +90,10 @@ class FieldChange:
     def let_both_pass(self, draft: Draft) -> None:
         either = {"anyOf": [self.old_schema, self.new_schema]}
         same = _bare(self.old_schema) == _bare(self.new_schema)
-        draft.release(self.old_column, at=self.path)
-        draft.clauses = [self._either(clause) for clause in draft.clauses]
-        if self.old_column == self.new_column:
-            schema = self.new_schema if same else either
-            draft.put(self.new_column, schema, required=False, at=self.path)
-            return
-        draft.put(self.old_column, self.old_schema, required=False, at=self.path)
         schema = self.new_schema if same else either
+        draft.clauses = [self._either(clause) for clause in draft.clauses]
+        if self.old_column != self.new_column:
+            draft.put(self.old_column, self.old_schema, required=False, at=self.path)
         draft.put(self.new_column, schema, required=False, at=self.path)
 
     def settle(self, draft: Draft) -> None:
@@ -209,6 +205,13 @@ def _query_of(clause: Document) -> Document:
     return query
 
 
+def ids_text(found: list[Document]) -> str:
+    """The first of the documents that were found; there is one more than are shown if there are
+    others."""
+    shown = ", ".join(f"_id {value_text(one['_id'])}" for one in found[:SHOWN])
+    return f"{shown}, and there are more" if len(found) > SHOWN else shown
+
+
 def misfits_text(table: str, change: FieldChange, found: list[Document]) -> str:
     shown = ", ".join(
         f"_id {value_text(one['_id'])} has {value_text(one.get('was'))}" for one in found[:SHOWN]
@@ -229,22 +232,18 @@ def other_id_text(table: str, change: FieldChange, found: Document) -> str:
 
 
 def violators_text(table: str, change: FieldChange, found: list[Document]) -> str:
-    shown = ", ".join(f"_id {value_text(one['_id'])}" for one in found[:SHOWN])
-    more = ", and there are more" if len(found) > SHOWN else ""
     return (
         f"CHECK constraint failed: {printable(table)}.{printable(change.old_column)} cannot become "
-        f"{change.new_title}, because documents would violate a constraint: {shown}{more}. "
+        f"{change.new_title}, because documents would violate a constraint: {ids_text(found)}. "
         f"Nothing was changed."
     )
 
 
 def embedded_misfits_text(table: str, change: FieldChange, found: list[Document]) -> str:
-    shown = ", ".join(f"_id {value_text(one['_id'])}" for one in found[:SHOWN])
-    more = ", and more" if len(found) > SHOWN else ""
     name = f"{embedding.prefix_of(change.path)}{change.old_column}"
     return (
         f"{printable(table)}.{printable(name)} cannot become {change.new_title} in the documents "
-        f"{shown}{more}. Nothing was changed."
+        f"{ids_text(found)}. Nothing was changed."
     )
 
 

@@ -10,11 +10,12 @@ from django.db.models import CheckConstraint, ForeignKey
 from django_mongodb_backend import utils
 from pymongo.errors import CollectionInvalid, OperationFailure
 
+from djongo_services.backend.schema.changes import SHOWN, ids_text
 from djongo_services.backend.schema.commands import operation
 from djongo_services.backend.schema.fields import FieldEditor
 from djongo_services.backend.schema.validators import standing_for
 from djongo_services.embedded_models import is_embedded
-from djongo_services.formatting import printable, value_text
+from djongo_services.formatting import printable
 from djongo_services.introspection.catalog import Validator
 from djongo_services.schema.constraints import NotExpressible, check_query, named_clause
 from djongo_services.schema.constraints.queries import EVERYTHING, Query
@@ -23,8 +24,6 @@ from djongo_services.schema.options import create_arguments, options_of, take_op
 from djongo_services.server_errors import NAMESPACE_EXISTS, NAMESPACE_NOT_FOUND
 
 logger = logging.getLogger("djongo_services.schema")
-
-_SHOWN = 10
 
 
 class DatabaseSchemaEditor(FieldEditor):
@@ -133,13 +132,11 @@ class DatabaseSchemaEditor(FieldEditor):
 
     def _refuse_violators(self, model: AnyModel, constraint: CheckConstraint, query: Query) -> None:
         table = model._meta.db_table
-        found = list(self.read(table).find({"$nor": [query]}, {"_id": 1}).limit(_SHOWN + 1))
+        found = list(self.read(table).find({"$nor": [query]}, {"_id": 1}).limit(SHOWN + 1))
         if found:
-            shown = ", ".join(f"_id {value_text(one['_id'])}" for one in found[:_SHOWN])
-            more = ", and there are more" if len(found) > _SHOWN else ""
             raise IntegrityError(
                 f"CHECK constraint failed: {constraint.name}: documents of {printable(table)} "
-                f"violate it: {shown}{more}. Nothing was changed."
+                f"violate it: {ids_text(found)}. Nothing was changed."
             )
 
 

@@ -47,10 +47,10 @@ class FieldEditor(MisfitEditor):
         column = column_of(field)
         if column is None:
             return
-        if column == ID:
-            self._put(model, ID, self.schema_of(model, field), at=(), required=demands(field))
-        else:
+        if column != ID:
             self._add_column(model, field, column)
+        if field.primary_key:
+            self._rule_of_id(model, field.model)
         self.add_embedded_indexes(model, field)
         self.add_field_indexes(model, field)
         if getattr(field, "spatial_index", False):
@@ -220,7 +220,7 @@ class FieldEditor(MisfitEditor):
         if indexed and not change.leaves_id:
             self._add_wanted_indexes(model, change, prefix)
         self.edit(model, change.settle, base=before)
-        if old.primary_key != new.primary_key and hasattr(new, "model"):
+        if not path and old.primary_key != new.primary_key and hasattr(new, "model"):
             self._rule_of_id(model, new.model)
         if not path and change.old_column != change.new_column:
             self.retitle_relations(model, old, column=change.new_column)

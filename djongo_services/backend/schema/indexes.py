@@ -114,7 +114,7 @@ class IndexEditor(LiveIndexEditor):
             for owner, _ in self.single_places_of(model):
                 self.drop_index(owner._meta.db_table, str(constraint.name))
             return
-        if self._is_shared(model, constraint):
+        if isinstance(constraint, UniqueConstraint) and self._is_shared(model, constraint):
             return
         with self._gone_already(), self._under_another_name(model, constraint):
             if not isinstance(constraint, UniqueConstraint) or self._is_known(constraint):
@@ -184,17 +184,14 @@ class IndexEditor(LiveIndexEditor):
         """The indexes for a condition that the backend cannot express."""
         if options.get("column_prefix") or options.get("field") or index.condition is None:
             return []
-        declared = Declared(model, backend=True)
-        if isinstance(index, UniqueConstraint):
-            return list(declared.constraint(index))
-        if not options.get("unique"):
-            return list(declared.index(index))
+        if isinstance(index, UniqueConstraint) or not options.get("unique"):
+            return self._specs(model, index)
         again = UniqueConstraint(
             fields=[name for name, _ in index.fields_orders],
             name=index.name,
             condition=index.condition,
         )
-        return list(declared.constraint(again))
+        return self._specs(model, again)
 
     def _build(self, model: AnyModel, specs: Iterable[IndexSpec]) -> None:
         models = [IndexModel(dict(spec.keys), name=spec.name, **spec.options) for spec in specs]
@@ -221,8 +218,8 @@ class IndexEditor(LiveIndexEditor):
 
     @contextmanager
     def _same_index_is_enough(self, model: AnyModel, declared: Any) -> Iterator[None]:
-        """Log it if an index is not created because the server has the same one. That gets the name
-        which the model gives it."""
+        """Accept that the server has the same index under another name, which becomes the name that
+        the model gives it. It is logged if the model declares it twice."""
         try:
             yield
         except OperationFailure as error:
@@ -230,15 +227,22 @@ class IndexEditor(LiveIndexEditor):
             other = _OTHER_NAME in reason and f"{_OTHER_NAME} and options" not in reason
             if error.code != INDEX_OPTIONS_CONFLICT or not other:
                 raise
-            logger.warning(
-                "%s: the index for %s is the same as another one, and MongoDB creates only one of "
-                "them; leave one out of the model.",
-                model._meta.label,
-                declared.name,
-            )
-            if isinstance(declared, Index | UniqueConstraint):
-                for spec in self._specs(model, declared):
-                    self._name_as_declared(model, spec)
+            index = declared
+            if not isinstance(declared, Index | UniqueConstraint):
+                index = _of_fields([str(declared.name)], unique=declared.unique)
+            if any(len(self._declarations(model, one)) > 1 for one in self._specs(model, index)):
+                logger.warning(
+                    "%s: the index for %s is the same as another one, and MongoDB creates only one "
+                    "of them; leave one out of the model.",
+                    model._meta.label,
+                    declared.name,
+                )
+        else:
+            if not self.resumed:
+                return  # An interrupted run may have left the temporary index of a new name.
+        if isinstance(declared, Index | UniqueConstraint):
+            for spec in self._specs(model, declared):
+                self._name_as_declared(model, spec)
 
     def _is_shared(self, model: AnyModel, index: Index | UniqueConstraint) -> bool:
         """Whether the model declares the same index another time. It gets that name."""

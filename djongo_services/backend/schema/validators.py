@@ -144,15 +144,16 @@ class ValidatorEditor(CommandEditor):
         }
         if self.collect_sql:
             there |= self._collected
-        if self.collect_sql:
-            # The models that stand for the owners cannot tell what their validators would be.
-            self._collected = {**there, **self._collected}
-        return [
-            (_owner(table, one), path)
+        found = [
+            (table, one, path)
             for table, one in there.items()
             if one is not None
             for path in places_in(one.query, model._meta.label)
         ]
+        if self.collect_sql:
+            # The models that stand for the owners cannot tell what their validators would be.
+            self._collected |= {table: one for table, one, _ in found}
+        return [(_owner(table, one), path) for table, one, path in found]
 
     def single_places_of(self, model: AnyModel) -> list[tuple[AnyModel, str]]:
         """The same with the prefix of dotted names, if the path contains no array."""

@@ -16,7 +16,7 @@ from djongo_services.schema.options import _ATTRIBUTE as OPTIONS
 from djongo_services.schema.options import CollectionOptions, take_options
 from tests.engine.migrating.state import key
 from tests.engine.migrating.test_steps import char, create, embedded, index_keys
-from tests.mongodb_orm import connection
+from tests.mongodb_orm import connections
 
 
 @pytest.fixture
@@ -156,6 +156,17 @@ def test_another_field_becomes_the_key_and_is_one_no_longer(moving):
     assert moving.out_of_step() == []
 
 
+def test_a_new_field_is_the_key(moving):
+    moving.do(create("Thing", ("name", char())))
+    moving.model("Thing").objects.create(name="n")
+    code = char(primary_key=True, default="a")
+    moving.do(o.RemoveField("Thing", "id"), o.AddField("Thing", "code", code))
+    assert moving.out_of_step() == []
+    assert moving.model("Thing").objects.get(pk="a").name == "n"
+    with pytest.raises(IntegrityError):
+        moving.model("Thing").objects.create(pk="a", name="m")
+
+
 def test_a_key_is_replaced_by_an_automatic_one(moving):
     moving.do(o.CreateModel("Thing", [("code", char(primary_key=True)), ("name", char())]))
     moving.model("Thing").objects.create(code="a", name="n")
@@ -178,7 +189,7 @@ def test_nothing_is_lost_by_an_interruption(moving, thing):
 
         return send
 
-    DatabaseSchemaEditor.migrate_begins(connection, verbosity=0, stdout=None)
+    DatabaseSchemaEditor.migrate_begins(connections["default"], verbosity=0, stdout=None)
     change = o.AlterField("Thing", "id", char(max_length=24, primary_key=True))
     interrupted = 0
     while True:

@@ -11,7 +11,7 @@ from djongo_services.introspection import read_catalog
 from djongo_services.schema.diff import diff
 from djongo_services.schema.target import collection_spec
 from tests.engine.migrating.test_steps import char, create
-from tests.mongodb_orm import connection
+from tests.mongodb_orm import connection, connections
 
 BY_NAME = models.Index(fields=["name"], name="by_name")
 ONCE = models.UniqueConstraint(fields=["name", "size"], name="once")
@@ -78,23 +78,33 @@ def test_two_with_a_name(thing):
     assert names(thing) == []
 
 
-@pytest.mark.parametrize("first", ["constraint", "together"])
-def test_uniqueness_has_no_gap(thing, monkeypatch, first):
+@pytest.fixture
+def watched(thing, monkeypatch):
+    """The names of the commands that are sent, after each of which a duplicate is refused."""
     from djongo_services.backend.schema import DatabaseSchemaEditor
 
-    thing.do(o.AlterUniqueTogether("Thing", {("name", "size")}), o.AddConstraint("Thing", ONCE))
-    things = thing.model("Thing").objects
-    things.create(name="a")
     run = DatabaseSchemaEditor.run
     commands = []
 
-    def watched(editor, command):
+    def watching(editor, command):
         run(editor, command)
-        commands.append(command)
+        commands.append(next(iter(command)))
         with pytest.raises(IntegrityError):
-            things.create(name="a")
+            thing.model("Thing").objects.create(name="a")
 
-    monkeypatch.setattr(DatabaseSchemaEditor, "run", watched)
+    def watch():
+        thing.model("Thing").objects.create(name="a")
+        monkeypatch.setattr(DatabaseSchemaEditor, "run", watching)
+        return commands
+
+    return watch
+
+
+@pytest.mark.parametrize("first", ["constraint", "together"])
+def test_uniqueness_has_no_gap(thing, watched, monkeypatch, first):
+    thing.do(o.AlterUniqueTogether("Thing", {("name", "size")}), o.AddConstraint("Thing", ONCE))
+    things = thing.model("Thing").objects
+    watched()
     gone = {
         "constraint": o.RemoveConstraint("Thing", "once"),
         "together": o.AlterUniqueTogether("Thing", set()),
@@ -109,26 +119,45 @@ def test_uniqueness_has_no_gap(thing, monkeypatch, first):
     assert things.create(name="a").pk
 
 
-def test_a_name_that_is_changed_leaves_no_gap_either(thing, monkeypatch):
-    from djongo_services.backend.schema import DatabaseSchemaEditor
-
+def test_a_name_that_is_changed_leaves_no_gap_either(thing, watched):
     thing.do(o.AlterUniqueTogether("Thing", {("name", "size")}))
-    things = thing.model("Thing").objects
-    things.create(name="a")
-    run = DatabaseSchemaEditor.run
-    commands = []
-
-    def watched(editor, command):
-        run(editor, command)
-        commands.append(next(iter(command)))
-        with pytest.raises(IntegrityError):
-            things.create(name="a")
-
-    monkeypatch.setattr(DatabaseSchemaEditor, "run", watched)
+    commands = watched()
     thing.do(o.AddConstraint("Thing", ONCE))
     assert commands == ["createIndexes", "dropIndexes", "createIndexes", "dropIndexes"]
     assert "once" in names(thing)
     assert left_to_do(thing) == []
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_a_name_that_is_changed_is_changed_after_an_interruption(thing, after):
+    """Interrupted after each of its commands."""
+    from djongo_services.backend.schema import DatabaseSchemaEditor
+
+    DatabaseSchemaEditor.migrate_begins(connections["default"], verbosity=0, stdout=None)
+    thing.do(o.AlterUniqueTogether("Thing", {("name", "size")}))
+    run, left = DatabaseSchemaEditor.run, iter(range(after, -1, -1))
+
+    def stopping(editor, command):
+        run(editor, command)
+        if next(left) == 0:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(DatabaseSchemaEditor, "run", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            thing.do(o.AddConstraint("Thing", ONCE))
+    thing.do(o.AddConstraint("Thing", ONCE))
+    assert "once" in names(thing)
+    assert not any("shadow" in name for name in names(thing))
+    assert left_to_do(thing) == []
+
+
+def test_an_index_made_by_hand_gets_the_name_of_the_model(moving, caplog):
+    moving.do(create("Thing", ("name", char())))
+    moving.collection("Thing").create_index("name", name="by_hand")
+    moving.do(o.AddIndex("Thing", BY_NAME))
+    assert names(moving) == ["by_name"]
+    assert caplog.messages == []
 
 
 def test_a_condition_makes_another_index(thing):

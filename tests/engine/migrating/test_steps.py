@@ -26,7 +26,7 @@ from pymongo.errors import OperationFailure
 from djongo_services.operations import MISFITS, ConvertField
 from tests.engine.helpers import names_constraints
 from tests.engine.migrating.state import key
-from tests.mongodb_orm import connection
+from tests.mongodb_orm import connection, connections
 
 
 def create(name: str, *fields: tuple[str, Any], **options: Any) -> o.CreateModel:
@@ -259,7 +259,7 @@ class TestAlterField:
         """Interrupted after each of the commands that take values out of their documents."""
         from djongo_services.backend.schema import DatabaseSchemaEditor
 
-        DatabaseSchemaEditor.migrate_begins(connection, verbosity=0, stdout=None)
+        DatabaseSchemaEditor.migrate_begins(connections["default"], verbosity=0, stdout=None)
         monkeypatch.setattr("djongo_services.backend.schema.misfits._AT_ONCE", 1)
         moving.do(create("Thing", ("value", char())))
         moving.collection("Thing").insert_many([{"value": one} for one in ("a", "1", "b", "c")])
