@@ -1,73 +1,101 @@
 """The cost of the engine: Django's everyday calls compared with the stock backend, and savepoints.
 
-Two contestants alternate, call by call, and each is first in every other round; medians count.
-Everything runs in a separate process, because Django can be set up only once. ``djongo_services``
-is not installed, so that the stock backend is as its authors ship it.
+Each engine has a process of its own, where ``djongo_services`` is not installed; the stock
+backend's never imports it, so it is as its authors ship it. The two alternate, ``CALLS`` calls at a
+time, and each is first in every other round; medians of single calls count.
 """
 
 from __future__ import annotations
 
-import json
+import gc
+import multiprocessing
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks.transaction import TARGET, Rounds, Row, compared, measured
-
-ROUNDS = 400
+TARGET = 1.05
+ROUNDS = 20
 """The number of rounds for each of the repeats."""
+CALLS = 20
+"""The number of calls in a round."""
+SINGLE_ROUNDS = ROUNDS * CALLS
+"""The same for what alternates call by call, within one process."""
 LONG_ROUNDS = 20
 """The same for blocks of a hundred writes."""
 WRITES = 100
 DATABASE = "benchmark_engine"
+ENGINES = {"stock": "django_mongodb_backend", "engine": "djongo_services.backend"}
+CALL_NAMES = {
+    "create": "create()",
+    "save": "save() of a document that exists",
+    "get": "get()",
+    "read_in_block": "atomic with one get()",
+    "delete": "delete()",
+}
+
+Row = dict[str, Any]
+Rounds = dict[str, list[float]]
+"""The seconds of single calls, by contestant."""
 
 
 def run(uri: str, repeats: int = 5) -> list[Row]:
-    command = [sys.executable, "-m", "benchmarks.engine", uri, str(repeats)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    rows: list[Row] = json.loads(done.stdout.splitlines()[-1])
-    return rows
+    with _project(uri, "stock") as stock, _project(uri, "engine") as engine:
+        stock("begin")
+        engine("meet")
+        try:
+            projects = {"stock": stock, "engine": engine}
+            return [
+                *(_beside_stock(name, projects, ROUNDS * repeats) for name in CALL_NAMES),
+                _two_writes(projects, ROUNDS * repeats),
+                engine("savepoint", SINGLE_ROUNDS * repeats),
+                *engine("rollbacks", LONG_ROUNDS * repeats),
+            ]
+        finally:
+            stock("end")
 
 
-def _rows(uri: str, repeats: int) -> list[Row]:
-    _configure(uri)
-    from django.db import connections
-
-    book = _model()
-    database: Any = connections["stock"]
-    database.database.client.drop_database(DATABASE)
-    try:
-        with connections["stock"].schema_editor() as editor:
-            editor.create_model(book)
-        return [
-            *_calls(book, ROUNDS * repeats),
-            _two_writes(book, ROUNDS * repeats),
-            _savepoint(book, ROUNDS * repeats),
-            *_rollbacks(book, LONG_ROUNDS * repeats),
-        ]
-    finally:
-        database.database.client.drop_database(DATABASE)
+Project = Callable[..., Any]
+"""``project(name, *args)`` calls a method of :class:`_Calls` in the project's process."""
 
 
-def _configure(uri: str) -> None:
+@contextmanager
+def _project(uri: str, engine: str) -> Iterator[Project]:
+    """A process whose only database has this engine."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(uri, ENGINES[engine], theirs), daemon=True)
+    process.start()
+    theirs.close()
+
+    def call(name: str, *args: Any) -> Any:
+        ours.send((name, args))
+        return ours.recv()
+
+    with closing(ours):
+        yield call
+    process.join()
+
+
+def _serve(uri: str, engine: str, pipe: Connection) -> None:
     import django
     from django.conf import settings
 
-    backends = {"stock": "django_mongodb_backend", "engine": "djongo_services.backend"}
-    databases = {
-        alias: {"ENGINE": engine, "HOST": uri, "NAME": DATABASE}
-        for alias, engine in backends.items()
-    }
     settings.configure(
         USE_TZ=True,
-        DATABASES={"default": databases["stock"], **databases},
+        DATABASES={"default": {"ENGINE": engine, "HOST": uri, "NAME": DATABASE}},
         DEFAULT_AUTO_FIELD="django_mongodb_backend.fields.ObjectIdAutoField",
     )
     django.setup()
+    calls = _Calls(_model())
+    while True:
+        try:
+            name, args = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(getattr(calls, name)(*args))
 
 
 def _model() -> Any:
@@ -87,91 +115,136 @@ def _model() -> Any:
     return Book
 
 
-def _calls(book: Any, rounds: int) -> list[Row]:
-    """The same calls on both; neither begins a transaction."""
+class _Calls:
+    """What each of the two processes does."""
+
+    def __init__(self, book: Any) -> None:
+        from django.db import connection, transaction
+
+        self.book, self.atomic = book, transaction.atomic
+        self.connection: Any = connection
+        self.kept: Any = None
+        self.waiting: list[Any] = []
+
+    def begin(self) -> None:
+        self.connection.ensure_connection()
+        self.connection.connection.drop_database(DATABASE)
+        with self.connection.schema_editor() as editor:
+            editor.create_model(self.book)
+        self.kept = self.book.objects.create(title="kept")
+
+    def meet(self) -> None:
+        self.connection.ensure_connection()
+        self.kept = self.book.objects.get(title="kept")
+
+    def end(self) -> None:
+        self.connection.connection.drop_database(DATABASE)
+
+    def timed(self, name: str, calls: int) -> list[float]:
+        """The seconds of each of so many calls."""
+        call = getattr(self, name)
+        if name == "delete":
+            self.waiting = [self.book(title="to delete") for _ in range(calls)]
+            self.book.objects.bulk_create(self.waiting)
+        gc.collect()
+        taken = []
+        for _ in range(calls):
+            began = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - began)
+        return taken
+
+    # The same calls on both; none of them begins a transaction of the server.
+
+    def create(self) -> None:
+        self.book.objects.create(title="a book")
+
+    def save(self) -> None:
+        self.kept.pages += 1
+        self.kept.save()
+
+    def get(self) -> None:
+        self.book.objects.get(pk=self.kept.pk)
+
+    def read_in_block(self) -> None:
+        with self.atomic():
+            self.book.objects.get(pk=self.kept.pk)
+
+    def delete(self) -> None:
+        self.waiting.pop().delete()
+
+    # The same two writes in a transaction.
+
+    def two_writes(self) -> None:
+        one = self.book.objects.create(title="a book")
+        self.book.objects.filter(pk=one.pk).update(pages=1)
+
+    def two_writes_by_hand(self) -> None:
+        client = self.connection.connection
+        with client.start_session() as session, session.bind(), session.start_transaction():
+            self.two_writes()
+
+    def two_writes_in_atomic(self) -> None:
+        with self.atomic():
+            self.two_writes()
+
+    # On the engine only.
+
+    def savepoint(self, rounds: int) -> Row:
+        return _savepoint(self.book, self.connection, rounds)
+
+    def rollbacks(self, rounds: int) -> list[Row]:
+        return _rollbacks(self.book, rounds)
+
+
+def _beside_stock(name: str, projects: Mapping[str, Project], rounds: int) -> Row:
+    taken = _alternating({each: (projects[each], name) for each in projects}, rounds)
+    return _compared(CALL_NAMES[name], taken, "engine", "stock", "stock backend")
+
+
+def _two_writes(projects: Mapping[str, Project], rounds: int) -> Row:
+    contestants = {
+        "by hand": (projects["stock"], "two_writes_by_hand"),
+        "atomic": (projects["engine"], "two_writes_in_atomic"),
+    }
+    taken = _alternating(contestants, rounds)
+    return _compared("atomic with two writes", taken, "atomic", "by hand", "by hand")
+
+
+def _alternating(contestants: Mapping[str, tuple[Project, str]], rounds: int) -> Rounds:
+    taken: Rounds = {name: [] for name in contestants}
+    names = list(contestants)
+    for number in range(rounds + 1):
+        for name in names:
+            project, call = contestants[name]
+            seconds = project("timed", call, CALLS)
+            taken[name] += seconds if number else []  # the first round warms the caches
+        names.reverse()
+    return taken
+
+
+def _compared(name: str, taken: Rounds, ours: str, peer: str, peer_name: str) -> Row:
+    medians = {each: statistics.median(taken[each]) * 1e6 for each in (ours, peer)}
+    return _row(f"{name}, ORM", medians[ours], peer_name, medians[peer], most=TARGET)
+
+
+def _savepoint(book: Any, connection: Any, rounds: int) -> Row:
+    """The time that an inner block adds to an outer one, compared with the smallest round trips."""
     from django.db import transaction
 
-    kept = book.objects.using("stock").create(title="kept")
-
-    def create(alias: str) -> None:
-        book.objects.using(alias).create(title="a book")
-
-    def save(alias: str) -> None:
-        kept.pages += 1
-        kept.save(using=alias)
-
-    def get(alias: str) -> None:
-        book.objects.using(alias).get(pk=kept.pk)
-
-    def read_in_block(alias: str) -> None:
-        with transaction.atomic(using=alias):
-            book.objects.using(alias).get(pk=kept.pk)
-
-    def delete(alias: str) -> None:
-        waiting.pop().delete(using=alias)
-
-    everyday = {
-        "create()": create,
-        "save() of a document that exists": save,
-        "get()": get,
-        "atomic with one get()": read_in_block,
-        "delete()": delete,
-    }
-    rows = []
-    for name, call in everyday.items():
-        waiting = [book(title="to delete") for _ in range(2 * rounds + 100)]
-        if call is delete:
-            book.objects.using("stock").bulk_create(waiting)
-        rows.append(_beside_stock(name, call, rounds))
-    return rows
-
-
-def _beside_stock(name: str, call: Callable[[str], None], rounds: int) -> Row:
-    contestants = {alias: lambda alias=alias: call(alias) for alias in ("stock", "engine")}
-    taken = measured(contestants, rounds)
-    return compared(f"{name}, ORM", taken, "engine", "stock", "stock backend", TARGET)
-
-
-def _two_writes(book: Any, rounds: int) -> Row:
-    from django.db import connections, transaction
-
-    stock: Any = connections["stock"]
-    stock.ensure_connection()
-
-    def work(alias: str) -> None:
-        one = book.objects.using(alias).create(title="a book")
-        book.objects.using(alias).filter(pk=one.pk).update(pages=1)
-
-    def by_hand() -> None:
-        client = stock.connection
-        with client.start_session() as session, session.bind(), session.start_transaction():
-            work("stock")
-
-    def in_atomic() -> None:
-        with transaction.atomic(using="engine"):
-            work("engine")
-
-    taken = measured({"by hand": by_hand, "atomic": in_atomic}, rounds)
-    return compared("atomic with two writes, ORM", taken, "atomic", "by hand", "by hand", TARGET)
-
-
-def _savepoint(book: Any, rounds: int) -> Row:
-    """The time that an inner block adds to an outer one, compared with the smallest round trips."""
-    from django.db import connections, transaction
-
-    engine: Any = connections["engine"]
+    from benchmarks.transaction import measured
 
     def block(*, savepoint: bool) -> None:
-        with transaction.atomic(using="engine"):
-            book.objects.using("engine").create(title="outer")
-            with transaction.atomic(using="engine", savepoint=savepoint):
-                book.objects.using("engine").create(title="inner")
+        with transaction.atomic():
+            book.objects.create(title="outer")
+            with transaction.atomic(savepoint=savepoint):
+                book.objects.create(title="inner")
 
     taken = measured(
         {
             "without": lambda: block(savepoint=False),
             "with": lambda: block(savepoint=True),
-            "ping": lambda: engine.connection.admin.command("ping"),
+            "ping": lambda: connection.connection.admin.command("ping"),
         },
         rounds,
     )
@@ -184,29 +257,29 @@ def _savepoint(book: Any, rounds: int) -> Row:
 def _rollbacks(book: Any, rounds: int) -> list[Row]:
     from django.db import IntegrityError, transaction
 
-    books = book.objects.using("engine")
+    books = book.objects
     books.create(title="taken", code="taken")
     taken: Rounds = {"create": [], "rollback": [], "duplicate": []}
     for _ in range(rounds):
-        with transaction.atomic(using="engine"):
+        with transaction.atomic():
             for number in range(WRITES):
                 with _timed(taken["create"]):
                     books.create(title=f"book {number}")
             with _timed(taken["duplicate"]):
                 try:
-                    with transaction.atomic(using="engine"):
+                    with transaction.atomic():
                         books.create(title="twice", code="taken")
                 except IntegrityError:
                     pass
             with _timed(taken["rollback"]):
                 try:
-                    with transaction.atomic(using="engine"):
+                    with transaction.atomic():
                         books.create(title="gone")
                         raise _Wrong
                 except _Wrong:
                     pass
             assert books.filter(title="book 99").exists()
-            transaction.set_rollback(True, using="engine")
+            transaction.set_rollback(True)
     create, rollback, duplicate = (
         statistics.median(taken[name]) * 1e6 for name in ("create", "rollback", "duplicate")
     )
@@ -239,7 +312,3 @@ def _row(name: str, ours: float, peer_name: str, peer: float, *, most: float) ->
 
 class _Wrong(Exception):
     pass
-
-
-if __name__ == "__main__":
-    print(json.dumps(_rows(sys.argv[1], int(sys.argv[2]))))

@@ -39,8 +39,7 @@ _PREFETCHED = "_prefetch_related_val_"
 class TransactionQuery(backend.SQLCompiler.query_class):  # type: ignore[misc]  # no types
     def get_cursor(self) -> Any:
         connection = self.compiler.connection
-        pipeline = self.get_pipeline()
-        if connection.has_begun() and has_union(pipeline):
+        if connection.has_begun() and has_union(pipeline := self.get_pipeline()):
             with named_errors():
                 return self.compiler.collection.aggregate(
                     without_union(self.compiler.collection_name, pipeline),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 from django.db.utils import DatabaseError, IntegrityError, OperationalError
 from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
@@ -21,20 +20,28 @@ from djongo_services.transaction.errors import is_transient, is_unknown_commit
 _INTEGRITY = frozenset({DUPLICATE_KEY, DUPLICATE_KEY_OF_UPDATE})
 
 
-@contextmanager
-def named_errors(collection: str | None = None) -> Iterator[None]:
+class named_errors:
     """Raise Django's errors instead of PyMongo's, and instead of the backend's, which have no
     message. ``collection`` is the one that was written, if it is known."""
-    try:
-        yield
-    except PyMongoError as error:
-        raise django_error(error, collection) from error
-    except DatabaseError as error:
-        cause = error.__cause__
+
+    __slots__ = ("_collection",)
+
+    def __init__(self, collection: str | None = None) -> None:
+        self._collection = collection
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, PyMongoError):
+            raise django_error(error, self._collection) from error
         # From its version 6 on, the backend's errors have PyMongo's messages.
-        if not isinstance(cause, PyMongoError) or error.args not in ((), (str(cause),)):
-            raise
-        raise django_error(cause, collection) from cause
+        if (
+            isinstance(error, DatabaseError)
+            and isinstance(cause := error.__cause__, PyMongoError)
+            and error.args in ((), (str(cause),))
+        ):
+            raise django_error(cause, self._collection) from cause
 
 
 def django_error(error: PyMongoError, collection: str | None = None) -> DatabaseError:

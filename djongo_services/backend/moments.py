@@ -63,6 +63,26 @@ def can_choose(client: Any, database: str) -> bool:
     return can
 
 
+def of_open_transaction(client: Any, session: Any) -> Timestamp | None:
+    """The moment of the reads of the session's transaction, from the server's list of its sessions.
+
+    Raises OperationFailure where the user may not see even its own.
+    """
+    # Sent as a command: it costs less than a cursor, and the first batch has its only document.
+    found = client.admin.command(
+        {
+            "aggregate": 1,
+            "pipeline": [
+                {"$currentOp": {"allUsers": False, "idleSessions": True, "localOps": True}},
+                {"$match": {"lsid.id": session.session_id["id"]}},
+                {"$project": {"transaction.readTimestamp": 1}},
+            ],
+            "cursor": {},
+        }
+    )["cursor"]["firstBatch"]
+    return found[0].get("transaction", {}).get("readTimestamp") if found else None
+
+
 def _ask(client: Any, database: str) -> bool:
     with current.apart(), client.start_session() as session:
         client.admin.command("ping", session=session)

@@ -6,9 +6,10 @@ a savepoint is restored by beginning again and repeating what was acknowledged u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bson
@@ -33,10 +34,12 @@ _OF_THE_SESSION = frozenset(
     | {"$clusterTime", "$db", "$readPreference"}
 )
 """What a command has from its session; a repeated one has it from its own session."""
-_CHANGING = (b"$$NOW", b"$$CLUSTER_TIME", b"$currentDate", b"$rand", b"$sampleRate")
+_CHANGING = re.compile(rb"\$\$NOW|\$\$CLUSTER_TIME|\$currentDate|\$rand|\$sampleRate")
 """Operators whose results differ each time."""
 _TOGETHER = 1000
 """The number of documents of neighbouring inserts that are sent together."""
+_SIZE_TOGETHER = 16 << 20
+"""The most bytes that they may have together; a message has room for three times as many."""
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
@@ -46,19 +49,23 @@ class Write:
 
     database: str
     command: bytes
-    """The command as BSON, without the parts from its session."""
+    """The command as BSON, without the parts from its session and without :attr:`documents`."""
+    documents: tuple[bytes, ...] | None
+    """What it inserted, as BSON; None for other commands."""
+    size: int
+    """Of both, in bytes."""
     upserted: tuple[Document, ...] = ()
     """``{"index": ..., "_id": ...}`` for each document that it inserted by an upsert."""
 
     @property
     def can_be_repeated(self) -> bool:
-        return not any(operator in self.command for operator in _CHANGING)
+        return _CHANGING.search(self.command) is None
 
 
 class WriteLog:
     """The recorded writes of one transaction."""
 
-    __slots__ = ("_is_paused", "_limit", "_size", "codec_options", "unkept", "writes")
+    __slots__ = ("_limit", "_size", "codec_options", "is_paused", "unkept", "writes")
 
     def __init__(self) -> None:
         self.codec_options: CodecOptions[Any] = DEFAULT_CODEC_OPTIONS
@@ -70,14 +77,13 @@ class WriteLog:
         """The size in bytes."""
         self._limit: int | None = None
         """The maximum size; read with the first write."""
-        self._is_paused = False
+        self.is_paused = False
+        """Whether its writes are not recorded, because they are known already."""
 
     def add(self, write: Write) -> None:
-        if self._is_paused:
-            return
         if self._limit is None:
             self._limit = settings.transaction.savepoint_log
-        self._size += len(write.command)
+        self._size += write.size
         if self._size > self._limit:
             self._keep_no_more(
                 f"The transaction has written more than {self._limit:,} bytes, which is what "
@@ -95,17 +101,17 @@ class WriteLog:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Do not record within the block, because its writes are known already."""
-        self._is_paused = True
+        """Do not record within the block."""
+        self.is_paused = True
         try:
             yield
         finally:
-            self._is_paused = False
+            self.is_paused = False
 
     def go_back_to(self, writes: list[Write]) -> None:
         """Drop the later writes."""
         self.writes = writes
-        self._size = sum(len(write.command) for write in writes)
+        self._size = sum(write.size for write in writes)
 
     def _keep_no_more(self, reason: str) -> None:
         self.unkept = self.unkept or reason
@@ -117,7 +123,7 @@ class WriteRecorder(CommandListener):
 
     def __init__(self) -> None:
         self._open: dict[bytes, WriteLog] = {}
-        self._sent: dict[int, tuple[WriteLog, str, bytes]] = {}
+        self._sent: dict[int, tuple[WriteLog, Write]] = {}
 
     def __bool__(self) -> bool:
         """Whether there is anything to record."""
@@ -136,22 +142,20 @@ class WriteRecorder(CommandListener):
         if command.get("autocommit") is not False or next(iter(command)) not in WRITES:
             return
         log = self._open.get(bytes(command["lsid"]["id"]))
-        if log is not None:
-            kept = {name: value for name, value in command.items() if name not in _OF_THE_SESSION}
+        if log is not None and not log.is_paused:
             try:
-                encoded = bson.encode(kept, codec_options=log.codec_options)
+                self._sent[request_id] = (log, _write(command, database, log.codec_options))
             except Exception:  # noqa: BLE001 - of whatever codec the collection has of its own
                 log.cannot_encode()
-            else:
-                self._sent[request_id] = (log, database, encoded)
 
     def answered(self, reply: Mapping[str, Any], request_id: int) -> None:
         sent = self._sent.pop(request_id, None)
         if sent is None or "writeErrors" in reply:
             return
-        log, database, command = sent
-        upserted = tuple(dict(one) for one in reply.get("upserted", ()))
-        log.add(Write(database, command, upserted))
+        log, write = sent
+        if "upserted" in reply:
+            write = replace(write, upserted=tuple(dict(one) for one in reply["upserted"]))
+        log.add(write)
 
     def refused(self, request_id: int) -> None:
         self._sent.pop(request_id, None)
@@ -172,26 +176,52 @@ recorder = WriteRecorder()
 """The listener of all clients of the engine."""
 
 
+def _write(command: Mapping[str, Any], database: str, options: CodecOptions[Any]) -> Write:
+    kept = {name: value for name, value in command.items() if name not in _OF_THE_SESSION}
+    inserted = kept.pop("documents", None)
+    documents = inserted and tuple(bson.encode(each, codec_options=options) for each in inserted)
+    rest = bson.encode(kept, codec_options=options)
+    return Write(database, rest, documents, len(rest) + sum(map(len, documents or ())))
+
+
 def repetitions(writes: list[Write]) -> Iterator[tuple[str, Document]]:
     """The database and command of each write; neighbouring inserts into one collection together."""
-    waiting: tuple[str, Document] | None = None
+    for together in _together(writes):
+        yield together[0].database, _command(together)
+
+
+def _together(writes: list[Write]) -> Iterator[list[Write]]:
+    group: list[Write] = []
+    count = size = 0
     for write in writes:
-        command = _command(write)
-        if waiting is not None and _belong_together(waiting, write.database, command):
-            waiting[1]["documents"] += command["documents"]
-            continue
-        if waiting is not None:
-            yield waiting
-        waiting = (write.database, command)
-    if waiting is not None:
-        yield waiting
+        added = len(write.documents or ())
+        if group and not (
+            write.documents is not None
+            and (write.database, write.command) == (group[0].database, group[0].command)
+            and count + added <= _TOGETHER
+            and size + write.size <= _SIZE_TOGETHER
+        ):
+            yield group
+            group, count, size = [], 0, 0
+        group.append(write)
+        count, size = count + added, size + write.size
+    if group:
+        yield group
 
 
-def _command(write: Write) -> Document:
-    command = dict(RawBSONDocument(write.command, _RAW))
-    if write.upserted:
+def _command(writes: list[Write]) -> Document:
+    """One command for several inserts, or for one write of another kind."""
+    first = writes[0]
+    command = dict(RawBSONDocument(first.command, _RAW))
+    if first.documents is not None:
+        command["documents"] = [
+            RawBSONDocument(document, _RAW)
+            for write in writes
+            for document in write.documents or ()
+        ]
+    if first.upserted:
         command["updates"] = [dict(one) for one in command["updates"]]
-        for upserted in write.upserted:
+        for upserted in first.upserted:
             _give_id(command["updates"][upserted["index"]], upserted["_id"])
     return command
 
@@ -207,17 +237,3 @@ def _give_id(update: Document, key: Any) -> None:
         update["u"] = {**change, "$setOnInsert": {**change.get("$setOnInsert", {}), "_id": key}}
     else:
         update["u"] = [*change, {"$set": {"_id": key}}]
-
-
-def _belong_together(waiting: tuple[str, Document], database: str, command: Document) -> bool:
-    before = waiting[1]
-    if waiting[0] != database or "insert" not in before or "insert" not in command:
-        return False
-    options = [
-        {name: value for name, value in one.items() if name != "documents"}
-        for one in (before, command)
-    ]
-    return (
-        options[0] == options[1]
-        and len(before["documents"]) + len(command["documents"]) <= _TOGETHER
-    )

@@ -52,6 +52,16 @@ def give_back(session: Any) -> None:
     session.end_session()
 
 
+def ends_with_the_next(session: Any) -> bool:
+    """Whether the server ends the transaction of a session when another begins on it.
+
+    The members of a replica set do. A mongos would leave it open on the shards that the other does
+    not reach.
+    """
+    topology: str = session.client.topology_description.topology_type_name
+    return topology.startswith("ReplicaSet")
+
+
 def _choose(kept: deque[Any], moment: Timestamp | None) -> Any:
     if not kept:
         return None

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -237,7 +237,8 @@ class EngineTransaction(ActiveTransaction):
     def forget_sessions(self) -> None:
         if self._reading is not None:
             self._reading.end_session()
-        self._log, self._reading = WriteLog(), None
+        self._log.go_back_to([])
+        self._reading = None
         super().forget_sessions()
 
     def ending(self) -> None:
@@ -313,8 +314,7 @@ class EngineTransaction(ActiveTransaction):
         if session is None:
             self.failure = None
             return
-        with state.ending(self), contextlib.suppress(PyMongoError):
-            session.abort_transaction()
+        self._abort(session, beginning_again=bool(writes))
         self.failure, self.rollback_only, self.rollback_cause = None, False, None
         self._start(session, moment)
         with self._log.paused():
@@ -326,6 +326,15 @@ class EngineTransaction(ActiveTransaction):
                     raise CannotRollBack(reason, [TRANSIENT])
         self._log.go_back_to(writes)
         self._writing = bool(writes)
+
+    def _abort(self, session: Any, *, beginning_again: bool) -> None:
+        """End the server's transaction; ``beginning_again`` means that the next one has writes,
+        which are sent at once."""
+        if beginning_again and sessions.ends_with_the_next(session):
+            clients.forget_transaction(session)
+            return
+        with state.ending(self), contextlib.suppress(PyMongoError):
+            session.abort_transaction()
 
     def _refuse_unless_repeatable(self, writes: list[Write], moment: Timestamp | None) -> None:
         if self.interrupted:
@@ -353,17 +362,11 @@ class EngineTransaction(ActiveTransaction):
         self._asked = True
         if self._moment() is not None or not moments.can_choose(self._client, self.database):
             return
-        pipeline: list[Mapping[str, Any]] = [
-            {"$currentOp": {"allUsers": False, "idleSessions": True, "localOps": True}},
-            {"$match": {"lsid.id": self.session.session_id["id"]}},
-        ]
         with current.apart():
             try:
-                found = list(self._client.admin.aggregate(pipeline))
+                self._learned = moments.of_open_transaction(self._client, self.session)
             except OperationFailure:
                 return
-        if found:
-            self._learned = found[0].get("transaction", {}).get("readTimestamp")
 
 
 def _never() -> bool:

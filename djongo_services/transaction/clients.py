@@ -76,7 +76,8 @@ class WatchedClient(_Watched):
     ) -> Any:
         transaction = transaction_of(session)
         send = super()._retry_internal  # type: ignore[misc]  # MongoClient's
-        run = functools.partial(_send, send, _clock_of(session, transaction))
+        clock = _clock_of(session, transaction)
+        run = send if clock is None else functools.partial(_send, send, clock)
         if transaction is None:
             return run(func, session, bulk, operation, *args, **kwargs)
         if ENDING.get() is transaction:
@@ -122,7 +123,8 @@ class WatchedAsyncClient(_Watched):
     ) -> Any:
         transaction = transaction_of(session)
         send = super()._retry_internal  # type: ignore[misc]  # AsyncMongoClient's
-        run = functools.partial(_asend, send, _clock_of(session, transaction))
+        clock = _clock_of(session, transaction)
+        run = send if clock is None else functools.partial(_asend, send, clock)
         if transaction is None:
             return await run(func, session, bulk, operation, *args, **kwargs)
         if transaction.settle is not None:
@@ -168,8 +170,6 @@ def _clock_of(session: Any, transaction: ActiveTransaction | None) -> Any:
 def _send(send: Any, clock: Any, func: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
     """Send again without the times that a request came with, if the server refuses them. It does
     that before it processes the command, so a transaction was not begun either."""
-    if clock is None:
-        return send(func, session, *args, **kwargs)
     state = session._transaction.state
     try:
         return send(func, session, *args, **kwargs)
@@ -181,8 +181,6 @@ def _send(send: Any, clock: Any, func: Any, session: Any, *args: Any, **kwargs: 
 
 
 async def _asend(send: Any, clock: Any, func: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
-    if clock is None:
-        return await send(func, session, *args, **kwargs)
     state = session._transaction.state
     try:
         return await send(func, session, *args, **kwargs)
@@ -302,6 +300,12 @@ def nothing_sent(session: ClientSession | AsyncClientSession) -> bool:
     """Whether nothing was sent to the server for the transaction that was started on
     ``session``."""
     return session._starting_transaction
+
+
+def forget_transaction(session: Any) -> None:
+    """Let another transaction begin on ``session`` without an abort of the open one, which the
+    server then ends by itself."""
+    session._transaction.reset()
 
 
 def will_join(client: Any, session: Any) -> bool:

@@ -309,9 +309,10 @@ def levels(key: Key) -> list[Level]:
 
 
 def innermost(key: Key) -> ActiveTransaction | None:
-    for level in reversed(_levels()):
-        if level.transaction.key == key:
-            return level.transaction
+    if _LEVELS.get():
+        for level in reversed(_levels()):
+            if level.transaction.key == key:
+                return level.transaction
     return owned(key)
 
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import bson
 import pytest
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
@@ -14,8 +15,8 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.test import override_settings
 
 from djongo_services import database_names
-from djongo_services.backend import moments
-from djongo_services.backend.recording import recorder
+from djongo_services.backend import moments, sessions
+from djongo_services.backend.recording import Write, recorder, repetitions
 from djongo_services.backend.transactions import EngineTransaction
 from djongo_services.connections import connections as services
 from djongo_services.transaction.errors import is_transient
@@ -32,7 +33,9 @@ def stocks() -> dict[str, int]:
 
 def before_the_repetition(monkeypatch: Any, act: Callable[[], Any]) -> None:
     """Another client's write between the end of the first attempt and its repetition, when nothing
-    is locked."""
+    is locked: that is possible where the server does not end the one by the other, as on a
+    mongos."""
+    monkeypatch.setattr(sessions, "ends_with_the_next", lambda session: False)
     start = EngineTransaction._start
     begun: list[Any] = []
 
@@ -249,6 +252,44 @@ def test_what_differs_each_time_is_not_repeated(change, options):
         write_and_undo()
         Article.objects.create(name="never")
     assert stocks() == {"a": 0}
+
+
+def test_what_is_inserted_as_a_value_is_no_operator(outside):
+    with transaction.atomic():
+        Article.objects.create(name="$$NOW and $rand")
+        write_and_undo()
+    assert stocks() == {"$$NOW and $rand": 0}
+
+
+def test_repeated_together_is_no_more_than_a_message_holds():
+    """A message of the wire protocol holds 48 MB, however large the log may be."""
+    command = bson.encode({"insert": "large", "ordered": True})
+    document = bson.encode({"data": b"x" * (10 << 20)})
+    writes = [Write("shop", command, (document,), len(document)) for _ in range(5)]
+    commands = [command for _, command in repetitions(writes)]
+    assert sum(len(command["documents"]) for command in commands) == 5
+    assert max(len(bson.encode(command)) for command in commands) < 48_000_000
+
+
+def test_the_server_ends_the_first_attempt_by_itself(outside, sent):
+    """Others can write at once what only the undone part had written."""
+    other = Article.objects.create(name="other")
+    with sent() as commands, transaction.atomic():
+        Article.objects.create(name="a")
+        with rolled_back():
+            Article.objects.filter(pk=other.pk).update(stock=1)
+        outside.shop_article.update_one({"name": "other"}, {"$set": {"stock": 2}})
+    assert "abortTransaction*" not in commands
+    assert stocks() == {"other": 2, "a": 0}
+
+
+def test_a_rollback_with_nothing_to_repeat_leaves_nothing_open(outside):
+    other = Article.objects.create(name="other")
+    with transaction.atomic():
+        with rolled_back():
+            Article.objects.filter(pk=other.pk).update(stock=1)
+        outside.shop_article.update_one({"name": "other"}, {"$set": {"stock": 2}})
+    assert stocks() == {"other": 2}
 
 
 @override_settings(DJONGO_SERVICES={"TRANSACTION": {"SAVEPOINT_LOG": 1000}})
