@@ -28,6 +28,7 @@ _SESSION_NAMES = (
     "_starting_transaction",
     "_transaction",
 )
+_TRANSACTION_NAMES = ("reset", "state")
 _CALLED = ("_get_bound_session", "_retry_internal")
 """Methods that every operation calls before anything is sent."""
 
@@ -38,23 +39,22 @@ class _Reached(Exception):
 
 def refuse_unknown_pymongo(client_class: type[Any]) -> None:
     """Raises RuntimeError if this version of PyMongo lacks what is needed."""
-    for name in _CLIENT_NAMES:
-        if not hasattr(client_class, name):
-            raise RuntimeError(
-                f"This version of PyMongo has no {client_class.__name__}.{name}, {_ADVICE}"
-            )
+    _require(client_class, client_class, _CLIENT_NAMES)
     plain = AsyncMongoClient if issubclass(client_class, AsyncMongoClient) else MongoClient
     session = plain(connect=False)._start_session(True)
-    for name in _SESSION_NAMES:
-        if not hasattr(session, name):
-            raise RuntimeError(
-                f"This version of PyMongo has no {type(session).__name__}.{name}, {_ADVICE}"
-            )
+    _require(session, type(session), _SESSION_NAMES)
+    _require(session._transaction, type(session._transaction), _TRANSACTION_NAMES)
     for name in _CALLED:
         if not _is_called(plain, name):
             raise RuntimeError(
                 f"This version of PyMongo does not call {plain.__name__}.{name}, {_ADVICE}"
             )
+
+
+def _require(owner: Any, kind: type[Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        if not hasattr(owner, name):
+            raise RuntimeError(f"This version of PyMongo has no {kind.__name__}.{name}, {_ADVICE}")
 
 
 _ADVICE = "which atomic() needs; install a version from 4.17 to 4.20."

@@ -39,6 +39,13 @@ def test_an_attribute_of_sessions_that_is_gone(monkeypatch: pytest.MonkeyPatch) 
         refuse_unknown_pymongo(MongoClient)
 
 
+def test_a_method_of_transactions_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with MongoClient(connect=False) as client:
+        monkeypatch.delattr(type(client.start_session()._transaction), "reset")
+    with pytest.raises(RuntimeError, match=r"has no _Transaction\.reset, .* from 4.17"):
+        refuse_unknown_pymongo(MongoClient)
+
+
 def test_a_method_that_is_no_longer_called(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextlib.contextmanager
     def otherwise(self: Any, session: Any) -> Iterator[Any]:
