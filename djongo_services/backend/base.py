@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from django.db import DatabaseError
@@ -12,7 +13,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic
 from django.utils.asyncio import async_unsafe
 from django_mongodb_backend.base import DatabaseWrapper as Backend
-from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from djongo_services import database_names, write_listener
@@ -104,14 +104,14 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
     database = backend_connections.database_by_name
     on_commit = BaseDatabaseWrapper.on_commit
 
-    @property
+    @cached_property
     def key(self) -> Key:
         return ("DATABASES", self.alias)
 
     @property
     def session(self) -> Any:
         """The session that the next operation of the ORM gets."""
-        if current.is_apart() or (transaction := state.innermost(self.key)) is None:
+        if state.APART.get() or (transaction := state.innermost(self.key)) is None:
             return None
         return clients.session_for(transaction, self.connection)
 
@@ -121,7 +121,7 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
 
     def has_begun(self) -> bool:
         """Whether the next operation is part of a transaction that the server knows."""
-        transaction = None if current.is_apart() else state.innermost(self.key)
+        transaction = None if state.APART.get() else state.innermost(self.key)
         return transaction is not None and transaction.session is not None
 
     def looks_first(self) -> bool:
@@ -149,11 +149,14 @@ class DatabaseWrapper(Backend):  # type: ignore[misc]  # the backend has no type
                 listeners = [*conn_params.pop("event_listeners", ()), *self.command_listeners]
                 if database_names.is_testing():
                     listeners.append(write_listener.listener)
-                client: MongoClient[Any] = MongoClient(
-                    **conn_params, event_listeners=listeners, driver=self._driver_info()
+                client = clients.new_client(
+                    self.key,
+                    event_listeners=listeners,
+                    driver=self._driver_info(),
+                    **conn_params,
                 )
                 listening.listen_while(client, recorder)
-                self._connection_pools[self.alias] = clients.watch(client, self.key)
+                self._connection_pools[self.alias] = client
             return self._connection_pools[self.alias]
 
     def init_connection_state(self) -> None:

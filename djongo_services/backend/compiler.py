@@ -52,7 +52,8 @@ class SQLCompiler(backend.SQLCompiler):  # type: ignore[misc]  # no types
     query_class = TransactionQuery
 
     def pre_sql_setup(self, *args: Any, **kwargs: Any) -> Any:
-        _annotate_prefetched(self.query)
+        if self.query.extra:
+            _annotate_prefetched(self.query)
         return super().pre_sql_setup(*args, **kwargs)
 
     def execute_sql(self, result_type: Any = MULTI, *args: Any, **kwargs: Any) -> Any:
@@ -199,7 +200,7 @@ def _upserting(
 def _annotate_prefetched(query: Any) -> None:
     """Replace the raw SQL with which ``prefetch_related()`` of a ManyToManyField selects a column
     of its table."""
-    if not query.extra or not all(name.startswith(_PREFETCHED) for name in query.extra):
+    if not all(name.startswith(_PREFETCHED) for name in query.extra):
         return
     for name, (sql, _) in list(query.extra.items()):
         table, column = (part.strip('"') for part in sql.rsplit(".", 1))

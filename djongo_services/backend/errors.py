@@ -33,6 +33,8 @@ class named_errors:
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if error is None:
+            return
         if isinstance(error, PyMongoError):
             raise django_error(error, self._collection) from error
         # From its version 6 on, the backend's errors have PyMongo's messages.

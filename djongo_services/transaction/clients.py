@@ -15,7 +15,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import Mapping
-from contextvars import Token
+from contextvars import ContextVar, Token
 from functools import cache
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ from djongo_services.transaction import (
     participants,
     state,
 )
+from djongo_services.transaction.causal_consistency import CLOCKS
 from djongo_services.transaction.driver_checks import refuse_unknown_pymongo
 from djongo_services.transaction.state import APART, ENDING, ActiveTransaction, Key, transaction_of
 from djongo_services.transaction.uninterrupted import ato_the_end
@@ -50,10 +51,13 @@ class _Watched:
     djongo_services_no_server_session: type
     """What an implicit session contains until its operation has a connection."""
 
+    djongo_services_bound: ContextVar[Any]
+    """PyMongo's variable for the session that is bound; each flavour has one."""
+
     def _get_bound_session(self) -> Any:
         if APART.get():
             return None
-        bound = _bound(self)
+        bound = self.djongo_services_bound.get()
         if bound is not None and bound.client is self:
             return bound
         joined = state.innermost(self.djongo_services_key)
@@ -64,19 +68,22 @@ class _Watched:
         return super()._get_bound_session()  # type: ignore[misc]  # MongoClient's
 
     def _start_session(self, implicit: bool, **kwargs: Any) -> Any:
-        clock = causal_consistency.current_clock(self.djongo_services_key) if implicit else None
-        if clock is None:
+        clocks = CLOCKS.get() if implicit else None
+        if clocks is None or clocks.ended:
             return super()._start_session(implicit, **kwargs)  # type: ignore[misc]  # MongoClient's
+        clock = clocks[self.djongo_services_key]
         return clock.new_session(self, self.djongo_services_no_server_session())
 
 
 class WatchedClient(_Watched):
+    djongo_services_bound = SYNC_BOUND
+
     def _retry_internal(
         self, func: Any, session: Any, bulk: Any, operation: str, *args: Any, **kwargs: Any
     ) -> Any:
         transaction = transaction_of(session)
         send = super()._retry_internal  # type: ignore[misc]  # MongoClient's
-        clock = _clock_of(session, transaction)
+        clock = _clock_of(session) if transaction is None else transaction.parent
         run = send if clock is None else functools.partial(_send, send, clock)
         if transaction is None:
             return run(func, session, bulk, operation, *args, **kwargs)
@@ -118,12 +125,14 @@ class WatchedClient(_Watched):
 
 
 class WatchedAsyncClient(_Watched):
+    djongo_services_bound = ASYNC_BOUND
+
     async def _retry_internal(
         self, func: Any, session: Any, bulk: Any, operation: str, *args: Any, **kwargs: Any
     ) -> Any:
         transaction = transaction_of(session)
         send = super()._retry_internal  # type: ignore[misc]  # AsyncMongoClient's
-        clock = _clock_of(session, transaction)
+        clock = _clock_of(session) if transaction is None else transaction.parent
         run = send if clock is None else functools.partial(_asend, send, clock)
         if transaction is None:
             return await run(func, session, bulk, operation, *args, **kwargs)
@@ -160,10 +169,8 @@ class WatchedAsyncClient(_Watched):
             transaction.answered(reply)
 
 
-def _clock_of(session: Any, transaction: ActiveTransaction | None) -> Any:
+def _clock_of(session: Any) -> Any:
     """The clock that gave the session its causal times, if a request did."""
-    if transaction is not None:
-        return transaction.parent
     return getattr(session, "djongo_services_clock", None)
 
 
@@ -261,11 +268,23 @@ def watch(client: ClientT, key: Key) -> ClientT:
     """
     if not isinstance(client, _Watched):
         watched: Any = client
-        implicit = watched._start_session(True)
-        watched.djongo_services_no_server_session = type(implicit._server_session)
         watched.__class__ = _watched_class(watched.__class__)
-        watched.djongo_services_key = key
+        _prepare(watched, key)
     return client
+
+
+def new_client(key: Key, **options: Any) -> MongoClient[Any]:
+    """A client that is patched from the beginning. It is faster than one whose class changes
+    afterwards: such objects lose the interpreter's fast paths."""
+    client: MongoClient[Any] = _watched_class(MongoClient)(**options)
+    _prepare(client, key)
+    return client
+
+
+def _prepare(client: Any, key: Key) -> None:
+    implicit = super(_Watched, client)._start_session(True)
+    client.djongo_services_no_server_session = type(implicit._server_session)
+    client.djongo_services_key = key
 
 
 def key_of(client: Any) -> Key | None:

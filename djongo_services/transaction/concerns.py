@@ -21,6 +21,7 @@ from pymongo.write_concern import WriteConcern
 from djongo_services.patching import Method, patch
 
 _OF_THE_SERVER = WriteConcern()
+_PRIMARY = ReadPreference.PRIMARY.mode
 
 WillJoin = Callable[[Any, Any], bool]
 """Whether an operation of a client, with or without a session, will be part of a transaction."""
@@ -47,7 +48,7 @@ def _around_write_concern(will_join: WillJoin, original: Method) -> Method:
 def _around_read_preference(will_join: WillJoin, original: Method) -> Method:
     def _read_preference_for(self: Any, session: Any) -> Any:
         found = original(self, session)
-        if found == ReadPreference.PRIMARY:
+        if found.mode == _PRIMARY:
             return found
         return ReadPreference.PRIMARY if will_join(_client_of(self), session) else found
 

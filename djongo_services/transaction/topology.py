@@ -30,10 +30,12 @@ def transactional(client: MongoClient[Any], alias: str) -> bool:
     Raises TransactionsUnsupported for other servers unless the setting STANDALONE is
     ``"single-document"``, and PyMongo's errors if no server can be reached.
     """
-    if _is_unknown(client.topology_description, alias):
+    topology = client.topology_description
+    if _is_unknown(topology, alias):
         with client.start_session() as session:  # not one that may be bound here
             client.admin.command("hello", read_preference=_ANY, session=session)
-    return _judge(client.topology_description, alias)
+        topology = client.topology_description
+    return _judge(topology, alias)
 
 
 async def atransactional(client: AsyncMongoClient[Any], alias: str) -> bool:

@@ -40,7 +40,7 @@ def test_an_attribute_of_sessions_that_is_gone(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_method_of_transactions_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    with MongoClient(connect=False) as client:
+    with MongoClient[Any](connect=False) as client:
         monkeypatch.delattr(type(client.start_session()._transaction), "reset")
     with pytest.raises(RuntimeError, match=r"has no _Transaction\.reset, .* from 4.17"):
         refuse_unknown_pymongo(MongoClient)

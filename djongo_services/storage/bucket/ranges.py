@@ -15,8 +15,8 @@ FIRST_CHUNKS = 4
 SMALL_CHUNKS = 8
 """Up to this many chunks, a second query does not pay off."""
 
-BATCH_BYTES = 1536 * 1024
-"""Data in each later batch."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""Data in each later batch: each costs a round trip, and its size twice in memory."""
 
 BATCH_CHUNKS = 1_000
 """Documents in each later batch: small chunks are many."""
