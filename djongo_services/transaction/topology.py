@@ -39,10 +39,12 @@ def transactional(client: MongoClient[Any], alias: str) -> bool:
 
 
 async def atransactional(client: AsyncMongoClient[Any], alias: str) -> bool:
-    if _is_unknown(client.topology_description, alias):
+    topology = client.topology_description
+    if _is_unknown(topology, alias):
         async with client.start_session() as session:
             await client.admin.command("hello", read_preference=_ANY, session=session)
-    return _judge(client.topology_description, alias)
+        topology = client.topology_description
+    return _judge(topology, alias)
 
 
 def transactional_if_known(client: AsyncMongoClient[Any], alias: str) -> bool | None:
