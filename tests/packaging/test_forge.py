@@ -8,6 +8,7 @@ import re
 import runpy
 import subprocess
 import sys
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,7 +40,9 @@ VALIDATED = {
 }
 
 
+@cache
 def noxfile() -> Any:
+    """Once: nox warns of a session that is registered again."""
     return SimpleNamespace(**runpy.run_path(str(ROOT / "noxfile.py")))
 
 
