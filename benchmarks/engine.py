@@ -1,19 +1,20 @@
 """The cost of the engine: Django's everyday calls compared with the stock backend, and savepoints.
 
-Each engine has a process of its own, where ``djongo_services`` is not installed; the stock
-backend's never imports it, so it is as its authors ship it. The two alternate, ``CALLS`` calls at a
-time, and each is first in every other round; medians of single calls count.
+Each engine has a process of its own. That of the stock backend does not import
+``djongo_services``, so that the backend is as its authors ship it. The two alternate, ``CALLS``
+calls at a time, and each is first in every other round; medians of single calls count.
 """
 
 from __future__ import annotations
 
 import gc
-import multiprocessing
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from multiprocessing.connection import Connection
+from contextlib import contextmanager
 from typing import Any
 
 TARGET = 1.05
@@ -22,9 +23,9 @@ ROUNDS = 20
 CALLS = 20
 """The number of calls in a round."""
 SINGLE_ROUNDS = ROUNDS * CALLS
-"""The same for what alternates call by call, within one process."""
+"""The number of rounds of single calls, which alternate within one process."""
 LONG_ROUNDS = 20
-"""The same for blocks of a hundred writes."""
+"""The number of rounds of blocks of a hundred writes."""
 WRITES = 100
 DATABASE = "benchmark_engine"
 ENGINES = {"stock": "django_mongodb_backend", "engine": "djongo_services.backend"}
@@ -64,38 +65,37 @@ Project = Callable[..., Any]
 @contextmanager
 def _project(uri: str, engine: str) -> Iterator[Project]:
     """A process whose only database has this engine."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(uri, ENGINES[engine], theirs), daemon=True)
-    process.start()
-    theirs.close()
+    command = [sys.executable, "-m", "benchmarks.engine", uri, engine]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, bufsize=1, **pipes) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        requests, answers = process.stdin, process.stdout
 
-    def call(name: str, *args: Any) -> Any:
-        ours.send((name, args))
-        return ours.recv()
+        def call(name: str, *args: Any) -> Any:
+            print(json.dumps([name, *args]), file=requests)
+            return json.loads(answers.readline())
 
-    with closing(ours):
         yield call
-    process.join()
 
 
-def _serve(uri: str, engine: str, pipe: Connection) -> None:
+def _serve(uri: str, engine: str) -> None:
+    """Answer each line of the standard input."""
     import django
     from django.conf import settings
 
     settings.configure(
         USE_TZ=True,
-        DATABASES={"default": {"ENGINE": engine, "HOST": uri, "NAME": DATABASE}},
+        DATABASES={"default": {"ENGINE": ENGINES[engine], "HOST": uri, "NAME": DATABASE}},
         DEFAULT_AUTO_FIELD="django_mongodb_backend.fields.ObjectIdAutoField",
     )
     django.setup()
     calls = _Calls(_model())
-    while True:
-        try:
-            name, args = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(getattr(calls, name)(*args))
+    for line in sys.stdin:
+        name, *args = json.loads(line)
+        print(json.dumps(getattr(calls, name)(*args)), flush=True)
+    ours = "djongo_services" in sys.modules
+    assert ours == (engine == "engine"), f"The process of {engine} has the wrong modules."
 
 
 def _model() -> Any:
@@ -312,3 +312,7 @@ def _row(name: str, ours: float, peer_name: str, peer: float, *, most: float) ->
 
 class _Wrong(Exception):
     pass
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1], sys.argv[2])

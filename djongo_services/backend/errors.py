@@ -24,6 +24,7 @@ class named_errors:
     """Raise Django's errors instead of PyMongo's, and instead of the backend's, which have no
     message. ``collection`` is the one that was written, if it is known."""
 
+    # A class rather than a generator, because every operation of the ORM enters it.
     __slots__ = ("_collection",)
 
     def __init__(self, collection: str | None = None) -> None:

@@ -64,11 +64,12 @@ def can_choose(client: Any, database: str) -> bool:
 
 
 def of_open_transaction(client: Any, session: Any) -> Timestamp | None:
-    """The moment of the reads of the session's transaction, from the server's list of its sessions.
+    """The moment at which the session's open transaction reads, from the server's list of sessions;
+    None if the server does not report it.
 
-    Raises OperationFailure where the user may not see even its own.
+    Raises OperationFailure where users may not see their own sessions.
     """
-    # Sent as a command: it costs less than a cursor, and the first batch has its only document.
+    # As a command, which costs less than a cursor: the first batch has the only document.
     found = client.admin.command(
         {
             "aggregate": 1,

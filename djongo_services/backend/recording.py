@@ -39,7 +39,7 @@ _CHANGING = re.compile(rb"\$\$NOW|\$\$CLUSTER_TIME|\$currentDate|\$rand|\$sample
 _TOGETHER = 1000
 """The number of documents of neighbouring inserts that are sent together."""
 _SIZE_TOGETHER = 16 << 20
-"""The most bytes that they may have together; a message has room for three times as many."""
+"""The maximum size of these documents, in bytes: a third of what a message can hold."""
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
@@ -53,7 +53,7 @@ class Write:
     documents: tuple[bytes, ...] | None
     """What it inserted, as BSON; None for other commands."""
     size: int
-    """Of both, in bytes."""
+    """The size of the command and the documents, in bytes."""
     upserted: tuple[Document, ...] = ()
     """``{"index": ..., "_id": ...}`` for each document that it inserted by an upsert."""
 
@@ -178,8 +178,10 @@ recorder = WriteRecorder()
 
 def _write(command: Mapping[str, Any], database: str, options: CodecOptions[Any]) -> Write:
     kept = {name: value for name, value in command.items() if name not in _OF_THE_SESSION}
-    inserted = kept.pop("documents", None)
-    documents = inserted and tuple(bson.encode(each, codec_options=options) for each in inserted)
+    documents: tuple[bytes, ...] | None = None
+    if "documents" in kept:
+        inserted = kept.pop("documents")
+        documents = tuple(bson.encode(each, codec_options=options) for each in inserted)
     rest = bson.encode(kept, codec_options=options)
     return Write(database, rest, documents, len(rest) + sum(map(len, documents or ())))
 

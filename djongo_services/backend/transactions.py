@@ -317,15 +317,27 @@ class EngineTransaction(ActiveTransaction):
         self._abort(session, beginning_again=bool(writes))
         self.failure, self.rollback_only, self.rollback_cause = None, False, None
         self._start(session, moment)
-        with self._log.paused():
-            for database, command in repetitions(writes):
-                reply = self._client[database].command(command, session=session)
-                if errors := reply.get("writeErrors"):
-                    # Another client was faster, as in a write conflict.
-                    reason = f"A write could not be repeated: {errors[0]['errmsg']}"
-                    raise CannotRollBack(reason, [TRANSIENT])
+        self._repeat(writes, session)
         self._log.go_back_to(writes)
         self._writing = bool(writes)
+
+    def _repeat(self, writes: list[Write], session: Any) -> None:
+        answered = False
+        try:
+            with self._log.paused():
+                for database, command in repetitions(writes):
+                    reply = self._client[database].command(command, session=session)
+                    answered = True
+                    if errors := reply.get("writeErrors"):
+                        # Another client was faster, as in a write conflict.
+                        reason = f"A write could not be repeated: {errors[0]['errmsg']}"
+                        raise CannotRollBack(reason, [TRANSIENT])
+        except BaseException as error:
+            if not answered and not _is_answer(error):
+                # It is not known whether the server has ended the first attempt.
+                clients.treat_as_begun(session)
+                self.interrupted = True
+            raise
 
     def _abort(self, session: Any, *, beginning_again: bool) -> None:
         """End the server's transaction; ``beginning_again`` means that the next one has writes,
@@ -367,6 +379,11 @@ class EngineTransaction(ActiveTransaction):
                 self._learned = moments.of_open_transaction(self._client, self.session)
             except OperationFailure:
                 return
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether the error comes from the server; the driver's own timeouts look alike."""
+    return isinstance(error, OperationFailure) and not error.timeout
 
 
 def _never() -> bool:

@@ -2,11 +2,11 @@
 
 ``session.bind()`` is PyMongo's own way to join operations to a session, but it supports one client
 at a time, refuses every other one, and lets concurrent operations race. The classes here close that
-gap. This is the only file that relies on undocumented names of PyMongo: ``_SESSION`` of the
-sessions' modules, ``_get_bound_session``, ``_start_session``, ``_retry_internal``,
-``_process_response`` and ``_return_server_session`` of the clients, ``_materialize``,
-``_server_session``, ``_transaction`` and ``_snapshot_time`` of the sessions (the same from 4.17 to
-4.20); :mod:`causal_consistency` and :mod:`listening` have their own.
+gap. This is the only file that relies on undocumented names of PyMongo: ``_SESSION`` and
+``_TxnState`` of the sessions' modules, ``_get_bound_session``, ``_start_session``,
+``_retry_internal``, ``_process_response`` and ``_return_server_session`` of the clients,
+``_materialize``, ``_server_session``, ``_transaction`` and ``_snapshot_time`` of the sessions (the
+same from 4.17 to 4.20); :mod:`causal_consistency` and :mod:`listening` have their own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 from pymongo.synchronous.client_session import _SESSION as SYNC_BOUND
+from pymongo.synchronous.client_session import _TxnState  # type: ignore[attr-defined]
 
 from djongo_services.transaction import (
     causal_consistency,
@@ -275,7 +276,7 @@ def watch(client: ClientT, key: Key) -> ClientT:
 
 def new_client(key: Key, **options: Any) -> MongoClient[Any]:
     """A client that is patched from the beginning. It is faster than one whose class changes
-    afterwards: such objects lose the interpreter's fast paths."""
+    later, because such an object loses the interpreter's fast paths."""
     client: MongoClient[Any] = _watched_class(MongoClient)(**options)
     _prepare(client, key)
     return client
@@ -322,9 +323,15 @@ def nothing_sent(session: ClientSession | AsyncClientSession) -> bool:
 
 
 def forget_transaction(session: Any) -> None:
-    """Let another transaction begin on ``session`` without an abort of the open one, which the
-    server then ends by itself."""
+    """Let another transaction begin on ``session`` without an abort of the open one. The server
+    ends that when it receives the first command of the other."""
     session._transaction.reset()
+
+
+def treat_as_begun(session: Any) -> None:
+    """Have the end of a transaction sent although nothing else of it was: the server may still have
+    the one that was forgotten."""
+    session._transaction.state = _TxnState.IN_PROGRESS
 
 
 def will_join(client: Any, session: Any) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bson
+import pymongo
 import pytest
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
@@ -436,3 +437,17 @@ class TestListening:
                 things.insert_one({"_id": 2})
             things.insert_one({"_id": 3})
         assert [one["_id"] for one in things.find()] == ["before"]
+
+
+def test_a_repetition_that_is_never_sent_leaves_nothing_open(outside):
+    """The server did not learn of the transaction that would have ended the first attempt."""
+    other = Article.objects.create(name="other")
+    with failing(DatabaseError), transaction.atomic():
+        Article.objects.create(name="a")
+        savepoint = transaction.savepoint()
+        Article.objects.filter(pk=other.pk).update(stock=1)
+        with pymongo.timeout(1e-6):
+            transaction.savepoint_rollback(savepoint)
+    with pymongo.timeout(5):
+        outside.shop_article.update_one({"name": "other"}, {"$set": {"stock": 2}})
+    assert stocks() == {"other": 2}

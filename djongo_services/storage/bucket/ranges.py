@@ -16,7 +16,7 @@ SMALL_CHUNKS = 8
 """Up to this many chunks, a second query does not pay off."""
 
 BATCH_BYTES = 4 * 1024 * 1024
-"""Data in each later batch: each costs a round trip, and its size twice in memory."""
+"""The size of each later batch, in bytes: larger ones save round trips and need more memory."""
 
 BATCH_CHUNKS = 1_000
 """Documents in each later batch: small chunks are many."""
